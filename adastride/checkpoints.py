@@ -1,0 +1,131 @@
+"""Trained models as safetensors files, and the catalogue of those that come with the project.
+
+A checkpoint is one file: float16 tensors, and a JSON text in its header with the network's configuration and how it
+was made. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from adastride.models.classifier import Classifier, ClassifierConfig
+
+FORMAT = 1
+FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+MAX_BYTES = 200_000_000
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that can't be used; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """A shipped checkpoint: its name, file, and what a person choosing one should read."""
+
+    name: str
+    path: Path
+    title: str
+    description: str
+
+
+@functools.cache
+def catalogue() -> dict[str, CatalogueEntry]:
+    """The shipped checkpoints by name, in the order the catalogue lists them."""
+    entries = json.loads((FOLDER / "catalogue.json").read_text(encoding="utf-8"))
+    return {e["name"]: CatalogueEntry(e["name"], FOLDER / e["file"], e["title"], e["description"]) for e in entries}
+
+
+def save_checkpoint(model: Classifier, path: str | Path, details: dict) -> None:
+    """Writes the model and `details` (JSON: settings, metrics, licence of the data) in one atomic step."""
+    header = {"format": FORMAT, "kind": "classifier", "config": model.config.to_dict(), "details": details}
+    tensors = {
+        name: (t.half() if t.is_floating_point() else t).detach().cpu().contiguous() for name, t in model.state_dict().items()
+    }
+    write_atomically(path, save(tensors, {"adastride": json.dumps(header)}))
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Writes a file so that it is there whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def details(name_or_path: str | Path) -> dict:
+    """The header of a checkpoint: format, kind, config and details, without loading its tensors."""
+    return _header(_resolve(name_or_path))
+
+
+def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Classifier:
+    """Loads a checkpoint, by its name in the catalogue or by the path of a .safetensors file, ready to run.
+
+    Returns a Classifier in float32 and evaluation mode; `.name` is its name or file stem. Raises CheckpointError, one
+    sentence, for an unknown name or a file that is not a whole checkpoint of this format.
+    """
+    path = _resolve(name_or_path)
+    header = _header(path)
+    try:
+        config = ClassifierConfig(**header["config"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path.name} has settings this version can't use ({error}): train it again with `python -m adastride train`.") from None
+    with torch.device("meta"):  # shapes first: a wrong file fails before any memory is taken
+        model = Classifier(config)
+    with safe_open(path, framework="pt") as file:
+        found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+        for name in sorted(found.keys() ^ expected.keys()):
+            raise CheckpointError(f"{path.name} {'lacks' if name in expected else 'has an unknown'} tensor {name}: it doesn't fit the settings it names.")
+        for name in expected:
+            if found[name] != expected[name]:
+                raise CheckpointError(f"{path.name} holds {name} with shape {found[name]} where its settings need {expected[name]}: the file is damaged or was edited.")
+        tensors = {name: file.get_tensor(name) for name in expected}
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point():
+            if not bool(torch.isfinite(tensor).all()):
+                raise CheckpointError(f"{path.name} holds values in {name} that are not numbers: its training diverged.")
+            tensors[name] = tensor.float()
+    model.load_state_dict(tensors, assign=True)
+    model.name = str(name_or_path) if str(name_or_path) in catalogue() else path.stem
+    return model.to(device).eval().requires_grad_(False)
+
+
+def _resolve(name_or_path: str | Path) -> Path:
+    known = catalogue()
+    if str(name_or_path) in known:
+        return known[str(name_or_path)].path
+    path = Path(name_or_path)
+    if path.suffix != ".safetensors" or not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {str(name_or_path)!r}: choose {' or '.join(known) or 'a trained one'}, or give the path of a .safetensors file.")
+    if path.stat().st_size > MAX_BYTES:
+        raise CheckpointError(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB, more than the {MAX_BYTES / 1e6:.0f} MB a checkpoint may have.")
+    return path
+
+
+def _header(path: Path) -> dict:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("adastride", "null"))
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path.name} can't be read as safetensors ({error}): copy or train it again.") from None
+    if not isinstance(header, dict) or not isinstance(header.get("config"), dict):
+        raise CheckpointError(f"{path.name} carries no AdaStride settings: only checkpoints written by `python -m adastride train` can be loaded.")
+    if not isinstance(header.get("format"), int) or header["format"] > FORMAT:
+        raise CheckpointError(f"{path.name} was written by a newer version of this program: update it, then load the file again.")
+    return header

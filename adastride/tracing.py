@@ -1,0 +1,196 @@
+"""Run a model on a clip and keep where every layer put its time steps.
+
+`trace` is the one door between models and everything that looks at them: pages, figures, the command line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adastride import audio
+from adastride.alignment import Alignment
+from adastride.audio import MelPreset, Waveform
+from adastride.downsampling import METHODS, Downsampled, LayerSettings
+from adastride.downsampling.strided import TapAlignment
+from adastride.models.classifier import Classifier, Resume
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """One downsampling layer of one run.
+
+    name: "layer 1" is the lowest. method: registry key it ran as. settings: the values it ran with, none of them None
+    (sigma is None for a method without one). position_loss in output frames. milliseconds: the layer alone.
+    """
+
+    name: str
+    method: str
+    settings: LayerSettings
+    alignment: Alignment | TapAlignment
+    position_loss: float
+    milliseconds: float
+
+    @property
+    def input_frames(self) -> int:
+        return int(self.alignment.lengths[0])
+
+    @property
+    def output_frames(self) -> int:
+        return int(self.alignment.output_lengths[0])
+
+    @property
+    def label(self) -> str:
+        """The method's name for people."""
+        return METHODS[self.method].label
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """Position of every input frame on the output axis, (T,) float64 from 0 to L - 1."""
+        return self.alignment.positions[0].cpu().numpy()
+
+    @cached_property
+    def boundaries(self) -> np.ndarray:
+        """Input frame (a real number) where each output frame begins, and the end: (L + 1,) float64."""
+        return self.alignment.boundaries()[0].cpu().numpy()
+
+    @cached_property
+    def strides(self) -> np.ndarray:
+        """Input frames each output frame stands for, (L,) float64; they sum to T."""
+        return np.diff(self.boundaries)
+
+    @cached_property
+    def entropy(self) -> float:
+        """Mean entropy of the alignment's rows, in nats."""
+        return float(self.alignment.entropy()[0].mean())
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A clip seen through a model.
+
+    mel: (n_mels, T) natural-log mel. probabilities: label -> number, they sum to 1. layers: lowest first.
+    milliseconds: the whole run; blocks that an earlier trace had computed already are not in it. device: "cpu", "cuda".
+    """
+
+    checkpoint: str
+    waveform: Waveform
+    preset: MelPreset
+    mel: np.ndarray
+    probabilities: dict[str, float]
+    layers: tuple[LayerTrace, ...]
+    milliseconds: float
+    device: str
+    _resumes: tuple[Resume, ...] = field(repr=False)
+    _downsampled: tuple[Downsampled, ...] = field(repr=False)
+
+    @property
+    def top(self) -> str:
+        """The most probable label."""
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def settings(self) -> tuple[LayerSettings, ...]:
+        return tuple(layer.settings for layer in self.layers)
+
+    def boundary_seconds(self, layer: int) -> np.ndarray:
+        """Where the output frames of a layer (0 is the lowest) begin and end in the clip: (L + 1,) seconds.
+
+        Boundaries of an upper layer are read off the boundaries of the layer below, down to the mel frames. Mel frame
+        j is centred on j hops, so it spans half a hop to either side.
+        """
+        edges = self.layers[layer].boundaries
+        for below in reversed(self.layers[:layer]):
+            edges = np.interp(edges, np.arange(below.output_frames + 1), below.boundaries)
+        return np.clip((edges - 0.5) / self.preset.frames_per_second, 0.0, self.waveform.seconds)
+
+
+def as_trained(model: Classifier) -> tuple[LayerSettings, ...]:
+    """The settings a model was trained with, one for each downsampling layer."""
+    return tuple(_resolve(layer, method, None) for layer, method in zip(model.downsamplers, model.config.methods, strict=True))
+
+
+def _resolve(layer, method: str, chosen: LayerSettings | None) -> LayerSettings:
+    chosen = chosen or LayerSettings()
+    adaptive = METHODS[method].kind == "adaptive"
+    stride = chosen.stride or layer.stride
+    return LayerSettings(
+        sigma=(chosen.sigma or layer.sigma) if adaptive else None,
+        stride=stride if adaptive else float(layer.nearest_stride(stride)),
+        variant=(chosen.variant or layer.variant) if adaptive else None,
+    )
+
+
+def resolve_settings(model: Classifier, settings: LayerSettings | Sequence[LayerSettings | None] | None) -> tuple[LayerSettings, ...]:
+    """Settings with every None replaced by what the model was trained with; one LayerSettings stands for all layers."""
+    if settings is None or isinstance(settings, LayerSettings):
+        settings = (settings,) * len(model.downsamplers)
+    if len(settings) != len(model.downsamplers):
+        raise ValueError(f"expected settings for {len(model.downsamplers)} layers, got {len(settings)}")
+    return tuple(_resolve(*each) for each in zip(model.downsamplers, model.config.methods, settings, strict=True))
+
+
+@torch.inference_mode()
+def trace(
+    model: Classifier, waveform: Waveform | np.ndarray | Tensor,
+    settings: LayerSettings | Sequence[LayerSettings | None] | None = None, previous: Trace | None = None,
+) -> Trace:
+    """Runs the model on a clip with the given settings.
+
+    waveform: a `Waveform`, or mono samples (n,) at the model's rate. settings: for all layers, or one for each;
+    None means as trained. previous: an earlier trace; what it shares with this run (the mel, and every block below the
+    first layer whose settings differ) is not computed again. The model is not changed.
+    """
+    began = time.perf_counter()
+    if not isinstance(waveform, Waveform):
+        waveform = audio.from_samples(np.asarray(waveform, np.float32), model.config.mel.sample_rate, model.config.mel.sample_rate)
+    chosen = resolve_settings(model, settings)
+    device = next(model.parameters()).device
+    shared = _shared(previous, model, waveform, chosen, device)
+    if shared is not None and shared == len(chosen):
+        return previous
+    if shared is None:
+        shared = 0
+        mel = audio.log_mel(torch.from_numpy(waveform.samples.copy()), model.config.mel)
+        output = model(mel[None].to(device), settings=chosen)
+        mel = mel.numpy()
+        mel.setflags(write=False)
+        kept_layers, kept = (), ()
+    else:
+        mel = previous.mel
+        output = model(torch.empty(0), settings=chosen, resumes=previous._resumes[: shared + 1])
+        kept_layers, kept = previous.layers[:shared], previous._downsampled[:shared]
+    probabilities = torch.softmax(output.logits[0].double(), dim=0).tolist()
+    layers = tuple(
+        LayerTrace(
+            name=f"layer {index + 1}",
+            method=chosen[index].variant or model.config.methods[index],
+            settings=chosen[index],
+            alignment=down.alignment,
+            position_loss=float(down.position_loss),
+            milliseconds=took,
+        )
+        for index, (down, took) in enumerate(zip(output.downsampled, output.milliseconds, strict=True), start=shared)
+    )
+    return Trace(
+        checkpoint=model.name, waveform=waveform, preset=model.config.mel, mel=mel,
+        probabilities=dict(zip(model.config.labels, probabilities, strict=True)), layers=kept_layers + layers,
+        milliseconds=(time.perf_counter() - began) * 1e3, device=device.type,
+        _resumes=output.resumes, _downsampled=kept + output.downsampled,
+    )
+
+
+def _shared(previous: Trace | None, model: Classifier, waveform: Waveform, chosen: Sequence[LayerSettings], device: torch.device) -> int | None:
+    """How many of the lowest layers an earlier trace has in common with this run; None if it is of something else."""
+    if previous is None or previous.checkpoint != model.name or previous.device != device.type:
+        return None
+    if previous.waveform.sha256 != waveform.sha256 or previous.waveform.samples.size != waveform.samples.size:
+        return None
+    same = [old == new for old, new in zip(previous.settings, chosen, strict=True)]
+    return same.index(False) if False in same else len(same)
