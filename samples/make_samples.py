@@ -26,7 +26,7 @@ from make_spoken_digits import WORDS, speak  # beside this file
 FOLDER = Path(__file__).resolve().parent
 RATE = 16_000  # Hz
 PEAK_DB = -3.0  # dBFS, of every clip
-FLOOR_DB = -60.0  # dBFS RMS; a word at the peak level has about -20, so its silences lie 40 dB below it
+FLOOR_DB = -63.0  # dBFS RMS; a word at the peak level has about -21 to -14, so its silences lie 40 to 50 dB below it
 HIGHEST_HZ = 7600.0  # nothing synthetic goes above, which leaves room below RATE / 2
 
 Part = tuple[float, np.ndarray]  # seconds, samples (n,)
@@ -74,13 +74,11 @@ def after_pauses(seconds: float, parts: Iterable[Part]) -> np.ndarray:
     return mix(seconds, starts)
 
 
-def fade(samples: np.ndarray, seconds: float = 0.01) -> np.ndarray:
-    """The samples with raised-cosine ramps of `seconds` at both ends, so that neither clicks."""
-    ramp = 0.5 - 0.5 * np.cos(np.pi * times(min(seconds, len(samples) / RATE / 2)) / seconds)
-    window = np.ones(len(samples))
-    window[: len(ramp)] = ramp
-    window[len(window) - len(ramp) :] = ramp[::-1]
-    return samples * window
+def fade(samples: np.ndarray, attack: float = 0.01, release: float | None = None) -> np.ndarray:
+    """The samples with raised-cosine ramps at both ends, so that neither clicks; attack, release (None: the same): seconds."""
+    rising = np.minimum(times(len(samples) / RATE) / attack, 1.0)
+    falling = np.minimum(times(len(samples) / RATE)[::-1] / (attack if release is None else release), 1.0)
+    return samples * (0.5 - 0.5 * np.cos(np.pi * rising)) * (0.5 - 0.5 * np.cos(np.pi * falling))
 
 
 def noise(seconds: float, seed: int, tilt_db: float = -3.0, band_hz: tuple[float, float] = (60.0, RATE / 2)) -> np.ndarray:
@@ -115,12 +113,12 @@ def spoken(text: str, voice: str, words_per_minute: int = 140, pitch: int = 50) 
     """What an espeak-ng voice says, (n,) at RATE, without silence at its ends, peak 1. pitch: 0 (low) to 99 (high)."""
     samples, rate = speak(text, voice, words_per_minute, pitch)
     samples = torchaudio.functional.resample(torch.from_numpy(samples), rate, RATE).double().numpy()
-    return fade(samples / np.abs(samples).max(), 0.008)
+    return fade(samples / np.abs(samples).max(), 0.005, 0.03)
 
 
-def digit(word: str, voice: str, seconds: float, start: float, pitch: int = 50) -> np.ndarray:
-    """One word, from `start` in a clip of `seconds`."""
-    return mix(seconds, [(start, spoken(word, voice, 135, pitch))])
+def digit(word: str, voice: str, seconds: float, start: float) -> np.ndarray:
+    """One unhurried word (n,), from `start` seconds in a clip of `seconds`."""
+    return mix(seconds, [(start, spoken(word, voice, 130))])
 
 
 def digit_clip(word: str, voice: str, seconds: float, start: float, description: str) -> Clip:
@@ -131,7 +129,7 @@ def digit_clip(word: str, voice: str, seconds: float, start: float, description:
 
 def counting() -> np.ndarray:
     """Three digits by two voices in turn, after pauses of 0.35, 0.3 and 2.2 seconds."""
-    man, woman = "en-us+m4", "en-gb-x-rp+f2"
+    man, woman = "en-us+m4", "en-gb-x-rp+linda"
     return after_pauses(5.5, [(0.35, spoken("four", man)), (0.3, spoken("two", woman)), (2.2, spoken("eight", man))])
 
 
@@ -139,9 +137,9 @@ def sentence() -> np.ndarray:
     """Three short phrases by one lively voice, with pauses between them."""
     voice = "en-us+Annie"
     phrases = [
-        (0.4, spoken("Wait!", voice, 150, 65)),
-        (0.85, spoken("Did you hear that?", voice, 165, 60)),
-        (0.55, spoken("There it is again!", voice, 155, 70)),
+        (0.5, spoken("Wait!", voice, 150, 65)),
+        (0.95, spoken("Did you hear that?", voice, 165, 60)),
+        (0.75, spoken("There it is again!", voice, 155, 70)),
     ]
     return after_pauses(5.5, phrases)
 
@@ -178,19 +176,20 @@ def later(start: float, parts: list[Part]) -> list[Part]:
 
 
 def birds() -> np.ndarray:
-    """A songbird near by, a second one far away with thin high notes, a breath of wind, and the echo of a wood."""
+    """A songbird near by, thin high calls and a dove far away, a breath of wind, and the echo of a wood."""
     near = [
         (0.35, chirp((2.6, 3.5, 2.9), 0.20)),
         (0.64, chirp((3.0, 4.7, 2.5), 0.24)),
         *later(0.98, trill((5.4, 3.6, 2.9), 0.052, 0.074, 9, -2)),
-        (2.12, chirp((3.4, 3.8, 3.1), 0.46, -1, (27.0, 0.45))),
+        (2.12, chirp((3.4, 3.8, 3.1), 0.46, -1, (15.0, 0.4))),
         (3.00, chirp((4.6, 2.3), 0.10)),
         (3.13, chirp((2.2, 3.4, 2.4), 0.15)),
         *later(3.52, trill((2.4, 4.4), 0.038, 0.055, 7, -3)),
         (4.03, chirp((4.4, 5.2, 3.4, 2.2), 0.34)),
     ]
     far = [(moment, chirp((6.9, 6.2, 6.6), 0.07, -20)) for moment in (0.12, 1.75, 1.87, 2.72, 4.52, 4.62, 4.72)]
-    song = mix(5.0, near + far)
+    coo = [(0.0, chirp((0.50, 0.58), 0.14, -23)), (0.17, chirp((0.56, 0.66, 0.54), 0.34, -20)), (0.62, chirp((0.53, 0.50), 0.20, -25))]
+    song = mix(5.0, near + far + later(1.15, coo) + later(3.90, coo))
     tail = noise(0.35, 71, 0.0) * np.exp(-times(0.35) / 0.06)
     echo = np.convolve(song, tail)[: len(song)]
     wet = np.concatenate([np.zeros(RATE // 50), echo[: -RATE // 50]])
@@ -210,7 +209,7 @@ def sweep(low_hz: float = 100.0, high_hz: float = 7000.0, seconds: float = 4.0, 
 def click(hertz: float, decay: float) -> np.ndarray:
     """A struck resonance with an overtone, (n,), that falls to 1/e in `decay` seconds."""
     time = times(8 * decay)
-    body = np.sin(2 * np.pi * hertz * time) + 0.4 * np.sin(2 * np.pi * min(2.76 * hertz, HIGHEST_HZ) * time)
+    body = np.sin(2 * np.pi * hertz * time) + 0.4 * np.sin(2 * np.pi * 1.8 * hertz * time)
     return fade(np.exp(-time / decay) * body, 0.0005)
 
 
@@ -218,9 +217,10 @@ def clicks() -> np.ndarray:
     """Damped clicks of different pitch, decay and level at irregular moments over stationary noise."""
     moments = (0.40, 0.52, 1.05, 1.90, 1.99, 2.08, 2.17, 3.05, 3.62, 4.50)
     chance = np.random.default_rng(9)
-    parts = [
-        (moment, gain(chance.uniform(-9, 0)) * click(chance.uniform(700, 4200), chance.uniform(0.004, 0.014))) for moment in moments
-    ]
+    parts = []
+    for moment in moments:
+        level_db, octaves, decay = chance.uniform(-9, 0), chance.uniform(0, 2.6), chance.uniform(0.004, 0.014)
+        parts.append((moment, gain(level_db) * click(650 * 2**octaves, decay)))
     return mix(5.0, parts) + gain(-41) * noise(5.0, 91)
 
 
@@ -240,34 +240,74 @@ def snare() -> np.ndarray:
 
 def hihat(decay: float) -> np.ndarray:
     """A hi-hat (n,): noise above 5 kHz that falls to 1/e in `decay` seconds."""
-    return fade(0.12 * noise(6 * decay, 112, 0.0, (5000.0, 7900.0)) * np.exp(-times(6 * decay) / decay), 0.001)
+    return fade(0.14 * noise(6 * decay, 112, 0.0, (4000.0, 7900.0)) * np.exp(-times(6 * decay) / decay), 0.001)
 
 
 def rhythm() -> np.ndarray:
-    """Two bars of bass drum, snare and hi-hat at 132 beats a minute, with a stop before the last two strokes."""
+    """Two bars of bass drum, snare and hi-hat at 132 beats a minute, with a stop of four eighths before the last two strokes."""
     eighth = 60 / 132 / 2
     pattern = {
-        "k": "k..k..k.k..k....",
+        "k": "k..k....k.....k.",
         "s": "..s...s...s....s",
-        "h": "h.hhh.hhh.hh....",
-        "o": ".....o..........",
+        "h": "hhh.hhh.hhh.....",
+        "o": ".......o........",
     }
-    sounds = {"k": kick(), "s": 0.8 * snare(), "h": hihat(0.014), "o": hihat(0.07)}
+    sounds = {"k": kick(), "s": 0.8 * snare(), "h": hihat(0.018), "o": hihat(0.07)}
     return mix(4.0, [(0.2 + i * eighth, sounds[row]) for row, steps in pattern.items() for i, step in enumerate(steps) if step != "."])
 
 
 CLIPS = (
-    digit_clip("seven", "en-us+m4", 5.0, 1.8, "The word fills about an eighth of the clip: look whether the time steps gather on it and leave the silence."),
-    digit_clip("three", "en-gb-x-rp+f2", 3.0, 1.5, "A soft hiss, then one long vowel: look whether the onset gets shorter strides than the steady vowel."),
-    digit_clip("six", "en-us+f2", 4.0, 0.9, "Two hisses around a short vowel and a moment of silence before the last: look which of the edges the strides follow."),
-    digit_clip("nine", "en-gb-x-rp+m4", 4.0, 2.3, "Voiced from end to end, without a hiss or a gap: look how the strides follow the slow glide of the formants."),
-    Clip("counting", "Three digits, two voices: four, two, eight", "A short and a long pause between the words: look whether the long one costs more time steps than the short one.", counting),
-    Clip("sentence", "A lively sentence with pauses", "Wait! Did you hear that? There it is again! Look how the strides differ between the phrases and the pauses.", sentence),
-    Clip("birds", "Bird song with trills", "Whistles, trills and a buzz between rests: look whether the fast trills get shorter strides than the slow notes.", birds),
-    Clip("sweep", "A tone sweep from 100 Hz to 7 kHz", "The pitch rises evenly on a musical scale: look which frequencies make the network shorten its strides.", sweep),
-    Clip("clicks", "Clicks in noise", "Events of a few milliseconds in steady noise: look whether a click keeps a time step of its own when its neighbours are merged.", clicks),
-    Clip("noise", "Steady noise, the counterexample", "Nothing happens here, so there is nothing to adapt to: look whether the strides stay uniform.", lambda: noise(4.0, 101)),
-    Clip("rhythm", "A drum rhythm with a stop", "Strokes on a regular grid, then a gap: look whether the strides pulse with the beat and widen in the gap.", rhythm),
+    digit_clip(
+        "seven", "en-us+m4", 5.0, 1.8,
+        "The word fills an eighth of the clip: see whether the time steps gather on it and leave the silence.",
+    ),
+    digit_clip(
+        "three", "en-gb-x-rp+linda", 3.0, 1.4,
+        "A soft hiss, a glide, then a steady vowel: see whether the glide gets shorter strides than the vowel.",
+    ),
+    digit_clip(
+        "six", "en-us+linda", 4.0, 0.9,
+        "A hiss, a short vowel, a moment of silence and a second hiss: see which of the edges the strides follow.",
+    ),
+    digit_clip(
+        "nine", "en-gb-x-rp+m4", 4.0, 2.3,
+        "Voiced from end to end, without a hiss or a gap: see how the strides follow the slow glide of the formants.",
+    ),
+    Clip(
+        "counting", "Three digits, two voices: four, two, eight",
+        "One pause is seven times as long as the other: see whether it costs seven times as many time steps.",
+        counting,
+    ),
+    Clip(
+        "sentence", "A lively sentence with pauses",
+        "Three short phrases with rests between them: see how the strides differ between the phrases and the rests.",
+        sentence,
+    ),
+    Clip(
+        "birds", "Bird song with trills",
+        "Whistles, trills and a dove far away: see whether the fast trills get shorter strides than the slow notes.",
+        birds,
+    ),
+    Clip(
+        "sweep", "A tone sweep from 100 Hz to 7 kHz",
+        "The pitch rises by the same number of octaves every second: see which pitches shorten the strides.",
+        sweep,
+    ),
+    Clip(
+        "clicks", "Clicks in noise",
+        "Events of a few milliseconds in steady noise: see whether each click keeps a time step of its own.",
+        clicks,
+    ),
+    Clip(
+        "noise", "Steady noise, the counterexample",
+        "Nothing happens, so there is nothing to adapt to: see whether the strides stay uniform.",
+        lambda: noise(4.0, 101),
+    ),
+    Clip(
+        "rhythm", "A drum rhythm with a stop",
+        "Strokes on a regular grid, then a gap: see whether the strides pulse with the beat and widen in the gap.",
+        rhythm,
+    ),
 )
 
 

@@ -90,6 +90,6 @@ def change_speed(samples: np.ndarray, factor: float) -> np.ndarray:
 
 def stack_mels(sounds: Sequence[np.ndarray], preset: audio.MelPreset) -> tuple[Tensor, Tensor]:
     """Log-mels of waveforms of different lengths: (B, n_mels, T) zero-padded, and their lengths (B,)."""
-    mels = [audio.log_mel(torch.from_numpy(np.ascontiguousarray(sound)), preset) for sound in sounds]
+    mels = [audio.log_mel(torch.tensor(sound), preset) for sound in sounds]
     lengths = torch.tensor([mel.shape[1] for mel in mels])
     return torch.stack([F.pad(mel, (0, int(lengths.max()) - mel.shape[1])) for mel in mels]), lengths

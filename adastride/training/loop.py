@@ -31,15 +31,17 @@ from adastride.training.evaluate import accuracy
 @dataclass(frozen=True)
 class TrainingSettings:
     """How to train. window_seconds: shortest and longest window a clip is placed in. as_is: share of batches whose
-    clips are shown without added silence. snr_db: range of the noise floor below the clip, in decibels."""
+    clips are shown without added silence. snr_db: range of the noise floor below the clip, in decibels. score_factor: the
+    scores that place frames start at zero and learn this many times as fast as the rest."""
 
     epochs: int = 30
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     position_loss_weight: float = 1.0
+    score_factor: float = 4.0
     window_seconds: tuple[float, float] = (1.0, 3.0)
-    as_is: float = 0.2
+    as_is: float = 0.25
     snr_db: tuple[float, float] = (15.0, 50.0)
     seed: int = 0
 
@@ -79,9 +81,12 @@ def train(
 
     torch.manual_seed(settings.seed)
     model = Classifier(config(labels)).to(device)
+    scores = [p for n, p in model.named_parameters() if ".score." in n]
+    matrices = [p for n, p in model.named_parameters() if p.dim() > 1 and ".score." not in n]
     groups = [
-        {"params": [p for n, p in model.named_parameters() if p.dim() > 1 and "score" not in n], "weight_decay": settings.weight_decay},
-        {"params": [p for n, p in model.named_parameters() if p.dim() == 1 or "score" in n], "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": settings.weight_decay, "factor": 1.0},
+        {"params": [p for p in model.parameters() if p.dim() == 1], "weight_decay": 0.0, "factor": 1.0},
+        {"params": scores, "weight_decay": 0.0, "factor": settings.score_factor},
     ]
     optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
     state = _State(out.with_suffix(".state"), {"config": model.config.to_dict(), "settings": asdict(settings), "data": [Path(d).name for d in data]})
@@ -92,7 +97,7 @@ def train(
         model.train()
         for step, (mel, lengths, targets) in enumerate(_batches(train_clips, labels, model.config.mel, settings, epoch)):
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * _schedule((epoch * steps + step) / (settings.epochs * steps))
+                group["lr"] = group["factor"] * settings.learning_rate * _schedule((epoch * steps + step) / (settings.epochs * steps))
             output = model(mel.to(device), lengths.to(device))
             loss = F.cross_entropy(output.logits, targets.to(device), label_smoothing=0.05)
             optimizer.zero_grad(set_to_none=True)

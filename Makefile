@@ -1,0 +1,51 @@
+# make app      opens the app            make test   runs every test, browser tests included
+# make bench    measures and prints      make lint   checks style
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+
+.PHONY: app test unit e2e bench lint samples evaluate clean
+
+app: $(VENV)/.app
+	$(BIN)/streamlit run app.py
+
+test: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest --junitxml=build/tests.xml
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest --ignore=tests/e2e
+
+e2e: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/e2e
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m adastride bench
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+
+samples: $(VENV)/.app
+	$(BIN)/python samples/make_samples.py
+
+# DATA is a folder with a manifest.csv, such as the Free Spoken Digit Dataset in this project's layout.
+evaluate: $(VENV)/.app
+	$(BIN)/python -m adastride evaluate digits-adastride --data $(DATA)
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name another with make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.app: requirements.txt | $(BIN)/uv
+	$(UV) -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements.txt requirements-dev.txt tests/e2e/ensure_chromium.sh | $(BIN)/uv
+	$(UV) -r requirements-dev.txt
+	BIN=$(BIN) sh tests/e2e/ensure_chromium.sh
+	touch $@ $(VENV)/.app

@@ -1,0 +1,28 @@
+"""The clips that come with the project (samples/make_samples.py makes them)."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "samples"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A bundled clip. label: what a digits model should say, or None."""
+
+    name: str
+    path: Path
+    title: str
+    description: str
+    label: str | None
+
+
+@functools.cache
+def samples() -> dict[str, Sample]:
+    """The bundled clips by name; the first one is what the app opens with."""
+    entries = json.loads((FOLDER / "catalogue.json").read_text(encoding="utf-8"))
+    return {e["name"]: Sample(e["name"], FOLDER / e["file"], e["title"], e["description"], e["label"]) for e in entries}

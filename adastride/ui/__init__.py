@@ -1,0 +1,1 @@
+"""What the pages share: the source picker, cached resources, links, and the linked viewer component."""

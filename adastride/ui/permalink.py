@@ -1,0 +1,76 @@
+"""Links that restore a clip, a checkpoint and settings: ?clip=seven&checkpoint=digits-adastride&sigma=0.4,0.4,1&stride=3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adastride.downsampling import LayerSettings
+from adastride.downsampling.base import VARIANTS
+
+SIGMA_RANGE = (0.01, 100.0)
+STRIDE_RANGE = (1.0, 8.0)
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a link asks for; None where it says nothing usable. problems: a sentence for each thing it got wrong."""
+
+    clip: str | None
+    checkpoint: str | None
+    settings: tuple[LayerSettings, ...]
+    problems: tuple[str, ...]
+
+
+def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers: int = 3) -> Link:
+    """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
+    problems: list[str] = []
+
+    def known(name: str, choices: Mapping, what: str, instead: str) -> str | None:
+        value = query.get(name)
+        if value is None or value in choices:
+            return value
+        if name == "clip" and value.startswith("upload:"):
+            problems.append(f"This link was made with the file {_quoted(value[7:])}, which a link can't carry: upload it to see the same picture.")
+        else:
+            problems.append(f"This link names the {what} {_quoted(value)}, which is not here: {instead} is shown.")
+        return None
+
+    def numbers(name: str, lowest: float, highest: float) -> list[float | None]:
+        def one(text: str) -> float:
+            value = float(text)
+            if not lowest <= value <= highest:
+                raise ValueError
+            return value
+
+        return listed(name, one, f"a number from {lowest:g} to {highest:g}")
+
+    def listed(name: str, read, expected: str) -> list:
+        text = query.get(name)
+        if text is None:
+            return [None] * layers
+        parts = text.split(",")
+        try:
+            values = [read(part) if part else None for part in parts] if text else []
+        except ValueError:
+            values = []
+        if len(values) not in (1, layers):
+            problems.append(f"This link has {name} = {_quoted(text)}, but it must be {expected}, or {layers} of them with commas between: the trained value is used.")
+            return [None] * layers
+        return values * layers if len(values) == 1 else values
+
+    def variant(text: str) -> str:
+        if text not in VARIANTS:
+            raise ValueError
+        return text
+
+    clip = known("clip", clips, "clip", "the first sample")
+    checkpoint = known("checkpoint", checkpoints, "checkpoint", "the first one")
+    settings = zip(numbers("sigma", *SIGMA_RANGE), numbers("stride", *STRIDE_RANGE), listed("variant", variant, " or ".join(VARIANTS)), strict=True)
+    return Link(clip, checkpoint, tuple(LayerSettings(*each) for each in settings), tuple(problems))
+
+
+def _quoted(text: str) -> str:
+    """Somebody else's text, short and with nothing in it that Markdown would act on."""
+    plain = "".join(c if c.isalnum() or c in " .-_,+" else "?" for c in text)
+    return f"“{plain[:40]}{'…' if len(plain) > 40 else ''}”"

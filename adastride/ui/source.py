@@ -1,0 +1,84 @@
+"""The sidebar's source picker: a bundled sample, an uploaded file, or a recording."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import streamlit as st
+
+from adastride import audio
+from adastride.audio import AudioError, Waveform
+from adastride.samples import samples
+from adastride.ui import resources
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A sound somebody chose. id: unique by content. link: what a link to it says. sample: its name if it is bundled."""
+
+    id: str
+    title: str
+    waveform: Waveform
+    link: str
+    sample: str | None = None
+
+
+def pick_clip() -> Clip:
+    """Draws the picker and returns the clip to show. A bad file is explained under the picker; the last clip stays."""
+    kinds = {"sample": "Sample", "upload": "Upload", "record": "Record"}
+    kind = st.segmented_control("Sound", kinds, format_func=kinds.get, key="source_kind", required=True, default="sample")
+    if kind == "upload":
+        file = st.file_uploader("WAV, FLAC, OGG or MP3 file", key="source_upload", help=_limits())
+        chosen = _decoded(file, "upload")
+    elif kind == "record":
+        chosen = _decoded(st.audio_input("Record from the microphone", key="source_recording", sample_rate=16_000), "record")
+    else:
+        chosen = _sample()
+    if chosen is not None:
+        st.session_state["source_last"] = chosen
+    return st.session_state.get("source_last") or _bundled(next(iter(samples())))
+
+
+def choose_sample(name: str | None) -> None:
+    """Makes a bundled clip the one the picker starts with, before it is drawn."""
+    if name is not None:
+        st.session_state["source_sample"] = name
+
+
+def _sample() -> Clip:
+    known = samples()
+    name = st.selectbox("Sample", list(known), format_func=lambda name: known[name].title, key="source_sample")
+    st.caption(known[name].description)
+    return _bundled(name)
+
+
+def _bundled(name: str) -> Clip:
+    waveform = resources.sample_waveform(name)
+    return Clip(waveform.sha256[:16], samples()[name].title, waveform, name, sample=name)
+
+
+def _decoded(file, kind: str) -> Clip | None:
+    """The uploaded or recorded sound; decoded once, from memory. None, with an explanation on the page, if it can't be."""
+    if file is None:
+        return None
+    title = "Recording" if kind == "record" else file.name
+    key = f"source_{kind}_decoded"
+    data = file.getvalue()
+    sha256 = hashlib.sha256(data).hexdigest()
+    kept = st.session_state.get(key)
+    if kept is None or kept[0] != sha256:
+        try:
+            with st.spinner(f"Decoding {len(data) / 1e6:.1f} MB …"):
+                clip = Clip(sha256[:16], title, audio.decode(data, name=title), f"upload:{title}")
+            kept = (sha256, clip, None)
+        except AudioError as error:
+            kept = (sha256, None, str(error))
+        st.session_state[key] = kept
+    if kept[2]:
+        st.error(kept[2], icon=":material/error:")
+    return kept[1]
+
+
+def _limits() -> str:
+    return f"Up to {audio.MAX_SECONDS / 60:.0f} minutes and {audio.MAX_BYTES / 1e6:.0f} MB. The file is decoded in memory and never stored."

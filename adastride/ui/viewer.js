@@ -1,0 +1,1036 @@
+// The linked viewer. The server sends each layer's normalised positions; everything drawn here follows from them.
+//
+// Every panel shares one time axis in seconds. An upper layer's input frames are the output frames of the layer below,
+// so they are drawn as wide as the time they stand for. Dragging sigma or a stride redraws a layer at once, because its
+// positions depend on neither; the layers above follow when the server has run the network again. At most one request
+// is under way, and the newest values wait, so a drag always ends on its last value.
+
+const GUTTER = 46, RIGHT = 6;
+const LAYER_COLOURS = { dark: ["#56B4E9", "#E69F00", "#2FC79B"], light: ["#0072B2", "#B86B00", "#007A5A"] };
+const MAGMA = [[0, 0, 4], [20, 14, 54], [59, 15, 112], [100, 26, 128], [140, 41, 129], [183, 55, 121], [222, 73, 104], [247, 112, 92], [254, 159, 109], [254, 207, 146], [252, 253, 191]];
+// One direction of lightness in each theme, blue to yellow or white to navy: both read the same with any colour vision.
+const WEIGHTS = {
+  dark: [[16, 20, 34], [24, 52, 97], [38, 92, 140], [62, 137, 153], [120, 181, 137], [200, 215, 104], [253, 240, 120]],
+  light: [[255, 255, 255], [222, 235, 247], [174, 209, 231], [106, 174, 214], [47, 126, 188], [14, 82, 151], [6, 36, 92]],
+};
+const ANSWER_TIMEOUT_MS = 20000;
+const REACH = 14; // a weight of exp(-14) of the row's largest is black in every colour map
+
+function ramp(stops) {
+  return Uint32Array.from({ length: 256 }, (_, i) => {
+    const x = (i / 255) * (stops.length - 1), k = Math.min(stops.length - 2, Math.floor(x)), f = x - k;
+    const [r, g, b] = [0, 1, 2].map((c) => Math.round(stops[k][c] * (1 - f) + stops[k + 1][c] * f));
+    return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+  });
+}
+const RAMPS = { mel: ramp(MAGMA), dark: ramp(WEIGHTS.dark), light: ramp(WEIGHTS.light) };
+// exp(-x) as a colour index, so that no exponential is computed a pixel: 64 steps for each unit of x.
+const EXPONENT_STEPS = 64;
+const WEIGHT_INDEX = Uint8Array.from({ length: REACH * EXPONENT_STEPS + 1 }, (_, i) => Math.round(255 * Math.exp(-i / EXPONENT_STEPS)));
+
+const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
+const roundHalfEven = (x) => { const r = Math.round(x); return Math.abs(x % 1) === 0.5 && r % 2 ? r - 1 : r; };
+const digits = (x, n = 3) => (x >= 1000 ? String(Math.round(x)) : x >= 100 ? x.toFixed(Math.max(0, n - 3)) : x >= 10 ? x.toFixed(n - 2) : x >= 1 ? x.toFixed(n - 1) : Number(x.toPrecision(n)).toString());
+const percent = (p) => (p >= 0.9995 ? "100 %" : p < 0.0005 ? "0 %" : `${(100 * p).toFixed(p >= 0.0995 ? 0 : 1)} %`);
+
+const TYPES = { f4: Float32Array, i2: Int16Array, u1: Uint8Array };
+
+function unpack(bytes) {
+  if (bytes.byteOffset % 4) bytes = bytes.slice();
+  const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + size)));
+  const arrays = {};
+  for (const [name, { type, offset, count }] of Object.entries(header.arrays)) arrays[name] = new TYPES[type](bytes.buffer, bytes.byteOffset + 4 + size + offset, count);
+  return { header, arrays };
+}
+
+// ---------------------------------------------------------------- geometry: the maths of alignment.py, in the browser
+
+// A layer laid out in time. inEdges: T + 1 times in seconds at which its input frames begin and end.
+function layOut({ u, taps }, inEdges, settings) {
+  const T = inEdges.length - 1, L = Math.max(1, Math.ceil(T / settings.stride));
+  const p = new Float64Array(T);
+  for (let j = 0; j < T; j++) p[j] = taps ? j / settings.stride : u[j] * (L - 1);
+  const edges = new Float64Array(L + 1); // boundaries in input frames
+  if (taps) {
+    for (let i = 0; i <= L; i++) edges[i] = Math.min(i * settings.stride, T);
+  } else {
+    for (let i = 0, j = 1; i < L - 1; i++) {
+      while (j < T - 1 && p[j] < i + 0.5) j++;
+      const gap = p[j] - p[j - 1];
+      edges[i + 1] = j - 0.5 + (gap > 0 ? (i + 0.5 - p[j - 1]) / gap : 0) + 0;
+    }
+    edges[L] = T;
+  }
+  const outEdges = new Float64Array(L + 1), strides = new Float64Array(L), nearestDistance = new Float64Array(L);
+  for (let i = 0; i <= L; i++) {
+    const at = clamp(edges[i], 0, T), j = Math.min(T - 1, Math.floor(at));
+    outEdges[i] = inEdges[j] + (at - j) * (inEdges[j + 1] - inEdges[j]);
+  }
+  for (let i = 0; i < L; i++) strides[i] = edges[i + 1] - edges[i];
+  for (let i = 0, j = 0; i < L; i++) {
+    while (j < T - 1 && Math.abs(p[j + 1] - i) <= Math.abs(p[j] - i)) j++;
+    nearestDistance[i] = Math.abs(p[j] - i);
+  }
+  const layout = { T, L, p, edges, outEdges, strides, nearestDistance, inEdges, taps, ...settings, hard: settings.variant === "adastride-f" };
+  if (layout.hard) {
+    layout.firstFrame = new Int32Array(L).fill(T);
+    layout.lastFrame = new Int32Array(L).fill(-1);
+    for (let j = 0; j < T; j++) {
+      const i = roundHalfEven(p[j]);
+      layout.firstFrame[i] = Math.min(layout.firstFrame[i], j);
+      layout.lastFrame[i] = Math.max(layout.lastFrame[i], j);
+    }
+  }
+  return layout;
+}
+
+// Weights of one row over the layer's input frames: {start, weights} with weights summing to 1 (empty for a row of zeros).
+function rowWeights(layout, i) {
+  const { T, p, taps, stride, sigma } = layout;
+  if (taps) {
+    const first = i * stride - (taps.length >> 1), weights = [];
+    const start = Math.max(0, first);
+    for (let j = start; j < Math.min(T, first + taps.length); j++) weights.push(taps[j - first]);
+    return normalised(start, weights);
+  }
+  let low = layout.hard ? layout.firstFrame[i] : lowerBound(p, i), high = layout.hard ? layout.lastFrame[i] : low;
+  const exponent = (j) => ((p[j] - i) ** 2 - layout.nearestDistance[i] ** 2) / (sigma * sigma);
+  if (!layout.hard) {
+    low = Math.min(low, T - 1);
+    high = low;
+    while (low > 0 && (exponent(low - 1) < REACH || exponent(low) > exponent(low - 1))) low--;
+    while (high < T - 1 && (exponent(high + 1) < REACH || exponent(high) > exponent(high + 1))) high++;
+  }
+  const weights = [];
+  for (let j = low; j <= high; j++) weights.push(Math.exp(-Math.max(0, exponent(j))));
+  return normalised(low, weights);
+}
+
+function normalised(start, weights) {
+  const total = weights.reduce((a, b) => a + b, 0);
+  return { start, weights: Float64Array.from(weights, (w) => w / (total || 1)) };
+}
+
+// Weights over a layer's output frames, written over its input frames.
+function composeDown(layout, { start, weights }) {
+  const sum = new Float64Array(layout.T), top = Math.max(...weights);
+  let low = layout.T, high = -1;
+  for (let n = 0; n < weights.length; n++) {
+    if (weights[n] < 1e-3 * top || start + n >= layout.L) continue;
+    const row = rowWeights(layout, start + n);
+    for (let m = 0; m < row.weights.length; m++) sum[row.start + m] += weights[n] * row.weights[m];
+    if (row.weights.length) { low = Math.min(low, row.start); high = Math.max(high, row.start + row.weights.length - 1); }
+  }
+  return high < low ? { start: 0, weights: new Float64Array(0) } : { start: low, weights: sum.slice(low, high + 1) };
+}
+
+function lowerBound(sorted, value) {
+  let low = 0, high = sorted.length;
+  while (low < high) { const mid = (low + high) >> 1; if (sorted[mid] < value) low = mid + 1; else high = mid; }
+  return low;
+}
+
+// ---------------------------------------------------------------- the viewer
+
+class Viewer {
+  constructor(parent) {
+    this.root = parent.querySelector(".explorer");
+    this.one = (selector) => this.root.querySelector(selector);
+    this.sequence = 0;
+    this.underWay = null; // sequence number of the request the server is working on
+    this.waiting = false; // the settings have moved on since it was sent
+    this.scope = "all";
+    this.tickLayer = 0;
+    this.view = null;
+    this.hover = null; // {layer, row}
+    this.pinned = null;
+    this.audio = new Audio();
+    this.dirty = new Set();
+    this.disposers = [];
+    this.listen();
+  }
+
+  on(target, type, handler, options) {
+    target.addEventListener(type, handler, options);
+    this.disposers.push(() => target.removeEventListener(type, handler, options));
+  }
+
+  dispose() {
+    this.audio.pause();
+    if (this.audioUrl) URL.revokeObjectURL(this.audioUrl);
+    clearTimeout(this.timeout);
+    clearTimeout(this.lateTimer);
+    this.disposers.forEach((dispose) => dispose());
+  }
+
+  // ------------------------------------------------------------ data in
+
+  receive(bytes, setStateValue) {
+    this.setStateValue = setStateValue;
+    const { header, arrays } = unpack(bytes);
+    if (header.clipData) {
+      const again = this.clip?.id === header.clip.id;
+      this.clip = { ...header.clip, ...header.clipData, wave: arrays.wave, mel: arrays.mel };
+      if (!again) this.openClip(arrays.audio);
+      if (arrays.mel.byteLength > 500000) queueMicrotask(() => this.request()); // says "I have it", so that it is not sent again
+    }
+    if (!this.clip || this.clip.id !== header.clip.id) { // a new picture frame around an old conversation: ask for the clip
+      this.clip = null;
+      this.settings ??= header.settings.map((s) => ({ ...s }));
+      this.revision ??= header.revision;
+      this.underWay = null;
+      this.request();
+      return;
+    }
+    const adopt = header.revision !== this.revision;
+    if (adopt) {
+      this.revision = header.revision;
+      this.settings = header.settings.map((s) => ({ ...s }));
+      this.pinned = null;
+      this.underWay = null;
+      this.waiting = false;
+    }
+    const answered = this.underWay === null || header.sequence === this.underWay;
+    if (!answered && this.header?.clip.id === header.clip.id) return; // an answer to something older
+    this.header = header;
+    this.server = this.layOutAll(header.layers.map((layer, k) => ({ ...layer, u: arrays[`u${k}`], taps: arrays[`taps${k}`] })));
+    if (this.underWay !== null) {
+      const sequence = this.underWay;
+      requestAnimationFrame(() => this.note("followed", sequence));
+    }
+    this.underWay = null;
+    clearTimeout(this.timeout);
+    this.syncPanels();
+    this.follow();
+    if (this.waiting) this.request();
+    else this.settle();
+  }
+
+  openClip(encoded) {
+    const { clip } = this;
+    this.view = { from: 0, to: clip.seconds };
+    this.hover = null;
+    this.pinned = null;
+    this.audio.pause();
+    if (this.audioUrl) URL.revokeObjectURL(this.audioUrl);
+    this.audioUrl = URL.createObjectURL(encoded ? new Blob([encoded], { type: "audio/flac" }) : wavBlob(clip.wave, clip.sampleRate));
+    this.audio.src = this.audioUrl;
+    this.playhead = 0;
+  }
+
+  // The layers as the server ran them. Mel frame j is centred on j hops, so it spans half a hop to either side.
+  layOutAll(layers) {
+    const seconds = this.clip.seconds, rate = this.clip.framesPerSecond;
+    let edges = Float64Array.from({ length: this.clip.melFrames + 1 }, (_, j) => clamp((j - 0.5) / rate, 0, seconds));
+    return layers.map((layer, k) => {
+      const layout = layOut(layer, edges, this.header.settings[k]);
+      edges = layout.outEdges;
+      return { ...layer, layout };
+    });
+  }
+
+  // Draws what the settings in hand mean now: exact for the lowest changed layer, from last positions above it.
+  follow() {
+    const same = (a, b) => a.sigma === b.sigma && a.stride === b.stride && a.variant === b.variant;
+    const first = this.settings.findIndex((s, k) => !same(s, this.header.settings[k]));
+    this.layers = this.server.map((layer, k) =>
+      same(this.settings[k], this.header.settings[k]) || layer.taps ? layer : { ...layer, layout: layOut(layer, layer.layout.inEdges, this.settings[k]) });
+    this.firstStale = first < 0 ? Infinity : first + 1;
+    clearTimeout(this.lateTimer);
+    if (first < 0) this.markLate();
+    else this.lateTimer = setTimeout(() => this.markLate(), 200); // a quick answer should not make labels flicker
+    this.refreshControls();
+    this.redraw();
+  }
+
+  markLate() {
+    this.panels?.forEach((panel) => panel.element.classList.toggle("catching-up", panel.kind === "layer" && panel.layer >= this.firstStale));
+    this.one(".side").classList.toggle("catching-up", this.firstStale < Infinity);
+  }
+
+  // ------------------------------------------------------------ data out
+
+  change(layers, values) {
+    for (const k of layers) if (!this.header.fixed[k]) Object.assign(this.settings[k], values);
+    this.follow();
+    this.request();
+  }
+
+  request() {
+    if (this.underWay !== null) { this.waiting = true; return; }
+    this.waiting = false;
+    this.underWay = ++this.sequence;
+    this.note("sent", this.underWay);
+    clearTimeout(this.timeout);
+    this.timeout = setTimeout(() => { this.underWay = null; if (this.waiting) this.request(); }, ANSWER_TIMEOUT_MS);
+    this.setStateValue("request", {
+      sequence: this.underWay, revision: this.revision, have: this.clip?.id ?? "", settings: this.settings.map((s) => ({ ...s })),
+    });
+  }
+
+  // Nothing is under way and nothing waits: the address bar and screen readers get the result.
+  settle() {
+    const url = this.link();
+    if (url !== location.href) history.replaceState(history.state, "", url);
+    const best = this.best();
+    const text = `${this.header.labels[best]}, ${percent(this.header.probabilities[best])}. ` +
+      this.layers.map((l, k) => `Layer ${k + 1}: ${l.layout.T} to ${l.layout.L} frames.`).join(" ");
+    if (this.spokenText !== text) this.one(".spoken").textContent = this.spokenText = text;
+  }
+
+  link() {
+    const url = new URL(location.href);
+    const { clip, checkpoint } = this.header.link;
+    const trained = this.header.trained;
+    const short = (name, format) => {
+      const values = this.settings.map((s) => (s[name] == null ? "" : format(s[name])));
+      url.searchParams.delete(name);
+      if (this.settings.every((s, k) => s[name] === trained[k][name])) return;
+      url.searchParams.set(name, values.every((v) => v === values[0]) ? values[0] : values.join(","));
+    };
+    url.searchParams.set("clip", clip);
+    url.searchParams.set("checkpoint", checkpoint);
+    short("sigma", (v) => String(Number(v.toPrecision(6))));
+    short("stride", (v) => String(Number(v.toPrecision(6))));
+    short("variant", (v) => v);
+    return url.href;
+  }
+
+  note(kind, value) {
+    globalThis.adastrideLog?.push([kind, performance.now(), value]); // the benchmark sets this array; otherwise nothing is kept
+  }
+
+  best() {
+    return this.header.probabilities.indexOf(Math.max(...this.header.probabilities));
+  }
+
+  // ------------------------------------------------------------ controls
+
+  listen() {
+    const { root } = this;
+    this.on(this.one(".play"), "click", () => this.togglePlay());
+    this.on(this.one(".zoom-in"), "click", () => this.zoom(0.5));
+    this.on(this.one(".zoom-out"), "click", () => this.zoom(2));
+    this.on(this.one(".fit"), "click", () => this.setView(0, this.clip.seconds));
+    this.on(this.one(".reset"), "click", () => { this.settings = this.header.trained.map((s) => ({ ...s })); this.follow(); this.request(); });
+    this.on(this.one(".pin"), "click", () => this.togglePin());
+    this.on(this.one(".link"), "click", () => this.copyLink());
+    for (const slider of root.querySelectorAll(".slider")) {
+      const input = slider.querySelector("input"), name = slider.dataset.name;
+      this.on(input, "input", () => this.slide(name, Number(input.value)));
+    }
+    this.on(root, "keydown", (event) => this.key(event));
+    this.on(root, "transitionend", () => this.redraw()); // the theme changed: background-color has a 1 ms transition
+    this.on(this.audio, "ended", () => this.stopped());
+    this.on(this.audio, "pause", () => this.stopped());
+    this.on(this.audio, "play", () => { this.one(".play").textContent = "Pause"; this.animate(); });
+    this.on(this.audio, "seeked", () => { this.playhead = this.audio.currentTime; this.cover(); });
+    const observer = new ResizeObserver(() => this.redraw());
+    observer.observe(root);
+    this.disposers.push(() => observer.disconnect());
+    this.on(window, "resize", () => this.redraw()); // a change of device pixel ratio
+  }
+
+  slide(name, value) {
+    const began = performance.now();
+    const chosen = this.chosen(), trained = this.header.trained[chosen[0]][name];
+    if (name === "sigma") {
+      const near = trained && Math.abs(value - Math.log10(trained)) < 0.012; // the trained value need not be on the slider's grid
+      this.change(chosen, { sigma: near ? trained : Number((10 ** value).toPrecision(5)) });
+    } else {
+      this.change(chosen, { stride: Math.abs(value - trained) < 0.03 ? trained : value });
+    }
+    requestAnimationFrame(() => this.note("local", performance.now() - began));
+  }
+
+  chosen() {
+    const all = this.settings.map((_, k) => k).filter((k) => !this.header.fixed[k]);
+    return this.scope === "all" ? all : [this.scope];
+  }
+
+  key(event) {
+    const typing = event.composedPath()[0].matches?.("input, button, select");
+    const panel = event.composedPath().find((node) => node.classList?.contains("base"))?.panel;
+    const step = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (event.key === " " && !event.composedPath()[0].matches?.("button")) this.togglePlay();
+    else if (typing) return;
+    else if (event.key === "+" || event.key === "=") this.zoom(0.5);
+    else if (event.key === "-") this.zoom(2);
+    else if (event.key === "0") this.setView(0, this.clip.seconds);
+    else if (event.key === "Escape") this.setHover(null);
+    else if (event.key === "Enter" && panel) this.playFrom(this.hover ? this.layers[this.hover.layer].layout.outEdges[this.hover.row] : this.view.from);
+    else if (step) this.slide("sigma", clamp(Math.log10(this.settings[this.chosen()[0]].sigma) + 0.05 * step, -2, 2));
+    else if (panel && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+      const layer = panel.layer ?? this.tickLayer, { L } = this.layers[layer].layout;
+      const row = this.hover?.layer === layer ? this.hover.row + (event.key === "ArrowRight" ? 1 : -1) : 0;
+      this.setHover({ layer, row: clamp(row, 0, L - 1) });
+    } else return;
+    event.preventDefault();
+  }
+
+  segments(host, options, current, choose) {
+    host.replaceChildren(...options.map(([value, label, disabled]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.setAttribute("role", "radio");
+      button.setAttribute("aria-checked", String(value === current));
+      button.textContent = label;
+      button.disabled = Boolean(disabled);
+      button.onclick = () => choose(value);
+      return button;
+    }));
+  }
+
+  refreshControls() {
+    const { settings, header } = this;
+    const chosen = this.chosen(), trained = header.trained;
+    const key = JSON.stringify([this.scope, chosen.map((k) => settings[k].variant), header.revision]);
+    if (key !== this.controlsKey) { // rebuilt only when they change, so that focus stays where it is during a drag
+      this.controlsKey = key;
+      this.segments(this.one(".scope"), [["all", "All layers"], ...settings.map((_, k) => [k, `${k + 1}`, header.fixed[k]])], this.scope, (scope) => {
+        this.scope = scope;
+        if (scope !== "all") this.tickLayer = scope;
+        this.controlsKey = null;
+        this.syncPanels();
+        this.refreshControls();
+        this.redraw();
+      });
+      const variants = new Set(chosen.map((k) => settings[k].variant));
+      this.segments(this.one(".variant"), [["adastride", "AdaStride"], ["adastride-f", "AdaStride-F"]], variants.size === 1 ? [...variants][0] : null,
+        (variant) => { this.change(this.chosen(), { variant }); });
+    }
+    for (const slider of this.root.querySelectorAll(".slider")) {
+      const name = slider.dataset.name, input = slider.querySelector("input");
+      const values = [...new Set(chosen.map((k) => settings[k][name]))], value = values[0] ?? trained[0][name] ?? 1;
+      const toSlider = (v) => (name === "sigma" ? Math.log10(v) : v);
+      if (this.root.getRootNode().activeElement !== input || Math.abs(Number(input.value) - toSlider(value)) > 0.05) input.value = toSlider(value);
+      input.disabled = !chosen.length;
+      const text = (v) => (name === "sigma" ? `${digits(v)} output frames · σ⁻² = ${digits(v ** -2)}` : `${v.toFixed(2)} input frames per output frame`);
+      slider.querySelector("output").textContent = values.length > 1 ? `differs by layer: ${values.map((v) => digits(v)).join(", ")}` : text(value);
+      input.setAttribute("aria-valuetext", text(value));
+      const mark = slider.querySelector(".trained"), at = trained[chosen[0] ?? 0][name];
+      mark.hidden = at == null;
+      const share = at == null ? 0 : (toSlider(at) - input.min) / (input.max - input.min);
+      mark.style.left = `calc(8px + ${share} * (100% - 16px))`;
+      mark.title = at == null ? "" : `trained: ${text(at)}`;
+    }
+    this.one(".reset").disabled = settings.every((s, k) => s.sigma === trained[k].sigma && s.stride === trained[k].stride && s.variant === trained[k].variant);
+    this.refreshProbabilities();
+  }
+
+  refreshProbabilities() {
+    const { labels, probabilities } = this.header, best = this.best(), bars = this.one(".bars");
+    if (bars.childElementCount !== labels.length || this.barLabels !== labels.join("\n")) {
+      this.barLabels = labels.join("\n");
+      bars.replaceChildren(...labels.map((label) => {
+        const row = document.createElement("div");
+        row.className = "bar-row";
+        row.innerHTML = '<span class="name"></span><span class="rail"><i class="fill"></i><i class="ghost" hidden></i></span><span class="value"></span>';
+        row.querySelector(".name").textContent = row.querySelector(".name").title = label;
+        return row;
+      }));
+    }
+    [...bars.children].forEach((row, i) => {
+      row.classList.toggle("best", i === best);
+      row.querySelector(".fill").style.width = `${100 * probabilities[i]}%`;
+      row.querySelector(".value").textContent = percent(probabilities[i]);
+      const ghost = row.querySelector(".ghost");
+      ghost.hidden = !this.pinned;
+      if (this.pinned) ghost.style.width = `${100 * this.pinned.probabilities[i]}%`;
+    });
+    this.one(".top b").textContent = labels[best];
+    this.one(".top span").textContent = percent(probabilities[best]);
+    bars.setAttribute("aria-label", `Class probabilities: ${labels.map((l, i) => `${l} ${percent(probabilities[i])}`).join(", ")}`);
+    this.one(".pinned-note").hidden = !this.pinned;
+    this.one(".pin").setAttribute("aria-pressed", String(Boolean(this.pinned)));
+    this.one(".pin").textContent = this.pinned ? "Unpin" : "Pin";
+    this.one(".status").textContent = this.header.status;
+    this.one(".mel-low").textContent = this.clip.melRange[0].toFixed(0);
+    this.one(".mel-high").textContent = this.clip.melRange[1].toFixed(0);
+  }
+
+  togglePin() {
+    this.pinned = this.pinned ? null : { probabilities: [...this.header.probabilities], layers: this.layers.map(({ layout }) => layout) };
+    this.refreshProbabilities();
+    this.redraw();
+  }
+
+  async copyLink() {
+    const button = this.one(".link"), url = this.link();
+    history.replaceState(history.state, "", url);
+    try { await navigator.clipboard.writeText(url); button.textContent = "Link copied"; }
+    catch { button.textContent = "Link is in the address bar"; } // no clipboard without HTTPS
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  }
+
+  // ------------------------------------------------------------ sound
+
+  togglePlay() {
+    if (this.audio.paused) this.playFrom(this.playhead >= this.clip.seconds - 0.02 ? this.view.from : this.playhead);
+    else this.audio.pause();
+  }
+
+  playFrom(seconds) {
+    this.audio.currentTime = this.playhead = clamp(seconds, 0, Math.max(0, this.clip.seconds - 0.01));
+    this.audio.play().catch(() => { this.one(".status").textContent = "This browser can't play the clip."; });
+    this.cover();
+  }
+
+  stopped() {
+    this.one(".play").textContent = "Play";
+    this.playhead = this.audio.ended ? 0 : this.audio.currentTime;
+    this.cover();
+  }
+
+  animate() {
+    if (this.audio.paused) return;
+    this.playhead = this.audio.currentTime;
+    if (this.playhead > this.view.to && this.view.to < this.clip.seconds) this.setView(this.playhead, this.playhead + this.view.to - this.view.from);
+    this.cover();
+    requestAnimationFrame(() => this.animate());
+  }
+
+  // ------------------------------------------------------------ time window
+
+  setView(from, to) {
+    const total = this.clip.seconds, span = clamp(to - from, Math.min(total, 0.05), total);
+    from = clamp(from, 0, total - span);
+    this.view = { from, to: from + span };
+    this.redraw();
+  }
+
+  zoom(factor, centre) {
+    const { from, to } = this.view;
+    centre ??= this.hoverTime ?? (this.playhead > from && this.playhead < to ? this.playhead : (from + to) / 2);
+    this.setView(centre - (centre - from) * factor, centre + (to - centre) * factor);
+  }
+
+  // ------------------------------------------------------------ panels
+
+  syncPanels() {
+    const host = this.one(".panels"), count = this.header.layers.length;
+    if (!this.panels || this.panels.filter((p) => p.kind === "layer").length !== count) {
+      this.panels?.forEach((panel) => panel.element.remove());
+      this.panels = [this.addPanel(host, "wave", 46), this.addPanel(host, "mel", 116)];
+      for (let k = 0; k < count; k++) this.panels.push(this.addPanel(host, "layer", 112, k), this.addPanel(host, "profile", 50, k));
+      this.panels.push(this.addPanel(host, "axis", 34));
+    }
+    for (const panel of this.panels) {
+      const head = panel.element.querySelector("header");
+      if (panel.kind === "mel") {
+        head.innerHTML = `<b>Log-mel spectrogram</b> <span>${this.clip.melFrames} frames</span><span class="segments-label">marks: output frames of layer</span><span class="segments" role="radiogroup" aria-label="Layer whose output frames are marked on the mel"></span>`;
+        this.segments(head.querySelector(".segments"), this.header.layers.map((_, k) => [k, `${k + 1}`]), this.tickLayer, (k) => { this.tickLayer = k; this.syncPanels(); this.redraw(); });
+      } else if (panel.kind === "wave") {
+        head.innerHTML = "<b></b> <span></span>";
+        head.querySelector("b").textContent = this.clip.title;
+        head.querySelector("span").textContent = `${this.clip.details} · amplitude, 1 is full scale`;
+      }
+    }
+  }
+
+  addPanel(host, kind, height, layer) {
+    const element = document.createElement("figure");
+    element.className = `panel ${kind}`;
+    element.innerHTML = `${kind === "profile" || kind === "axis" ? "" : "<header></header>"}<div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>`;
+    const [base, cover] = element.querySelectorAll("canvas");
+    base.style.height = `${height}px`;
+    if (kind === "axis") base.setAttribute("aria-hidden", "true");
+    else { base.tabIndex = 0; base.setAttribute("role", "img"); }
+    cover.setAttribute("aria-hidden", "true");
+    const panel = { kind, layer, element, base, cover };
+    base.panel = panel;
+    this.pointer(panel);
+    host.append(element);
+    return panel;
+  }
+
+  pointer(panel) {
+    const { base } = panel, fingers = new Map();
+    let began = null;
+    this.on(base, "pointerdown", (event) => {
+      if (event.button) return;
+      base.setPointerCapture(event.pointerId);
+      fingers.set(event.pointerId, event.clientX);
+      began = { x: event.clientX, view: { ...this.view }, moved: fingers.size > 1, spread: this.spread(fingers) };
+    });
+    this.on(base, "pointermove", (event) => {
+      const time = this.timeAt(panel, event);
+      this.hoverTime = time;
+      if (!fingers.has(event.pointerId)) { this.setHover(this.pick(panel, event, time), event); return; }
+      fingers.set(event.pointerId, event.clientX);
+      if (fingers.size === 2 && began.spread) {
+        const { from, to } = began.view, span = (to - from) * began.spread / Math.max(8, this.spread(fingers));
+        const centre = (from + to) / 2;
+        this.setView(centre - span / 2, centre + span / 2);
+      } else if (Math.abs(event.clientX - began.x) > 4 || began.moved) {
+        began.moved = true;
+        const shift = ((began.x - event.clientX) / this.plotWidth(panel)) * (began.view.to - began.view.from);
+        this.setView(began.view.from + shift, began.view.to + shift);
+      }
+    });
+    const end = (event) => {
+      if (!fingers.delete(event.pointerId)) return;
+      if (event.type === "pointerup" && !began.moved && !fingers.size) this.playFrom(this.timeAt(panel, event));
+    };
+    this.on(base, "pointerup", end);
+    this.on(base, "pointercancel", end);
+    this.on(base, "pointerleave", () => { this.hoverTime = undefined; this.setHover(null); });
+    this.on(base, "wheel", (event) => {
+      if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(clamp(event.deltaY, -60, 60) / 120), this.timeAt(panel, event));
+      else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+        const shift = ((event.deltaX || event.deltaY) / this.plotWidth(panel)) * (this.view.to - this.view.from);
+        this.setView(this.view.from + shift, this.view.to + shift);
+      } else return; // the page scrolls
+      event.preventDefault();
+    }, { passive: false });
+  }
+
+  spread(fingers) {
+    const x = [...fingers.values()];
+    return x.length > 1 ? Math.abs(x[0] - x[1]) : 0;
+  }
+
+  gutter() { return this.root.clientWidth < 600 ? 40 : GUTTER; }
+  plotWidth(panel) { return Math.max(10, panel.base.clientWidth - this.gutter() - RIGHT); }
+  timeAt(panel, event) {
+    const x = event.clientX - panel.base.getBoundingClientRect().left - this.gutter();
+    return clamp(this.view.from + (x / this.plotWidth(panel)) * (this.view.to - this.view.from), 0, this.clip.seconds);
+  }
+
+  // The output frame under the pointer: by height in an alignment, by time elsewhere.
+  pick(panel, event, time) {
+    if (panel.kind === "axis") return null;
+    const layer = panel.layer ?? this.tickLayer, { layout } = this.layers[layer];
+    if (panel.kind === "layer") {
+      const box = panel.base.getBoundingClientRect(), { low, high } = this.rows(layout);
+      return { layer, row: clamp(Math.floor(low + (1 - (event.clientY - box.top) / box.height) * (high - low)), 0, layout.L - 1) };
+    }
+    return { layer, row: clamp(lowerBound(layout.outEdges, time) - 1, 0, layout.L - 1) };
+  }
+
+  setHover(hover, event) {
+    if (hover?.layer === this.hover?.layer && hover?.row === this.hover?.row) { if (hover && event) this.moveTip(event); return; }
+    this.hover = hover;
+    const tip = this.one(".tip");
+    tip.hidden = !hover;
+    if (hover) {
+      const { layout } = this.layers[hover.layer], { row } = hover;
+      const from = layout.outEdges[row], to = layout.outEdges[row + 1], { weights } = rowWeights(layout, row);
+      const made = weights.length ? `weights over ${weights.filter((w) => w > 0.01 * Math.max(...weights)).length} input frames` : "no frame is nearest to it: zero";
+      tip.textContent = `Layer ${hover.layer + 1}, output frame ${row}: stands for ${digits(layout.strides[row], 2)} input frames, ${from.toFixed(2)}–${to.toFixed(2)} s (${Math.round(1000 * (to - from))} ms); ${made}.`;
+      if (event) this.moveTip(event);
+      else { tip.style.left = `${this.gutter()}px`; tip.style.top = "0px"; }
+    }
+    this.cover();
+  }
+
+  moveTip(event) {
+    const tip = this.one(".tip"), box = this.root.getBoundingClientRect();
+    const x = event.clientX - box.left, y = event.clientY - box.top;
+    tip.style.left = `${clamp(x + 16, 0, Math.max(0, box.width - 270))}px`;
+    tip.style.top = `${y + 18}px`;
+  }
+
+  // ------------------------------------------------------------ drawing
+
+  redraw() {
+    if (!this.layers || this.drawing) return;
+    this.drawing = requestAnimationFrame(() => { this.drawing = null; this.draw(); });
+  }
+
+  theme() {
+    const style = getComputedStyle(this.root), probe = style.backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
+    const light = 0.3 * probe[0] + 0.6 * probe[1] + 0.1 * probe[2] > 128;
+    const ink = light ? "30,36,48" : "240,243,250";
+    return {
+      name: light ? "light" : "dark", font: style.fontFamily, back: `rgb(${probe.slice(0, 3).join(",")})`, probe,
+      ink: (alpha) => `rgba(${ink},${alpha})`, accent: style.getPropertyValue("--st-primary-color").trim() || "#d33",
+    };
+  }
+
+  draw() {
+    if (!this.layers || !this.root.isConnected || !this.root.clientWidth) return;
+    const theme = (this.colours = this.theme());
+    this.paintRamp(".alignment-ramp", RAMPS[theme.name]);
+    this.paintRamp(".mel-ramp", RAMPS.mel);
+    for (const panel of this.panels) {
+      const context = this.prepare(panel.base), box = { x: this.gutter(), width: this.plotWidth(panel), height: panel.base.clientHeight };
+      if (panel.kind === "wave") this.drawWave(context, box, theme);
+      else if (panel.kind === "mel") this.drawMel(context, box, theme);
+      else if (panel.kind === "layer") this.drawLayer(context, box, theme, panel);
+      else if (panel.kind === "profile") this.drawProfile(context, box, theme, panel);
+      else this.drawAxis(context, box, theme);
+    }
+    this.describe();
+    this.cover();
+  }
+
+  prepare(canvas) {
+    const ratio = window.devicePixelRatio || 1, width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    return context;
+  }
+
+  paintRamp(selector, colours) {
+    const context = this.one(selector).getContext("2d"), image = context.createImageData(256, 1);
+    new Uint32Array(image.data.buffer).set(colours);
+    context.putImageData(image, 0, 0);
+  }
+
+  label(context, theme, text, x, y, align = "right", alpha = 0.7) {
+    context.font = `11px ${theme.font}`;
+    context.fillStyle = theme.ink(alpha);
+    context.textAlign = align;
+    context.textBaseline = "middle";
+    context.fillText(text, x, y);
+  }
+
+  // Paints device pixels of the plot area: fill(pixels, width, height).
+  pixels(context, box, fill) {
+    const ratio = window.devicePixelRatio || 1, width = Math.round(box.width * ratio), height = Math.round(box.height * ratio);
+    const image = context.createImageData(width, height);
+    fill(new Uint32Array(image.data.buffer), width, height);
+    context.putImageData(image, Math.round(box.x * ratio), 0);
+  }
+
+  x(box, time) { return box.x + ((time - this.view.from) / (this.view.to - this.view.from)) * box.width; }
+
+  drawWave(context, box, theme) {
+    const { wave, waveStep, sampleRate, peak } = this.clip, { from, to } = this.view, middle = box.height / 2, scale = (middle - 2) / peak;
+    const level = digits(peak / 32768, 2);
+    this.label(context, theme, level, box.x - 6, 7);
+    this.label(context, theme, `−${level}`, box.x - 6, box.height - 7);
+    context.fillStyle = theme.ink(0.75);
+    const ratio = window.devicePixelRatio || 1, columns = Math.round(box.width * ratio), perSecond = sampleRate / waveStep;
+    const count = waveStep > 1 ? wave.length / 2 : wave.length;
+    let previous = null;
+    for (let c = 0; c < columns; c++) {
+      const a = (from + ((to - from) * c) / columns) * perSecond, b = (from + ((to - from) * (c + 1)) / columns) * perSecond;
+      let low = Infinity, high = -Infinity;
+      for (let n = Math.floor(a); n < Math.max(b, Math.floor(a) + 1) && n < count; n++) {
+        const lowest = waveStep > 1 ? wave[2 * n] : wave[n], highest = waveStep > 1 ? wave[2 * n + 1] : wave[n];
+        if (lowest < low) low = lowest;
+        if (highest > high) high = highest;
+      }
+      if (low > high) continue;
+      if (previous) { low = Math.min(low, previous.high); high = Math.max(high, previous.low); } // no gaps between columns
+      previous = { low, high };
+      const top = middle - high * scale, bottom = middle - low * scale;
+      context.fillRect(box.x + c / ratio, top, 1 / ratio, Math.max(1 / ratio, bottom - top));
+    }
+  }
+
+  drawMel(context, box, theme) {
+    const { mel, melBands, melFrames, framesPerSecond, melTicks } = this.clip, { from, to } = this.view, strip = 12;
+    const plot = { ...box, height: box.height - strip };
+    this.pixels(context, plot, (pixels, width, height) => {
+      const band = Int32Array.from({ length: height }, (_, y) => clamp(Math.floor((1 - (y + 0.5) / height) * melBands), 0, melBands - 1));
+      const column = new Uint8Array(melBands);
+      for (let x = 0; x < width; x++) {
+        const first = clamp(Math.round((from + ((to - from) * x) / width) * framesPerSecond), 0, melFrames - 1);
+        const last = clamp(Math.round((from + ((to - from) * (x + 1)) / width) * framesPerSecond), first, melFrames - 1);
+        column.fill(0);
+        for (let j = first; j <= Math.max(first, last - 1); j++) for (let m = 0; m < melBands; m++) if (mel[j * melBands + m] > column[m]) column[m] = mel[j * melBands + m];
+        for (let y = 0; y < height; y++) pixels[y * width + x] = RAMPS.mel[column[band[y]]];
+      }
+    });
+    for (const [text, share] of melTicks) {
+      const y = clamp((1 - share) * plot.height, 6, plot.height - 5);
+      this.label(context, theme, text, box.x - 6, y);
+    }
+    this.drawTicks(context, { ...box, y: plot.height + 1, height: strip - 1 }, theme);
+  }
+
+  // Where the output frames of one layer end and the next begin; where they are denser than pixels, as a tint.
+  drawTicks(context, box, theme) {
+    const { outEdges, L } = this.layers[this.tickLayer].layout, ratio = window.devicePixelRatio || 1;
+    const columns = Math.round(box.width * ratio), hits = new Uint16Array(columns + 1);
+    for (let i = 0; i <= L; i++) {
+      const x = Math.round(((outEdges[i] - this.view.from) / (this.view.to - this.view.from)) * columns);
+      if (x >= 0 && x <= columns) hits[x]++;
+    }
+    context.fillStyle = LAYER_COLOURS[theme.name][this.tickLayer % 3];
+    for (let x = 0; x <= columns; x++) if (hits[x]) context.fillRect(box.x + x / ratio - 0.5, box.y, Math.max(1, 1 / ratio), box.height);
+  }
+
+  // Output frames the time window shows: all of them for the whole clip.
+  rows(layout) {
+    const { from, to } = this.view, { outEdges, L } = layout;
+    if (from <= 0 && to >= this.clip.seconds - 1e-9) return { low: 0, high: L };
+    const low = clamp(lowerBound(outEdges, from) - 1, 0, L - 1), high = clamp(lowerBound(outEdges, to), low + 1, L);
+    const margin = 0.04 * (high - low);
+    return { low: Math.max(0, low - margin), high: Math.min(L, high + margin) };
+  }
+
+  drawLayer(context, box, theme, panel) {
+    const layer = this.layers[panel.layer], { layout } = layer, { low, high } = this.rows(layout);
+    this.pixels(context, box, (pixels, width, height) => fillAlignment(pixels, width, height, layout, this.view, low, high, RAMPS[theme.name]));
+    context.strokeStyle = theme.ink(0.25);
+    context.lineWidth = 1;
+    context.strokeRect(box.x - 0.5, 0.5, box.width + 1, box.height - 1);
+    const y = (row) => box.height * (1 - (row - low) / (high - low)), total = this.clip.seconds;
+    context.save();
+    context.beginPath();
+    context.rect(box.x, 0, box.width, box.height);
+    context.clip();
+    context.beginPath();
+    context.moveTo(this.x(box, 0), y(0));
+    context.lineTo(this.x(box, total), y(layout.L));
+    context.setLineDash([6, 5]);
+    context.lineWidth = 3.5; // a rim in the background's colour: the line crosses both ends of the colour map
+    context.strokeStyle = theme.back;
+    context.stroke();
+    context.lineWidth = 1.25;
+    context.strokeStyle = theme.ink(0.9);
+    context.stroke();
+    context.restore();
+    this.label(context, theme, String(Math.round(high) - 1), box.x - 6, 7);
+    this.label(context, theme, String(Math.floor(low)), box.x - 6, box.height - 7);
+    if (this.gutter() >= GUTTER) {
+      this.label(context, theme, "output", box.x - 6, box.height / 2 - 6, "right", 0.55);
+      this.label(context, theme, "frame", box.x - 6, box.height / 2 + 6, "right", 0.55);
+    }
+    this.headLayer(panel, layer, theme);
+  }
+
+  headLayer(panel, layer, theme) {
+    const { layout } = layer, exact = panel.layer < this.firstStale;
+    const head = panel.element.querySelector("header");
+    const numbers = [`${layout.T} → ${layout.L} frames`, layout.taps ? null : `σ = ${digits(layout.sigma)}`, `stride ${digits(layout.stride)}`];
+    if (!layout.taps) numbers.push(`position loss ${exact && this.firstStale === Infinity ? digits(layer.positionLoss, 2) : "…"}`);
+    numbers.push(`${layer.milliseconds.toFixed(1)} ms`);
+    if (!head.firstChild) head.innerHTML = '<b><i class="swatch"></i><span class="name"></span></b><span class="numbers"></span><span class="late">catching up …</span>';
+    head.querySelector(".swatch").style.background = LAYER_COLOURS[theme.name][panel.layer % 3];
+    head.querySelector(".name").textContent = `Layer ${panel.layer + 1} · ${layout.taps ? layer.label : layout.hard ? "AdaStride-F" : "AdaStride"}`;
+    head.querySelector(".name").style.color = "inherit";
+    head.querySelector(".numbers").textContent = numbers.filter(Boolean).join(" · ");
+  }
+
+  drawProfile(context, box, theme, panel) {
+    const { layout } = this.layers[panel.layer], pinned = this.pinned?.layers[panel.layer];
+    const colour = LAYER_COLOURS[theme.name][panel.layer % 3], top = 15, floor = box.height - 3;
+    const largest = Math.max(2 * layout.stride, visibleMax(layout, this.view), pinned ? visibleMax(pinned, this.view) : 0) * 1.05;
+    const y = (stride) => floor - (Math.min(stride, largest) / largest) * (floor - top);
+    context.fillStyle = context.strokeStyle = colour;
+    context.globalAlpha = 0.28;
+    this.steps(box, layout, (x0, x1, low, high) => context.fillRect(x0, y(high), x1 - x0, floor - y(high)));
+    context.globalAlpha = 1;
+    this.steps(box, layout, (x0, x1, low, high) => context.fillRect(x0, y(high) - 0.75, x1 - x0, Math.max(1.5, y(low) - y(high))));
+    if (pinned) {
+      context.strokeStyle = theme.ink(0.95);
+      context.lineWidth = 1.25;
+      context.setLineDash([2, 2]);
+      context.beginPath();
+      this.steps(box, pinned, (x0, x1, low, high) => { context.lineTo(x0, y(high)); context.lineTo(x1, y(low)); });
+      context.stroke();
+    }
+    context.setLineDash([6, 5]);
+    context.lineWidth = 1;
+    context.strokeStyle = theme.ink(0.7);
+    context.beginPath();
+    context.moveTo(box.x, y(layout.stride));
+    context.lineTo(box.x + box.width, y(layout.stride));
+    context.stroke();
+    context.setLineDash([]);
+    const middle = y(layout.stride);
+    this.label(context, theme, digits(layout.stride, 2), box.x - 6, middle);
+    if (middle > top + 13) this.label(context, theme, digits(largest, 2), box.x - 6, top + 4);
+    if (floor - middle > 11) this.label(context, theme, "0", box.x - 6, floor - 2);
+    this.label(context, theme, "stride: input frames per output frame", box.x + box.width - 2, 7, "right", 0.7);
+  }
+
+  // Calls paint(x0, x1, lowest, highest stride) for runs of a step curve, merging what is finer than a pixel.
+  steps(box, layout, paint) {
+    const { outEdges, strides, L } = layout, right = box.x + box.width;
+    let x0 = null, x1 = null, low = Infinity, high = -Infinity;
+    for (let i = Math.max(0, lowerBound(outEdges, this.view.from) - 1); i < L; i++) {
+      const a = Math.max(box.x, this.x(box, outEdges[i])), b = Math.min(right, this.x(box, outEdges[i + 1]));
+      if (a >= right) break;
+      if (b <= a) continue;
+      x0 ??= a;
+      x1 = b;
+      low = Math.min(low, strides[i]);
+      high = Math.max(high, strides[i]);
+      if (x1 - x0 >= 1) { paint(x0, x1, low, high); x0 = null; low = Infinity; high = -Infinity; }
+    }
+    if (x0 !== null && x1 > x0) paint(x0, x1, low, high);
+  }
+
+  drawAxis(context, box, theme) {
+    const { from, to } = this.view, rough = (to - from) / Math.max(3, box.width / 110), power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough), places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    context.strokeStyle = theme.ink(0.4);
+    for (let n = Math.ceil(from / step - 1e-9); n * step <= to + 1e-9; n++) {
+      const x = this.x(box, n * step);
+      context.beginPath();
+      context.moveTo(x, 0);
+      context.lineTo(x, 5);
+      context.stroke();
+      this.label(context, theme, (n * step).toFixed(places), clamp(x, box.x + 6, box.x + box.width - 10), 13, "center");
+    }
+    this.label(context, theme, "time, s", box.x + box.width / 2, 27, "center");
+  }
+
+  describe() {
+    for (const panel of this.panels) {
+      if (panel.kind === "axis") continue;
+      const layer = this.layers[panel.layer]?.layout;
+      let text = `Waveform of ${this.clip.title}, ${this.clip.seconds.toFixed(2)} seconds`;
+      if (panel.kind === "mel") text = `Log-mel spectrogram, ${this.clip.melFrames} frames of ${this.clip.melBands} bands`;
+      if (layer) {
+        let small = 0, large = 0;
+        for (let i = 1; i < layer.L; i++) { if (layer.strides[i] < layer.strides[small]) small = i; if (layer.strides[i] > layer.strides[large]) large = i; }
+        const at = (i) => `${digits(layer.strides[i], 2)} frames at ${((layer.outEdges[i] + layer.outEdges[i + 1]) / 2).toFixed(2)} s`;
+        text = panel.kind === "layer"
+          ? `Alignment of layer ${panel.layer + 1}: ${layer.T} input frames to ${layer.L} output frames. Smallest stride ${at(small)}, largest ${at(large)}. Left and right arrow keys step through output frames, up and down change sigma.`
+          : `Stride profile of layer ${panel.layer + 1}: smallest ${at(small)}, largest ${at(large)}.`;
+      }
+      if (panel.base.getAttribute("aria-label") !== text) panel.base.setAttribute("aria-label", text);
+    }
+  }
+
+  // ------------------------------------------------------------ what lies over the panels: spotlight and playhead
+
+  cover() {
+    if (!this.layers || this.covering) return;
+    this.covering = requestAnimationFrame(() => { this.covering = null; this.drawCover(); });
+  }
+
+  drawCover() {
+    if (!this.layers || !this.colours || !this.root.isConnected) return;
+    const { hover, colours: theme } = this, beams = hover && hover.row < this.layers[hover.layer].layout.L ? this.beams(hover) : null;
+    for (const panel of this.panels) {
+      const context = this.prepare(panel.cover), box = { x: this.gutter(), width: this.plotWidth(panel), height: panel.base.clientHeight };
+      if (beams && panel.kind !== "axis") this.drawBeam(context, box, theme, panel, beams);
+      const x = this.x(box, this.playhead);
+      if (this.playhead > 0 && x >= box.x - 1 && x <= box.x + box.width + 1) {
+        context.fillStyle = theme.back;
+        context.fillRect(x - 1.75, 0, 3.5, box.height);
+        context.fillStyle = theme.accent;
+        context.fillRect(x - 0.75, 0, 1.5, box.height);
+      }
+    }
+    this.one(".clock").textContent = `${this.playhead.toFixed(2)} / ${this.clip.seconds.toFixed(2)} s`;
+  }
+
+  // For the hovered layer and every one below: weights over its input frames, and over its output frames.
+  beams({ layer, row }) {
+    const beams = [];
+    let weights = rowWeights(this.layers[layer].layout, row), rows = { start: row, weights: Float64Array.of(1) };
+    for (let k = layer; k >= 0; k--) {
+      beams[k] = { rows, weights };
+      if (!k) break;
+      const below = this.layers[k - 1].layout.L === this.layers[k].layout.T ? this.layers[k - 1].layout : this.server[k - 1].layout;
+      rows = weights;
+      weights = composeDown(below, weights);
+    }
+    return beams;
+  }
+
+  drawBeam(context, box, theme, panel, beams) {
+    const k = panel.layer ?? 0, beam = beams[k];
+    if (!beam) return;
+    const edges = this.layers[k].layout.inEdges, { start, weights } = beam.weights, top = Math.max(...weights, 1e-9);
+    const share = new Float64Array(Math.ceil(box.width) + 1);
+    for (let n = 0; n < weights.length; n++) {
+      const x0 = Math.floor(this.x(box, edges[start + n]) - box.x), x1 = Math.ceil(this.x(box, edges[start + n + 1]) - box.x);
+      for (let x = Math.max(0, x0); x < Math.min(share.length, Math.max(x1, x0 + 1)); x++) share[x] = Math.max(share[x], weights[n] / top);
+    }
+    context.fillStyle = theme.back;
+    for (let x = 0; x < box.width; ) { // the dark around the beam, in runs of equal strength
+      const level = Math.round(8 * (1 - Math.sqrt(share[x])));
+      let end = x + 1;
+      while (end < box.width && Math.round(8 * (1 - Math.sqrt(share[end]))) === level) end++;
+      if (level) { context.globalAlpha = (0.68 * level) / 8; context.fillRect(box.x + x, 0, Math.min(end, box.width) - x, box.height); }
+      x = end;
+    }
+    context.globalAlpha = 1;
+    if (panel.kind !== "layer") return;
+    const { low, high } = this.rows(this.layers[k].layout), colour = LAYER_COLOURS[theme.name][k % 3];
+    const y = (row) => box.height * (1 - (row - low) / (high - low)), best = Math.max(...beam.rows.weights, 1e-9);
+    context.fillStyle = colour;
+    beam.rows.weights.forEach((w, n) => { // the output frames that take part, beside the axis
+      const row = beam.rows.start + n;
+      context.globalAlpha = Math.sqrt(w / best);
+      context.fillRect(box.x - 5, y(row + 1), 5, Math.max(1.5, y(row) - y(row + 1)));
+    });
+    context.globalAlpha = 1;
+    if (beam.rows.weights.length === 1) {
+      const middle = y(beam.rows.start + 0.5);
+      context.strokeStyle = theme.ink(0.9);
+      context.lineWidth = 1;
+      context.beginPath();
+      context.moveTo(box.x, middle);
+      context.lineTo(box.x + box.width, middle);
+      context.stroke();
+    }
+  }
+}
+
+function visibleMax({ outEdges, strides, L }, { from, to }) {
+  let largest = 0;
+  for (let i = 0; i < L; i++) if (outEdges[i + 1] > from && outEdges[i] < to && strides[i] > largest) largest = strides[i];
+  return largest;
+}
+
+// Fills device pixels with the alignment: for every pixel, the largest weight (relative to its row's largest) of the
+// frames and rows it covers. Positions are sorted, so the closest pair of a block of frames and a block of rows decides,
+// and a pixel costs the same whether it stands for one weight or a million.
+function fillAlignment(pixels, width, height, layout, view, low, high, colours) {
+  const { T, L, p, inEdges, nearestDistance, hard, firstFrame, lastFrame, taps, stride } = layout;
+  const scale = EXPONENT_STEPS / (layout.sigma * layout.sigma), last = REACH * EXPONENT_STEPS;
+  const firstRow = new Int32Array(height), lastRow = new Int32Array(height);
+  for (let y = 0; y < height; y++) {
+    firstRow[y] = clamp(Math.floor(low + (1 - (y + 1) / height) * (high - low) + 1e-9), 0, L - 1);
+    lastRow[y] = clamp(Math.ceil(low + (1 - y / height) * (high - low) - 1e-9) - 1, firstRow[y], L - 1);
+  }
+  const topTap = taps ? Math.max(...taps) : 1;
+  pixels.fill(colours[0]);
+  let a = Math.max(0, lowerBound(inEdges, view.from) - 1);
+  for (let x = 0; x < width; x++) {
+    const from = view.from + ((view.to - view.from) * x) / width, to = view.from + ((view.to - view.from) * (x + 1)) / width;
+    while (a < T - 1 && inEdges[a + 1] <= from) a++;
+    let b = a;
+    while (b < T - 1 && inEdges[b + 1] < to) b++;
+    const pa = p[a], pb = p[b];
+    for (let y = 0; y < height; y++) {
+      const ia = firstRow[y], ib = lastRow[y];
+      let index;
+      if (taps) {
+        index = 0;
+        for (let i = ia; i <= ib; i++) for (let t = 0; t < taps.length; t++) { const j = i * stride + t - (taps.length >> 1); if (j >= a && j <= b) index = Math.max(index, Math.round((255 * taps[t]) / topTap)); }
+      } else {
+        // The row closest to the interval of positions [pa, pb] that this column covers.
+        const i = Math.ceil(pa) > ib ? ib : Math.floor(pb) < ia ? ia : Math.ceil(pa) <= Math.floor(pb) ? Math.max(ia, Math.ceil(pa)) : (pa - Math.max(ia, Math.floor(pa)) < Math.min(ib, Math.ceil(pb)) - pb ? Math.max(ia, Math.floor(pa)) : Math.min(ib, Math.ceil(pb)));
+        let d = i < pa ? pa - i : i > pb ? i - pb : nearestDistance[i];
+        if (hard) {
+          if (firstFrame[i] > b || lastFrame[i] < a) continue;
+          if (d > 0.5) d = 0.5;
+        }
+        const e = (d * d - nearestDistance[i] * nearestDistance[i]) * scale;
+        if (e >= last) continue;
+        index = WEIGHT_INDEX[e > 0 ? e | 0 : 0];
+      }
+      if (index) pixels[y * width + x] = colours[index];
+    }
+  }
+}
+
+function wavBlob(samples, rate) {
+  const header = new DataView(new ArrayBuffer(44)), text = (at, s) => [...s].forEach((c, i) => header.setUint8(at + i, c.charCodeAt(0)));
+  const bytes = samples.length * 2;
+  text(0, "RIFF"); header.setUint32(4, 36 + bytes, true); text(8, "WAVEfmt "); header.setUint32(16, 16, true); header.setUint16(20, 1, true); header.setUint16(22, 1, true);
+  header.setUint32(24, rate, true); header.setUint32(28, rate * 2, true); header.setUint16(32, 2, true); header.setUint16(34, 16, true); text(36, "data"); header.setUint32(40, bytes, true);
+  return new Blob([header, samples], { type: "audio/wav" });
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const viewer = (parentElement.adastrideViewer ??= new Viewer(parentElement));
+  viewer.receive(data, setStateValue);
+  return () => { viewer.dispose(); delete parentElement.adastrideViewer; };
+}

@@ -1,0 +1,166 @@
+"""The linked viewer: a components-v2 component that is sent positions and draws the alignments itself (viewer.js).
+
+One top-level bytes value goes to the browser: a JSON header and the arrays it names. Clip data (waveform, mel, sound)
+is sent once; a request from the browser says which clip it has.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import streamlit as st
+
+from adastride.audio import LOG_FLOOR, mel_band_edges
+from adastride.device import device_name
+from adastride.downsampling import METHODS, LayerSettings
+from adastride.tracing import Trace
+from adastride.ui.source import Clip
+
+_HERE = Path(__file__).parent
+_DECIBELS = 20 / np.log(10)  # natural log of an amplitude -> dB
+_SHOWN_DECIBELS = 90.0
+# Up to this many samples the waveform is sent as it is, and is also what is played; beyond it, peaks and a FLAC.
+_WHOLE_WAVEFORM = 640_000
+_PEAKS = 200_000
+
+_component = st.components.v2.component(
+    "adastride_viewer",
+    html=(_HERE / "viewer.html").read_text(encoding="utf-8"),
+    css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
+    js=(_HERE / "viewer.js").read_text(encoding="utf-8"),
+)
+
+Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, str | None]]
+
+
+def viewer(clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str) -> Trace:
+    """Shows a clip and follows the sliders; call it inside a fragment. Returns the trace that is shown.
+
+    run: computes a trace for settings, given the previous trace. trained: what the reset button returns to. start: the
+    settings a new `revision` (another checkpoint, another link) begins with; the browser's own hold until it changes.
+    """
+    request = _request(st.session_state.get(key, {}).get("request"), trained)
+    state = st.session_state.setdefault(f"{key}_state", {})
+    if state.get("revision") != revision:
+        state.update(revision=revision, settings=start, trace=None)
+    if request is not None and request["revision"] == revision:
+        state["settings"] = request["settings"]
+    trace, notice = run(state["settings"], state.get("trace"))
+    state["trace"] = trace
+    header, arrays = _live(trace, trained, revision)
+    header["sequence"] = request["sequence"] if request else 0
+    header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
+    header["link"] = {"clip": clip.link, "checkpoint": link_checkpoint}
+    header["status"] = f"Network: {trace.milliseconds:.0f} ms on {device_name(trace.device)}." + (f" {notice}" if notice else "")
+    if request is None or request["have"] != clip.id:
+        header["clipData"], clip_arrays = _clip_data(trace)
+        arrays |= clip_arrays
+    _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
+    return trace
+
+
+def current_settings(key: str) -> tuple[LayerSettings, ...] | None:
+    """The settings a viewer was last run with, or None before its first run."""
+    return st.session_state.get(f"{key}_state", {}).get("settings")
+
+
+def pack(header: dict, arrays: dict[str, np.ndarray]) -> bytes:
+    """[u32 header size][JSON header][arrays, each 4-byte aligned]; header["arrays"] says type, offset and count."""
+    described, parts, offset = {}, [], 0
+    for name, array in arrays.items():
+        data = np.ascontiguousarray(array).tobytes()
+        described[name] = {"type": f"{array.dtype.kind}{array.dtype.itemsize}", "offset": offset, "count": int(array.size)}
+        data += b"\0" * (-len(data) % 4)
+        parts.append(data)
+        offset += len(data)
+    text = json.dumps({**header, "arrays": described}, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    return b"".join([struct.pack("<I", len(text)), text, *parts])
+
+
+def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
+    """A browser's request, checked: anything that is not one our viewer could have sent counts as none."""
+    try:
+        settings = tuple(
+            LayerSettings(sigma=each["sigma"], stride=each["stride"], variant=each["variant"]) for each in value["settings"]
+        )
+        request = {"sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings}
+    except (TypeError, KeyError, ValueError, OverflowError):
+        return None
+    in_range = all((s.sigma is None or 0.0099 <= s.sigma <= 101) and (s.stride is None or s.stride <= 8) for s in settings)
+    return request if len(settings) == len(trained) and in_range else None
+
+
+def _settings(settings: LayerSettings) -> dict:
+    return {"sigma": settings.sigma, "stride": settings.stride, "variant": settings.variant}
+
+
+def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """What changes with the settings: about 1 kB a layer."""
+    layers, arrays = [], {}
+    for index, layer in enumerate(trace.layers):
+        layers.append({"label": layer.label, "positionLoss": layer.position_loss, "milliseconds": layer.milliseconds})
+        if layer.settings.sigma is None:
+            arrays[f"taps{index}"] = layer.alignment.taps.cpu().numpy().astype("<f4")
+        else:
+            arrays[f"u{index}"] = layer.alignment.unit_positions[0].cpu().numpy().astype("<f4")
+    header = {
+        "revision": revision,
+        "layers": layers,
+        "settings": [_settings(s) for s in trace.settings],
+        "trained": [_settings(s) for s in trained],
+        "fixed": [METHODS[layer.method].kind != "adaptive" for layer in trace.layers],
+        "labels": list(trace.probabilities),
+        "probabilities": list(trace.probabilities.values()),
+    }
+    return header, arrays
+
+
+def _details(clip: Clip) -> str:
+    wave = clip.waveform
+    channels = {1: "mono", 2: "stereo"}.get(wave.original_channels, f"{wave.original_channels} channels")
+    heard = "" if wave.original_rate == wave.sample_rate else f", heard by the network at {wave.sample_rate / 1000:g} kHz"
+    return f"{wave.seconds:.2f} s, {wave.original_rate / 1000:g} kHz {channels}{heard}"
+
+
+def _clip_data(trace: Trace) -> tuple[dict, dict[str, np.ndarray]]:
+    """What a clip is, independent of settings: waveform, mel in uint8, and the sound where the waveform is only peaks."""
+    samples = trace.waveform.samples
+    levels = trace.mel * _DECIBELS
+    high = float(levels.max())
+    low = max(float(np.log(LOG_FLOOR)) * _DECIBELS, high - _SHOWN_DECIBELS)
+    if high - low < 1:
+        low = high - 1
+    mel = np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1").T
+    whole = np.clip(np.round(samples * 32767), -32768, 32767).astype("<i2")
+    arrays = {"mel": mel}
+    step = 1
+    if whole.size <= _WHOLE_WAVEFORM:
+        arrays["wave"] = whole
+    else:
+        step = -(-whole.size // _PEAKS)
+        blocks = np.pad(whole, (0, -whole.size % step), mode="edge").reshape(-1, step)
+        arrays["wave"] = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1)
+        buffer = io.BytesIO()
+        soundfile.write(buffer, whole, trace.waveform.sample_rate, format="FLAC", subtype="PCM_16")
+        arrays["audio"] = np.frombuffer(buffer.getvalue(), "u1")
+    centres = mel_band_edges(trace.preset)
+    ticks = [(f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz", hz) for hz in (500, 1000, 2000, 4000, 8000) if hz <= trace.preset.high_hz]
+    header = {
+        "seconds": samples.size / trace.waveform.sample_rate,
+        "sampleRate": trace.waveform.sample_rate,
+        "framesPerSecond": trace.preset.frames_per_second,
+        "melFrames": trace.mel.shape[1],
+        "melBands": trace.mel.shape[0],
+        "melRange": [low, high],
+        "melTicks": [[text, float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for text, hz in ticks],
+        "waveStep": step,
+        "peak": max(1, int(np.abs(whole.astype(int)).max())),
+    }
+    return header, arrays

@@ -1,0 +1,9 @@
+"""AdaStride Explorer: navigation and page configuration."""
+
+import streamlit as st
+
+from adastride.ui import resources
+
+st.set_page_config(page_title="AdaStride Explorer", page_icon=":material/graphic_eq:", layout="wide")
+resources.prepare()
+st.navigation([st.Page("pages/explore.py", title="Explore", icon=":material/graphic_eq:", default=True)]).run()

@@ -1,0 +1,76 @@
+"""Explore a clip: its waveform, mel and every layer's alignment on one time axis, following the sliders.
+
+Demonstrates: the linked viewer, live settings, permalinks, exports.
+"""
+
+import streamlit as st
+
+from adastride import export, figures
+from adastride.checkpoints import catalogue
+from adastride.samples import samples
+from adastride.tracing import as_trained, resolve_settings
+from adastride.ui import permalink, resources
+from adastride.ui.source import choose_sample, pick_clip
+from adastride.ui.viewer import current_settings, viewer
+
+VIEWER = "explore_viewer"
+
+if "explore_link" not in st.session_state:  # a link counts once, when the session opens
+    link = permalink.parse(st.query_params, samples(), catalogue())
+    st.session_state["explore_link"] = link
+    choose_sample(link.clip)
+    if link.checkpoint:
+        st.session_state["explore_checkpoint"] = link.checkpoint
+    for problem in link.problems:
+        st.toast(problem, icon=":material/link_off:", duration="long")
+link = st.session_state["explore_link"]
+
+with st.sidebar:
+    clip = pick_clip()
+    known = catalogue()
+    checkpoint = st.selectbox("Checkpoint", list(known), format_func=lambda name: known[name].title, key="explore_checkpoint")
+    st.caption(known[checkpoint].description)
+
+network = resources.model(checkpoint)
+trained = as_trained(network)
+first_checkpoint = st.session_state.setdefault("explore_first_checkpoint", checkpoint)
+start = resolve_settings(network, link.settings) if checkpoint == first_checkpoint else trained
+
+
+def run(settings, previous):
+    if clip.sample and settings == trained:
+        return resources.sample_trace(checkpoint, clip.sample), None
+    return resources.run(checkpoint, clip.waveform, settings, previous)
+
+
+@st.fragment
+def live() -> None:
+    viewer(clip, run, trained, start, revision=checkpoint, link_checkpoint=checkpoint, key=VIEWER)
+
+
+def shown():
+    """The trace on screen, for the exports; run again when a button is pressed."""
+    return run(current_settings(VIEWER), None)[0]
+
+
+live()
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    stem = f"adastride-{clip.sample or 'clip'}"
+    st.markdown("**Take it away**")
+    st.download_button(
+        "PNG figure", lambda: figures.render(figures.publication_figure(shown(), title=clip.title), "png"), f"{stem}.png", "image/png",
+        on_click="ignore", help="The whole picture at the present settings, 200 dpi, for a slide.",
+    )
+    st.download_button(
+        "SVG figure", lambda: figures.render(figures.publication_figure(shown(), title=clip.title), "svg"), f"{stem}.svg", "image/svg+xml",
+        on_click="ignore", help="The same as vectors, for a paper.",
+    )
+    st.download_button(
+        "NPZ arrays", lambda: export.to_npz(shown()), f"{stem}.npz", "application/octet-stream",
+        on_click="ignore", help="NumPy arrays: mel (n_mels, T), positions_k (T,), alignment_k (L, T) for every layer.",
+    )
+    st.download_button(
+        "CSV strides", lambda: export.to_csv(shown()), f"{stem}.csv", "text/csv",
+        on_click="ignore", help="One line for each output frame: layer, start and end in seconds, input frames it stands for.",
+    )
