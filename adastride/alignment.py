@@ -26,8 +26,10 @@ from torch import Tensor
 # Weights below exp(-tail) of a row's largest are left out; the tail grows with log(T) so that all of them together
 # stay below the rounding error of the type the product is computed in.
 _TAIL = {torch.float32: 18.0, torch.float64: 40.0}
-# Elements of block weights alive at a time: it bounds memory whatever the positions, and a block stays in the cache.
+# Elements of block weights computed at a time: it bounds memory whatever the positions, and a group stays in the cache.
 _GROUP_ELEMENTS = 1 << 20
+# Weights of up to this many elements are kept for the next product (the shortcut's, the backward pass's).
+_KEPT_ELEMENTS = 1 << 22
 
 
 def check_stride(stride: float) -> float:
@@ -126,6 +128,7 @@ class Alignment:
     nearest: bool = False
     dtype: torch.dtype = torch.float32
     positions: Tensor = field(init=False, repr=False)
+    _plans: dict = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self):
         last = (self.output_lengths - 1).to(torch.float64)[:, None]
@@ -152,7 +155,7 @@ class Alignment:
         `nearest`, where no frame rounds to an index. Differentiable in x, the positions and sigma.
         """
         self._check(x, self.positions.shape[1], "time")
-        return _product(x, self.positions, self._indices(), self._inverse_variance(), self.lengths, self.output_lengths, self.nearest)
+        return self._product(x, up=False)
 
     def upsample(self, y: Tensor) -> Tensor:
         """A_up^T Y, back to input time: the same distances, softmax over output frames for every input frame (the VQ-VAE's).
@@ -160,7 +163,21 @@ class Alignment:
         Shape: y (batch, channels, L) -> (batch, channels, time), zero past each example's length.
         """
         self._check(y, self.frames, "output frames")
-        return _product(y, self._indices(), self.positions, self._inverse_variance(), self.output_lengths, self.lengths, self.nearest)
+        return self._product(y, up=True)
+
+    def _product(self, values: Tensor, up: bool) -> Tensor:
+        """Softmax-weighted means of `values`; half precision is summed in float32."""
+        exact = values if values.dtype in _TAIL else values.float()
+        keys, queries = (self._indices(), self.positions) if up else (self.positions, self._indices())
+        return _SoftmaxProduct.apply(exact, keys, queries, self._inverse_variance(), self._plan(exact.dtype, up)).to(values.dtype)
+
+    def _plan(self, dtype: torch.dtype, up: bool = False) -> _Blocks:
+        """Blocks and windows of a product, found once and used for every signal that is pooled with this alignment."""
+        if (dtype, up) not in self._plans:
+            keys, queries = (self._indices(), self.positions) if up else (self.positions, self._indices())
+            counts = (self.output_lengths, self.lengths) if up else (self.lengths, self.output_lengths)
+            self._plans[dtype, up] = _Blocks(keys.detach(), queries.detach(), float(self.sigma) ** 2, *counts, self.nearest, dtype)
+        return self._plans[dtype, up]
 
     @torch.no_grad()
     def compose(self, rows: Tensor) -> Tensor:
@@ -169,11 +186,10 @@ class Alignment:
         Shape: rows (batch, n, L), weights over this layer's output frames -> (batch, n, time). Carries no gradient.
         """
         self._check(rows, self.frames, "output frames")
-        blocks = _Blocks(self.positions, self._indices(), self._inverse_variance(), self.lengths, self.output_lengths, self.nearest, rows.dtype)
+        blocks = self._plan(rows.dtype)
         result = rows.new_zeros(rows.shape[0], rows.shape[1], self.positions.shape[1])
         for group in blocks.groups:
-            weights, _, _ = blocks.weights(group)
-            blocks.scatter_windows(group, rows, weights.to(rows.device), result)
+            blocks.scatter_windows(group, rows, blocks.weights(group).to(rows.device), result)
         return result
 
     def dense(self) -> Tensor:
@@ -236,11 +252,10 @@ class Alignment:
     @torch.no_grad()
     def entropy(self) -> Tensor:
         """Entropy of each row of A in nats, (batch, L): ln(n) where a row is the plain mean of n frames; 0 where it is one."""
-        blocks = _Blocks(self.positions, self._indices(), self._inverse_variance(), self.lengths, self.output_lengths, self.nearest, self.dtype)
+        blocks = self._plan(self.dtype)
         result = self.positions.new_zeros(blocks.block_queries.shape)
         for group in blocks.groups:
-            weights, _, _ = blocks.weights(group)
-            result[torch.tensor(group.blocks, device=result.device)] = torch.special.entr(weights).sum(dim=2).to(result.dtype)
+            result[torch.tensor(group.blocks, device=result.device)] = torch.special.entr(blocks.weights(group)).sum(dim=2).to(result.dtype)
         return result.view(len(self.lengths), -1)[:, : self.frames]
 
     def _check(self, x: Tensor, size: int, what: str) -> None:
@@ -248,16 +263,11 @@ class Alignment:
             raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {what}), got {tuple(x.shape)}")
 
 
-def _product(values: Tensor, keys: Tensor, queries: Tensor, inverse_variance: Tensor, key_counts: Tensor, query_counts: Tensor, nearest: bool) -> Tensor:
-    """Softmax-weighted means of `values` around each query; half precision is summed in float32."""
-    exact = values if values.dtype in _TAIL else values.float()
-    return _SoftmaxProduct.apply(exact, keys, queries, inverse_variance, key_counts, query_counts, nearest).to(values.dtype)
-
-
 @dataclass(frozen=True)
 class _Group:
     """Blocks computed together because their windows are about equally wide."""
 
+    number: int
     blocks: list[int]  # flat block numbers, example * blocks_per_example + block
     starts: list[int]  # first key of each block's window
     stops: list[int]
@@ -267,17 +277,16 @@ class _Group:
 class _Blocks:
     """Splits queries into blocks and finds the window of keys each needs.
 
-    keys (batch, K) sorted, queries (batch, Q) sorted, both float64; only the first key_counts / query_counts count.
+    keys (batch, K) sorted, queries (batch, Q) sorted, both float64 and detached; variance is sigma^2; only the first key_counts / query_counts count.
     A query's window holds every key whose weight exceeds exp(-tail) of its largest. Blocks whose windows are of
     similar width form groups, so that their weights are one tensor operation.
     """
 
-    def __init__(self, keys: Tensor, queries: Tensor, inverse_variance: Tensor, key_counts: Tensor, query_counts: Tensor, nearest: bool, dtype: torch.dtype):
+    def __init__(self, keys: Tensor, queries: Tensor, variance: float, key_counts: Tensor, query_counts: Tensor, nearest: bool, dtype: torch.dtype):
         device = keys.device
         key_counts, query_counts = key_counts.to(device), query_counts.to(device)
-        self.keys, self.queries, self.inverse_variance, self.nearest, self.dtype = keys, queries, inverse_variance, nearest, dtype
+        self.keys, self.queries, self.variance, self.nearest, self.dtype = keys, queries, variance, nearest, dtype
         key_total, query_total = keys.shape[1], queries.shape[1]
-        variance = 1.0 / float(inverse_variance)
         tail = _TAIL[dtype] + math.log(key_total)
         # Wide rows share most of their window, so larger blocks waste little there and mean fewer products.
         self.rows = 128 if tail * variance > 256 else 32
@@ -305,6 +314,8 @@ class _Blocks:
         first = F.pad(low, (0, extra), value=key_total).view(-1, self.rows).amin(dim=1)
         last = F.pad(high, (0, extra)).view(-1, self.rows).amax(dim=1)
         self.groups = self._group(first.tolist(), last.tolist())
+        elements = sum(len(group.blocks) * self.rows * group.width for group in self.groups)
+        self._kept: dict[int, Tensor] | None = {} if elements <= _KEPT_ELEMENTS else None
 
     def _group(self, first: list[int], last: list[int]) -> list[_Group]:
         filled = sorted((b for b in range(len(first)) if last[b] > first[b]), key=lambda b: last[b] - first[b])
@@ -319,7 +330,7 @@ class _Blocks:
                 end += 1
             members = sorted(filled[begin:end])
             starts, stops = [first[b] for b in members], [last[b] for b in members]
-            groups.append(_Group(members, starts, stops, max(b - a for a, b in zip(starts, stops, strict=True))))
+            groups.append(_Group(len(groups), members, starts, stops, max(b - a for a, b in zip(starts, stops, strict=True))))
             begin = end
         return groups
 
@@ -328,28 +339,40 @@ class _Blocks:
         device, total = self.keys.device, self.keys.shape[1]
         column = torch.tensor(group.starts, device=device)[:, None] + torch.arange(group.width, device=device)
         inside = column < torch.tensor(group.stops, device=device)[:, None]
-        example = torch.tensor(group.blocks, device=device)[:, None] // self.per_example
+        example = self._members(group, self.keys)[:, None] // self.per_example
         return example * total + column.clamp(max=total - 1), inside
 
-    def weights(self, group: _Group) -> tuple[Tensor, Tensor, Tensor]:
-        """Softmax weights (n, rows, width) in the product's type, key - query in float64, and the nearest distances.
+    def distances(self, group: _Group) -> tuple[Tensor, Tensor]:
+        """key - query, (n, rows, width), and each query's distance to its nearest key, (n, rows, 1); both float64."""
+        index, _ = self.columns(group)
+        member = self._members(group, self.keys)
+        return self.keys.reshape(-1)[index][:, None, :] - self.block_queries[member][:, :, None], self.block_closest[member][:, :, None]
 
-        d^2 - d_min^2 is formed as (d - d_min)(d + d_min): the difference of two large squares would lose the digits
-        that a small sigma multiplies.
+    def weights(self, group: _Group) -> Tensor:
+        """Softmax weights (n, rows, width) in the product's type, zero outside of the windows; not to be changed.
+
+        d^2 - d_min^2 is formed as (d - d_min)(d + d_min), the first factor in float64: the difference of two large
+        squares would lose the digits that a small sigma multiplies.
         """
+        if self._kept is not None and group.number in self._kept:
+            return self._kept[group.number]
+        delta, closest = self.distances(group)
+        excess = (delta.abs() - closest).to(self.dtype)
+        twice = (2 * closest).to(self.dtype)
+        weights = torch.exp_((excess + twice).mul_(excess).mul_(-1.0 / self.variance))
         index, inside = self.columns(group)
-        member = torch.tensor(group.blocks, device=self.keys.device)
-        keys, queries, closest = self.keys.reshape(-1)[index], self.block_queries[member], self.block_closest[member]
-        delta = keys[:, None, :] - queries[:, :, None]
-        distance = delta.abs()
-        closest = closest[:, :, None]
-        logits = (distance - closest).mul_(distance.add_(closest)).mul_(-self.inverse_variance.detach())
-        weights = torch.exp_(logits.to(self.dtype))
+        member = self._members(group, self.keys)
         keep = inside[:, None, :] & self.block_valid[member][:, :, None]
         if self.nearest:
-            keep = keep & (keys.round()[:, None, :] == queries.round()[:, :, None])
-        weights = weights.masked_fill_(~keep, 0.0)
-        return weights.div_(weights.sum(dim=2, keepdim=True).clamp_(min=1e-30)), delta, closest
+            keep = keep & (self.keys.reshape(-1)[index].round()[:, None, :] == self.block_queries[member].round()[:, :, None])
+        weights.masked_fill_(~keep, 0.0)
+        # A block's window is wider than its single rows need. What lies outside of a row's is negligible, and as
+        # denormal numbers it would make the products thirty times slower.
+        F.threshold_(weights, 1e-30, 0.0)
+        weights.div_(weights.sum(dim=2, keepdim=True).clamp_(min=1e-30))
+        if self._kept is not None:
+            self._kept[group.number] = weights
+        return weights
 
     def spans(self, group: _Group):
         """For each block of a group: (example, first query, queries, first key, keys)."""
@@ -426,16 +449,13 @@ class _Blocks:
 
 
 class _SoftmaxProduct(torch.autograd.Function):
-    """Blockwise softmax(-(key - query)^2 / sigma^2) @ values. Weights are recomputed in the backward pass, so that no
-    more than one group of them is ever in memory."""
+    """Blockwise softmax(-(key - query)^2 / sigma^2) @ values, differentiable in the values, both positions and sigma^-2."""
 
     @staticmethod
-    def forward(ctx, values, keys, queries, inverse_variance, key_counts, query_counts, nearest):
-        blocks = _Blocks(keys, queries, inverse_variance, key_counts, query_counts, nearest, values.dtype)
+    def forward(ctx, values, keys, queries, inverse_variance, blocks: _Blocks):
         buffer = blocks.new_output(values)
         for group in blocks.groups:
-            weights, _, _ = blocks.weights(group)
-            blocks.multiply(group, values, weights.to(values.device), buffer)
+            blocks.multiply(group, values, blocks.weights(group).to(values.device), buffer)
         ctx.save_for_backward(values)
         ctx.blocks = blocks
         return blocks.unblocked(buffer)
@@ -449,21 +469,21 @@ class _SoftmaxProduct(torch.autograd.Function):
         grad_values = torch.zeros_like(values) if ctx.needs_input_grad[0] else None
         geometry = any(ctx.needs_input_grad[1:4])
         grad_keys, grad_queries = torch.zeros_like(blocks.keys), torch.zeros_like(blocks.block_queries)
-        grad_inverse_variance = torch.zeros_like(blocks.inverse_variance)
-        inverse_variance = blocks.inverse_variance.detach()
+        grad_inverse_variance = torch.zeros((), dtype=torch.float64, device=blocks.keys.device)
         for group in blocks.groups:
-            weights, delta, closest = blocks.weights(group)
+            weights = blocks.weights(group)
             if grad_values is not None:
                 blocks.scatter_windows(group, grad, weights.to(values.device), grad_values)
             if not geometry:
                 continue
             slopes = blocks.window_products(group, values, grad).to(weights.device)
             logit = (weights * (slopes - (weights * slopes).sum(dim=2, keepdim=True))).to(torch.float64)
-            moved = logit * delta * (-2 * inverse_variance)
+            delta, closest = blocks.distances(group)
+            moved = logit * delta * (-2 / blocks.variance)
             index, _ = blocks.columns(group)
             grad_keys.view(-1).index_add_(0, index.reshape(-1), moved.sum(dim=1).reshape(-1))
             grad_queries[torch.tensor(group.blocks, device=moved.device)] = -moved.sum(dim=2)
             grad_inverse_variance -= (logit * (delta.square() - closest.square())).sum()
         total = blocks.queries.shape[1]
         grad_queries = grad_queries.view(len(blocks.queries), -1)[:, :total]
-        return grad_values, grad_keys, grad_queries, grad_inverse_variance, None, None, None
+        return grad_values, grad_keys, grad_queries, grad_inverse_variance, None

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
+import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
@@ -145,23 +146,29 @@ def read(path: str | Path, sample_rate: int = 16_000) -> Waveform:
 @functools.cache
 def _mel_transform(preset: MelPreset) -> torchaudio.transforms.MelSpectrogram:
     return torchaudio.transforms.MelSpectrogram(
-        sample_rate=preset.sample_rate, n_fft=preset.window, win_length=preset.window, hop_length=preset.hop,
+        sample_rate=preset.sample_rate, n_fft=preset.window, win_length=preset.window, hop_length=preset.hop, center=False,
         f_min=preset.low_hz, f_max=preset.high_hz, n_mels=preset.n_mels, power=1.0, norm="slaney", mel_scale="slaney",
     )
+
+
+# Frames whose spectra are in memory at a time: a spectrum is as large as four hops of sound, so a long clip goes in parts.
+_SPECTRUM_FRAMES = 4096
 
 
 def log_mel(samples: Tensor, preset: MelPreset = PRESETS["classification"]) -> Tensor:
     """Natural-log mel spectrogram with a floor: ln(max(mel, 1e-5)) of the magnitude spectrum.
 
-    Shape: samples (..., n) float32 -> (..., n_mels, T), T = 1 + floor(n / hop); frames are centred, edges reflected
-    (or padded with zeros where a clip is shorter than half a window).
+    Shape: samples (n,) float32, n >= 1 -> (n_mels, T), T = 1 + floor(n / hop). Frame j is centred on sample j * hop;
+    edges are reflected, or padded with zeros where a clip is too short to reflect.
     """
-    pad = preset.window // 2 + 1 - samples.shape[-1]
-    if pad > 0:
-        frames = 1 + samples.shape[-1] // preset.hop
-        samples = torch.nn.functional.pad(samples, (0, pad))
-    mel = _mel_transform(preset)(samples).clamp(min=LOG_FLOOR).log()
-    return mel[..., :frames] if pad > 0 else mel
+    half, frames = preset.window // 2, 1 + samples.shape[-1] // preset.hop
+    samples = F.pad(samples, (0, max(0, half + 1 - samples.shape[-1])))
+    padded = F.pad(samples[None], (half, half), mode="reflect")[0]
+    transform, parts = _mel_transform(preset), []
+    for first in range(0, frames, _SPECTRUM_FRAMES):
+        last = min(frames, first + _SPECTRUM_FRAMES) - 1
+        parts.append(transform(padded[first * preset.hop : last * preset.hop + preset.window]))
+    return torch.cat(parts, dim=-1).clamp_(min=LOG_FLOOR).log_()
 
 
 def mel_band_edges(preset: MelPreset = PRESETS["classification"]) -> np.ndarray:

@@ -6,6 +6,7 @@ lock covers the moments in which this module needs settings of its own: figures 
 
 from __future__ import annotations
 
+import bisect
 import io
 import math
 import threading
@@ -16,7 +17,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import GridSpec
+from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
 from adastride import audio, raster
@@ -34,16 +37,19 @@ _STYLE = {
     "axes.titlecolor": "#222222", "axes.labelcolor": "#222222", "text.color": "#222222",
     "svg.fonttype": "none", "svg.hashsalt": "adastride",
 }
-# The pixels a panel has in a PNG: finer pictures would be averaged there and a thin ridge would fade.
-_COLUMNS, _ROWS = 800, 200
+# A little less than the pixels a panel has in a PNG: of a finer picture some rows and columns would be lost there.
+_COLUMNS, _ROWS = 700, 200
 # Blue is what the clip and the network show, orange the uniform stride to compare with; safe for the colour-blind.
 _BLUE, _ORANGE, _GREY, _QUIET = "#0072B2", "#D55E00", "#C4C8CC", "#666666"
 _DECIBELS = 20 * math.log10(math.e)
-_DYNAMIC_RANGE = 80.0  # dB below the loudest that are told apart by colour
+_FLOOR = 20 * math.log10(audio.LOG_FLOOR)
+_DYNAMIC_RANGE = (40.0, 80.0)  # dB that colour tells apart, at least and at most: silence is dark, not scaled up
 _FREQUENCY_TICKS = (500, 1000, 2000, 4000, 8000)
 _MAX_TICKS = 400  # more frames than this are drawn as their density
 _MAX_STEPS = 3000  # more steps than this go into an SVG as pixels
 _MAX_BARS = 12
+_PANEL_POINTS = 250.0  # width of a panel at the least
+_LABEL_POINTS = {1: 110.0, 2: 50.0}  # width of a class label where bars stand in one column, or in two
 _LOCK = threading.RLock()
 
 
@@ -81,7 +87,7 @@ def render(figure: Figure, kind: str) -> bytes:
 
 
 def _compose(trace: Trace, title: str | None) -> Figure:
-    bar_rows = math.ceil(min(len(trace.probabilities), _MAX_BARS) / 2)
+    bar_rows = math.ceil(min(len(trace.probabilities), _MAX_BARS) / _bar_columns(trace))
     heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + [0.14 * bar_rows]
     titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.6
     figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), layout="constrained")
@@ -95,7 +101,8 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     wave.set_xlim(0.0, trace.waveform.seconds)
 
     _draw_waveform(wave, trace)
-    _head(wave, _printable(title, 50) if title is not None else None, _facts(trace), size=10)
+    facts = f"{_seconds(trace.waveform.seconds)} · checkpoint {_fit(trace.checkpoint, 180, 7.5)}"
+    _head(wave, None if title is None else _fit(title, _PANEL_POINTS, 10, "bold"), facts, size=10)
     _draw_mel(panels[1], figure.add_subplot(grid[1, 1]), trace)
     _draw_frames(panels[2], trace)
     picture = None
@@ -125,11 +132,6 @@ def _head(ax: Axes, heading: str | None, facts: str, size: float = 8.5) -> None:
                     fontsize=size, fontweight="bold", parse_math=False)
 
 
-def _facts(trace: Trace) -> str:
-    return (f"{_seconds(trace.waveform.seconds)} · checkpoint {_printable(trace.checkpoint, 28)} · "
-            f"predicted {_printable(trace.top, 16)} ({_percent(trace.probabilities[trace.top])})")
-
-
 def _draw_waveform(ax: Axes, trace: Trace) -> None:
     samples, rate = trace.waveform.samples, trace.waveform.sample_rate
     if samples.size > 2 * raster.COLUMNS:
@@ -146,12 +148,13 @@ def _draw_waveform(ax: Axes, trace: Trace) -> None:
 
 def _draw_mel(ax: Axes, colour_axis: Axes, trace: Trace) -> None:
     bands, frames = trace.mel.shape
-    columns = min(frames, 2 * raster.COLUMNS)
+    columns = min(frames, _COLUMNS)
     levels = _DECIBELS * np.maximum.reduceat(trace.mel, np.arange(columns) * frames // columns, axis=1)
-    top = float(levels.max())
-    bottom = min(max(float(levels.min()), top - _DYNAMIC_RANGE), top - 1.0)
-    edges = (-0.5 / trace.preset.frames_per_second, (frames - 0.5) / trace.preset.frames_per_second)
-    picture = ax.imshow(levels, origin="lower", aspect="auto", cmap="magma", vmin=bottom, vmax=top, extent=(*edges, -0.5, bands - 0.5))
+    least, most = _DYNAMIC_RANGE
+    top = max(float(levels.max()), _FLOOR + least)
+    bottom = min(max(float(levels.min()), top - most), top - least)
+    extent = (-0.5 / trace.preset.frames_per_second, (frames - 0.5) / trace.preset.frames_per_second, -0.5, bands - 0.5)
+    picture = ax.imshow(levels, origin="lower", aspect="auto", interpolation="nearest", cmap="magma", vmin=bottom, vmax=top, extent=extent)
     ax.set_xlim(0.0, trace.waveform.seconds)
     ax.set_facecolor(matplotlib.colormaps["magma"](0.0))  # what follows the last frame, less than a hop
     centres = audio.mel_band_edges(trace.preset)
@@ -170,7 +173,8 @@ def _draw_frames(ax: Axes, trace: Trace) -> None:
         ax.vlines(edges, 0, 1, color="#222222", linewidth=0.4)
     else:
         density, _ = np.histogram(edges, _MAX_TICKS, (0.0, trace.waveform.seconds))
-        ax.imshow(density[None], aspect="auto", cmap="Greys", vmin=0, extent=(0.0, trace.waveform.seconds, 0, 1))
+        extent = (0.0, trace.waveform.seconds, 0, 1)
+        ax.imshow(density[None], aspect="auto", interpolation="nearest", cmap="Greys", vmin=0, vmax=1.5 * density.max(), extent=extent)
         ax.set_xlim(0.0, trace.waveform.seconds)
     ax.set_ylim(0, 1)
     ax.set_yticks([])
@@ -181,64 +185,74 @@ def _draw_alignment(ax: Axes, trace: Trace, index: int):
     layer, seconds = trace.layers[index], trace.waveform.seconds
     edges = raster.input_edges(trace, index)
     picture = ax.imshow(
-        raster.rasterise(layer, edges, seconds, _COLUMNS, _ROWS), origin="lower", aspect="auto", cmap="Blues", vmin=0, vmax=1,
+        raster.rasterise(layer, edges, seconds, _COLUMNS, _ROWS), origin="lower", aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1,
         extent=(0.0, seconds, -0.5, layer.output_frames - 0.5),
     )
     uniform = np.linspace(0, layer.output_frames - 1, layer.input_frames)
-    ax.plot((edges[1:] + edges[:-1]) / 2, uniform, color=_ORANGE, linewidth=0.7, dashes=(4, 3), label="uniform stride",
+    ax.plot((edges[1:] + edges[:-1]) / 2, uniform, color=_ORANGE, linewidth=0.6, dashes=(4, 5), label="uniform stride",
             rasterized=uniform.size > _MAX_STEPS)
     ax.set_xlim(0.0, seconds)
     ax.set_ylim(-0.5, layer.output_frames - 0.5)
-    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
     ax.set_ylabel("Output frame")
     if index == 0:
-        ax.legend(loc="upper left", frameon=False, fontsize=7, borderaxespad=0.2, handlelength=2.2)
+        ax.legend(loc="upper left", facecolor="white", edgecolor="none", framealpha=0.8, fancybox=False, fontsize=7, borderaxespad=0.2, handlelength=2.2)
     return picture
 
 
 def _draw_strides(ax: Axes, trace: Trace, index: int) -> None:
     layer = trace.layers[index]
     ax.stairs(layer.strides, trace.boundary_seconds(index), baseline=None, color=_BLUE, linewidth=0.8, rasterized=layer.output_frames > _MAX_STEPS)
-    ax.axhline(layer.input_frames / layer.output_frames, color=_ORANGE, linewidth=0.7, dashes=(4, 3))
+    ax.axhline(layer.input_frames / layer.output_frames, color=_ORANGE, linewidth=0.6, dashes=(4, 5))
     ax.set_ylim(0, 1.12 * max(float(layer.strides.max()), 1.0))
-    ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
     ax.set_ylabel("Stride\n(frames)")
 
 
 def _layer_facts(layer: LayerTrace) -> str:
-    facts = [f"{layer.input_frames} → {layer.output_frames} frames"]
+    facts = [f"{layer.input_frames} → {layer.output_frames} frames", f"stride {layer.settings.stride:.4g}"]
     if layer.settings.sigma is not None:
-        facts.append(f"σ⁻² = {layer.settings.sigma ** -2:.3g}")
-    facts.append(f"stride {layer.settings.stride:.4g}")
-    if layer.settings.sigma is not None:
-        facts.append("position loss " + ("< 0.001" if 0 < layer.position_loss < 0.0005 else f"{layer.position_loss:.3f}"))
+        inverse, loss = layer.settings.sigma**-2, layer.position_loss
+        facts.insert(1, f"σ⁻² = {inverse:.3g}" if inverse < 1000 else f"σ⁻² = {inverse:.0f}")
+        facts.append("position loss < 0.001" if 0 < loss < 0.0005 else f"position loss {loss:.3f}" if loss else "position loss 0")
     return " · ".join(facts)
 
 
 def _draw_probabilities(ax: Axes, trace: Trace) -> None:
-    """Bars in two columns, in the order of the labels; the least probable of many classes are one bar together."""
+    """Bars in the order of the labels; the least probable of many classes are one bar together."""
     ax.set_title("Class probabilities", loc="left", fontsize=8.5, fontweight="bold")
     shown = list(trace.probabilities.items())
     if len(shown) > _MAX_BARS:
         kept = set(sorted(trace.probabilities, key=trace.probabilities.__getitem__, reverse=True)[: _MAX_BARS - 1])
         others = [probability for label, probability in shown if label not in kept]
         shown = [entry for entry in shown if entry[0] in kept] + [(f"{len(others)} others", sum(others))]
-    rows = math.ceil(len(shown) / 2)
+    columns = _bar_columns(trace)
+    rows = math.ceil(len(shown) / columns)
+    # Of the panel's width: where a column begins, and the length of a full bar; the label is left of it, the number right.
+    offset, full = (0.0, 0.7) if columns == 1 else (0.62, 0.25)
     for index, (label, probability) in enumerate(shown):
         column, row = divmod(index, rows)
-        start, top = 0.56 * column, label == trace.top
+        start, top = offset * column, label == trace.top
         weight = "bold" if top else "normal"
-        ax.barh(row, 0.3 * probability, left=start, height=0.72, color=_BLUE if top else _GREY)
-        ax.text(start - 0.012, row, _printable(label, 14), ha="right", va="center_baseline", fontsize=7.5, fontweight=weight, parse_math=False)
-        ax.text(start + 0.3 * probability + 0.01, row, _percent(probability), va="center_baseline", fontsize=7.5, fontweight=weight)
-    ax.vlines([0, 0.56], -0.5, rows - 0.5, color="#444444", linewidth=0.6)
+        ax.barh(row, full * probability, left=start, height=0.72, color=_BLUE if top else _GREY)
+        ax.text(start - 0.012, row, _fit(label, _LABEL_POINTS[columns], 7.5, weight), ha="right", va="center_baseline",
+                fontsize=7.5, fontweight=weight, parse_math=False)
+        ax.text(start + full * probability + 0.01, row, _percent(probability), va="center_baseline", fontsize=7.5, fontweight=weight)
+        ax.vlines(start, row - 0.5, row + 0.5, color="#444444", linewidth=0.6)
     ax.set_xlim(0, 1)
     ax.set_ylim(rows - 0.5, -0.5)
     ax.set_axis_off()
 
 
+def _bar_columns(trace: Trace) -> int:
+    narrow = all(_fit(label, _LABEL_POINTS[2], 7.5, "bold") == label for label in trace.probabilities)
+    return 2 if narrow and len(trace.probabilities) > _MAX_BARS // 2 else 1
+
+
 def _seconds(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds < 60 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"
+    if seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
 def _percent(probability: float) -> str:
@@ -247,7 +261,15 @@ def _percent(probability: float) -> str:
     return "> 99.9 %" if 0.9995 <= probability < 1 else f"{100 * probability:.1f} %"
 
 
-def _printable(text: str, limit: int) -> str:
-    """Text without control characters (an SVG can't hold them), cut to a length that fits its place."""
+def _fit(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Text cut to a width in points at a font size, without the control characters an SVG can't hold."""
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+    def fits(candidate: str) -> bool:
+        return TextToPath().get_text_width_height_descent(candidate, font, ismath=False)[0] <= width
+
+    if fits(text):
+        return text
+    longest = bisect.bisect_left(range(1, len(text)), True, key=lambda length: not fits(text[:length].rstrip() + "…"))
+    return text[:longest].rstrip() + "…"

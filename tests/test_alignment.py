@@ -481,6 +481,20 @@ def test_time_grows_with_the_input():
     assert fastest(160_000) < 10 * fastest(40_000)
 
 
+def test_the_layer_is_of_the_speed_of_average_pooling():
+    """The benchmark holds it to 2 times; 5 leaves room for a busy machine and still sees a slow path (subnormal weights cost 14)."""
+    layer, x = AdaStride(256), torch.randn(1, 256, 4096)
+    runs = {"adastride": lambda: layer(x), "average": lambda: torch.nn.functional.avg_pool1d(x, 2)}
+    fastest = dict.fromkeys(runs, math.inf)
+    with torch.inference_mode():
+        for _ in range(8):
+            for name, run in runs.items():
+                began = time.perf_counter()
+                run()
+                fastest[name] = min(fastest[name], time.perf_counter() - began)
+    assert fastest["adastride"] < 5 * fastest["average"]
+
+
 def test_an_hour_of_sound_pools_in_bounded_memory():
     with Work() as work:
         pool_and_back(150_000, SIGMA, False)
