@@ -6,4 +6,7 @@ from adastride.ui import resources
 
 st.set_page_config(page_title="AdaStride Explorer", page_icon=":material/graphic_eq:", layout="wide")
 resources.prepare()
+with st.sidebar:
+    st.markdown("### AdaStride Explorer")
+    st.caption("Where does a neural network spend its time steps? Few input frames to an output frame where something happens, many in silence.")
 st.navigation([st.Page("pages/explore.py", title="Explore", icon=":material/graphic_eq:", default=True)]).run()

@@ -311,9 +311,10 @@ class _Blocks:
         self.block_queries = F.pad(queries, (0, extra)).view(-1, self.rows)
         self.block_closest = F.pad(closest, (0, extra)).view(-1, self.rows)
         self.block_valid = F.pad(valid, (0, extra)).view(-1, self.rows)
-        first = F.pad(low, (0, extra), value=key_total).view(-1, self.rows).amin(dim=1)
-        last = F.pad(high, (0, extra)).view(-1, self.rows).amax(dim=1)
-        self.groups = self._group(first.tolist(), last.tolist())
+        self.block_low = F.pad(low, (0, extra), value=key_total).view(-1, self.rows)
+        block_high = F.pad(high, (0, extra)).view(-1, self.rows)
+        self.row_widths = (block_high - self.block_low).amax(dim=1).tolist()
+        self.groups = self._group(self.block_low.amin(dim=1).tolist(), block_high.amax(dim=1).tolist())
         elements = sum(len(group.blocks) * self.rows * group.width for group in self.groups)
         self._kept: dict[int, Tensor] | None = {} if elements <= _KEPT_ELEMENTS else None
 
@@ -356,23 +357,38 @@ class _Blocks:
         """
         if self._kept is not None and group.number in self._kept:
             return self._kept[group.number]
-        delta, closest = self.distances(group)
-        excess = (delta.abs() - closest).to(self.dtype)
-        twice = (2 * closest).to(self.dtype)
-        weights = torch.exp_((excess + twice).mul_(excess).mul_(-1.0 / self.variance))
-        index, inside = self.columns(group)
         member = self._members(group, self.keys)
-        keep = inside[:, None, :] & self.block_valid[member][:, :, None]
+        queries, closest = self.block_queries[member][:, :, None], self.block_closest[member][:, :, None]
+        valid = self.block_valid[member][:, :, None]
+        width = max(self.row_widths[block] for block in group.blocks)
+        if 2 * width > group.width:
+            index, inside = self.columns(group)
+            weights = self._softmax(self.keys.reshape(-1)[index][:, None, :], queries, closest, inside[:, None, :] & valid)
+        else:  # rows need much less than their block: compute those keys alone and put them where they belong
+            start = torch.tensor(group.starts, device=member.device)[:, None, None]
+            stop = torch.tensor(group.stops, device=member.device)[:, None, None]
+            low = self.block_low[member][:, :, None].minimum(stop - 1)
+            column = low + torch.arange(width, device=member.device)
+            inside = column < stop
+            column = column.minimum(stop - 1)
+            keys = self.keys.reshape(-1)[(member // self.per_example * self.keys.shape[1])[:, None, None] + column]
+            weights = keys.new_zeros(len(group.blocks), self.rows, group.width, dtype=self.dtype)
+            weights.scatter_add_(2, column - start, self._softmax(keys, queries, closest, inside & valid))
+        if self._kept is not None:
+            self._kept[group.number] = weights
+        return weights
+
+    def _softmax(self, keys: Tensor, queries: Tensor, closest: Tensor, keep: Tensor) -> Tensor:
+        """Weights of keys (n, 1 or rows, width) for queries and their nearest distances (n, rows, 1), zero where not kept."""
+        excess = ((keys - queries).abs_() - closest).to(self.dtype)
+        weights = torch.exp_((excess + (2 * closest).to(self.dtype)).mul_(excess).mul_(-1.0 / self.variance))
         if self.nearest:
-            keep = keep & (self.keys.reshape(-1)[index].round()[:, None, :] == self.block_queries[member].round()[:, :, None])
+            keep = keep & (keys.round() == queries.round())
         weights.masked_fill_(~keep, 0.0)
         # A block's window is wider than its single rows need. What lies outside of a row's is negligible, and as
         # denormal numbers it would make the products thirty times slower.
         F.threshold_(weights, 1e-30, 0.0)
-        weights.div_(weights.sum(dim=2, keepdim=True).clamp_(min=1e-30))
-        if self._kept is not None:
-            self._kept[group.number] = weights
-        return weights
+        return weights.div_(weights.sum(dim=2, keepdim=True).clamp_(min=1e-30))
 
     def spans(self, group: _Group):
         """For each block of a group: (example, first query, queries, first key, keys)."""

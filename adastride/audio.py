@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +69,13 @@ class Waveform:
     sha256: str
 
 
-def decode(data: bytes, sample_rate: int = 16_000, name: str = "this file", max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES) -> Waveform:
+def decode(
+    data: bytes, sample_rate: int = 16_000, name: str = "this file", max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Waveform:
     """Decodes WAV, FLAC, OGG or MP3 bytes of any rate, depth and number of channels to mono at `sample_rate` Hz.
 
-    Channels are averaged, then resampled. Raises AudioError, one sentence naming `name`, for anything that is not a
+    Channels are averaged, then resampled. progress is told the share that is decoded, from 0 to 1. Raises AudioError, one sentence naming `name`, for anything that is not a
     sound of at least two samples, at most `max_seconds` seconds and `max_bytes` bytes, with finite samples.
     """
     if not data:
@@ -81,7 +85,7 @@ def decode(data: bytes, sample_rate: int = 16_000, name: str = "this file", max_
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
             rate, channels = sound.samplerate, sound.channels
-            mono = _read_mono(sound, name, max_seconds)
+            mono = _read_mono(sound, name, max_seconds, progress)
     except soundfile.LibsndfileError:
         raise AudioError(f"{name} can't be decoded: it is damaged or not a WAV, FLAC, OGG or MP3 file (convert M4A or WebM to one of these).") from None
     if not 1000 <= rate <= 768_000:
@@ -96,7 +100,7 @@ def decode(data: bytes, sample_rate: int = 16_000, name: str = "this file", max_
     return from_samples(mono, rate, sample_rate, channels=channels, seconds=seconds, sha256=hashlib.sha256(data).hexdigest())
 
 
-def _read_mono(sound: soundfile.SoundFile, name: str, max_seconds: float) -> np.ndarray:
+def _read_mono(sound: soundfile.SoundFile, name: str, max_seconds: float, progress: Callable[[float], None]) -> np.ndarray:
     limit = int(max_seconds * sound.samplerate)
     too_long = f"{name} is longer than the {_duration(max_seconds)} allowed: cut out the part you want to see."
     # A header may claim any length, so only what was really read counts; MP3 and OGG know theirs without a full read.
@@ -111,6 +115,7 @@ def _read_mono(sound: soundfile.SoundFile, name: str, max_seconds: float) -> np.
         if total > limit:
             raise AudioError(too_long)
         blocks.append(block.mean(axis=1))
+        progress(min(1.0, total / max(1, sound.frames)))
     if total < sound.frames < 1 << 60 and sound.format in ("FLAC", "OGG"):
         raise AudioError(f"{name} breaks off after {total / sound.samplerate:.1f} s of {sound.frames / sound.samplerate:.1f} s: it was not copied or downloaded completely.")
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)

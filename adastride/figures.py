@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import GridSpec
+from matplotlib.image import AxesImage
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
@@ -48,6 +49,7 @@ _FREQUENCY_TICKS = (500, 1000, 2000, 4000, 8000)
 _MAX_TICKS = 400  # more frames than this are drawn as their density
 _MAX_STEPS = 3000  # more steps than this go into an SVG as pixels
 _MAX_BARS = 12
+_ENVELOPE = 1200  # a waveform of more than twice as many samples is drawn as the range of each part
 _PANEL_POINTS = 250.0  # width of a panel at the least
 _LABEL_POINTS = {1: 110.0, 2: 50.0}  # width of a class label where bars stand in one column, or in two
 _LOCK = threading.RLock()
@@ -89,6 +91,7 @@ def render(figure: Figure, kind: str) -> bytes:
 def _compose(trace: Trace, title: str | None) -> Figure:
     bar_rows = math.ceil(min(len(trace.probabilities), _MAX_BARS) / _bar_columns(trace))
     heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + [0.14 * bar_rows]
+    # Inches that headings, the time axis and padding take from the page beside the panels themselves.
     titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.6
     figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -134,8 +137,8 @@ def _head(ax: Axes, heading: str | None, facts: str, size: float = 8.5) -> None:
 
 def _draw_waveform(ax: Axes, trace: Trace) -> None:
     samples, rate = trace.waveform.samples, trace.waveform.sample_rate
-    if samples.size > 2 * raster.COLUMNS:
-        starts = np.arange(raster.COLUMNS) * samples.size // raster.COLUMNS
+    if samples.size > 2 * _ENVELOPE:
+        starts = np.arange(_ENVELOPE) * samples.size // _ENVELOPE
         low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
         ax.fill_between((starts + np.diff(starts, append=samples.size) / 2) / rate, low, high, color=_BLUE, linewidth=0.3)
     else:
@@ -173,21 +176,20 @@ def _draw_frames(ax: Axes, trace: Trace) -> None:
         ax.vlines(edges, 0, 1, color="#222222", linewidth=0.4)
     else:
         density, _ = np.histogram(edges, _MAX_TICKS, (0.0, trace.waveform.seconds))
-        extent = (0.0, trace.waveform.seconds, 0, 1)
-        ax.imshow(density[None], aspect="auto", interpolation="nearest", cmap="Greys", vmin=0, vmax=1.5 * density.max(), extent=extent)
+        ax.imshow(density[None], aspect="auto", interpolation="nearest", cmap="Greys", vmin=0, vmax=1.5 * density.max(),
+                  extent=(0.0, trace.waveform.seconds, 0, 1))
         ax.set_xlim(0.0, trace.waveform.seconds)
     ax.set_ylim(0, 1)
     ax.set_yticks([])
     ax.set_ylabel("layer 1\nframes", rotation=0, ha="right", va="center", fontsize=6.5)
 
 
-def _draw_alignment(ax: Axes, trace: Trace, index: int):
+def _draw_alignment(ax: Axes, trace: Trace, index: int) -> AxesImage:
     layer, seconds = trace.layers[index], trace.waveform.seconds
     edges = raster.input_edges(trace, index)
-    picture = ax.imshow(
-        raster.rasterise(layer, edges, seconds, _COLUMNS, _ROWS), origin="lower", aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1,
-        extent=(0.0, seconds, -0.5, layer.output_frames - 0.5),
-    )
+    weights = raster.rasterise(layer, edges, seconds, _COLUMNS, _ROWS)
+    picture = ax.imshow(weights, origin="lower", aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1,
+                        extent=(0.0, seconds, -0.5, layer.output_frames - 0.5))
     uniform = np.linspace(0, layer.output_frames - 1, layer.input_frames)
     ax.plot((edges[1:] + edges[:-1]) / 2, uniform, color=_ORANGE, linewidth=0.6, dashes=(4, 5), label="uniform stride",
             rasterized=uniform.size > _MAX_STEPS)
@@ -196,13 +198,15 @@ def _draw_alignment(ax: Axes, trace: Trace, index: int):
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
     ax.set_ylabel("Output frame")
     if index == 0:
-        ax.legend(loc="upper left", facecolor="white", edgecolor="none", framealpha=0.8, fancybox=False, fontsize=7, borderaxespad=0.2, handlelength=2.2)
+        ax.legend(loc="upper left", facecolor="white", edgecolor="none", framealpha=0.8, fancybox=False, fontsize=7,
+                  borderaxespad=0.2, handlelength=2.2)
     return picture
 
 
 def _draw_strides(ax: Axes, trace: Trace, index: int) -> None:
     layer = trace.layers[index]
-    ax.stairs(layer.strides, trace.boundary_seconds(index), baseline=None, color=_BLUE, linewidth=0.8, rasterized=layer.output_frames > _MAX_STEPS)
+    ax.stairs(layer.strides, trace.boundary_seconds(index), baseline=None, color=_BLUE, linewidth=0.8,
+              rasterized=layer.output_frames > _MAX_STEPS)
     ax.axhline(layer.input_frames / layer.output_frames, color=_ORANGE, linewidth=0.6, dashes=(4, 5))
     ax.set_ylim(0, 1.12 * max(float(layer.strides.max()), 1.0))
     ax.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
@@ -210,12 +214,14 @@ def _draw_strides(ax: Axes, trace: Trace, index: int) -> None:
 
 
 def _layer_facts(layer: LayerTrace) -> str:
-    facts = [f"{layer.input_frames} → {layer.output_frames} frames", f"stride {layer.settings.stride:.4g}"]
-    if layer.settings.sigma is not None:
-        inverse, loss = layer.settings.sigma**-2, layer.position_loss
-        facts.insert(1, f"σ⁻² = {inverse:.3g}" if inverse < 1000 else f"σ⁻² = {inverse:.0f}")
-        facts.append("position loss < 0.001" if 0 < loss < 0.0005 else f"position loss {loss:.3f}" if loss else "position loss 0")
-    return " · ".join(facts)
+    frames = f"{layer.input_frames} → {layer.output_frames} frames"
+    stride = f"stride {layer.settings.stride:.4g}"
+    if layer.settings.sigma is None:
+        return f"{frames} · {stride}"
+    inverse = layer.settings.sigma**-2
+    width = f"σ⁻² = {inverse:.3g}" if inverse < 1000 else f"σ⁻² = {inverse:.0f}"
+    loss = "< 0.001" if 0 < layer.position_loss < 0.0005 else f"{layer.position_loss:.3f}"
+    return f"{frames} · {width} · {stride} · position loss {loss}"
 
 
 def _draw_probabilities(ax: Axes, trace: Trace) -> None:
@@ -252,7 +258,7 @@ def _bar_columns(trace: Trace) -> int:
 def _seconds(seconds: float) -> str:
     if seconds < 1:
         return f"{1000 * seconds:.3g} ms"
-    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds:.2f} s" if seconds < 60 else f"{round(seconds) // 60} min {round(seconds) % 60} s"
 
 
 def _percent(probability: float) -> str:

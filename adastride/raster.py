@@ -16,9 +16,7 @@ from adastride.alignment import Alignment
 from adastride.downsampling.strided import TapAlignment
 from adastride.tracing import LayerTrace, Trace
 
-COLUMNS = 1200
-ROWS = 400
-# Output frames looked at together: at 1200 columns some 5 MB an array.
+# Output frames looked at together: at 1000 columns 4 MB an array.
 _CHUNK = 512
 
 
@@ -79,7 +77,7 @@ def input_edges(trace: Trace, layer: int) -> np.ndarray:
     return np.clip(edges, 0.0, trace.waveform.seconds)
 
 
-def rasterise(layer: LayerTrace, edges: np.ndarray, seconds: float, columns: int = COLUMNS, rows: int = ROWS) -> np.ndarray:
+def rasterise(layer: LayerTrace, edges: np.ndarray, seconds: float, columns: int, rows: int) -> np.ndarray:
     """The alignment of a layer as a picture whose columns are equal times, from 0 to `seconds`.
 
     edges: (T + 1,) seconds, see `input_edges`; an input frame is as wide as the time it stands for.

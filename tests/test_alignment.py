@@ -457,6 +457,21 @@ def pool_and_back(time: int, sigma: float, nearest: bool) -> None:
     align(scores, sigma=sigma, nearest=nearest).pool(x).square().sum().backward()
 
 
+@settings(max_examples=20)
+@given(alignments())
+def test_products_can_be_repeated_in_any_order(drawn):
+    """An alignment keeps what it has worked out, apart for each type and direction, and nobody may change it."""
+    aligned, x = drawn
+    fresh = replace(aligned)
+    values, single = aligned.pool(x), aligned.pool(x.float())
+    aligned.entropy(), aligned.upsample(values), aligned.compose(values), aligned.compose(single)
+    x.requires_grad_()
+    aligned.pool(x).square().sum().backward()
+    assert torch.equal(aligned.pool(x), values)
+    assert torch.equal(aligned.pool(x.float()), single)
+    assert torch.equal(fresh.pool(x.float()), single)
+
+
 @VARIANTS
 @pytest.mark.parametrize("sigma", [0.01, SIGMA, 20.0])
 def test_work_grows_with_the_input_and_memory_stays_small(sigma: float, nearest: bool):
@@ -464,7 +479,8 @@ def test_work_grows_with_the_input_and_memory_stays_small(sigma: float, nearest:
     for length in (20_000, 80_000):
         with Work() as work[length]:
             pool_and_back(length, sigma, nearest)
-    assert work[80_000].elements < 4.5 * work[20_000].elements
+    # 4 times, and weights short enough to be kept for the backward pass count once there; a whole matrix would be 16 times.
+    assert work[80_000].elements < 8 * work[20_000].elements
     assert work[80_000].largest < 4_000_000, "the whole matrix would have 3 200 000 000"
 
 

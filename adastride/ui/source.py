@@ -69,10 +69,13 @@ def _decoded(file, kind: str) -> Clip | None:
     kept = st.session_state.get(key)
     if kept is None or kept[0] != sha256:
         try:
-            with st.spinner(f"Decoding {len(data) / 1e6:.1f} MB …"):
-                clip = Clip(sha256[:16], title, audio.decode(data, name=title), f"upload:{title}")
-            kept = (sha256, clip, None)
+            text = f"Decoding {len(data) / 1e6:.1f} MB …"
+            bar = st.progress(0.0, text)
+            waveform = audio.decode(data, name=title, progress=lambda share: bar.progress(share, text))
+            bar.empty()
+            kept = (sha256, Clip(sha256[:16], title, waveform, f"upload:{title}"), None)
         except AudioError as error:
+            bar.empty()
             kept = (sha256, None, str(error))
         st.session_state[key] = kept
     if kept[2]:

@@ -237,9 +237,11 @@ class Viewer {
     this.layers = this.server.map((layer, k) =>
       same(this.settings[k], this.header.settings[k]) || layer.taps ? layer : { ...layer, layout: layOut(layer, layer.layout.inEdges, this.settings[k]) });
     this.firstStale = first < 0 ? Infinity : first + 1;
-    clearTimeout(this.lateTimer);
-    if (first < 0) this.markLate();
-    else this.lateTimer = setTimeout(() => this.markLate(), 200); // a quick answer should not make labels flicker
+    if (first < 0) {
+      clearTimeout(this.lateTimer);
+      this.lateTimer = null;
+      this.markLate();
+    } else this.lateTimer ??= setTimeout(() => { this.lateTimer = null; this.markLate(); }, 250); // a quick answer makes no label flicker
     this.refreshControls();
     this.redraw();
   }
@@ -755,7 +757,13 @@ class Viewer {
       if (x >= 0 && x <= columns) hits[x]++;
     }
     context.fillStyle = LAYER_COLOURS[theme.name][this.tickLayer % 3];
-    for (let x = 0; x <= columns; x++) if (hits[x]) context.fillRect(box.x + x / ratio - 0.5, box.y, Math.max(1, 1 / ratio), box.height);
+    const densest = hits.reduce((a, b) => Math.max(a, b), 1), crowded = L > columns / 3;
+    for (let x = 0; x <= columns; x++) {
+      if (!hits[x]) continue;
+      if (crowded) context.globalAlpha = 0.15 + 0.85 * (hits[x] / densest) ** 2;
+      context.fillRect(box.x + x / ratio - 0.5, box.y, Math.max(1, 1 / ratio), box.height);
+    }
+    context.globalAlpha = 1;
   }
 
   // Output frames the time window shows: all of them for the whole clip.

@@ -28,6 +28,7 @@ _SHOWN_DECIBELS = 90.0
 # Up to this many samples the waveform is sent as it is, and is also what is played; beyond it, peaks and a FLAC.
 _WHOLE_WAVEFORM = 640_000
 _PEAKS = 200_000
+_WORTH_A_SPINNER = 30.0  # seconds of sound
 
 _component = st.components.v2.component(
     "adastride_viewer",
@@ -51,7 +52,13 @@ def viewer(clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tupl
         state.update(revision=revision, settings=start, trace=None)
     if request is not None and request["revision"] == revision:
         state["settings"] = request["settings"]
-    trace, notice = run(state["settings"], state.get("trace"))
+    with st.empty():  # always there, so that the component after it keeps its place
+        previous = state.get("trace")
+        if clip.waveform.seconds > _WORTH_A_SPINNER and (previous is None or previous.waveform is not clip.waveform):
+            with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True):
+                trace, notice = run(state["settings"], previous)
+        else:
+            trace, notice = run(state["settings"], previous)
     state["trace"] = trace
     header, arrays = _live(trace, trained, revision)
     header["sequence"] = request["sequence"] if request else 0

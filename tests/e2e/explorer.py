@@ -36,7 +36,7 @@ const read = (canvas) => {
 };
 """
 _LOOK = """(root) => {
-  %s
+""" + _CANVAS + """
   const texts = (selector) => [...root.querySelectorAll(selector)].map((each) => each.textContent);
   const found = { title: texts(".panel.wave header b")[0], details: texts(".panel.wave header span")[0] };
   for (const kind of ["wave", "mel", "layer", "profile", "axis"]) {
@@ -51,7 +51,7 @@ _LOOK = """(root) => {
   found.probabilities = [...root.querySelectorAll(".bar-row .fill")].map((fill) => parseFloat(fill.style.width) / 100);
   found.top = texts(".probabilities .top b")[0];
   return found;
-}""" % _CANVAS
+}"""
 # Settled: no header waits for the server ("…" stands for a number that is not known yet), and two frames have been painted.
 _SETTLED = """(root) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(
   root.querySelectorAll(".bar-row").length > 0
@@ -141,8 +141,8 @@ class Explorer:
         return self.page.locator(f".panel.{kind}").nth(index).locator(f"canvas.{which}")
 
     def covered(self, kind: str, index: int = 0) -> list[float]:
-        """How dark the spotlight or playhead leaves each column of a panel's plot."""
-        return self.canvas(kind, index, "cover").evaluate(_COVERED)
+        """How dark the spotlight or playhead makes each column of a panel's plot: 0 is lit."""
+        return self.canvas(kind, index, "cover").evaluate(_COVERED)[GUTTER : -RIGHT - 2]
 
     def frames(self) -> list[tuple[int, int]]:
         """T and L of every layer, from its header."""
@@ -159,7 +159,11 @@ class Explorer:
 
     def query(self) -> dict[str, str]:
         """What the address bar's link says."""
-        return {name: values[0] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.address()).query).items()}
+
+    def address(self) -> str:
+        """The address bar as it is now; `page.url` knows only what the last event said."""
+        return self.page.evaluate("location.href")
 
     def clock(self) -> float:
         return float(self.page.locator(".clock").inner_text().split("/")[0].strip().removesuffix(" s"))
@@ -224,7 +228,7 @@ class Explorer:
 
     def hover(self, kind: str, x: float, y: float = 0.5, index: int = 0) -> None:
         """Rests the pointer on a point of a panel's plot."""
-        self.page.mouse.move(*self.at(kind, x, y, index), steps=3)
+        self.page.mouse.move(*self.at(kind, x, y, index))
 
     def away(self) -> None:
         """Takes the pointer out of all panels."""

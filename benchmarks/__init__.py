@@ -1,0 +1,1 @@
+"""Measurements that print benchmarks.md: `make bench`."""

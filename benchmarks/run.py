@@ -1,0 +1,28 @@
+"""Runs every benchmark and writes benchmarks.md. Compare ratios within one run: timings differ between machines."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import torch
+
+from adastride.device import device_name
+from benchmarks import layers, viewer
+
+TARGET = Path(__file__).resolve().parent.parent / "benchmarks.md"
+
+
+def main() -> None:
+    """Prints and writes the tables."""
+    lines = ["# Benchmarks", "", f"`make bench` on {platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads.", ""]
+    lines += ["## What a person waits for", "", *viewer.report(), ""]
+    for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
+        lines += [f"## One layer of {layers.CHANNELS} channels, forward, on {device_name(device)}", "", *layers.table(device), ""]
+    text = "\n".join(lines)
+    TARGET.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""Checkpoints: what is saved comes back, and every file that is not a whole checkpoint gives one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save
+
+from adastride import checkpoints
+from adastride.checkpoints import CheckpointError, load, save_checkpoint, write_atomically
+from adastride.models import Classifier, ClassifierConfig
+
+CONFIG = ClassifierConfig(("no", "yes"), ("strided-conv", "adastride-f", "adastride"), (2, 2.5, 3), sigma=0.3, width=4)
+DETAILS = {"licence": ["A line."], "metrics": {"accuracy": 0.5}}
+
+
+@pytest.fixture
+def model() -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(CONFIG).eval()
+
+
+@pytest.fixture
+def path(tmp_path: Path, model: Classifier) -> Path:
+    """A whole checkpoint."""
+    save_checkpoint(model, tmp_path / "good.safetensors", DETAILS)
+    return tmp_path / "good.safetensors"
+
+
+def edit(path: Path, tensors: dict | None = None, header: object = ..., **config: object) -> Path:
+    """A copy of a checkpoint with tensors replaced (None leaves one out), settings changed, or another header."""
+    with safe_open(path, framework="pt") as file:
+        whole = json.loads(file.metadata()["adastride"])
+    whole["config"].update(config)
+    changed = {name: t for name, t in {**load_file(path), **(tensors or {})}.items() if t is not None}
+    text = json.dumps(whole if header is ... else header)
+    path.with_stem("edited").write_bytes(save(changed, {"adastride": text}))
+    return path.with_stem("edited")
+
+
+def refuses(name_or_path: str | Path, says: str) -> None:
+    with pytest.raises(CheckpointError, match=says) as caught:
+        load(name_or_path)
+    text = str(caught.value)
+    assert text.endswith(".")
+    assert "\n" not in text
+    assert ". " not in text
+
+
+# --- there and back
+
+
+def test_a_saved_model_comes_back(path: Path, model: Classifier):
+    loaded = load(path)
+    assert loaded.config == CONFIG
+    assert loaded.name == "good"
+    assert not loaded.training
+    assert not any(p.requires_grad for p in loaded.parameters())
+    for name, value in model.state_dict().items():
+        ours = loaded.state_dict()[name]
+        assert ours.dtype == (torch.float32 if value.is_floating_point() else value.dtype)
+        torch.testing.assert_close(ours, value, rtol=1e-3, atol=1e-6)
+    mel = torch.randn(1, 80, 30) - 5
+    torch.testing.assert_close(loaded(mel).logits, model(mel).logits.detach(), rtol=1e-2, atol=1e-2)
+
+
+def test_weights_take_half_the_room_on_disk(path: Path):
+    assert {t.dtype for t in load_file(path).values()} == {torch.float16, torch.int64}
+
+
+def test_details_are_read_without_the_weights(path: Path):
+    header = checkpoints.details(path)
+    assert header["details"] == DETAILS
+    assert header["format"] == checkpoints.FORMAT
+    assert ClassifierConfig(**header["config"]) == CONFIG
+
+
+def test_the_same_model_makes_the_same_file(path: Path, model: Classifier):
+    again = path.with_stem("again")
+    save_checkpoint(model, again, DETAILS)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_saving_leaves_the_model_as_it_was(tmp_path: Path, model: Classifier):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    save_checkpoint(model, tmp_path / "new" / "folder" / "m.safetensors", {})
+    assert all(torch.equal(value, before[name]) and value.dtype == before[name].dtype for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_weights_of_another_precision_are_welcome(path: Path, dtype: torch.dtype):
+    wide = edit(path, {name: t.to(dtype) for name, t in load_file(path).items() if t.is_floating_point()})
+    assert {t.dtype for t in load(wide).state_dict().values()} == {torch.float32, torch.int64}
+
+
+def test_a_path_may_be_a_string(path: Path):
+    assert load(str(path)).config == CONFIG
+
+
+def test_the_catalogue_lists_files_that_load():
+    for name, entry in checkpoints.catalogue().items():
+        assert entry.name == name
+        assert entry.title
+        assert entry.description
+        assert load(name).name == name
+
+
+def test_a_name_of_the_catalogue(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checkpoints, "catalogue", lambda: {"small": checkpoints.CatalogueEntry("small", path, "Small", "A small one.")})
+    assert load("small").name == "small"
+    refuses("large", "there is no checkpoint 'large': choose small")
+
+
+# --- what is not a checkpoint
+
+
+def test_wrong_shape(path: Path):
+    refuses(edit(path, {"projection.weight": torch.zeros(4, 81, 1)}), r"projection\.weight with shape \(4, 81, 1\) where its settings need \(4, 80, 1\)")
+
+
+def test_other_width_than_it_says(path: Path):
+    refuses(edit(path, width=8), r"with shape .* where its settings need")
+
+
+def test_missing_tensor(path: Path):
+    refuses(edit(path, {"classifier.bias": None}), r"lacks tensor classifier\.bias")
+
+
+def test_unknown_tensor(path: Path):
+    refuses(edit(path, {"extra": torch.zeros(1)}), "has an unknown tensor extra")
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_not_numbers(path: Path, value: float):
+    weights = load_file(path)["classifier.weight"]
+    weights[0, 0] = value
+    refuses(edit(path, {"classifier.weight": weights}), r"classifier\.weight that are not numbers")
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64, torch.float8_e4m3fn], ids=str)
+def test_weights_of_a_type_no_network_has(path: Path, dtype: torch.dtype):
+    refuses(edit(path, {"classifier.weight": load_file(path)["classifier.weight"].to(dtype)}), r"edited\.safetensors")
+
+
+@pytest.mark.parametrize("header", [None, {}, [], "text", 3, {"config": None}, {"format": 1}, {"format": 1, "config": []}], ids=str)
+def test_missing_settings(path: Path, header: object):
+    refuses(edit(path, header=header), "carries no AdaStride settings")
+
+
+def test_no_header_at_all(path: Path):
+    path.write_bytes(save(load_file(path)))
+    refuses(path, "carries no AdaStride settings")
+
+
+def test_a_header_that_is_not_json(path: Path):
+    path.write_bytes(save(load_file(path), {"adastride": "{"}))
+    refuses(path, "can't be read")
+
+
+def test_a_header_nested_without_end(path: Path):
+    path.write_bytes(save(load_file(path), {"adastride": "[" * 100_000}))
+    refuses(path, r"good\.safetensors")
+
+
+@pytest.mark.parametrize("version", [checkpoints.FORMAT + 1, 99])
+def test_newer_format(path: Path, version: int):
+    header = checkpoints.details(path)
+    refuses(edit(path, header={**header, "format": version}), "newer version of this program")
+
+
+@pytest.mark.parametrize("config", [
+    {"labels": []}, {"labels": None}, {"methods": ["adastride"]}, {"methods": ["adastride", "adastride", "fourier"]}, {"methods": [[], [], []]},
+    {"strides": [2, 2]}, {"strides": [2, 2, 0]}, {"strides": ["a", "b", "c"]}, {"strides": None}, {"sigma": 0}, {"sigma": "abc"}, {"sigma": None},
+    {"width": 0}, {"width": "4"}, {"width": 4.5}, {"width": 10**9}, {"front_end": "telephone"}, {"front_end": []}, {"colour": "blue"},
+], ids=str)
+def test_settings_that_cannot_be(path: Path, config: dict):
+    refuses(edit(path, **config), "settings this version can't use")
+
+
+def test_missing_labels(path: Path):
+    header = checkpoints.details(path)
+    del header["config"]["labels"]
+    refuses(edit(path, header=header), "settings this version can't use")
+
+
+class Malicious:
+    """A pickle that would leave a file if anything unpickled it."""
+
+    def __init__(self, mark: Path):
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def test_a_pickle_renamed_is_refused_and_not_opened(tmp_path: Path):
+    file, mark = tmp_path / "m.safetensors", tmp_path / "was-opened"
+    file.write_bytes(pickle.dumps(Malicious(mark)))
+    refuses(file, "can't be read as safetensors")
+    torch.save({"weight": torch.zeros(3)}, file)
+    refuses(file, "can't be read as safetensors")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"This is a text.\n" * 100, b"\xff" * 100, bytes(100)], ids=len)
+def test_not_safetensors(tmp_path: Path, data: bytes):
+    (tmp_path / "m.safetensors").write_bytes(data)
+    refuses(tmp_path / "m.safetensors", "can't be read as safetensors|carries no AdaStride settings")
+
+
+@pytest.mark.parametrize("kept", [0.01, 0.5, 0.99])
+def test_truncated(path: Path, kept: float):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    refuses(path, "can't be read as safetensors")
+
+
+def test_a_file_too_large_is_not_opened(tmp_path: Path):
+    with (tmp_path / "m.safetensors").open("wb") as file:
+        file.truncate(checkpoints.MAX_BYTES + 1)  # sparse: takes no room on disk
+    refuses(tmp_path / "m.safetensors", "has 200 MB, more than the 200 MB")
+
+
+@pytest.mark.parametrize("name", [
+    "unknown", "", " ", ".", "..", "/", "../../etc/passwd", "/etc/passwd", "..\\..\\secrets", "../checkpoints", "catalogue.json", "~",
+    "none.safetensors", "../none.safetensors", "a\0b.safetensors", "a\nb", "\ud800.safetensors", "x" * 5000, "x" * 5000 + ".safetensors", "https://example.org/m.safetensors",
+], ids=lambda name: ascii(name[:20]))
+def test_names_that_lead_nowhere(name: str):
+    refuses(name, "there is no checkpoint")
+
+
+def test_a_folder_is_not_a_checkpoint(tmp_path: Path):
+    (tmp_path / "m.safetensors").mkdir()
+    refuses(tmp_path / "m.safetensors", "there is no checkpoint")
+
+
+# --- writing
+
+
+def test_write_makes_folders_and_replaces(tmp_path: Path):
+    target = tmp_path / "a" / "b" / "file.bin"
+    write_atomically(target, b"one")
+    write_atomically(target, b"two")
+    assert target.read_bytes() == b"two"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path):
+    target = tmp_path / "file.bin"
+    write_atomically(target, b"old")
+    with pytest.raises(TypeError):
+        write_atomically(target, "a text can't be written as bytes")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file.bin", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX")
+def test_a_written_file_can_be_read_by_whom_a_plain_one_can(tmp_path: Path):
+    """A checkpoint trained by one user is served by another."""
+    write_atomically(tmp_path / "ours", b"")
+    (tmp_path / "plain").write_bytes(b"")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -1,0 +1,356 @@
+"""Training on a tiny made-up folder: it writes a checkpoint, goes on after an interruption as if there had been none, and refuses bad data."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from adastride import checkpoints
+from adastride.models import Classifier, ClassifierConfig
+from adastride.training.data import Clip, DataError, change_speed, licence_line, load_split, place_in_silence, stack_mels
+from adastride.training.evaluate import accuracy, evaluate
+from adastride.training.loop import Progress, TrainingSettings, train
+
+SETTINGS = TrainingSettings(epochs=2, batch_size=4, learning_rate=3e-3, window_seconds=(0.4, 0.6), seed=3)
+HERTZ = {"high": 3000.0, "low": 300.0}
+small = partial(ClassifierConfig, width=16)
+
+
+def beep(label: str, number: int, rate: int = 16_000) -> np.ndarray:
+    """A fifth of a second of a tone, each a little different."""
+    time = np.arange(rate // 5) / rate
+    return 0.3 * np.sin(2 * np.pi * HERTZ[label] * (1 + number / 50) * time) * np.hanning(time.size)
+
+
+def write_manifest(folder: Path, rows: Iterable[tuple[str, ...]], header: tuple[str, ...] = ("path", "label", "split")) -> None:
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two classes of eight clips: five to train on, two to choose by, one to test; and a README that names a licence."""
+    folder = tmp_path / "beeps"
+    folder.mkdir()
+    rows = []
+    for label in HERTZ:
+        for number in range(8):
+            soundfile.write(folder / f"{label}{number}.wav", beep(label, number), 16_000)
+            rows.append((f"{label}{number}.wav", label, "train" if number < 5 else "valid" if number < 7 else "test"))
+    write_manifest(folder, rows)
+    (folder / "README.md").write_text("# Beeps\n\nTones made for tests. Licence: CC0 1.0,\nno rights reserved. More text.\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def tiny() -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(small(tuple(HERTZ))).eval()
+
+
+# --- the loop
+
+
+def test_two_epochs_make_a_checkpoint(data: Path, tmp_path: Path):
+    seen: list[Progress] = []
+    out = tmp_path / "runs" / "beeps.safetensors"
+    model = train([data], out, small, SETTINGS, report=seen.append)
+    assert [(p.epoch, p.epochs) for p in seen] == [(1, 2), (2, 2)]
+    assert all(np.isfinite([p.loss, p.position_loss, p.seconds]).all() and 0 <= p.valid_accuracy <= 1 for p in seen)
+    assert [entry["loss"] for entry in seen[-1].history] == [p.loss for p in seen]
+    assert list(out.parent.iterdir()) == [out], "the state of a finished run is gone"
+    header = checkpoints.details(out)
+    assert header["config"]["labels"] == ["high", "low"]
+    assert header["config"]["width"] == 16
+    details = header["details"]
+    assert details["data"] == ["beeps"]
+    assert len(details["licence"]) == 1
+    assert "CC0 1.0, no rights reserved." in details["licence"][0]
+    assert details["training"]["learning_rate"] == 3e-3
+    assert details["metrics"]["valid_accuracy_in_silence"] == max(p.valid_accuracy for p in seen)
+    assert details["versions"]["torch"] == torch.__version__
+    assert not model.training
+    assert model.config == checkpoints.load(out).config
+
+
+def test_training_learns(data: Path, tmp_path: Path):
+    seen: list[Progress] = []
+    model = train([data], tmp_path / "m.safetensors", small, TrainingSettings(8, 5, 3e-3, window_seconds=(0.4, 0.6)), report=seen.append)
+    assert seen[-1].loss < 0.7 * seen[0].loss
+    assert evaluate(model, load_split(data, "test"), placed_seconds=0.5).accuracy == 1.0
+
+
+@pytest.mark.parametrize("method", ["adastride-f", "strided-conv"])
+def test_other_methods_train_too(data: Path, tmp_path: Path, method: str):
+    config = partial(small, methods=(method,) * 3)
+    model = train([data], tmp_path / "m.safetensors", config, TrainingSettings(1, 10, window_seconds=(0.4, 0.5)))
+    assert model.config.methods == (method,) * 3
+
+
+def test_several_folders_are_one_data_set(data: Path, tmp_path: Path):
+    other = tmp_path / "more"
+    data.rename(other)
+    data.mkdir()
+    for file in other.iterdir():
+        (data / file.name).write_bytes(file.read_bytes())
+    train([data, other], tmp_path / "m.safetensors", small, TrainingSettings(1, 20, window_seconds=(0.4, 0.5)))
+    assert checkpoints.details(tmp_path / "m.safetensors")["details"]["data"] == ["beeps", "more"]
+
+
+def stop(progress: Progress) -> None:
+    if progress.epoch == 1:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(data: Path, tmp_path: Path):
+    whole, halted = tmp_path / "whole.safetensors", tmp_path / "halted.safetensors"
+    settings = TrainingSettings(epochs=3, batch_size=4, learning_rate=3e-3, window_seconds=(0.4, 0.6))
+    expected: list[Progress] = []
+    train([data], whole, small, settings, report=expected.append)
+    with pytest.raises(KeyboardInterrupt):
+        train([data], halted, small, settings, report=stop)
+    assert halted.with_suffix(".state").exists()
+    torch.manual_seed(999)  # a new process would not have the random state of the old one
+    seen: list[Progress] = []
+    train([data], halted, small, settings, report=seen.append)
+    assert [p.epoch for p in seen] == [2, 3]
+    assert [entry["loss"] for entry in seen[-1].history] == [entry["loss"] for entry in expected[-1].history]
+    assert halted.read_bytes() == whole.read_bytes()
+    assert not halted.with_suffix(".state").exists()
+
+
+def test_the_state_holds_the_weights_as_they_are(data: Path, tmp_path: Path):
+    """Not the best, and not in half precision, as the checkpoint does."""
+    with pytest.raises(KeyboardInterrupt):
+        train([data], tmp_path / "m.safetensors", small, SETTINGS, report=stop)
+    tensors = load_file(tmp_path / "m.state")
+    assert tensors["model.projection.weight"].dtype == torch.float32
+    assert any(name.startswith("optimizer.") for name in tensors)
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 1e-4}, {"epochs": 5}, {"seed": 9}, {"window_seconds": (0.4, 0.5)}], ids=str)
+def test_a_state_of_other_settings_is_refused(data: Path, tmp_path: Path, change: dict):
+    out = tmp_path / "m.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        train([data], out, small, SETTINGS, report=stop)
+    before = out.with_suffix(".state").read_bytes()
+    with pytest.raises(DataError, match="other settings") as caught:
+        train([data], out, small, TrainingSettings(**{**vars(SETTINGS), **change}))
+    one_sentence(caught.value)
+    with pytest.raises(DataError, match="other settings"):
+        train([data], out, partial(small, sigma=1.0), SETTINGS)
+    assert out.with_suffix(".state").read_bytes() == before
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"not a state", bytes(100)], ids=len)
+def test_a_state_that_is_none_is_refused(data: Path, tmp_path: Path, rubbish: bytes):
+    (tmp_path / "m.state").write_bytes(rubbish)
+    with pytest.raises(DataError, match=r"m\.state") as caught:
+        train([data], tmp_path / "m.safetensors", small, SETTINGS)
+    one_sentence(caught.value)
+
+
+# --- data that can't be used
+
+
+def one_sentence(error: BaseException) -> None:
+    text = str(error)
+    assert text.endswith(".")
+    assert "\n" not in text
+
+
+def refuses(folder: Path, says: str) -> None:
+    with pytest.raises(DataError, match=says) as caught:
+        train([folder], folder / "out" / "m.safetensors", small, SETTINGS)
+    one_sentence(caught.value)
+    assert not (folder / "out").exists()
+
+
+def test_no_folder(tmp_path: Path):
+    refuses(tmp_path / "none", r"manifest\.csv can't be read")
+
+
+def test_no_manifest(data: Path):
+    (data / "manifest.csv").unlink()
+    refuses(data, r"manifest\.csv can't be read \(No such file")
+
+
+def test_a_manifest_that_is_not_text(data: Path):
+    (data / "manifest.csv").write_bytes(b"path,label,split\n\xff\xfe\x00")
+    refuses(data, r"manifest\.csv can't be read")
+
+
+@pytest.mark.parametrize("missing", ["path", "label", "split"])
+def test_a_missing_column(data: Path, missing: str):
+    write_manifest(data, [], tuple({"path", "label", "split"} - {missing}))
+    refuses(data, f"lacks the column {missing}")
+
+
+def test_an_empty_manifest(data: Path):
+    (data / "manifest.csv").write_text("")
+    refuses(data, "lacks the column label, path, split")
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_a_split_without_rows(data: Path, split: str):
+    write_manifest(data, [("low0.wav", "low", "valid" if split == "train" else "train"), ("high0.wav", "high", "train" if split == "valid" else "valid")])
+    refuses(data, f"no row whose split is '{split}'")
+
+
+def test_a_missing_file(data: Path):
+    (data / "low3.wav").unlink()
+    refuses(data, r"names low3\.wav, but .*can't be read")
+
+
+def test_a_broken_file(data: Path):
+    (data / "low3.wav").write_text("not a sound")
+    refuses(data, r"names low3\.wav, but .*can't be decoded")
+
+
+@pytest.mark.parametrize("header", [("split", "path", "label"), ("split", "label", "path")])
+def test_a_row_cut_short(data: Path, header: tuple[str, ...]):
+    good = {"path": "low0.wav", "label": "low", "split": "train"}
+    write_manifest(data, [tuple(good[column] for column in header), ("train", good[header[1]])], header)
+    refuses(data, r"manifest\.csv")
+
+
+def test_one_class_only(data: Path):
+    write_manifest(data, [("low0.wav", "low", "train"), ("low1.wav", "low", "valid")])
+    refuses(data, "all training clips have the label 'low'")
+
+
+def test_a_label_nobody_trained_on(data: Path):
+    write_manifest(data, [("low0.wav", "low", "train"), ("high0.wav", "high", "train"), ("low1.wav", "middle", "valid")])
+    refuses(data, "the valid split has the label 'middle'")
+
+
+# --- clips
+
+
+def test_load_split_reads_what_the_manifest_names(data: Path):
+    clips = load_split(data, "valid")
+    assert [(clip.path, clip.label) for clip in clips] == [("high5.wav", "high"), ("high6.wav", "high"), ("low5.wav", "low"), ("low6.wav", "low")]
+    np.testing.assert_allclose(clips[0].samples, beep("high", 5), atol=1e-4)
+    assert load_split(data, "valid", 8000)[0].samples.size == 1600
+
+
+@pytest.mark.parametrize(("readme", "line"), [
+    (None, ""), ("", ""), ("# Sounds\n\nNothing about rights.", ""),
+    ("# Sounds\n\nMade by us.\nLicence: MIT. Enjoy.", "Licence: MIT."), ("# Sounds\n\nLicensed under CC BY 4.0 by us. Enjoy.", "Licensed under CC BY 4.0 by us."),
+])
+def test_licence_line(tmp_path: Path, readme: str | None, line: str):
+    if readme is not None:
+        (tmp_path / "README.md").write_text(readme, encoding="utf-8")
+    assert licence_line(tmp_path).endswith(line)
+    assert bool(licence_line(tmp_path)) == bool(line)
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 15.0, 30.0, 50.0])
+@pytest.mark.parametrize("start", [0, 3000, 12_800])
+def test_place_in_silence(snr_db: float, start: int):
+    clip = beep("low", 0).astype(np.float32)
+    window = place_in_silence(clip, 16_000, start, snr_db, np.random.default_rng(0))
+    assert window.shape == (16_000,)
+    assert window.dtype == np.float32
+    inside = slice(start, start + clip.size)
+    noise = np.concatenate([window[: inside.start], window[inside.stop :]])
+    measured = 10 * np.log10(np.mean(clip**2) / np.mean(noise**2))
+    assert measured == pytest.approx(snr_db, abs=0.3)
+    under = window[inside] - clip
+    assert 10 * np.log10(np.mean(clip**2) / np.mean(under**2)) == pytest.approx(snr_db, abs=0.5), "noise lies under the clip too"
+    assert int(np.correlate(window, clip, "valid").argmax()) == pytest.approx(start, abs=1)
+
+
+def test_what_does_not_fit_is_cut_off():
+    clip = np.ones(1000, np.float32)
+    window = place_in_silence(clip, 600, 100, 80.0, np.random.default_rng(0))
+    assert window.shape == (600,)
+    np.testing.assert_allclose(window[100:], 1.0, atol=1e-2)
+
+
+def test_a_silent_clip_still_gets_noise():
+    window = place_in_silence(np.zeros(100, np.float32), 500, 0, 30.0, np.random.default_rng(0))
+    assert np.isfinite(window).all()
+    assert (window != 0).any()
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.0, 1.18, 2.0])
+def test_change_speed(factor: float):
+    clip = beep("low", 0).astype(np.float32)
+    faster = change_speed(clip, factor)
+    assert faster.size == round(clip.size / factor)
+    assert faster.dtype == np.float32
+    peak = np.abs(np.fft.rfft(faster)).argmax() * 16_000 / faster.size
+    assert peak == pytest.approx(300 * factor, abs=6)
+
+
+def test_stack_mels_pads(tiny: Classifier):
+    sounds = [np.full(n, 0.1, np.float32) for n in (1000, 5000, 20)]
+    mel, lengths = stack_mels(sounds, tiny.config.mel)
+    assert lengths.tolist() == [4, 20, 1]
+    assert mel.shape == (3, 80, 20)
+    assert (mel[0, :, 4:] == 0).all()
+
+
+# --- evaluation
+
+
+def clips() -> list[Clip]:
+    return [Clip(beep(label, number).astype(np.float32), label, f"{label}{number}") for label in HERTZ for number in range(4)]
+
+
+def test_evaluate_counts(tiny: Classifier):
+    result = evaluate(tiny, clips(), placed_seconds=0.5)
+    assert result.clips == 8
+    assert result.labels == ("high", "low")
+    assert result.confusion.sum() == 8
+    assert result.confusion.sum(axis=1).tolist() == [4, 4], "rows are the true labels"
+    assert result.accuracy == np.trace(result.confusion) / 8
+    assert 0 <= result.accuracy_in_silence <= 1
+    assert result.accuracy_in_silence == accuracy(tiny, clips(), placed_seconds=0.5)
+
+
+def test_a_network_that_always_says_the_same_is_half_right(tiny: Classifier):
+    tiny.classifier.weight.data.zero_()
+    tiny.classifier.bias.data = torch.tensor([0.0, 1.0])
+    result = evaluate(tiny, clips(), placed_seconds=0.5)
+    assert result.accuracy == result.accuracy_in_silence == 0.5
+    assert result.confusion.tolist() == [[0, 4], [0, 4]]
+
+
+def test_at_the_start_silence_and_sound_have_the_same_stride(tiny: Classifier):
+    result = evaluate(tiny, clips(), placed_seconds=1.0)
+    assert result.sound_stride == pytest.approx(2.0, abs=0.1)
+    assert result.stride_ratio == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_network_that_squeezes_silence_shows_it(tiny: Classifier):
+    """Scores that rise with the loudness of a frame give sound small strides."""
+    tiny.projection.weight.data.fill_(0.05)
+    tiny.blocks[0].conv1.weight.data.zero_()
+    tiny.blocks[0].conv1.weight.data[:, :, 1] = 1 / 16
+    tiny.downsamplers[0].score.weight.data.fill_(1 / 16)
+    result = evaluate(tiny, clips(), placed_seconds=1.0)
+    assert result.stride_ratio > 1.5
+    assert result.sound_stride < 2 < result.silence_stride
+
+
+def test_the_same_seed_gives_the_same_numbers(tiny: Classifier):
+    one, same = (evaluate(tiny, clips(), placed_seconds=0.5, seed=4) for _ in range(2))
+    assert (one.silence_stride, one.sound_stride) == (same.silence_stride, same.sound_stride)
+
+
+def test_a_layer_without_positions_of_its_own_can_be_evaluated():
+    torch.manual_seed(0)
+    model = Classifier(small(tuple(HERTZ), methods=("strided-conv",) * 3)).eval()
+    result = evaluate(model, clips(), placed_seconds=0.5)
+    assert result.clips == 8
+    assert np.isnan(result.stride_ratio) or result.stride_ratio == pytest.approx(1.0, abs=0.05)
