@@ -21,7 +21,7 @@ import torchaudio
 from torch import Tensor
 
 MAX_BYTES = 120_000_000
-MAX_SECONDS = 1200.0
+MAX_SECONDS = 900.0
 _BLOCK_FRAMES = 1 << 18
 
 

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,9 @@ SIGMA = 5**-0.5
 VARIANTS = pytest.mark.parametrize("nearest", [False, True], ids=["adastride", "adastride-f"])
 
 
-def align(scores: Tensor, lengths: list[int] | None = None, stride: float = 2.0, sigma: float | Tensor = SIGMA, nearest: bool = False) -> Alignment:
+def align(
+    scores: Tensor, lengths: list[int] | None = None, stride: float = 2.0, sigma: float | Tensor = SIGMA, nearest: bool = False
+) -> Alignment:
     """The alignment of scores (batch, time), float64 throughout."""
     counts = torch.tensor(lengths or [scores.shape[1]] * scores.shape[0])
     return Alignment(unit_positions(scores, counts), counts, output_lengths(counts, stride), sigma, nearest, torch.float64)
@@ -68,9 +70,9 @@ def naive_pool(aligned: Alignment, x: Tensor) -> Tensor:
     for b in range(x.shape[0]):
         positions = aligned.positions[b, : int(aligned.lengths[b])].tolist()
         for i in range(int(aligned.output_lengths[b])):
-            used = [j for j, p in enumerate(positions) if not aligned.nearest or round(p) == i]
-            top = min((abs(positions[j] - i) for j in used), default=0.0)
-            weights = {j: math.exp(-(abs(positions[j] - i) - top) * (abs(positions[j] - i) + top) / float(aligned.sigma) ** 2) for j in used}
+            distances = {j: abs(p - i) for j, p in enumerate(positions) if not aligned.nearest or round(p) == i}
+            closest = min(distances.values(), default=0.0)
+            weights = {j: math.exp(-(d - closest) * (d + closest) / float(aligned.sigma) ** 2) for j, d in distances.items()}
             for j, weight in weights.items():
                 result[b, :, i] += weight / math.fsum(weights.values()) * x[b, :, j]
     return result
@@ -246,8 +248,9 @@ def test_positions_start_at_zero_never_fall_and_end_at_the_last_output_frame(dra
     aligned, _ = drawn
     assert (aligned.positions[:, 0] == 0).all()
     assert (aligned.positions.diff(dim=1) >= 0).all()
-    assert (aligned.positions.gather(1, aligned.lengths[:, None] - 1)[:, 0] == torch.where(aligned.lengths > 1, aligned.output_lengths - 1, 0)).all()
-    assert (aligned.positions[:, -1] == torch.where(aligned.lengths > 1, aligned.output_lengths - 1, 0)).all(), "the last position repeats"
+    last = aligned.output_lengths - 1
+    assert (aligned.positions.gather(1, aligned.lengths[:, None] - 1)[:, 0] == last).all()
+    assert (aligned.positions[:, -1] == last).all(), "the last position repeats"
 
 
 @given(alignments())
@@ -283,7 +286,7 @@ def test_position_loss_is_the_mean_of_the_examples_losses(drawn):
     aligned, _ = drawn
     each = []
     for positions, length in zip(aligned.positions.tolist(), aligned.lengths.tolist(), strict=True):
-        each.append(math.fsum(max(b - a - 1, 0.0) for a, b in zip(positions[: length - 1], positions[1:length], strict=True)) / max(length - 1, 1))
+        each.append(math.fsum(max(b - a - 1, 0.0) for a, b in pairwise(positions[:length])) / max(length - 1, 1))
     assert float(position_loss(aligned.positions, aligned.lengths)) == pytest.approx(sum(each) / len(each), abs=1e-12)
 
 
@@ -520,7 +523,7 @@ def test_an_hour_of_sound_pools_in_bounded_memory():
 def test_a_window_of_an_hour_of_sound_does_not_build_the_rest():
     aligned = align(torch.randn(1, 150_000, generator=torch.Generator().manual_seed(0)))
     with Work() as work:
-        first, rows = aligned.window(70_000, 70_600)
+        _, rows = aligned.window(70_000, 70_600)
     assert rows.shape[1] == 600
     assert work.largest < 10 * 150_000
 

@@ -71,7 +71,9 @@ def test_wav_of_any_depth_and_number_of_channels(subtype: str, channels: int):
     np.testing.assert_allclose(sound.samples, tone(16_000), atol=0.02)
 
 
-@pytest.mark.parametrize(("kind", "subtype"), [("FLAC", "PCM_16"), ("FLAC", "PCM_24"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None), ("AIFF", None)])
+@pytest.mark.parametrize(
+    ("kind", "subtype"), [("FLAC", "PCM_16"), ("FLAC", "PCM_24"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None), ("AIFF", None)]
+)
 @pytest.mark.parametrize("channels", [1, 2])
 def test_other_formats(kind: str, subtype: str | None, channels: int):
     sound = decode(encode(np.repeat(tone(48_000, 1.0)[:, None], channels, axis=1), 48_000, kind, subtype))
@@ -246,7 +248,9 @@ def test_a_flac_header_that_lies_about_its_length():
     refuses(bytes(data), "longer than|can't be decoded|breaks off")
 
 
-@pytest.mark.parametrize("start", [b"\x00\x00\x00\x20ftypM4A \x00\x00\x02\x00isomiso2", b"\x1a\x45\xdf\xa3\x01\x00\x00\x00webm", b"PK\x03\x04", b"%PDF-1.7", b"\x89PNG"])
+@pytest.mark.parametrize("start", [
+    b"\x00\x00\x00\x20ftypM4A \x00\x00\x02\x00isomiso2", b"\x1a\x45\xdf\xa3\x01\x00\x00\x00webm", b"PK\x03\x04", b"%PDF-1.7", b"\x89PNG",
+])
 def test_files_of_another_kind(start: bytes):
     refuses(start + np.random.default_rng(0).bytes(5000), "can't be decoded.*convert M4A or WebM")
 
@@ -256,7 +260,10 @@ def test_rates_no_sound_has(rate: int):
     refuses(encode(np.zeros(100), rate), f"sample rate of {rate} Hz")
 
 
-@given(st.binary(min_size=1, max_size=300), st.sampled_from([b"", b"RIFF", b"RIFF\x00\x00\x00\x00WAVEfmt ", b"fLaC", b"OggS", b"ID3", b"\xff\xfb"]))
+STARTS = [b"", b"RIFF", b"RIFF\x00\x00\x00\x00WAVEfmt ", b"fLaC", b"OggS", b"ID3", b"\xff\xfb"]
+
+
+@given(st.binary(min_size=1, max_size=300), st.sampled_from(STARTS))
 def test_random_bytes_are_refused(data: bytes, start: bytes):
     with pytest.raises(AudioError) as caught:
         decode(start + data)
@@ -315,7 +322,8 @@ def test_log_mel_of_a_long_clip_is_torchaudio_s(preset: MelPreset):
     """Minutes of sound are transformed in parts; the seams must not show."""
     samples = torch.randn(4200 * preset.hop + 77, generator=torch.Generator().manual_seed(0)) / 8
     plain = torchaudio.transforms.MelSpectrogram(
-        sample_rate=preset.sample_rate, n_fft=preset.window, hop_length=preset.hop, f_max=8000.0, n_mels=80, power=1.0, norm="slaney", mel_scale="slaney"
+        sample_rate=preset.sample_rate, n_fft=preset.window, hop_length=preset.hop, f_max=8000.0, n_mels=80,
+        power=1.0, norm="slaney", mel_scale="slaney",
     )
     torch.testing.assert_close(log_mel(samples, preset), plain(samples).clamp(min=LOG_FLOOR).log(), rtol=0, atol=1e-4)
 

@@ -121,7 +121,8 @@ def test_a_name_of_the_catalogue(path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_wrong_shape(path: Path):
-    refuses(edit(path, {"projection.weight": torch.zeros(4, 81, 1)}), r"projection\.weight with shape \(4, 81, 1\) where its settings need \(4, 80, 1\)")
+    edited = edit(path, {"projection.weight": torch.zeros(4, 81, 1)})
+    refuses(edited, r"projection\.weight with shape \(4, 81, 1\) where its settings need \(4, 80, 1\)")
 
 
 def test_other_width_than_it_says(path: Path):
@@ -175,8 +176,10 @@ def test_newer_format(path: Path, version: int):
 
 
 @pytest.mark.parametrize("config", [
-    {"labels": []}, {"labels": None}, {"methods": ["adastride"]}, {"methods": ["adastride", "adastride", "fourier"]}, {"methods": [[], [], []]},
-    {"strides": [2, 2]}, {"strides": [2, 2, 0]}, {"strides": ["a", "b", "c"]}, {"strides": None}, {"sigma": 0}, {"sigma": "abc"}, {"sigma": None},
+    {"labels": []}, {"labels": None},
+    {"methods": ["adastride"]}, {"methods": ["adastride", "adastride", "fourier"]}, {"methods": [[], [], []]},
+    {"strides": [2, 2]}, {"strides": [2, 2, 0]}, {"strides": ["a", "b", "c"]}, {"strides": None},
+    {"sigma": 0}, {"sigma": "abc"}, {"sigma": None},
     {"width": 0}, {"width": "4"}, {"width": 4.5}, {"width": 10**9}, {"front_end": "telephone"}, {"front_end": []}, {"colour": "blue"},
 ], ids=str)
 def test_settings_that_cannot_be(path: Path, config: dict):
@@ -229,7 +232,8 @@ def test_a_file_too_large_is_not_opened(tmp_path: Path):
 
 @pytest.mark.parametrize("name", [
     "unknown", "", " ", ".", "..", "/", "../../etc/passwd", "/etc/passwd", "..\\..\\secrets", "../checkpoints", "catalogue.json", "~",
-    "none.safetensors", "../none.safetensors", "a\0b.safetensors", "a\nb", "\ud800.safetensors", "x" * 5000, "x" * 5000 + ".safetensors", "https://example.org/m.safetensors",
+    "none.safetensors", "../none.safetensors", "a\0b.safetensors", "a\nb", "\ud800.safetensors", "x" * 5000, "x" * 5000 + ".safetensors",
+    "https://example.org/m.safetensors",
 ], ids=lambda name: ascii(name[:20]))
 def test_names_that_lead_nowhere(name: str):
     refuses(name, "there is no checkpoint")

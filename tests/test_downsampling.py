@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from adastride import downsampling
-from adastride.downsampling import METHODS, AdaStride, AdaStrideF, Downsampled, Downsampler, LayerSettings, Method, StridedConvolution, build, register
+from adastride.downsampling import (
+    METHODS,
+    AdaStride,
+    AdaStrideF,
+    Downsampled,
+    Downsampler,
+    LayerSettings,
+    Method,
+    StridedConvolution,
+    build,
+    register,
+)
 
 EVERY_METHOD = pytest.mark.parametrize("key", METHODS)
 CHANNELS = 3

@@ -265,7 +265,7 @@ class Viewer {
     this.underWay = ++this.sequence;
     this.note("sent", this.underWay);
     clearTimeout(this.timeout);
-    this.timeout = setTimeout(() => { this.underWay = null; if (this.waiting) this.request(); }, ANSWER_TIMEOUT_MS);
+    this.timeout = setTimeout(() => { this.underWay = null; if (this.waiting || this.firstStale < Infinity) this.request(); }, ANSWER_TIMEOUT_MS);
     this.setStateValue("request", {
       sequence: this.underWay, revision: this.revision, have: this.clip?.id ?? "", settings: this.settings.map((s) => ({ ...s })),
     });

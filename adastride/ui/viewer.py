@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import struct
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from adastride.downsampling import METHODS, LayerSettings
 from adastride.tracing import Trace
 from adastride.ui.source import Clip
 
+_log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
 _DECIBELS = 20 / np.log(10)  # natural log of an amplitude -> dB
 _SHOWN_DECIBELS = 90.0
@@ -40,8 +43,9 @@ _component = st.components.v2.component(
 Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, str | None]]
 
 
-def viewer(clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str) -> Trace:
-    """Shows a clip and follows the sliders; call it inside a fragment. Returns the trace that is shown.
+def viewer(clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str) -> Trace | None:
+    """Shows a clip and follows the sliders; call it inside a fragment. Returns the trace that is shown,
+    or None where the network could not run on a new clip (the page says so).
 
     run: computes a trace for settings, given the previous trace. trained: what the reset button returns to. start: the
     settings a new `revision` (another checkpoint, another link) begins with; the browser's own hold until it changes.
@@ -52,13 +56,19 @@ def viewer(clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tupl
         state.update(revision=revision, settings=start, trace=None)
     if request is not None and request["revision"] == revision:
         state["settings"] = request["settings"]
+    previous = state.get("trace")
+    new = previous is None or previous.waveform is not clip.waveform
     with st.empty():  # always there, so that the component after it keeps its place
-        previous = state.get("trace")
-        if clip.waveform.seconds > _WORTH_A_SPINNER and (previous is None or previous.waveform is not clip.waveform):
-            with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True):
+        try:
+            slow = new and clip.waveform.seconds > _WORTH_A_SPINNER
+            with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True) if slow else nullcontext():
                 trace, notice = run(state["settings"], previous)
-        else:
-            trace, notice = run(state["settings"], previous)
+        except (MemoryError, RuntimeError):
+            _log.exception("running the network failed")
+            st.error(f"The network could not run on {clip.title}: choose a shorter clip or a larger stride.", icon=":material/error:")
+            if new:
+                return None
+            trace, notice = previous, None
     state["trace"] = trace
     header, arrays = _live(trace, trained, revision)
     header["sequence"] = request["sequence"] if request else 0

@@ -1,0 +1,99 @@
+"""Alignments as pictures: the same numbers as the dense matrix, and nothing lost where many frames share a pixel."""
+
+import numpy as np
+import pytest
+import torch
+
+from adastride import raster, tracing
+from adastride.downsampling import LayerSettings
+from adastride.models import Classifier, ClassifierConfig
+
+METHODS = {"adaptive": ("adastride",) * 3, "strided": ("strided-conv", "strided-conv", "adastride")}
+
+
+def network(methods, std=1.0):
+    torch.manual_seed(0)
+    model = Classifier(ClassifierConfig(("a", "b"), methods=methods, width=16)).eval()
+    for layer in model.downsamplers:
+        if hasattr(layer, "score"):
+            torch.nn.init.normal_(layer.score.weight, std=std)
+    return model
+
+
+def noise(seconds):
+    return np.random.default_rng(0).standard_normal(int(16_000 * seconds)).astype(np.float32) * 0.1
+
+
+def dense(layer):
+    """The matrix itself, every row relative to its largest."""
+    matrix = layer.alignment.dense()[0].double().numpy()
+    return matrix / np.maximum(matrix.max(axis=1, keepdims=True), 1e-30)
+
+
+@pytest.mark.parametrize("variant", ["adastride", "adastride-f"])
+@pytest.mark.parametrize("sigma", [0.01, 5**-0.5, 100.0])
+@pytest.mark.parametrize("methods", METHODS)
+@pytest.mark.parametrize("seconds", [0.05, 1.5])
+def test_relative_weights_are_those_of_the_dense_matrix(seconds, methods, sigma, variant):
+    model = network(METHODS[methods], std=3.0)
+    trace = tracing.trace(model, noise(seconds), LayerSettings(sigma=sigma, stride=2.3, variant=variant))
+    for layer in trace.layers:
+        every = np.arange(layer.input_frames)
+        weights = raster.relative_weights(layer.alignment, np.arange(layer.output_frames), every, every)
+        np.testing.assert_allclose(weights, dense(layer), atol=1e-6)
+
+
+def test_an_output_frame_nobody_rounds_to_is_empty():
+    trace = tracing.trace(network(METHODS["adaptive"], std=3.0), noise(1.5), LayerSettings(variant="adastride-f", stride=1))
+    empty = [~np.isin(np.arange(layer.output_frames), np.round(layer.positions)) for layer in trace.layers]
+    assert any(rows.any() for rows in empty)
+    for layer, rows in zip(trace.layers, empty, strict=True):
+        picture = raster.rasterise(layer, np.linspace(0, 1, layer.input_frames + 1), 1.0, 50, layer.output_frames)
+        assert (picture.max(axis=1) == 0).tolist() == rows.tolist()
+
+
+@pytest.mark.parametrize("methods", METHODS)
+def test_a_pixel_shows_the_largest_weight_in_it(methods):
+    trace = tracing.trace(network(METHODS[methods]), noise(3.0))
+    for layer in trace.layers:
+        time, frames = layer.input_frames, layer.output_frames
+        height, columns = frames // 3, 10
+        picture = raster.rasterise(layer, np.arange(time + 1) / time, 1.0, columns, height)
+        matrix = dense(layer)
+        rows = np.arange(height + 1) * frames // height
+        middles = (np.arange(time) + 0.5) / time
+        for row in range(height):
+            for column in range(columns):
+                here = (middles >= column / columns) & (middles <= (column + 1) / columns)
+                expected = matrix[rows[row] : rows[row + 1]][:, here].max()
+                assert picture[row, column] == pytest.approx(expected, abs=1e-6)
+
+
+def test_wide_frames_keep_sharp_edges():
+    trace = tracing.trace(network(METHODS["adaptive"]), noise(0.1))
+    layer = trace.layers[0]
+    edges = raster.input_edges(trace, 0)
+    columns = 400
+    picture = raster.rasterise(layer, edges, trace.waveform.seconds, columns, 50)
+    middles = (np.arange(columns) + 0.5) * trace.waveform.seconds / columns
+    frame = np.clip(np.searchsorted(edges, middles, side="right") - 1, 0, layer.input_frames - 1)
+    np.testing.assert_allclose(picture, dense(layer)[:, frame], atol=1e-6)
+
+
+def test_input_frames_of_an_upper_layer_are_output_frames_of_the_one_below():
+    trace = tracing.trace(network(METHODS["adaptive"]), noise(1.5))
+    for index, layer in enumerate(trace.layers):
+        edges = raster.input_edges(trace, index)
+        assert edges.shape == (layer.input_frames + 1,)
+        assert edges[0] == 0
+        assert trace.waveform.seconds - edges[-1] < 0.5 / trace.preset.frames_per_second
+        assert (np.diff(edges) >= 0).all()
+    np.testing.assert_array_equal(raster.input_edges(trace, 2), trace.boundary_seconds(1))
+    # Mel frame j is centred on j hops.
+    middles = np.convolve(raster.input_edges(trace, 0)[1:-1], [0.5, 0.5], "valid")
+    np.testing.assert_allclose(middles, np.arange(1, len(middles) + 1) * 256 / 16_000)
+
+
+def test_an_unknown_kind_of_alignment_is_a_type_error():
+    with pytest.raises(TypeError, match="draw a str"):
+        raster.relative_weights("matrix", np.arange(1), np.arange(1), np.arange(1))
