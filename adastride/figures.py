@@ -93,7 +93,7 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + [0.14 * bar_rows]
     # Inches that headings, the time axis and padding take from the page beside the panels themselves.
     titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.6
-    figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(h_pad=0.025, w_pad=0.03, hspace=0.0, wspace=0.0)
 
@@ -124,6 +124,12 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     panels[-1].set_xlabel("Time (s)")
     figure.align_ylabels(panels)
     _draw_probabilities(figure.add_subplot(grid[-1, 0]), trace)
+
+    # The layout solver's last digits vary from run to run, and an SVG names its parts after them: lay out once, and round.
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(np.round(ax.get_position(original=True).bounds, 5))
     return figure
 
 

@@ -627,17 +627,18 @@ def test_a_learnable_sigma_gets_a_gradient():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @VARIANTS
 @pytest.mark.parametrize("sigma", [0.01, SIGMA, 100.0])
-def test_cuda_gives_the_numbers_of_the_cpu(sigma: float, nearest: bool):
+@pytest.mark.parametrize("lengths", [[700], [700, 301, 1]], ids=str)
+@pytest.mark.parametrize("channels", [1, 5])
+def test_cuda_gives_the_numbers_of_the_cpu(lengths: list[int], channels: int, sigma: float, nearest: bool):
     torch.manual_seed(0)
-    scores, x = torch.randn(3, 700), torch.rand(3, 5, 700) * 2 - 1
+    scores, x = torch.randn(len(lengths), 700), torch.rand(len(lengths), channels, 700) * 2 - 1
     results = {}
     for device in ("cpu", "cuda"):
-        s, values = scores.to(device).requires_grad_(), x.to(device).requires_grad_()
-        lengths = torch.tensor([700, 301, 1], device=device)
-        aligned = Alignment(unit_positions(s, lengths), lengths, output_lengths(lengths, 2.5), sigma, nearest)
+        leaf, values, counts = scores.to(device).requires_grad_(), x.to(device).requires_grad_(), torch.tensor(lengths, device=device)
+        aligned = Alignment(unit_positions(leaf, counts), counts, output_lengths(counts, 2.5), sigma, nearest)
         pooled = aligned.pool(values)
         pooled.square().sum().backward()
         rows = aligned.compose(pooled.detach())
-        results[device] = [t.cpu() for t in (pooled.detach(), aligned.upsample(pooled).detach(), rows, values.grad, s.grad)]
+        results[device] = [t.cpu() for t in (pooled.detach(), aligned.upsample(pooled).detach(), rows, values.grad, leaf.grad)]
     for ours, theirs in zip(results["cuda"], results["cpu"], strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4 * max(1.0, float(theirs.abs().max())))

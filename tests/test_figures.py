@@ -16,7 +16,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from adastride import figures, tracing
 from adastride.alignment import Alignment
 from adastride.downsampling import LayerSettings
-from adastride.downsampling.strided import TapAlignment
 from adastride.models import Classifier, ClassifierConfig
 
 
@@ -64,7 +63,8 @@ def test_it_says_what_it_shows(trace):
     assert "2.00 s · checkpoint tiny" in said
     for layer in trace.layers:
         assert f"{layer.name.capitalize()} · AdaStride" in said
-        assert any(text.startswith(f"{layer.input_frames} → {layer.output_frames} frames · σ⁻² = 5 · stride 2 · position loss ") for text in said)
+        facts = f"{layer.input_frames} → {layer.output_frames} frames · σ⁻² = 5 · stride 2 · position loss "
+        assert any(text.startswith(facts) for text in said)
     for label, probability in trace.probabilities.items():
         assert label in said
         assert f"{100 * probability:.1f} %" in said
@@ -111,6 +111,7 @@ def test_many_classes_are_the_best_and_the_others():
     assert {label for label in labels if label in said} == set(best)
 
 
+ODD_SETTINGS = [LayerSettings(sigma=0.01), LayerSettings(sigma=100.0, stride=7.9), LayerSettings(variant="adastride-f")]
 CASES = {
     "a sure network": lambda: (tracing.trace(network(labels=tuple("0123456789"), sure=30.0), clip(1.0)), "Sure"),
     "12 long labels": lambda: (tracing.trace(network(labels=tuple(f"a rather long label {i}" for i in range(12))), clip(1.0)), "W" * 200),
@@ -118,27 +119,22 @@ CASES = {
     "two samples": lambda: (tracing.trace(network(), clip(2 / 16_000)), "Two samples"),
     "silence": lambda: (tracing.trace(network(), np.zeros(16_000, np.float32)), "Silence"),
     "strided convolution": lambda: (tracing.trace(network(("strided-conv", "strided-conv", "adastride")), clip(1.0)), "AdaStride-S"),
-    "odd settings": lambda: (
-        tracing.trace(network(), clip(1.0), [LayerSettings(sigma=0.01), LayerSettings(sigma=100.0, stride=7.9), LayerSettings(variant="adastride-f")]),
-        "Settings",
-    ),
+    "odd settings": lambda: (tracing.trace(network(), clip(1.0), ODD_SETTINGS), "Settings"),
     "awkward words": lambda: (tracing.trace(network(labels=("$x_2$", "$", "a\x07<&>")), clip(1.0)), "50 $ & <b> \x00 \udce9 $\\frac$"),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.filterwarnings("error")
-def test_every_text_lies_inside_the_page(case):
+def test_everything_lies_inside_the_page(case):
     trace, title = CASES[case]()
     figure = figures.publication_figure(trace, title)
-    page = figure.bbox
-    for text in texts(figure):
-        box = text.get_window_extent()
-        if box.width:
-            assert page.x0 - 1 <= box.x0, text
-            assert box.x1 <= page.x1 + 1, text
-            assert page.y0 - 1 <= box.y0, text
-            assert box.y1 <= page.y1 + 1, text
+    FigureCanvasAgg(figure).draw()
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert drawn.x0 >= 0
+    assert drawn.y0 >= 0
+    assert drawn.x1 <= width
+    assert drawn.y1 <= height
     widths = {round(ax.get_position().width, 3) for ax in panels(figure)}
     assert len(widths) == 1
     assert widths.pop() > 0.5
@@ -188,20 +184,22 @@ def test_the_callers_matplotlib_settings_are_neither_used_nor_changed(trace):
 def test_threads_do_not_disturb_each_other(trace):
     expected = figures.render(figures.publication_figure(trace, "A clip"), "svg")
     results = []
-    threads = [threading.Thread(target=lambda: results.append(figures.render(figures.publication_figure(trace, "A clip"), "svg"))) for _ in range(4)]
+
+    def make():
+        results.append(figures.render(figures.publication_figure(trace, "A clip"), "svg"))
+
+    threads = [threading.Thread(target=make) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert results == [expected] * 4
+    assert results == [expected] * 2
 
 
-@pytest.mark.parametrize("methods", [("adastride",) * 3, ("strided-conv", "strided-conv", "adastride")])
-def test_ten_minutes_never_become_a_dense_matrix(monkeypatch, methods):
-    trace = tracing.trace(network(methods), clip(600.0))
+def test_ten_minutes_never_become_a_dense_matrix(monkeypatch):
+    trace = tracing.trace(network(), clip(600.0))
     assert trace.layers[0].output_frames * trace.layers[0].input_frames > 700_000_000
-    for kind in (Alignment, TapAlignment):
-        monkeypatch.setattr(kind, "dense", lambda self: pytest.fail("a figure must not write the matrix out"))
+    monkeypatch.setattr(Alignment, "dense", lambda self: pytest.fail("a figure must not write the matrix out"))
     tracemalloc.start()
     try:
         data = figures.render(figures.publication_figure(trace, "Ten minutes"), "png")

@@ -1,11 +1,15 @@
 """Alignments as pictures: the same numbers as the dense matrix, and nothing lost where many frames share a pixel."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 
 from adastride import raster, tracing
+from adastride.alignment import Alignment
 from adastride.downsampling import LayerSettings
+from adastride.downsampling.strided import TapAlignment
 from adastride.models import Classifier, ClassifierConfig
 
 METHODS = {"adaptive": ("adastride",) * 3, "strided": ("strided-conv", "strided-conv", "adastride")}
@@ -57,16 +61,33 @@ def test_a_pixel_shows_the_largest_weight_in_it(methods):
     trace = tracing.trace(network(METHODS[methods]), noise(3.0))
     for layer in trace.layers:
         time, frames = layer.input_frames, layer.output_frames
-        height, columns = frames // 3, 10
+        height, columns = frames // 3, 9
         picture = raster.rasterise(layer, np.arange(time + 1) / time, 1.0, columns, height)
         matrix = dense(layer)
         rows = np.arange(height + 1) * frames // height
         middles = (np.arange(time) + 0.5) / time
         for row in range(height):
             for column in range(columns):
-                here = (middles >= column / columns) & (middles <= (column + 1) / columns)
+                here = (middles > column / columns) & (middles < (column + 1) / columns)
                 expected = matrix[rows[row] : rows[row + 1]][:, here].max()
                 assert picture[row, column] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("methods", METHODS)
+def test_a_long_clip_takes_little_memory(monkeypatch, methods):
+    trace = tracing.trace(network(METHODS[methods]), noise(300.0))
+    for kind in (Alignment, TapAlignment):
+        monkeypatch.setattr(kind, "dense", lambda self: pytest.fail("a picture must not write the matrix out"))
+    for index, layer in enumerate(trace.layers):
+        edges = raster.input_edges(trace, index)
+        tracemalloc.start()
+        picture = raster.rasterise(layer, edges, trace.waveform.seconds, 700, 200)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert picture.shape == (200, 700)
+        assert peak < 60e6
+        assert (picture.max(axis=1) > 0.99).all()  # every output frame is seen
+        assert (picture.max(axis=0) > 0.05).all()  # and so is every moment
 
 
 def test_wide_frames_keep_sharp_edges():

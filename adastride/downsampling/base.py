@@ -9,11 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
+from adastride import alignment as maths
 from adastride.alignment import Alignment, check_sigma, check_stride
+
+if TYPE_CHECKING:
+    from adastride.downsampling.effective import EffectiveAlignment
 
 
 @dataclass(frozen=True)
@@ -46,14 +51,43 @@ class Downsampled:
     """What a downsampling layer returns.
 
     values: (batch, channels, L), zero past each example's length. lengths: (batch,) int64 output lengths.
-    alignment: where the frames went; effective, |dy_i / dx_j|, for a method that has no positions of its own.
+    alignment: where the frames went; never None. A method without positions of its own has an `EffectiveAlignment`,
+    |dy_i / dx_j|, which offers what is needed to look at it.
     position_loss: scalar (equation 5), zero for a method without positions.
     """
 
     values: Tensor
     lengths: Tensor
-    alignment: Alignment | Any
+    alignment: Alignment | EffectiveAlignment
     position_loss: Tensor
+
+
+def whole_stride(stride: float) -> int:
+    """The whole stride nearest to the one asked for (halves go to the even one); ValueError for a stride below 1."""
+    return max(1, round(check_stride(stride)))
+
+
+def zero_padding(x: Tensor, lengths: Tensor, value: float = 0.0) -> Tensor:
+    """x (batch, channels, time) with everything past each example's length set to `value`, whatever it was; x itself if there is none."""
+    if int(lengths.min()) == x.shape[2]:
+        return x
+    return x.masked_fill(~maths.length_mask(lengths, x.shape[2])[:, None], value)
+
+
+def by_length(x: Tensor, lengths: Tensor, operate: Callable[[Tensor], Tensor]) -> Tensor:
+    """Applies `operate` to the examples of each length apart, so that a transform of the whole signal never sees padding.
+
+    Shape: x (batch, channels, time), operate: (group, channels, T_b) -> (group, channels, L_b). Returns
+    (batch, channels, L), zero past each example's own L_b. Its cost is one call for every distinct length.
+    """
+    distinct = lengths.unique().tolist()
+    if len(distinct) == 1:
+        return operate(x[..., : distinct[0]])
+    groups = [(lengths == length).nonzero()[:, 0] for length in distinct]
+    results = [operate(x[group, :, :length]) for group, length in zip(groups, distinct, strict=True)]
+    frames = max(result.shape[2] for result in results)
+    stacked = torch.cat([nn.functional.pad(result, (0, frames - result.shape[2])) for result in results])
+    return stacked[torch.cat(groups).argsort()]
 
 
 class Downsampler(nn.Module, ABC):
@@ -61,9 +95,13 @@ class Downsampler(nn.Module, ABC):
 
     Shape: x (batch, channels, time), lengths (batch,) whole numbers or None (all of time) -> `Downsampled`.
     Frames past an example's length never change its result.
+    channels: channels of the input. stride: input frames per output frame, as built or as learned so far.
+    linear: with its weights held, the layer is linear and treats all channels alike, and `shortcut` applies these weights.
     """
 
+    channels: int
     stride: float
+    linear = True
 
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
@@ -73,13 +111,39 @@ class Downsampler(nn.Module, ABC):
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """Brings the shortcut path of a residual block to the same frames as `downsampled`, (batch, channels, L)."""
 
+    def nearest_stride(self, stride: float) -> float:
+        """The stride this method can do that is nearest to the one asked for; ValueError for one below 1."""
+        return check_stride(stride)
+
+    def chosen_stride(self, settings: LayerSettings | None = None) -> float:
+        """The stride of a run with these settings."""
+        return self.nearest_stride((settings or AS_TRAINED).stride or self.stride)
+
+    def output_lengths(self, lengths: Tensor, settings: LayerSettings | None = None) -> Tensor:
+        """L for input lengths (batch,), int64: ceil(T / stride), but the spectral methods have sizes of their own."""
+        return maths.output_lengths(lengths, self.chosen_stride(settings))
+
+    def check(self, x: Tensor, lengths: Tensor | None) -> Tensor:
+        """The lengths of x, (batch,) int64; ValueError if x is not (batch, channels, time) or a length does not fit it."""
+        lengths = maths.check_lengths(lengths, x)
+        if x.shape[1] != self.channels:
+            raise ValueError(f"expected (batch, {self.channels}, time), got {tuple(x.shape)}")
+        return lengths
+
+    def extra_repr(self) -> str:
+        return f"channels={self.channels}, stride={self.stride:g}"
+
 
 @dataclass(frozen=True)
 class Method:
     """A registry entry: how to build a method, and what a person should read about it.
 
-    kind is "fixed", "learned" or "adaptive". formula is LaTeX. parameters maps a keyword of `build` to (lowest, highest,
-    default). replaces_convolution: the layer convolves itself, so a residual block leaves its own convolution out.
+    kind is "fixed", "learned" or "adaptive". formula is LaTeX. complexity in input frames T, for one channel.
+    parameters maps a keyword of `build` to (lowest, highest, default); where these are ints, only whole numbers will do.
+    replaces_convolution: the layer convolves itself, so a residual block leaves its own convolution out.
+    whole_strides: it rounds a fractional stride to the nearest whole one (`Downsampler.nearest_stride`).
+    build_2d: makes the module for (batch, channels, height, width) from strides=(height, width) and the same parameters,
+    for the methods that have one.
     """
 
     key: str
@@ -92,6 +156,8 @@ class Method:
     parameters: dict[str, tuple[float, float, float]]
     build: Callable[..., Downsampler]
     replaces_convolution: bool = False
+    whole_strides: bool = False
+    build_2d: Callable[..., nn.Module] | None = None
 
 
 METHODS: dict[str, Method] = {}

@@ -30,14 +30,16 @@ def chromium() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), mac if Path(mac).exists() else None)
 
 
-def start_server(port: int | None = None) -> tuple[subprocess.Popen, str]:
-    """Starts the app on a free port and waits until it answers; returns the process and its address."""
+def start_server(port: int | None = None, log: Path | None = None) -> tuple[subprocess.Popen, str]:
+    """Starts the app on a free port and waits until it answers; returns the process and its address. log: what it prints."""
     if port is None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true", "--server.address", "127.0.0.1"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    with open(log or os.devnull, "wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment)
     address = f"http://127.0.0.1:{port}"
     for _ in range(240):
         try:
@@ -51,8 +53,11 @@ def start_server(port: int | None = None) -> tuple[subprocess.Popen, str]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    process, address = start_server()
+    log = ROOT / "build" / "e2e-server.log"
+    log.parent.mkdir(exist_ok=True)
+    process, address = start_server(log=log)
     yield address
+    assert process.poll() is None, f"the server ended by itself with {process.returncode}: {log.read_text()[-2000:]}"
     process.terminate()
     process.wait(timeout=20)
 

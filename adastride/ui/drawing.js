@@ -1,0 +1,175 @@
+// What every component of this app draws with: colour maps, the packed bytes the server sends, and the maths of
+// alignment.py in the browser. ui/viewer.py puts this file before each component's own.
+
+const LAYER_COLOURS = { dark: ["#56B4E9", "#E69F00", "#2FC79B"], light: ["#0072B2", "#B86B00", "#007A5A"] };
+const MAGMA = [[0, 0, 4], [20, 14, 54], [59, 15, 112], [100, 26, 128], [140, 41, 129], [183, 55, 121], [222, 73, 104], [247, 112, 92], [254, 159, 109], [254, 207, 146], [252, 253, 191]];
+// One direction of lightness in each theme, blue to yellow or white to navy: both read the same with any colour vision.
+const WEIGHTS = {
+  dark: [[16, 20, 34], [24, 52, 97], [38, 92, 140], [62, 137, 153], [120, 181, 137], [200, 215, 104], [253, 240, 120]],
+  light: [[255, 255, 255], [222, 235, 247], [174, 209, 231], [106, 174, 214], [47, 126, 188], [14, 82, 151], [6, 36, 92]],
+};
+const REACH = 14; // a weight of exp(-14) of the row's largest is black in every colour map
+
+function ramp(stops) {
+  return Uint32Array.from({ length: 256 }, (_, i) => {
+    const x = (i / 255) * (stops.length - 1), k = Math.min(stops.length - 2, Math.floor(x)), f = x - k;
+    const [r, g, b] = [0, 1, 2].map((c) => Math.round(stops[k][c] * (1 - f) + stops[k + 1][c] * f));
+    return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+  });
+}
+const RAMPS = { mel: ramp(MAGMA), dark: ramp(WEIGHTS.dark), light: ramp(WEIGHTS.light) };
+// exp(-x) as a colour index, so that no exponential is computed a pixel: 64 steps for each unit of x.
+const EXPONENT_STEPS = 64;
+const WEIGHT_INDEX = Uint8Array.from({ length: REACH * EXPONENT_STEPS + 1 }, (_, i) => Math.round(255 * Math.exp(-i / EXPONENT_STEPS)));
+
+const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
+const roundHalfEven = (x) => { const r = Math.round(x); return Math.abs(x % 1) === 0.5 && r % 2 ? r - 1 : r; };
+const digits = (x, n = 3) => (x >= 1000 ? String(Math.round(x)) : x >= 100 ? x.toFixed(Math.max(0, n - 3)) : x >= 10 ? x.toFixed(n - 2) : x >= 1 ? x.toFixed(n - 1) : Number(x.toPrecision(n)).toString());
+const percent = (p) => (p >= 0.9995 ? "100 %" : p < 0.0005 ? "0 %" : `${(100 * p).toFixed(p >= 0.0995 ? 0 : 1)} %`);
+
+const TYPES = { f4: Float32Array, i2: Int16Array, u1: Uint8Array };
+
+function unpack(bytes) {
+  if (bytes.byteOffset % 4) bytes = bytes.slice();
+  const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + size)));
+  const arrays = {};
+  for (const [name, { type, offset, count }] of Object.entries(header.arrays)) arrays[name] = new TYPES[type](bytes.buffer, bytes.byteOffset + 4 + size + offset, count);
+  return { header, arrays };
+}
+
+// ---------------------------------------------------------------- geometry: the maths of alignment.py, in the browser
+
+// A layer laid out in time. inEdges: T + 1 times in seconds at which its input frames begin and end.
+function layOut({ u, taps }, inEdges, settings) {
+  const T = inEdges.length - 1, L = Math.max(1, Math.ceil(T / settings.stride));
+  const p = new Float64Array(T);
+  for (let j = 0; j < T; j++) p[j] = taps ? j / settings.stride : u[j] * (L - 1);
+  const edges = new Float64Array(L + 1); // boundaries in input frames
+  if (taps) {
+    for (let i = 0; i <= L; i++) edges[i] = Math.min(i * settings.stride, T);
+  } else {
+    for (let i = 0, j = 1; i < L - 1; i++) {
+      while (j < T - 1 && p[j] < i + 0.5) j++;
+      const gap = p[j] - p[j - 1];
+      edges[i + 1] = j - 0.5 + (gap > 0 ? (i + 0.5 - p[j - 1]) / gap : 0) + 0;
+    }
+    edges[L] = T;
+  }
+  const outEdges = new Float64Array(L + 1), strides = new Float64Array(L), nearestDistance = new Float64Array(L);
+  for (let i = 0; i <= L; i++) {
+    const at = clamp(edges[i], 0, T), j = Math.min(T - 1, Math.floor(at));
+    outEdges[i] = inEdges[j] + (at - j) * (inEdges[j + 1] - inEdges[j]);
+  }
+  for (let i = 0; i < L; i++) strides[i] = edges[i + 1] - edges[i];
+  for (let i = 0, j = 0; i < L; i++) {
+    while (j < T - 1 && Math.abs(p[j + 1] - i) <= Math.abs(p[j] - i)) j++;
+    nearestDistance[i] = Math.abs(p[j] - i);
+  }
+  const layout = { T, L, p, edges, outEdges, strides, nearestDistance, inEdges, taps, ...settings, hard: settings.variant === "adastride-f" };
+  if (layout.hard) {
+    layout.firstFrame = new Int32Array(L).fill(T);
+    layout.lastFrame = new Int32Array(L).fill(-1);
+    for (let j = 0; j < T; j++) {
+      const i = roundHalfEven(p[j]);
+      layout.firstFrame[i] = Math.min(layout.firstFrame[i], j);
+      layout.lastFrame[i] = Math.max(layout.lastFrame[i], j);
+    }
+  }
+  return layout;
+}
+
+// Weights of one row over the layer's input frames: {start, weights} with weights summing to 1 (empty for a row of zeros).
+function rowWeights(layout, i) {
+  const { T, p, taps, stride, sigma } = layout;
+  if (taps) {
+    const first = i * stride - (taps.length >> 1), weights = [];
+    const start = Math.max(0, first);
+    for (let j = start; j < Math.min(T, first + taps.length); j++) weights.push(taps[j - first]);
+    return normalised(start, weights);
+  }
+  let low = layout.hard ? layout.firstFrame[i] : lowerBound(p, i), high = layout.hard ? layout.lastFrame[i] : low;
+  const exponent = (j) => ((p[j] - i) ** 2 - layout.nearestDistance[i] ** 2) / (sigma * sigma);
+  if (!layout.hard) {
+    low = Math.min(low, T - 1);
+    high = low;
+    while (low > 0 && (exponent(low - 1) < REACH || exponent(low) > exponent(low - 1))) low--;
+    while (high < T - 1 && (exponent(high + 1) < REACH || exponent(high) > exponent(high + 1))) high++;
+  }
+  const weights = [];
+  for (let j = low; j <= high; j++) weights.push(Math.exp(-Math.max(0, exponent(j))));
+  return normalised(low, weights);
+}
+
+function normalised(start, weights) {
+  const total = weights.reduce((a, b) => a + b, 0);
+  return { start, weights: Float64Array.from(weights, (w) => w / (total || 1)) };
+}
+
+// Weights over a layer's output frames, written over its input frames.
+function composeDown(layout, { start, weights }) {
+  const sum = new Float64Array(layout.T), top = Math.max(...weights);
+  let low = layout.T, high = -1;
+  for (let n = 0; n < weights.length; n++) {
+    if (weights[n] < 1e-3 * top || start + n >= layout.L) continue;
+    const row = rowWeights(layout, start + n);
+    for (let m = 0; m < row.weights.length; m++) sum[row.start + m] += weights[n] * row.weights[m];
+    if (row.weights.length) { low = Math.min(low, row.start); high = Math.max(high, row.start + row.weights.length - 1); }
+  }
+  return high < low ? { start: 0, weights: new Float64Array(0) } : { start: low, weights: sum.slice(low, high + 1) };
+}
+
+function lowerBound(sorted, value) {
+  let low = 0, high = sorted.length;
+  while (low < high) { const mid = (low + high) >> 1; if (sorted[mid] < value) low = mid + 1; else high = mid; }
+  return low;
+}
+
+function visibleMax({ outEdges, strides, L }, { from, to }) {
+  let largest = 0;
+  for (let i = 0; i < L; i++) if (outEdges[i + 1] > from && outEdges[i] < to && strides[i] > largest) largest = strides[i];
+  return largest;
+}
+
+// Fills device pixels with the alignment: for every pixel, the largest weight (relative to its row's largest) of the
+// frames and rows it covers. Positions are sorted, so the closest pair of a block of frames and a block of rows decides,
+// and a pixel costs the same whether it stands for one weight or a million.
+function fillAlignment(pixels, width, height, layout, view, low, high, colours) {
+  const { T, L, p, inEdges, nearestDistance, hard, firstFrame, lastFrame, taps, stride } = layout;
+  const scale = EXPONENT_STEPS / (layout.sigma * layout.sigma), last = REACH * EXPONENT_STEPS;
+  const firstRow = new Int32Array(height), lastRow = new Int32Array(height);
+  for (let y = 0; y < height; y++) {
+    firstRow[y] = clamp(Math.floor(low + (1 - (y + 1) / height) * (high - low) + 1e-9), 0, L - 1);
+    lastRow[y] = clamp(Math.ceil(low + (1 - y / height) * (high - low) - 1e-9) - 1, firstRow[y], L - 1);
+  }
+  const topTap = taps ? Math.max(...taps) : 1;
+  pixels.fill(colours[0]);
+  let a = Math.max(0, lowerBound(inEdges, view.from) - 1);
+  for (let x = 0; x < width; x++) {
+    const from = view.from + ((view.to - view.from) * x) / width, to = view.from + ((view.to - view.from) * (x + 1)) / width;
+    while (a < T - 1 && inEdges[a + 1] <= from) a++;
+    let b = a;
+    while (b < T - 1 && inEdges[b + 1] < to) b++;
+    const pa = p[a], pb = p[b];
+    for (let y = 0; y < height; y++) {
+      const ia = firstRow[y], ib = lastRow[y];
+      let index;
+      if (taps) {
+        index = 0;
+        for (let i = ia; i <= ib; i++) for (let t = 0; t < taps.length; t++) { const j = i * stride + t - (taps.length >> 1); if (j >= a && j <= b) index = Math.max(index, Math.round((255 * taps[t]) / topTap)); }
+      } else {
+        // The row closest to the interval of positions [pa, pb] that this column covers.
+        const i = Math.ceil(pa) > ib ? ib : Math.floor(pb) < ia ? ia : Math.ceil(pa) <= Math.floor(pb) ? Math.max(ia, Math.ceil(pa)) : (pa - Math.max(ia, Math.floor(pa)) < Math.min(ib, Math.ceil(pb)) - pb ? Math.max(ia, Math.floor(pa)) : Math.min(ib, Math.ceil(pb)));
+        let d = i < pa ? pa - i : i > pb ? i - pb : nearestDistance[i];
+        if (hard) {
+          if (firstFrame[i] > b || lastFrame[i] < a) continue;
+          if (d > 0.5) d = 0.5;
+        }
+        const e = (d * d - nearestDistance[i] * nearestDistance[i]) * scale;
+        if (e >= last) continue;
+        index = WEIGHT_INDEX[e > 0 ? e | 0 : 0];
+      }
+      if (index) pixels[y * width + x] = colours[index];
+    }
+  }
+}

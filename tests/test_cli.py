@@ -1,0 +1,404 @@
+"""The command line: what it prints and writes, and that bad input ends in one sentence and exit code 2."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import types
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib.image
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from adastride import audio, checkpoints, cli, export, tracing
+from adastride.downsampling import LayerSettings
+from adastride.models import Classifier, ClassifierConfig
+from adastride.samples import samples
+from adastride.training import evaluate as evaluation
+from adastride.training import loop
+
+ROOT = Path(cli.__file__).resolve().parent.parent
+KEYS = ["checkpoint", "seconds", "sample_rate", "mel_frames", "labels", "probabilities", "top", "layers"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    torch.manual_seed(0)
+    model = Classifier(ClassifierConfig(("low", "high"), width=16))
+    for layer in model.downsamplers:
+        torch.nn.init.normal_(layer.score.weight, std=0.5)
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny.safetensors"
+    checkpoints.save_checkpoint(model, path, {})
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clip") / "noise.wav"
+    soundfile.write(path, np.random.default_rng(0).standard_normal(12_000) * 0.1, 8000)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A labelled folder: low and high tones."""
+    folder = tmp_path_factory.mktemp("data")
+    generator, lines = np.random.default_rng(0), ["path,label,split"]
+    for split, count in {"train": 4, "valid": 2, "test": 3}.items():
+        for label, pitch in {"low": 200, "high": 3000}.items():
+            for number in range(count):
+                name = f"{split}-{label}-{number}.wav"
+                tone = np.sin(2 * np.pi * pitch * generator.uniform(0.9, 1.1) * np.arange(4000) / 16_000)
+                soundfile.write(folder / name, 0.3 * tone, 16_000)
+                lines.append(f"{name},{label},{split}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(folder)
+
+
+def run(capsys, *argv):
+    """(exit code, stdout, stderr) of one command line."""
+    code = cli.main([str(arg) for arg in argv])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def one_sentence(result):
+    """The sentence a failed command printed; checks that it printed nothing else."""
+    code, out, err = result
+    assert code == 2
+    assert out == ""
+    assert err.endswith(".\n")
+    assert err.count("\n") == 1
+    return err
+
+
+# explain
+
+
+def test_explain_prints_a_table(capsys, checkpoint, clip):
+    code, out, err = run(capsys, "explain", clip, "--checkpoint", checkpoint)
+    assert (code, err) == (0, "")
+    trace = tracing.trace(checkpoints.load(checkpoint), audio.read(clip))
+    assert out.startswith("noise.wav: 1.50 s, 94 mel frames of 16 ms\n")
+    assert f"tiny predicts {trace.top} ({100 * trace.probabilities[trace.top]:.1f} %)" in out
+    for layer in trace.layers:
+        (line,) = [line for line in out.splitlines() if line.startswith(layer.name)]
+        assert f"{layer.input_frames} → {layer.output_frames}" in line
+        assert f"{np.median(layer.strides):.2f}" in line
+
+
+def test_explain_json_is_one_object_with_the_keys_of_the_readme(capsys, checkpoint, clip):
+    options = ("--sigma-inv2", "3", "--stride", "2.5", "--variant", "adastride-f")
+    code, out, err = run(capsys, "explain", clip, "--checkpoint", checkpoint, "--json", *options)
+    assert (code, err) == (0, "")
+    printed = json.loads(out)
+    settings = LayerSettings(sigma=3**-0.5, stride=2.5, variant="adastride-f")
+    expected = export.summary(tracing.trace(checkpoints.load(checkpoint), audio.read(clip), settings))
+    assert list(printed) == KEYS
+    for layer in printed["layers"] + expected["layers"]:
+        assert layer.pop("milliseconds") > 0
+    assert printed == expected
+    assert printed["layers"][0]["method"] == "adastride-f"
+    assert printed["layers"][0]["output_frames"] == 38  # ceil(94 / 2.5)
+
+
+def test_explain_writes_what_is_asked_for(capsys, tmp_path, checkpoint, clip):
+    paths = {kind: tmp_path / f"out.{kind}" for kind in ("npz", "png", "svg", "csv")}
+    options = [part for kind, path in paths.items() for part in (f"--{kind}", path)]
+    code, out, err = run(capsys, "explain", clip, "--checkpoint", checkpoint, *options)
+    assert (code, err) == (0, "")
+    assert all(f"wrote {path} " in out for path in paths.values())
+    trace = tracing.trace(checkpoints.load(checkpoint), audio.read(clip))
+    assert paths["npz"].read_bytes() == export.to_npz(trace)
+    assert paths["csv"].read_text(encoding="utf-8") == export.to_csv(trace)
+    assert len(list(csv.reader(io.StringIO(paths["csv"].read_text(encoding="utf-8"))))) == 1 + 47 + 24 + 12
+    assert matplotlib.image.imread(paths["png"]).ndim == 3
+    assert "noise.wav" in "".join(ElementTree.parse(paths["svg"]).getroot().itertext())
+    assert sorted(tmp_path.iterdir()) == sorted(paths.values())
+
+
+def test_explain_json_stays_alone_beside_files(capsys, tmp_path, checkpoint, clip):
+    _, out, err = run(capsys, "explain", clip, "--checkpoint", checkpoint, "--json", "--npz", tmp_path / "out.npz")
+    assert list(json.loads(out)) == KEYS
+    assert err == ""
+    assert (tmp_path / "out.npz").exists()
+
+
+def test_a_sample_is_known_by_its_name_and_a_file_goes_first(capsys, tmp_path, monkeypatch, checkpoint, clip):
+    name, sample = next(iter(samples().items()))
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = run(capsys, "explain", name, "--checkpoint", checkpoint)
+    assert out.startswith(f"{sample.title}: ")
+    (tmp_path / name).write_bytes(Path(clip).read_bytes())
+    _, out, _ = run(capsys, "explain", name, "--checkpoint", checkpoint)
+    assert out.startswith(f"{name}: 1.50 s")
+
+
+def test_a_title_the_font_lacks_is_drawn_without_warnings(capsys, tmp_path, checkpoint, clip):
+    foreign = tmp_path / "数字.wav"
+    foreign.write_bytes(Path(clip).read_bytes())
+    code, _, err = run(capsys, "explain", foreign, "--checkpoint", checkpoint, "--png", tmp_path / "out.png")
+    assert (code, err) == (0, "")
+
+
+def test_python_dash_m_adastride_runs(checkpoint, clip):
+    command = [sys.executable, "-m", "adastride", "explain", clip, "--checkpoint", checkpoint, "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(json.loads(done.stdout)) == KEYS
+
+
+def test_a_mistyped_option_is_answered_without_loading_torch():
+    script = "import sys, adastride.cli; code = adastride.cli.main(sys.argv[1:]); sys.exit(9 if 'torch' in sys.modules else code)"
+    command = [sys.executable, "-c", script, "explain", "x", "--stride", "0.5"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_exits_with_0(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--help"])
+    assert stop.value.code == 0
+    assert "explain" in capsys.readouterr().out
+
+
+# explain, bad input
+
+
+@pytest.mark.parametrize(("option", "value", "says"), [
+    ("--sigma-inv2", "0", "from 0.0001 to 10000, got '0'"),
+    ("--sigma-inv2", "-1", "from 0.0001 to 10000, got '-1'"),
+    ("--sigma-inv2", "nan", "got 'nan'"),
+    ("--sigma-inv2", "inf", "got 'inf'"),
+    ("--sigma-inv2", "abc", "got 'abc'"),
+    ("--stride", "0.5", "of at least 1, got '0.5'"),
+    ("--stride", "1e999", "got '1e999'"),
+    ("--stride", "", "got ''"),
+    ("--variant", "maxpool", "--variant"),
+    ("--checkpoint", "nobody", "no checkpoint 'nobody'"),
+    ("--checkpoint", "/nowhere/x.safetensors", "no checkpoint"),
+    ("--volume", "11", "--volume"),
+])
+def test_a_bad_option_is_one_sentence(capsys, checkpoint, clip, option, value, says):
+    argv = ["explain", clip, option, value] if option == "--checkpoint" else ["explain", clip, "--checkpoint", checkpoint, option, value]
+    assert says in one_sentence(run(capsys, *argv))
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("empty.wav", b""),
+    ("text.wav", b"this is not a sound\n"),
+    ("phone.m4a", b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(100)),
+])
+def test_a_bad_clip_is_one_sentence(capsys, tmp_path, checkpoint, name, content):
+    (tmp_path / name).write_bytes(content)
+    out = tmp_path / "out.png"
+    assert name in one_sentence(run(capsys, "explain", tmp_path / name, "--checkpoint", checkpoint, "--png", out, "--json"))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("samples_in_file", [0, 1])
+def test_a_clip_without_sound_is_one_sentence(capsys, tmp_path, checkpoint, samples_in_file):
+    soundfile.write(tmp_path / "short.wav", np.zeros(samples_in_file), 16_000)
+    assert "short.wav holds" in one_sentence(run(capsys, "explain", tmp_path / "short.wav", "--checkpoint", checkpoint))
+
+
+def test_a_missing_clip_is_one_sentence_that_lists_the_samples(capsys, tmp_path, checkpoint):
+    assert next(iter(samples())) in one_sentence(run(capsys, "explain", tmp_path / "nothing.wav", "--checkpoint", checkpoint))
+    assert "is a folder" in one_sentence(run(capsys, "explain", tmp_path, "--checkpoint", checkpoint))
+
+
+def test_a_bad_checkpoint_is_one_sentence(capsys, tmp_path, clip):
+    (tmp_path / "bad.safetensors").write_bytes(b"not tensors")
+    assert "bad.safetensors" in one_sentence(run(capsys, "explain", clip, "--checkpoint", tmp_path / "bad.safetensors"))
+
+
+def test_an_output_that_cannot_be_written_is_found_before_the_work(capsys, tmp_path, monkeypatch, checkpoint, clip):
+    monkeypatch.setattr(checkpoints, "load", lambda *_: pytest.fail("the work began"))
+    (tmp_path / "file").touch()
+    start = ("explain", clip, "--checkpoint", checkpoint)
+    assert "there is no folder" in one_sentence(run(capsys, *start, "--png", tmp_path / "missing" / "out.png"))
+    assert "there is no folder" in one_sentence(run(capsys, *start, "--npz", tmp_path / "file" / "out.npz"))
+    assert "is a folder" in one_sentence(run(capsys, *start, "--csv", tmp_path))
+    assert "no ordinary file" in one_sentence(run(capsys, *start, "--svg", "/dev/null"))
+    assert "--png and --svg are the same file" in one_sentence(run(capsys, *start, "--png", tmp_path / "a", "--svg", tmp_path / "a"))
+    assert "CLIP and --png are the same file" in one_sentence(run(capsys, *start, "--png", clip))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nobody can make files")
+def test_a_folder_that_takes_no_files_is_one_sentence(capsys, data, checkpoint, clip):
+    explained = run(capsys, "explain", clip, "--checkpoint", checkpoint, "--png", "/proc/out.png")
+    assert "/proc/out.png can't be written" in one_sentence(explained)
+    assert "/proc/x/y.safetensors can't be written" in one_sentence(run(capsys, "train", "--data", data, "--out", "/proc/x/y.safetensors"))
+
+
+def test_a_full_disk_is_one_sentence(capsys, tmp_path, monkeypatch, checkpoint, clip):
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "write_atomically", full)
+    result = run(capsys, "explain", clip, "--checkpoint", checkpoint, "--npz", tmp_path / "out.npz")
+    assert "out.npz can't be written: No space left on device" in one_sentence(result)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_of_the_program_is_not_blamed_on_the_input(monkeypatch, checkpoint, clip):
+    monkeypatch.setattr(tracing, "trace", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["explain", clip, "--checkpoint", checkpoint])
+
+
+@pytest.mark.parametrize("argv", [(), ("dance",), ("explain",), ("train",), ("evaluate", "x")])
+def test_a_missing_argument_is_one_sentence(capsys, argv):
+    assert "--help` lists" in one_sentence(run(capsys, *argv))
+
+
+# train
+
+
+def train(capsys, data, out, *options):
+    tiny = ("--width", 8, "--batch-size", 8, "--epochs", 3, "--device", "cpu")
+    return run(capsys, "train", "--data", data, "--out", out, *tiny, *options)
+
+
+def test_train_reports_each_epoch_and_writes_a_checkpoint(capsys, tmp_path, data):
+    out = tmp_path / "runs" / "tones.safetensors"
+    code, printed, err = train(capsys, data, out, "--methods", "strided-conv,adastride,adastride-f", "--stride", 3, "--sigma-inv2", 4)
+    assert (code, err) == (0, "")
+    lines = printed.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("epoch")] == ["1/3", "2/3", "3/3"]
+    assert all({"loss", "position", "validation"} <= set(line.split()) for line in lines if line.startswith("epoch"))
+    assert lines[-1] == f"wrote {out}"
+    assert list(out.parent.iterdir()) == [out]
+    config = checkpoints.load(out).config
+    assert config.methods == ("strided-conv", "adastride", "adastride-f")
+    assert config.strides == (3.0, 3.0, 3.0)
+    assert config.sigma == pytest.approx(0.5)
+    assert (config.width, config.labels) == (8, ("high", "low"))
+
+
+def test_train_knows_adastride_s(capsys, tmp_path, data):
+    train(capsys, data, tmp_path / "s.safetensors", "--method", "adastride-s", "--epochs", 1)
+    assert checkpoints.load(tmp_path / "s.safetensors").config.methods == ("strided-conv", "strided-conv", "adastride")
+
+
+def test_train_stops_cleanly_and_goes_on(capsys, tmp_path, monkeypatch, data):
+    whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
+    train(capsys, data, whole)
+    real, calls = loop.accuracy, []
+
+    def interrupted(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(loop, "accuracy", interrupted)
+    code, out, err = train(capsys, data, stopped)
+    assert code == 130
+    assert err == "stopped after epoch 2 of 3: run the same command again to go on.\n"
+    assert "epoch 2/3" in out
+    monkeypatch.setattr(loop, "accuracy", real)
+    code, out, err = train(capsys, data, stopped)
+    assert (code, err) == (0, "")
+    assert f"going on from {stopped.with_suffix('.state')}" in out
+    assert "epoch 2/3" not in out
+    assert "epoch 3/3" in out
+    assert not stopped.with_suffix(".state").exists()
+    for name, tensor in checkpoints.load(whole).state_dict().items():
+        torch.testing.assert_close(checkpoints.load(stopped).state_dict()[name], tensor)
+
+
+@pytest.mark.parametrize(("option", "value", "says"), [
+    ("--data", "nowhere", "nowhere/manifest.csv can't be read"),
+    ("--method", "magic", "there is no method 'magic'"),
+    ("--methods", "adastride,adastride", "needs 3 methods"),
+    ("--methods", "adastride,,adastride", "there is no method ''"),
+    ("--stride", "0", "--stride"),
+    ("--sigma-inv2", "0", "--sigma-inv2"),
+    ("--width", "0", "from 1 to 4096, got '0'"),
+    ("--epochs", "0", "--epochs"),
+    ("--batch-size", "2.5", "--batch-size"),
+    ("--learning-rate", "nan", "--learning-rate"),
+    ("--seed", "-1", "--seed"),
+    ("--device", "abacus", "--device"),
+    ("--out", "model.pt", "must end in .safetensors"),
+])
+def test_train_with_a_bad_option_is_one_sentence(capsys, tmp_path, monkeypatch, data, option, value, says):
+    monkeypatch.chdir(tmp_path)
+    assert says in one_sentence(train(capsys, data, "new/tones.safetensors", option, value))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_train_without_the_device_asked_for_is_one_sentence(capsys, tmp_path, data):
+    assert "'cuda'" in one_sentence(train(capsys, data, tmp_path / "tones.safetensors", "--device", "cuda"))
+
+
+def test_train_beside_a_state_it_cannot_use_is_one_sentence(capsys, tmp_path, data):
+    out, state = tmp_path / "tones.safetensors", tmp_path / "tones.state"
+    state.write_bytes(b"half a file")
+    code, _, err = train(capsys, data, out)
+    assert code == 2
+    assert "tones.state can't be read" in err
+    assert err.count("\n") == 1
+    assert state.read_bytes() == b"half a file"
+
+
+# evaluate
+
+
+def test_evaluate_prints_the_numbers(capsys, checkpoint, data):
+    code, out, err = run(capsys, "evaluate", checkpoint, "--data", data, "--json", "--device", "cpu")
+    assert (code, err) == (0, "")
+    numbers = json.loads(out)
+    assert (numbers["clips"], numbers["labels"]) == (6, ["low", "high"])
+    assert np.sum(numbers["confusion"]) == 6
+    assert np.trace(numbers["confusion"]) / 6 == pytest.approx(numbers["accuracy"])
+    assert numbers["stride_ratio"] == pytest.approx(numbers["silence_stride"] / numbers["sound_stride"])
+    code, out, err = run(capsys, "evaluate", checkpoint, "--data", data, "--device", "cpu")
+    assert (code, err) == (0, "")
+    for key in ("accuracy", "accuracy_in_silence"):
+        assert f"{100 * numbers[key]:.1f} %" in out
+    for key in ("silence_stride", "sound_stride", "stride_ratio"):
+        assert f"{numbers[key]:.2f}" in out
+    assert [line.split() for line in out.splitlines()[-2:]] == [
+        [label, *map(str, row)] for label, row in zip(numbers["labels"], numbers["confusion"], strict=True)
+    ]
+
+
+def test_evaluate_says_where_there_is_no_silence_to_measure(capsys, monkeypatch, checkpoint, data):
+    measured = evaluation.Evaluation(1, 1.0, 1.0, float("nan"), 2.0, ("low", "high"), np.eye(2, dtype=int))
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: measured)
+    numbers = json.loads(run(capsys, "evaluate", checkpoint, "--data", data, "--json")[1])
+    assert (numbers["silence_stride"], numbers["sound_stride"], numbers["stride_ratio"]) == (None, 2.0, None)
+    lines = run(capsys, "evaluate", checkpoint, "--data", data)[1].splitlines()
+    assert [line.split()[-1] for line in lines if "stride" in line] == ["none", "2.00", "none"]
+
+
+def test_evaluate_on_unusable_data_is_one_sentence(capsys, tmp_path, checkpoint, data, clip):
+    assert "manifest.csv can't be read" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", tmp_path))
+    assert "'holiday'" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", data, "--split", "holiday"))
+    (tmp_path / "manifest.csv").write_text(f"path,label,split\n{clip},middle,test\n", encoding="utf-8")
+    assert "'middle', but tiny only knows low, high" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", tmp_path))
+
+
+# bench
+
+
+def test_bench_runs_the_repositorys_benchmarks(capsys, monkeypatch):
+    module = types.ModuleType("benchmarks.run")
+    module.main = lambda: print("measured")
+    package = types.ModuleType("benchmarks")
+    package.run = module
+    monkeypatch.setitem(sys.modules, "benchmarks", package)
+    monkeypatch.setitem(sys.modules, "benchmarks.run", module)
+    assert run(capsys, "bench") == (0, "measured\n", "")
+    monkeypatch.setitem(sys.modules, "benchmarks", None)
+    assert "folder of the repository" in one_sentence(run(capsys, "bench"))
