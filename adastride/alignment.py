@@ -40,11 +40,22 @@ def check_stride(stride: float) -> float:
     return stride
 
 
+SIGMA_LIMITS = (1e-4, 1e6)
+
+
 def check_sigma(sigma: float | Tensor) -> float | Tensor:
-    """Returns `sigma` (a length in output frames) unchanged; ValueError unless it is finite and above 0."""
-    if not (math.isfinite(float(sigma)) and float(sigma) > 0):
-        raise ValueError(f"sigma must be a finite number above 0, got {float(sigma):g}")
+    """Returns `sigma` (a length in output frames) unchanged; ValueError unless it lies in `SIGMA_LIMITS`.
+
+    Below, a row is one frame anyway; beyond either limit sigma^2 would leave the range of float32.
+    """
+    number = _number(sigma)
+    if not SIGMA_LIMITS[0] <= number <= SIGMA_LIMITS[1]:
+        raise ValueError(f"sigma must be a number from {SIGMA_LIMITS[0]:g} to {SIGMA_LIMITS[1]:g}, got {number:g}")
     return sigma
+
+
+def _number(value: float | Tensor) -> float:
+    return float(value.detach()) if isinstance(value, Tensor) else float(value)
 
 
 def check_lengths(lengths: Tensor | None, x: Tensor) -> Tensor:
@@ -176,7 +187,7 @@ class Alignment:
         if (dtype, up) not in self._plans:
             keys, queries = (self._indices(), self.positions) if up else (self.positions, self._indices())
             counts = (self.output_lengths, self.lengths) if up else (self.lengths, self.output_lengths)
-            self._plans[dtype, up] = _Blocks(keys.detach(), queries.detach(), float(self.sigma) ** 2, *counts, self.nearest, dtype)
+            self._plans[dtype, up] = _Blocks(keys.detach(), queries.detach(), _number(self.sigma) ** 2, *counts, self.nearest, dtype)
         return self._plans[dtype, up]
 
     @torch.no_grad()
@@ -186,11 +197,12 @@ class Alignment:
         Shape: rows (batch, n, L), weights over this layer's output frames -> (batch, n, time). Carries no gradient.
         """
         self._check(rows, self.frames, "output frames")
-        blocks = self._plan(rows.dtype)
-        result = rows.new_zeros(rows.shape[0], rows.shape[1], self.positions.shape[1])
+        exact = rows if rows.dtype in _TAIL else rows.float()
+        blocks = self._plan(exact.dtype)
+        result = exact.new_zeros(rows.shape[0], rows.shape[1], self.positions.shape[1])
         for group in blocks.groups:
-            blocks.scatter_windows(group, rows, blocks.weights(group).to(rows.device), result)
-        return result
+            blocks.scatter_windows(group, exact, blocks.weights(group).to(rows.device), result)
+        return result.to(rows.dtype)
 
     def dense(self) -> Tensor:
         """A itself, plainly from its formula: (batch, L, time), rows past an example's output length zero. For looking."""
@@ -206,20 +218,27 @@ class Alignment:
 
     @torch.no_grad()
     def window(self, start: int, stop: int, example: int = 0) -> tuple[int, Tensor]:
-        """The part of A that input frames start..stop-1 of one example take part in, without building the rest.
+        """The part of A that belongs to input frames start..stop-1 of one example, without building the rest.
 
+        Its rows are the output frames whose boundaries overlap that window (with a wide sigma others reach into it too).
         Returns (first output frame, rows (n, stop - start)); rows are normalised over all frames, as in `dense`.
         """
-        edges = self.boundaries()[example]
-        frames = int(self.output_lengths[example])
-        first = int(torch.searchsorted(edges[: frames + 1], float(start), right=True)) - 1
-        last = int(torch.searchsorted(edges[: frames + 1], float(stop)))
-        first, last = max(first, 0), min(max(last, first + 1), frames)
-        chosen = torch.zeros(1, last - first, self.frames, dtype=torch.float64, device=self.positions.device)
-        chosen[0, torch.arange(last - first), torch.arange(first, last)] = 1.0
-        one = Alignment(self.unit_positions[example : example + 1], self.lengths[example : example + 1],
-                        self.output_lengths[example : example + 1], self.sigma, self.nearest, self.dtype)
-        return first, one.compose(chosen[..., : one.frames])[0, :, start:stop].to(self.dtype)
+        frames, time = int(self.output_lengths[example]), int(self.lengths[example])
+        edges = self.boundaries()[example, : frames + 1]
+        first = int(torch.searchsorted(edges, float(start), right=True)) - 1
+        first = min(max(first, 0), frames - 1)
+        last = min(max(int(torch.searchsorted(edges, float(stop))), first + 1), frames)
+        queries = torch.arange(first, last, dtype=torch.float64, device=edges.device)[None]
+        counts = torch.tensor([time]), torch.tensor([last - first])
+        blocks = _Blocks(self.positions[example : example + 1], queries, _number(self.sigma) ** 2, *counts, self.nearest, self.dtype)
+        rows = torch.zeros(last - first, stop - start, dtype=self.dtype, device=edges.device)
+        for group in blocks.groups:
+            weights = blocks.weights(group)
+            for number, (_, row, count, begin, width) in enumerate(blocks.spans(group)):
+                left, right = max(start, begin), min(stop, begin + width)
+                if left < right:
+                    rows[row : row + count, left - start : right - start] = weights[number, :count, left - begin : right - begin]
+        return first, rows
 
     def boundaries(self) -> Tensor:
         """Where, in input frames, one output frame ends and the next begins: the moment the position passes i + 1/2.
@@ -261,6 +280,12 @@ class Alignment:
     def _check(self, x: Tensor, size: int, what: str) -> None:
         if x.dim() != 3 or x.shape[0] != len(self.lengths) or x.shape[2] != size:
             raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {what}), got {tuple(x.shape)}")
+
+
+def _sliced(values: Tensor) -> bool:
+    """Whether windows are multiplied one by one. On a CPU a slice of the signal goes to BLAS as it is, without being
+    copied; on an accelerator one launch a block would cost more than the work, so windows are gathered into a batch."""
+    return values.device.type == "cpu"
 
 
 @dataclass(frozen=True)
@@ -397,12 +422,11 @@ class _Blocks:
             example, row = block // self.per_example, block % self.per_example * self.rows
             yield example, row, min(self.rows, total - row), start, stop - start
 
-    # The three products of a window. On a CPU a slice of the signal goes to BLAS as it is, without being copied; on an
-    # accelerator one launch a block would cost more than the work, so windows are gathered and multiplied in one batch.
+    # The three products of a window, sliced or in batches: see `_sliced`.
 
     def multiply(self, group: _Group, values: Tensor, weights: Tensor, out: Tensor) -> None:
         """out[..., queries] = values[..., window] @ weights^T for every block."""
-        if values.device.type == "cpu":
+        if _sliced(values):
             for i, (example, row, rows, start, width) in enumerate(self.spans(group)):
                 torch.mm(values[example].narrow(1, start, width), weights[i, :rows, :width].t(), out=out[example].narrow(1, row, rows))
             return
@@ -411,7 +435,7 @@ class _Blocks:
 
     def window_products(self, group: _Group, values: Tensor, grad: Tensor) -> Tensor:
         """grad[..., queries]^T @ values[..., window]: (n, rows, width), the gradient to the weights."""
-        if values.device.type == "cpu":
+        if _sliced(values):
             result = values.new_zeros(len(group.blocks), self.rows, group.width)
             for i, (example, row, rows, start, width) in enumerate(self.spans(group)):
                 torch.mm(grad[example].narrow(1, row, rows).t(), values[example].narrow(1, start, width), out=result[i, :rows, :width])
@@ -420,14 +444,14 @@ class _Blocks:
 
     def scatter_windows(self, group: _Group, grad: Tensor, weights: Tensor, out: Tensor) -> None:
         """out[..., window] += grad[..., queries] @ weights for every block."""
-        if grad.device.type == "cpu":
+        if _sliced(grad):
             for i, (example, row, rows, start, width) in enumerate(self.spans(group)):
                 target = out[example].narrow(1, start, width)
                 torch.addmm(target, grad[example].narrow(1, row, rows), weights[i, :rows, :width], out=target)
             return
         products = torch.bmm(self._gather_queries(group, grad), weights)
         index, _ = self.columns(group)  # weights are zero outside the window, so clamped columns add nothing
-        flat = out.transpose(1, 2).reshape(-1, out.shape[1])
+        flat = out.transpose(1, 2).clone(memory_format=torch.contiguous_format).view(-1, out.shape[1])
         flat.index_add_(0, index.reshape(-1).to(out.device), products.transpose(1, 2).reshape(-1, out.shape[1]))
         out.copy_(flat.view(out.shape[0], out.shape[2], out.shape[1]).transpose(1, 2))
 
@@ -452,7 +476,7 @@ class _Blocks:
     def new_output(self, values: Tensor) -> Tensor:
         """A zeroed buffer for `multiply`: (batch, channels, Q), or blocked where windows are multiplied in batches."""
         batch, channels = values.shape[:2]
-        if values.device.type == "cpu":
+        if _sliced(values):
             return values.new_zeros(batch, channels, self.queries.shape[1])
         return values.new_zeros(batch, self.per_example, channels, self.rows)
 

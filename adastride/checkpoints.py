@@ -22,6 +22,7 @@ from adastride.models.classifier import Classifier, ClassifierConfig
 FORMAT = 1
 FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 MAX_BYTES = 200_000_000
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class CheckpointError(ValueError):
@@ -62,6 +63,9 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+        mask = os.umask(0)  # a temporary file is private; the result should be what a plain open() makes
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -96,11 +100,13 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Classi
             if found[name] != expected[name]:
                 raise CheckpointError(f"{path.name} holds {name} with shape {found[name]} where its settings need {expected[name]}: the file is damaged or was edited.")
         tensors = {name: file.get_tensor(name) for name in expected}
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point():
-            if not bool(torch.isfinite(tensor).all()):
+    for name, needed in model.state_dict().items():
+        if tensors[name].dtype not in (_FLOATS if needed.is_floating_point() else (torch.int64,)):
+            raise CheckpointError(f"{path.name} holds {name} as {tensors[name].dtype}, which is no kind of number its network has: the file was edited.")
+        if needed.is_floating_point():
+            tensors[name] = tensors[name].float()
+            if not bool(torch.isfinite(tensors[name]).all()):
                 raise CheckpointError(f"{path.name} holds values in {name} that are not numbers: its training diverged.")
-            tensors[name] = tensor.float()
     model.load_state_dict(tensors, assign=True)
     model.name = str(name_or_path) if str(name_or_path) in catalogue() else path.stem
     return model.to(device).eval().requires_grad_(False)
@@ -111,8 +117,12 @@ def _resolve(name_or_path: str | Path) -> Path:
     if str(name_or_path) in known:
         return known[str(name_or_path)].path
     path = Path(name_or_path)
-    if path.suffix != ".safetensors" or not path.is_file():
-        raise CheckpointError(f"there is no checkpoint {str(name_or_path)!r}: choose {' or '.join(known) or 'a trained one'}, or give the path of a .safetensors file.")
+    try:
+        there = path.suffix == ".safetensors" and path.is_file()
+    except (OSError, ValueError):  # a name too long, or with a zero byte in it
+        there = False
+    if not there:
+        raise CheckpointError(f"there is no checkpoint {str(name_or_path)[:80]!r}: choose {' or '.join(known) or 'a trained one'}, or give the path of a .safetensors file.")
     if path.stat().st_size > MAX_BYTES:
         raise CheckpointError(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB, more than the {MAX_BYTES / 1e6:.0f} MB a checkpoint may have.")
     return path
@@ -122,7 +132,7 @@ def _header(path: Path) -> dict:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("adastride", "null"))
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+    except (SafetensorError, OSError, json.JSONDecodeError, RecursionError) as error:
         raise CheckpointError(f"{path.name} can't be read as safetensors ({error}): copy or train it again.") from None
     if not isinstance(header, dict) or not isinstance(header.get("config"), dict):
         raise CheckpointError(f"{path.name} carries no AdaStride settings: only checkpoints written by `python -m adastride train` can be loaded.")

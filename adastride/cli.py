@@ -163,11 +163,15 @@ def _explain(args: argparse.Namespace) -> None:
     clip, title = _find_clip(args.clip)
     _check_outputs(outputs, clip)
 
+    import torch
+
     from adastride import audio, checkpoints, export, tracing
     from adastride.downsampling import LayerSettings
 
     model = checkpoints.load(args.checkpoint)
     waveform = audio.read(clip, model.config.mel.sample_rate)
+    if waveform.seconds < 30:  # a short clip runs faster on one thread, and its milliseconds measure the layers
+        torch.set_num_threads(1)
     sigma = None if args.sigma_inv2 is None else args.sigma_inv2**-0.5
     trace = tracing.trace(model, waveform, LayerSettings(sigma=sigma, stride=args.stride, variant=args.variant))
 
@@ -280,7 +284,6 @@ def _train(args: argparse.Namespace) -> None:
     _check_file(out, existing)
 
     import torch
-    from safetensors import SafetensorError
 
     from adastride.device import device_name
     from adastride.models import ClassifierConfig
@@ -310,8 +313,6 @@ def _train(args: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         kept = f"after epoch {done} of {args.epochs}" if done else "before another epoch was complete"
         raise KeyboardInterrupt(f"stopped {kept}: run the same command again to go on.") from None
-    except SafetensorError as error:
-        raise CommandError(f"{state} can't be read as safetensors ({error}): delete it to start again.") from None
     except torch.OutOfMemoryError:
         raise CommandError("the GPU has too little memory for this: give a smaller --batch-size or --width.") from None
     print(f"wrote {out}")

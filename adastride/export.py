@@ -18,7 +18,8 @@ _BLOCK_ELEMENTS = 1 << 21
 _NOTE = (
     "The full alignments would have {elements:,} elements, more than the {most:,} this file may hold, so they are left out. To rebuild "
     "layer k: row i of A is exp(-settings[k].sigma ** -2 * (positions_k - i) ** 2) divided by its sum; for adastride-f only frames whose "
-    "position rounds to i take part; for a layer with an array taps_k, tap n of row i is at frame i * stride + n - len(taps_k) // 2."
+    "position rounds to i take part; for a layer with an array taps_k, tap n of row i is at frame i * stride + n - len(taps_k) // 2; "
+    "a layer with neither sigma nor taps can't be rebuilt: export a shorter part of the clip."
 )
 
 

@@ -166,7 +166,7 @@ def _draw_mel(ax: Axes, colour_axis: Axes, trace: Trace) -> None:
     picture = ax.imshow(levels, origin="lower", aspect="auto", interpolation="nearest", cmap="magma", vmin=bottom, vmax=top, extent=extent)
     ax.set_xlim(0.0, trace.waveform.seconds)
     ax.set_facecolor(matplotlib.colormaps["magma"](0.0))  # what follows the last frame, less than a hop
-    centres = audio.mel_band_edges(trace.preset)
+    centres = audio.mel_band_centres(trace.preset)
     ticks = [f for f in _FREQUENCY_TICKS if centres[0] < f < centres[-1]]
     ax.set_yticks(np.interp(ticks, centres, np.arange(bands)), labels=[f"{f / 1000:g}" for f in ticks])
     ax.set_ylabel("Frequency\n(kHz)")

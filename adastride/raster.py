@@ -3,7 +3,7 @@
 A (L, T) matrix of a ten-minute clip has 700 million elements. A picture of it has half a million pixels, and what a
 pixel shows is the largest weight among the output frames of its row and the input frames of its column. For an
 `Alignment` the weights fall with the distance of positions that are sorted, so one look-up finds the input frame that
-decides; the matrix itself never exists.
+decides; the matrix itself never exists. Methods without positions are asked for some of their rows at a time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import singledispatch
 
 import numpy as np
+import torch
 
 from adastride.alignment import Alignment
 from adastride.downsampling.strided import TapAlignment
@@ -18,6 +19,7 @@ from adastride.tracing import LayerTrace, Trace
 
 # Output frames looked at together: at 1000 columns 4 MB an array.
 _CHUNK = 512
+_ELEMENTS = 1 << 21  # of whole rows held at a time
 
 
 @singledispatch
@@ -27,9 +29,20 @@ def relative_weights(alignment, rows: np.ndarray, first: np.ndarray, last: np.nd
     alignment: the first example of it is looked at. rows: (n,) output frames. first, last: (columns,) input frames, both
     counted, from 0 to T - 1.
     Shape: -> (n, columns) float64 from 0 to 1; a row without any weight (AdaStride-F has such) is 0.
-    Raises TypeError for a kind of alignment nobody registered an implementation for.
+
+    This implementation does for every alignment with a method rows(frames (n,)) -> (n, time).
     """
-    raise TypeError(f"no way is known to draw a {type(alignment).__name__}")
+    frames = int(alignment.lengths[0])
+    result = np.empty((len(rows), len(first)))
+    step = max(1, _ELEMENTS // frames)
+    for begin in range(0, len(rows), step):
+        # A zero behind the last frame: reduceat needs an index for the end of a range, too.
+        weights = np.zeros((len(rows[begin : begin + step]), frames + 1))
+        weights[:, :-1] = alignment.rows(torch.from_numpy(rows[begin : begin + step]))[:, :frames].cpu().numpy()
+        weights /= np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
+        ranges = np.stack([first, last + 1], axis=1).reshape(-1)
+        result[begin : begin + step] = np.maximum.reduceat(weights, ranges, axis=1)[:, ::2]
+    return result
 
 
 @relative_weights.register

@@ -336,7 +336,7 @@ def test_silence_lies_on_the_floor():
 def test_a_tone_lights_up_its_band(hertz: float):
     mel = log_mel(torch.from_numpy(tone(16_000, 1.0, hertz)).float())
     band = int(mel[:, 20:-20].mean(dim=1).argmax())
-    centres = audio.mel_band_edges()
+    centres = audio.mel_band_centres()
     assert centres.shape == (80,)
     assert (np.diff(centres) > 0).all()
     assert abs(band - int(np.abs(centres - hertz).argmin())) <= 1

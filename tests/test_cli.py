@@ -346,7 +346,7 @@ def test_train_beside_a_state_it_cannot_use_is_one_sentence(capsys, tmp_path, da
     state.write_bytes(b"half a file")
     code, _, err = train(capsys, data, out)
     assert code == 2
-    assert "tones.state can't be read" in err
+    assert "tones.state is no state of an unfinished run" in err
     assert err.count("\n") == 1
     assert state.read_bytes() == b"half a file"
 

@@ -1,6 +1,7 @@
 """Alignments as pictures: the same numbers as the dense matrix, and nothing lost where many frames share a pixel."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -115,6 +116,21 @@ def test_input_frames_of_an_upper_layer_are_output_frames_of_the_one_below():
     np.testing.assert_allclose(middles, np.arange(1, len(middles) + 1) * 256 / 16_000)
 
 
-def test_an_unknown_kind_of_alignment_is_a_type_error():
-    with pytest.raises(TypeError, match="draw a str"):
-        raster.relative_weights("matrix", np.arange(1), np.arange(1), np.arange(1))
+class Rows:
+    """An alignment of another method: all that is drawn of it are its rows."""
+
+    def __init__(self, layer):
+        self.lengths, self.output_lengths = layer.alignment.lengths, layer.alignment.output_lengths
+        self.matrix = layer.alignment.dense()[0]
+
+    def rows(self, frames):
+        return self.matrix[frames]
+
+
+def test_any_alignment_that_has_rows_can_be_drawn(monkeypatch):
+    monkeypatch.setattr(raster, "_ELEMENTS", 1000)
+    trace = tracing.trace(network(METHODS["adaptive"]), noise(1.5))
+    for index, layer in enumerate(trace.layers):
+        edges = raster.input_edges(trace, index)
+        drawn = raster.rasterise(replace(layer, alignment=Rows(layer)), edges, 1.5, 30, 20)
+        np.testing.assert_allclose(drawn, raster.rasterise(layer, edges, 1.5, 30, 20), atol=1e-6)

@@ -22,7 +22,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adastride import alignment as maths
 from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, zero_padding
 
 # Elements of a matrix worked out at a time: it bounds memory whatever the lengths.

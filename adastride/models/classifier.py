@@ -51,8 +51,8 @@ class ClassifierConfig:
             raise ValueError("labels must be at least two different names")
         if self.front_end not in PRESETS:
             raise ValueError(f"unknown front end {self.front_end!r}; choose one of {', '.join(PRESETS)}")
-        if not 1 <= self.width <= 4096:
-            raise ValueError(f"width must lie in 1..4096, got {self.width}")
+        if type(self.width) is not int or not 1 <= self.width <= 4096:
+            raise ValueError(f"width must be a whole number from 1 to 4096, got {self.width}")
 
     @property
     def mel(self) -> MelPreset:
@@ -88,9 +88,10 @@ class Resume:
 
 @dataclass(frozen=True)
 class ClassifierOutput:
-    """logits: (batch, classes). downsampled: one per downsampling layer, lowest first. position_loss: their sum.
+    """logits: (batch, classes). downsampled: one for each downsampling layer this run computed, lowest first (all of them
+    unless it was resumed). position_loss: their sum. milliseconds: time each of them took.
 
-    resumes: one `Resume` per downsampling layer. milliseconds: time each downsampling layer itself took.
+    resumes: one `Resume` for every downsampling layer, those handed in included.
     """
 
     logits: Tensor

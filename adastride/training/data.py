@@ -39,12 +39,17 @@ def load_split(folder: str | Path, split: str, sample_rate: int = 16_000) -> lis
     folder = Path(folder)
     manifest = folder / "manifest.csv"
     try:
-        with manifest.open(newline="", encoding="utf-8") as file:
+        with manifest.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = {"path", "label", "split"} - set(reader.fieldnames or ())
             if missing:
                 raise DataError(f"{manifest} lacks the column {', '.join(sorted(missing))}: its first line must name path, label and split.")
-            rows = [row for row in reader if row["split"] == split]
+            rows = []
+            for row in reader:
+                if not (row["path"] and row["label"] and row["split"]):
+                    raise DataError(f"{manifest} has a line without a path, label or split: line {reader.line_num}.")
+                if row["split"] == split:
+                    rows.append(row)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{manifest} can't be read ({getattr(error, 'strerror', None) or error}): name a folder that holds a manifest.csv.") from None
     if not rows:
@@ -63,7 +68,7 @@ def licence_line(folder: str | Path) -> str:
     readme = Path(folder) / "README.md"
     if not readme.is_file():
         return ""
-    text = " ".join(readme.read_text(encoding="utf-8").split())
+    text = " ".join(readme.read_text(encoding="utf-8", errors="replace").split())
     title = re.match(r"# (.*?)(?= [A-Z][a-z]+ )", text)
     sentence = re.search(r"(?:Licen[cs]e|Free for)[^.]*(?:\.\d[^.]*)*\.", text)
     return f"{title.group(1) + ': ' if title else ''}{sentence.group(0)}" if sentence else ""

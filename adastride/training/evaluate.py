@@ -10,7 +10,7 @@ import torch
 
 from adastride.audio import MelPreset
 from adastride.models.classifier import Classifier
-from adastride.training.data import Clip, place_in_silence, stack_mels
+from adastride.training.data import Clip, DataError, place_in_silence, stack_mels
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Evaluation:
 
     accuracy: share right with the clips as they are. accuracy_in_silence: the same placed at random in a longer window.
     silence_stride, sound_stride: mean input frames per output frame of the first layer, over output frames whose
-    middle lies outside / inside the clip, in those windows.
+    middle lies outside / inside the clip, in those windows; NaN where there are none.
     confusion: (classes, classes) counts of (true, predicted), clips as they are.
     """
 
@@ -39,6 +39,9 @@ class Evaluation:
 def evaluate(model: Classifier, clips: Sequence[Clip], *, placed_seconds: float = 2.0, snr_db: float = 30.0, seed: int = 0) -> Evaluation:
     """Runs the clips as they are, then placed at a random time in `placed_seconds` of noise `snr_db` below them."""
     labels = model.config.labels
+    unknown = sorted({clip.label for clip in clips} - set(labels))
+    if unknown:
+        raise DataError(f"the data has the label {unknown[0]!r}, which {model.name} does not know: it tells {', '.join(labels)} apart.")
     predicted, _ = _predict(model, [clip.samples for clip in clips])
     targets = np.array([labels.index(clip.label) for clip in clips])
     confusion = np.zeros((len(labels), len(labels)), int)
@@ -47,8 +50,15 @@ def evaluate(model: Classifier, clips: Sequence[Clip], *, placed_seconds: float 
     in_silence, strides = _predict(model, sounds, spans)
     inside = np.concatenate([s for s, _ in strides])
     outside = np.concatenate([s for _, s in strides])
-    return Evaluation(len(clips), float((predicted == targets).mean()), float((in_silence == targets).mean()),
-                      float(outside.mean()), float(inside.mean()), labels, confusion)
+    return Evaluation(
+        clips=len(clips), accuracy=float((predicted == targets).mean()), accuracy_in_silence=float((in_silence == targets).mean()),
+        silence_stride=_mean(outside), sound_stride=_mean(inside), labels=labels, confusion=confusion,
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    """Mean, or NaN without numpy's warning where there is nothing to take it of."""
+    return float(values.mean()) if values.size else float("nan")
 
 
 def accuracy(model: Classifier, clips: Sequence[Clip], *, placed_seconds: float, snr_db: float = 30.0, seed: int = 0) -> float:
@@ -66,7 +76,8 @@ def _placed(clips: Sequence[Clip], preset: MelPreset, seconds: float, snr_db: fl
         length = max(int(seconds * preset.sample_rate), clip.samples.size)
         start = int(generator.integers(0, length - clip.samples.size + 1))
         sounds.append(place_in_silence(clip.samples, length, start, snr_db, generator))
-        spans.append((start / preset.hop, (start + clip.samples.size) / preset.hop))
+        # Mel frame j is centred on j hops and occupies [j, j + 1) on the axis of frames.
+        spans.append((start / preset.hop + 0.5, (start + clip.samples.size) / preset.hop + 0.5))
     return sounds, spans
 
 

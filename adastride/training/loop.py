@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import torchaudio
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -79,6 +79,7 @@ def train(
     if unknown:
         raise DataError(f"the valid split has the label {unknown[0]!r}, which no training clip has.")
 
+    licences = [line for line in map(licence_line, data) if line]
     torch.manual_seed(settings.seed)
     model = Classifier(config(labels)).to(device)
     scores = [p for n, p in model.named_parameters() if ".score." in n]
@@ -112,7 +113,7 @@ def train(
         epoch += 1
         if valid >= max(entry["valid_accuracy"] for entry in history):
             checkpoints.save_checkpoint(model, out, {
-                "data": [Path(d).name for d in data], "licence": [line for line in map(licence_line, data) if line],
+                "data": [Path(d).name for d in data], "licence": licences,
                 "training": asdict(settings), "metrics": {"epoch": epoch, "valid_accuracy_in_silence": valid},
                 "versions": {"torch": torch.__version__, "torchaudio": torchaudio.__version__},
             })
@@ -167,9 +168,12 @@ class _State:
     def load(self, model: Classifier, optimizer: torch.optim.Optimizer) -> tuple[int, list[dict]]:
         if not self.path.exists():
             return 0, []
-        with safe_open(self.path, framework="pt") as file:
-            header = json.loads(file.metadata()["run"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                header = json.loads(file.metadata()["run"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError):
+            raise DataError(f"{self.path} is no state of an unfinished run: delete it to start again.") from None
         if header["identity"] != self.identity:
             raise DataError(f"{self.path} belongs to a run with other settings: delete it to start again, or give another --out.")
         model.load_state_dict({name[6:]: t for name, t in tensors.items() if name.startswith("model.")})

@@ -21,7 +21,6 @@ class Viewer {
     this.hover = null; // {layer, row}
     this.pinned = null;
     this.audio = new Audio();
-    this.dirty = new Set();
     this.disposers = [];
     this.listen();
   }

@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 import streamlit as st
 
-from adastride.audio import LOG_FLOOR, mel_band_edges
+from adastride.audio import LOG_FLOOR, mel_band_centres
 from adastride.device import device_name
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.tracing import Trace
@@ -167,7 +167,7 @@ def _clip_data(trace: Trace) -> tuple[dict, dict[str, np.ndarray]]:
         buffer = io.BytesIO()
         soundfile.write(buffer, whole, trace.waveform.sample_rate, format="FLAC", subtype="PCM_16")
         arrays["audio"] = np.frombuffer(buffer.getvalue(), "u1")
-    centres = mel_band_edges(trace.preset)
+    centres = mel_band_centres(trace.preset)
     ticks = [(f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz", hz) for hz in (500, 1000, 2000, 4000, 8000) if hz <= trace.preset.high_hz]
     header = {
         "seconds": samples.size / trace.waveform.sample_rate,

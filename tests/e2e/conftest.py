@@ -106,7 +106,21 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     assert not errors, errors
 
 
+@pytest.fixture(scope="session")
+def _regular(visitor: BrowserContext, server: str) -> Iterator[tuple[Explorer, dict, list[str]]]:
+    """A page that tests use one after the other, what it looks like untouched, and the JavaScript errors on it."""
+    page, errors = visitor.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    explorer = Explorer(page, server).open()
+    yield explorer, explorer.impression(), errors
+    page.close()
+
+
 @pytest.fixture
-def explorer(page: Page, server: str) -> Explorer:
-    """A fresh session on the Explore page, its first picture drawn."""
-    return Explorer(page, server).open()
+def explorer(_regular: tuple[Explorer, dict, list[str]]) -> Iterator[Explorer]:
+    """The Explore page as a first visitor sees it, down to the pixel. Most tests leave it so that a few buttons bring it
+    back to that, which saves a visit; after the others it is a new session. A JavaScript error fails the test."""
+    explorer, untouched, errors = _regular
+    errors.clear()
+    yield explorer.refreshed(untouched)
+    assert not errors, errors

@@ -127,7 +127,39 @@ class Explorer:
         assert self.page.get_by_test_id("stException").count() == 0
         return self
 
+    def refreshed(self, untouched: dict[str, Any] | None) -> Explorer:
+        """Brings the page back to what a first visitor sees: by its own buttons if that is enough, by a new visit if not."""
+        if untouched is None or not self._tidy() or self.impression() != untouched:
+            self.open()
+        return self
+
+    def _tidy(self) -> bool:
+        """Undoes what buttons can undo; False where only a new visit helps."""
+        if self.page.locator(".explorer").count() != 1 or self.clock() != 0 or self.play.inner_text() != "Play":
+            return False
+        self.page.mouse.up()
+        self.page.mouse.move(4, 400)
+        self.root.evaluate(
+            """(root) => {
+              root.getRootNode().activeElement?.blur();
+              const press = (selector) => root.querySelector(selector)?.click();
+              press('.pin[aria-pressed="true"]');
+              press(".reset:not(:disabled)");
+              press(".fit");
+              press(".panel.mel header button");
+              press(".scope button");
+              document.querySelector('[data-testid="stMain"]').scrollTo(0, 0);
+            }"""
+        )
+        self.settle()
+        return True
+
     # -------------------------------------------------------------- looking
+
+    def impression(self) -> dict[str, Any]:
+        """All that tells one state of the page from another."""
+        look = self.look()
+        return {**look, "numbers": self.told(look), "sidebar": self.sidebar.inner_text(), "link": self.query()}
 
     def look(self) -> dict[str, Any]:
         """Everything on the page in one reading: canvases as hashes, headers, probabilities."""
@@ -152,9 +184,9 @@ class Explorer:
         """σ ("σ = ") or the stride ("stride ") of every layer, from its header."""
         return [float(re.search(rf"{name}([\d.]+)", text).group(1)) for text in self.look()["numbers"]]
 
-    def told(self) -> list[tuple[str, str]]:
+    def told(self, look: dict[str, Any] | None = None) -> list[tuple[str, str]]:
         """Name and numbers of every layer's header, without the milliseconds, which differ from run to run."""
-        look = self.look()
+        look = look or self.look()
         return [(name, re.sub(r" · [\d.]+ ms$", "", numbers)) for name, numbers in zip(look["names"], look["numbers"], strict=True)]
 
     def query(self) -> dict[str, str]:
@@ -208,8 +240,8 @@ class Explorer:
         """Drags a slider to a share of its way and lets go."""
         x, y = self.grab(name)
         target = self.thumb(name, share)[0]
-        for step in range(1, 13):
-            self.page.mouse.move(x + (target - x) * step / 12, y)
+        for step in range(1, 7):
+            self.page.mouse.move(x + (target - x) * step / 6, y)
         self.page.mouse.up()
         return self.settle()
 

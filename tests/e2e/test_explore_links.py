@@ -98,6 +98,7 @@ BAD = {
     "clip=nope": "clip",
     "clip=../../etc/passwd": "clip",
     f"clip={quote('[click](https://example.com) **bold** <b>x</b> :smile: $x$')}": "clip",
+    f"clip={quote('see www.example.com _now_ or')}": "clip",
     f"clip={'a' * 6000}": "clip",
     f"sigma={'9' * 6000}": "sigma",
     f"stride={','.join(['2'] * 3000)}": "stride",
@@ -115,7 +116,7 @@ def test_a_bad_link_gets_a_sentence(page: Page, server: str, default: dict, quer
     assert 20 < len(text) < 260
     assert text.endswith(".")
     assert not re.search(r"\. [A-Z]", text)
-    assert toast.locator("a[href], strong, b, .katex").count() == 0
+    assert toast.locator("a[href], strong, b, em, .katex").count() == 0
     look = explorer.look()
     assert look["title"] == SEVEN
     assert look["layer"] == default["layer"]

@@ -1,0 +1,233 @@
+"""Pooling over windows side by side: average, max and SoftPool.
+
+Sources: average and max pooling as in every network since LeCun et al., "Gradient-based learning applied to document
+recognition" (1998), and Boureau, Ponce and LeCun, "A theoretical analysis of feature pooling" (2010). SoftPool:
+Stergiou, Poppe and Kalliatakis, "Refining activation downsampling with SoftPool" (2021).
+
+Output frame i looks at input frames [i s, (i + 1) s), the last window at what is left of it, so L = ceil(T / s). At a
+stride of 1 all three are the identity. For the average, s may be any number: a window of 2.5 frames takes half of its
+third frame.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from adastride import alignment as maths
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register, whole_stride, zero_padding
+from adastride.downsampling.effective import LinearDownsampler, WindowAlignment
+
+
+def average_pool(x: Tensor, lengths: Tensor, stride: float) -> Tensor:
+    """Means over windows of `stride` frames, any real number of at least 1; each frame counts by the part of it inside.
+
+    Shape: x (batch, channels, time), lengths (batch,) -> (batch, channels, ceil(time / stride)), zero past each L_b.
+
+    >>> average_pool(torch.tensor([[[0.0, 1.0, 2.0, 3.0, 4.0]]]), torch.tensor([5]), 2.5)
+    tensor([[[0.8000, 3.2000]]])
+    """
+    time = x.shape[2]
+    shorter = maths.output_lengths(lengths, stride)
+    frames = int(shorter.max())
+    x = zero_padding(x, lengths)
+    if float(stride).is_integer():
+        window = min(int(stride), time)
+        sums = F.avg_pool1d(F.pad(x, (0, frames * window - time)), window) * window
+        covered = (lengths[:, None] - window * torch.arange(frames, device=x.device)).clamp(0, window)
+    else:
+        # Windows are pulled back by a hair: where T / s rounds up past a whole number, the last one would begin at T.
+        edges = torch.arange(frames + 1, dtype=torch.float64, device=x.device) * (stride * (1 - 1e-12))
+        first = edges[:-1].floor().long()
+        frame = first[:, None] + torch.arange(min(math.ceil(stride) + 1, time), device=x.device)  # (frames, K), K frames meet a window
+        part = (torch.minimum(frame + 1, edges[1:, None]) - torch.maximum(frame, edges[:-1, None])).clamp(min=0).masked_fill(frame >= time, 0.0)
+        chosen = x.index_select(2, frame.clamp(max=time - 1).reshape(-1)).unflatten(2, frame.shape)
+        sums = (chosen * part.to(x.dtype)).sum(dim=3)
+        covered = (part * (frame < lengths[:, None, None])).sum(dim=2)
+    return zero_padding(sums / covered.masked_fill(covered == 0, 1).to(x.dtype)[:, None], shorter)
+
+
+def _windows(x: Tensor, lengths: Tensor, stride: int, fill: float) -> tuple[Tensor, Tensor]:
+    """x as windows side by side: (batch, channels, L, window), `fill` where a window goes past the length; and L_b.
+
+    Windows that lie wholly in padding are zero, so that nothing in them is infinite.
+    """
+    time = x.shape[2]
+    shorter = maths.output_lengths(lengths, stride)
+    frames, window = int(shorter.max()), min(stride, time)
+    windows = F.pad(zero_padding(x, lengths, fill), (0, frames * window - time), value=fill).unflatten(2, (frames, window))
+    return zero_padding(windows.flatten(2), shorter * window).view(windows.shape), shorter
+
+
+def max_pool(x: Tensor, lengths: Tensor, stride: int) -> Tensor:
+    """The largest value of every window of `stride` frames.
+
+    Shape: x (batch, channels, time), lengths (batch,) -> (batch, channels, ceil(time / stride)), zero past each L_b.
+
+    >>> max_pool(torch.tensor([[[0.0, 3.0, 2.0, 1.0, -4.0]]]), torch.tensor([5]), 2)
+    tensor([[[ 3.,  2., -4.]]])
+    """
+    windows, _ = _windows(x, lengths, stride, -math.inf)
+    return F.max_pool1d(windows.flatten(2), windows.shape[3])
+
+
+def soft_pool(x: Tensor, lengths: Tensor, stride: int) -> Tensor:
+    """Means over windows of `stride` frames, weighted by exp(x), for each channel on its own.
+
+    Shape: x (batch, channels, time), lengths (batch,) -> (batch, channels, ceil(time / stride)), zero past each L_b.
+
+    >>> soft_pool(torch.tensor([[[0.0, 0.0, 0.0, 2.0, 5.0]]]), torch.tensor([5]), 2)
+    tensor([[[0.0000, 1.7616, 5.0000]]])
+    """
+    windows, _ = _windows(x, lengths, stride, -math.inf)
+    values, window = windows.flatten(2), windows.shape[3]
+    # A softmax along so short an axis is slow; two poolings are not. What is taken off the exponent cancels in the quotient.
+    top = F.max_pool1d(values.detach(), window).repeat_interleave(window, dim=2)
+    weights = torch.exp(values - top)
+    weighted = weights * values.masked_fill(weights == 0, 0.0)  # frames past the length are -inf, of weight 0
+    return F.avg_pool1d(weighted, window) / F.avg_pool1d(weights, window)
+
+
+class AveragePool(LinearDownsampler):
+    """The mean of every window of `stride` frames, at any real stride.
+
+    channels: channels of the input. stride: input frames per output frame.
+
+    Shape: (batch, channels, time) -> (batch, channels, ceil(time / stride)).
+    Raises ValueError for a stride below 1 or an input of another shape.
+
+    >>> AveragePool(channels=1, stride=2)(torch.arange(5.0)[None, None]).values
+    tensor([[[0.5000, 2.5000, 4.0000]]])
+    """
+
+    first = None
+
+    def __init__(self, channels: int, stride: float = 2.0):
+        super().__init__()
+        self.channels = channels
+        self.stride = maths.check_stride(stride)
+
+    def operate(self, x: Tensor, lengths: Tensor, stride: float) -> Tensor:
+        return average_pool(x, lengths, stride)
+
+
+class MaxPool(Downsampler):
+    """The largest value of every window of `stride` frames. It takes whole strides and rounds others to the nearest.
+
+    channels: channels of the input. stride: input frames per output frame.
+
+    Shape: (batch, channels, time) -> (batch, channels, ceil(time / round(stride))).
+    Raises ValueError for a stride below 1 or an input of another shape.
+
+    >>> MaxPool(channels=1, stride=2)(torch.arange(5.0)[None, None]).values
+    tensor([[[1., 3., 4.]]])
+    """
+
+    linear = False
+
+    def __init__(self, channels: int, stride: float = 2.0):
+        super().__init__()
+        self.channels = channels
+        self.stride = self.nearest_stride(stride)
+
+    def nearest_stride(self, stride: float) -> int:
+        """The whole stride nearest to the one asked for."""
+        return whole_stride(stride)
+
+    def pool(self, x: Tensor, lengths: Tensor, stride: int) -> Tensor:
+        """(batch, channels, L) from (batch, channels, time)."""
+        return max_pool(x, lengths, stride)
+
+    def slopes(self, x: Tensor, lengths: Tensor, stride: int) -> Tensor:
+        """|dy_i / dx_j| of every input frame j in its window i, summed over channels: (batch, time)."""
+        windows, _ = _windows(x, lengths, stride, -math.inf)
+        slopes = F.one_hot(windows.argmax(dim=3), windows.shape[3]).sum(dim=1).flatten(1)
+        return _fit(slopes.to(x.dtype), lengths, x.shape[2])
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
+        lengths = self.check(x, lengths)
+        stride = min(self.chosen_stride(settings), x.shape[2])  # a window longer than the signal is one of all of it
+        alignment = WindowAlignment(
+            weigh=torch.no_grad()(lambda: self.slopes(x.detach(), lengths, stride)), stride=stride, lengths=lengths,
+            output_lengths=maths.output_lengths(lengths, stride), time=x.shape[2], dtype=x.dtype,
+        )
+        return Downsampled(self.pool(x, lengths, stride), alignment.output_lengths, alignment, x.new_zeros(()))
+
+    def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
+        """The same pooling: each path picks its own frames."""
+        return self.pool(x, lengths, downsampled.alignment.stride)
+
+
+def _fit(weights: Tensor, lengths: Tensor, time: int) -> Tensor:
+    """(batch, n) weights of whole windows as (batch, time), zero past each example's length."""
+    weights = F.pad(weights, (0, time - weights.shape[1]))
+    return weights.masked_fill(~maths.length_mask(lengths, time), 0.0)
+
+
+class SoftPool(MaxPool):
+    """The mean of every window, weighted by exp(x): between the mean and the maximum. It takes whole strides only.
+
+    channels: channels of the input. stride: input frames per output frame; others are rounded to the nearest whole one.
+
+    Shape: (batch, channels, time) -> (batch, channels, ceil(time / round(stride))).
+    Raises ValueError for a stride below 1 or an input of another shape.
+
+    >>> SoftPool(channels=1, stride=2)(torch.arange(5.0)[None, None]).values
+    tensor([[[0.7311, 2.7311, 4.0000]]])
+    """
+
+    def pool(self, x: Tensor, lengths: Tensor, stride: int) -> Tensor:
+        return soft_pool(x, lengths, stride)
+
+    def slopes(self, x: Tensor, lengths: Tensor, stride: int) -> Tensor:
+        # y = sum w x with w = softmax(x), so dy / dx_j = w_j (1 + x_j - y): a frame far below the others may count against y.
+        weights = _windows(x, lengths, stride, -math.inf)[0].softmax(dim=3)
+        values = _windows(x, lengths, stride, 0.0)[0]
+        slopes = weights * (1 + values - (weights * values).sum(dim=3, keepdim=True))
+        return _fit(slopes.abs().sum(dim=1).flatten(1), lengths, x.shape[2])
+
+
+register(
+    Method(
+        key="avg-pool",
+        label="Average pooling",
+        idea="The mean of every window of s frames.",
+        formula=r"y_i = \frac{1}{s} \int_{si}^{s(i+1)} x_{\lfloor t \rfloor}\, dt",
+        citation="LeCun, Bottou, Bengio and Haffner, 1998",
+        complexity="O(T)",
+        kind="fixed",
+        parameters={},
+        build=AveragePool,
+    )
+)
+register(
+    Method(
+        key="max-pool",
+        label="Max pooling",
+        idea="The largest value of every window of s frames, for each channel on its own.",
+        formula=r"y_i = \max_{si \le j < s(i+1)} x_j",
+        citation="Boureau, Ponce and LeCun, 2010",
+        complexity="O(T)",
+        kind="fixed",
+        parameters={},
+        build=MaxPool,
+        whole_strides=True,
+    )
+)
+register(
+    Method(
+        key="soft-pool",
+        label="SoftPool",
+        idea="A mean over every window of s frames in which larger values weigh exponentially more.",
+        formula=r"y_i = \sum_{j=si}^{s(i+1)-1} \frac{e^{x_j}}{\sum_k e^{x_k}}\, x_j",
+        citation="Stergiou, Poppe and Kalliatakis, 2021",
+        complexity="O(T)",
+        kind="fixed",
+        parameters={},
+        build=SoftPool,
+        whole_strides=True,
+    )
+)
