@@ -196,9 +196,8 @@ def _draw_alignment(ax: Axes, trace: Trace, index: int) -> AxesImage:
     weights = raster.rasterise(layer, edges, seconds, _COLUMNS, _ROWS)
     picture = ax.imshow(weights, origin="lower", aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1,
                         extent=(0.0, seconds, -0.5, layer.output_frames - 0.5))
-    uniform = np.linspace(0, layer.output_frames - 1, layer.input_frames)
-    ax.plot((edges[1:] + edges[:-1]) / 2, uniform, color=_ORANGE, linewidth=0.6, dashes=(4, 5), label="uniform stride",
-            rasterized=uniform.size > _MAX_STEPS)
+    # Uniform in this layer and those below: a straight line on the shared time axis, as in the viewer.
+    ax.plot((0.0, seconds), (-0.5, layer.output_frames - 0.5), color=_ORANGE, linewidth=0.6, dashes=(4, 5), label="uniform stride")
     ax.set_xlim(0.0, seconds)
     ax.set_ylim(-0.5, layer.output_frames - 0.5)
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))

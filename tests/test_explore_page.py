@@ -228,10 +228,8 @@ def unpack(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     (size,) = struct.unpack_from("<I", data)
     header = json.loads(data[4 : 4 + size])
     types = {"f4": "<f4", "i2": "<i2", "u1": "u1"}
-    arrays = {
-        name: np.frombuffer(data, types[each["type"]], each["count"], 4 + size + each["offset"]) for name, each in header.pop("arrays").items()
-    }
-    return header, arrays
+    described = header.pop("arrays").items()
+    return header, {name: np.frombuffer(data, types[each["type"]], each["count"], 4 + size + each["offset"]) for name, each in described}
 
 
 def test_pack_can_be_unpacked():
@@ -245,7 +243,8 @@ def test_pack_can_be_unpacked():
     assert header == {"title": "σ „quoted“ \"x\" 🎵", "n": 1}
     for name, array in arrays.items():
         assert np.array_equal(found[name], array.ravel()), name
-    size, described = struct.unpack_from("<I", data)[0], json.loads(data[4 : 4 + struct.unpack_from("<I", data)[0]])["arrays"]
+    (size,) = struct.unpack_from("<I", data)
+    described = json.loads(data[4 : 4 + size])["arrays"]
     assert size % 4 == 0
     assert all(each["offset"] % 4 == 0 for each in described.values())
 
@@ -268,7 +267,7 @@ def good() -> dict:
 def test_a_good_request_is_read():
     """What the viewer sends is understood."""
     request = _request(good(), TRAINED)
-    assert request == {"sequence": 3, "revision": "digits", "have": "abc", "settings": (LayerSettings(1.0, 2.0, "adastride"),) * 3}
+    assert request == {**good(), "settings": (LayerSettings(1.0, 2.0, "adastride"),) * 3}
 
 
 def test_slider_ends_are_good_requests():
@@ -332,7 +331,10 @@ JSON = st.recursive(
 LAYER = st.fixed_dictionaries({"sigma": JSON, "stride": JSON, "variant": JSON | st.just("adastride")})
 
 
-@given(st.fixed_dictionaries({"sequence": JSON, "revision": JSON, "have": JSON, "settings": JSON | st.lists(LAYER, min_size=3, max_size=3)}))
+LAYERS = st.lists(LAYER, min_size=3, max_size=3)
+
+
+@given(st.fixed_dictionaries({"sequence": JSON, "revision": JSON, "have": JSON, "settings": JSON | LAYERS}))
 def test_no_browser_value_breaks_the_server(value: dict):
     """Whatever arrives: none, or settings that the network can run on and that JSON can carry back."""
     request = _request(value, TRAINED)

@@ -82,13 +82,12 @@ def soft_pool(x: Tensor, lengths: Tensor, stride: int) -> Tensor:
     >>> soft_pool(torch.tensor([[[0.0, 0.0, 0.0, 2.0, 5.0]]]), torch.tensor([5]), 2)
     tensor([[[0.0000, 1.7616, 5.0000]]])
     """
-    windows, _ = _windows(x, lengths, stride, -math.inf)
+    windows, _ = _windows(x, lengths, stride, torch.finfo(x.dtype).min)  # of weight 0, and 0 times it is 0
     values, window = windows.flatten(2), windows.shape[3]
     # A softmax along so short an axis is slow; two poolings are not. What is taken off the exponent cancels in the quotient.
     top = F.max_pool1d(values.detach(), window).repeat_interleave(window, dim=2)
     weights = torch.exp(values - top)
-    weighted = weights * values.masked_fill(weights == 0, 0.0)  # frames past the length are -inf, of weight 0
-    return F.avg_pool1d(weighted, window) / F.avg_pool1d(weights, window)
+    return F.avg_pool1d(weights * values, window) / F.avg_pool1d(weights, window)
 
 
 class AveragePool(LinearDownsampler):

@@ -40,7 +40,7 @@ class TrainingSettings:
     weight_decay: float = 1e-2
     position_loss_weight: float = 1.0
     score_factor: float = 4.0
-    window_seconds: tuple[float, float] = (1.0, 3.0)
+    window_seconds: tuple[float, float] = (1.0, 4.5)
     as_is: float = 0.25
     snr_db: tuple[float, float] = (15.0, 50.0)
     seed: int = 0

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from explorer import Explorer
+from explorer import SIZE, Explorer
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,8 @@ def start_server(port: int | None = None, log: Path | None = None) -> tuple[subp
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true", "--server.address", "127.0.0.1"]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
     with open(log or os.devnull, "wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment)
@@ -73,7 +74,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def visitor(browser: Browser) -> Iterator[BrowserContext]:
     """A browser that has been here before: Streamlit's scripts are in its cache, which makes every test a second quicker."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True, permissions=["microphone"])
+    context = browser.new_context(viewport=SIZE, accept_downloads=True, permissions=["microphone"])
     yield context
     context.close()
 
@@ -93,7 +94,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Makes a page in a new browser, with an empty cache; takes the browser context's options. A JavaScript error fails the test."""
     contexts, errors = [], []
 
-    def make(width: int = 1400, height: int = 1000, **options) -> Page:
+    def make(width: int = SIZE["width"], height: int = SIZE["height"], **options) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()

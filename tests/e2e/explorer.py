@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page
 
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 PATIENCE = 20.0  # seconds: the machine may be busy with something else
+SIZE = {"width": 1400, "height": 1000}
 GUTTER, RIGHT = 46, 6  # CSS pixels left and right of every plot
 Found = TypeVar("Found")
 
@@ -127,9 +128,11 @@ class Explorer:
         assert self.page.get_by_test_id("stException").count() == 0
         return self
 
-    def refreshed(self, untouched: dict[str, Any] | None) -> Explorer:
+    def refreshed(self, untouched: dict[str, Any]) -> Explorer:
         """Brings the page back to what a first visitor sees: by its own buttons if that is enough, by a new visit if not."""
-        if untouched is None or not self._tidy() or self.impression() != untouched:
+        if self.page.viewport_size != SIZE:
+            self.page.set_viewport_size(SIZE)
+        if not self._tidy() or self.impression() != untouched:
             self.open()
         return self
 
@@ -289,7 +292,8 @@ class Explorer:
         """Gives the uploader a file."""
         if not self.page.locator(".st-key-source_upload").is_visible():
             self.source("Upload")
-        self.page.locator('.st-key-source_upload input[type="file"]').set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": data})
+        file = {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+        self.page.locator('.st-key-source_upload input[type="file"]').set_input_files(file)
 
     def wait_title(self, title: str) -> Explorer:
         """Waits for the picture of the clip with that title."""

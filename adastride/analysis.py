@@ -1,0 +1,261 @@
+"""Numbers that compare downsamplers: where output comes from, what a reconstruction misses, what aliased, what moving changes.
+
+All functions are pure, take (batch, channels, time) signals and any `Downsampler`, and work in no-grad and inference
+mode. Where a method adapts to its input, its weights are held as the input at hand made them, unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from adastride import alignment as maths
+from adastride.alignment import Alignment
+from adastride.downsampling.base import Downsampler, LayerSettings, by_length
+from adastride.downsampling.effective import EffectiveAlignment, chunks, normalise_rows, operator_rows
+
+# Elements of slopes worked out at a time by `effective_alignment` for methods that are not linear.
+_CHUNK_ELEMENTS = 1 << 22
+# Quantiles of the frames' levels that count as quiet and loud; outliers beyond them don't move the threshold.
+_QUIET, _LOUD = 0.05, 0.95
+
+
+def effective_alignment(
+    layer: Downsampler, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None,
+) -> Tensor:
+    """|dy_i / dx_j| of a layer at x, summed over channels and normalised per row, by automatic differentiation.
+
+    Weights that depend on x, AdaStride's positions for one, are held fixed; the result is then A (LPF + AdaStride: A after
+    the filter). Max pooling and SoftPool have no weights apart from their slopes, which are what is returned.
+    Methods that are linear for held weights cost L backward passes of one channel; the others channels times as many, so
+    for those `Downsampled.alignment.dense()`, which has the same numbers, is the faster way.
+
+    Shape: x (batch, channels, time), lengths (batch,) -> (batch, L, time). A row sums to 1, or to 0 where nothing comes in.
+
+    >>> from adastride.downsampling import build
+    >>> effective_alignment(build("avg-pool", 1, 2.0), torch.zeros(1, 1, 3))
+    tensor([[[0.5000, 0.5000, 0.0000],
+             [0.0000, 0.0000, 1.0000]]])
+    """
+    with torch.inference_mode(False):
+        x = x.detach().clone()  # what inference mode made can't be differentiated; a copy can
+        lengths = maths.check_lengths(lengths, x)
+        if layer.linear:
+            with torch.no_grad():
+                down = layer(x, lengths, settings)
+            parts = [
+                operator_rows(lambda z: layer.shortcut(z, lengths, down), x[:, :1], frames.to(x.device))
+                for frames in chunks(down.values.shape[2], x.shape[0] * x.shape[2])
+            ]
+            return normalise_rows(torch.cat(parts, dim=1))
+        with torch.enable_grad():
+            values = layer(x.requires_grad_(), lengths, settings).values
+            batch, channels, frames = values.shape
+            result = x.new_zeros(batch, frames, x.shape[2])
+            places = torch.cartesian_prod(torch.arange(frames), torch.arange(channels)).to(x.device)
+            for part in places.split(max(1, _CHUNK_ELEMENTS // (x.numel() + values.numel()))):
+                chosen = values.new_zeros(len(part), *values.shape)
+                chosen[torch.arange(len(part), device=x.device), :, part[:, 1], part[:, 0]] = 1.0
+                (slopes,) = torch.autograd.grad(values, x, chosen, retain_graph=True, is_grads_batched=True)
+                result.index_add_(1, part[:, 0], slopes.abs().sum(dim=2).transpose(0, 1))
+        return normalise_rows(result)
+
+
+def reconstruct(values: Tensor, alignment: Alignment | EffectiveAlignment, time: int) -> Tensor:
+    """A downsampled signal back in input time.
+
+    Where the alignment can upsample, it does. Methods of uniform strides are drawn as lines through their output frames,
+    each at its centre in input time; before the first centre and after the last the value stays.
+
+    Shape: values (batch, channels, L) -> (batch, channels, time), zero past each example's length.
+    Raises ValueError if the alignment is of another time.
+
+    >>> from adastride.downsampling import build
+    >>> down = build("avg-pool", 1, 2.0)(torch.tensor([[[0.0, 2.0, 4.0, 6.0]]]))
+    >>> reconstruct(down.values, down.alignment, 4)
+    tensor([[[1., 2., 4., 5.]]])
+    """
+    expected = alignment.positions.shape[1]
+    if time != expected:
+        raise ValueError(f"expected the alignment's {expected} input frames, got {time}")
+    if hasattr(alignment, "upsample"):
+        return alignment.upsample(values)
+    frame = torch.arange(time, dtype=torch.float64, device=values.device).expand(len(values), -1).contiguous()
+    centres = alignment.centres()
+    last = (alignment.output_lengths - 1)[:, None]
+    high = torch.searchsorted(centres.masked_fill(~maths.length_mask(alignment.output_lengths, centres.shape[1]), torch.inf), frame).minimum(last)
+    low = (high - 1).clamp(min=0)
+    gap = centres.gather(1, high) - centres.gather(1, low)
+    share = ((frame - centres.gather(1, low)) / gap.masked_fill(gap == 0, 1.0)).clamp(0, 1).to(values.dtype)[:, None]
+    index = [each[:, None].expand(-1, values.shape[1], -1) for each in (low, high)]
+    lines = values.gather(2, index[0]) * (1 - share) + values.gather(2, index[1]) * share
+    return lines.masked_fill(~maths.length_mask(alignment.lengths, time)[:, None], 0.0)
+
+
+def frame_energy(x: Tensor, logarithmic: bool = False) -> Tensor:
+    """Energy of every frame, the mean over channels: (batch, channels, time) -> (batch, time).
+
+    logarithmic: x is a natural-log spectrum of energies, as our mel front end makes it; otherwise x are amplitudes.
+
+    >>> frame_energy(torch.tensor([[[1.0, 0.0], [3.0, 2.0]]]))
+    tensor([[5., 2.]])
+    """
+    return (x.exp() if logarithmic else x.square()).mean(dim=1)
+
+
+def loud_mask(energy: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """Which frames are loud: those whose level in dB lies above the middle of the clip's range.
+
+    The range goes from its 5th to its 95th percentile. Frames that are valid and not loud are quiet.
+    Shape: energy (batch, time), lengths (batch,) -> (batch, time) bool, False past each example's length. A clip of one
+    level is loud throughout.
+
+    >>> loud_mask(torch.tensor([[1e-4, 2e-4, 1.0, 0.5]]))
+    tensor([[False, False,  True,  True]])
+    """
+    lengths = maths.check_lengths(lengths, energy[:, None])
+    level = 10 * energy.to(torch.float64).clamp(min=1e-30).log10()
+    valid = maths.length_mask(lengths, energy.shape[1])
+    ends = torch.tensor([_QUIET, _LOUD], dtype=torch.float64, device=energy.device)
+    middle = torch.stack([row[keep].quantile(ends).mean() for row, keep in zip(level, valid, strict=True)])
+    return valid & (level >= middle[:, None] - 1e-9)
+
+
+def error_db(x: Tensor, reconstruction: Tensor, mask: Tensor | None = None, lengths: Tensor | None = None) -> Tensor:
+    """How far a reconstruction is from x, in dB: mean squared error over the clip's variance.
+
+    The variance is about each channel's mean over the whole clip, also where a mask picks a part of it, so that parts can be
+    compared with each other: 0 dB is as good as that mean, -20 dB leaves a tenth of the amplitude.
+    Shape: x and reconstruction (batch, channels, time), mask (batch, time) bool, None for all of it, lengths (batch,)
+    -> (batch,) float64; -inf where nothing differs, NaN where x does not vary or the mask is empty.
+    Raises ValueError if the shapes differ.
+
+    >>> error_db(torch.tensor([[[1.0, -1.0]]]), torch.tensor([[[0.9, -0.9]]]))
+    tensor([-20.0000], dtype=torch.float64)
+    """
+    if reconstruction.shape != x.shape:
+        raise ValueError(f"expected a reconstruction of {tuple(x.shape)}, got {tuple(reconstruction.shape)}")
+    valid = maths.length_mask(maths.check_lengths(lengths, x), x.shape[2])
+    chosen = valid if mask is None else mask & valid
+    error = _frame_mean((reconstruction - x).to(torch.float64).square(), chosen)
+    return _level(error, _variation(x, valid))
+
+
+def _frame_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """(batch,) means of (batch, channels, time) over channels and the frames of a (batch, time) mask."""
+    return values.masked_fill(~mask[:, None], 0.0).sum(dim=(1, 2)) / (mask.sum(dim=1) * values.shape[1])
+
+
+def _variation(x: Tensor, valid: Tensor) -> Tensor:
+    """Variance of x about each channel's mean, (batch,) float64. What is only rounding error of the mean counts as none."""
+    x = x.to(torch.float64).masked_fill(~valid[:, None], 0.0)
+    mean = x.sum(dim=2, keepdim=True) / valid.sum(dim=1)[:, None, None]
+    variance = _frame_mean((x - mean).square(), valid)
+    return variance.masked_fill(variance <= 1e-12 * _frame_mean(x.square(), valid), 0.0)
+
+
+def _level(part: Tensor, whole: Tensor) -> Tensor:
+    """10 log10 of a quotient of energies, NaN where the whole is 0."""
+    return 10 * (part / whole.masked_fill(whole == 0, torch.nan)).log10()
+
+
+def aliased_energy(layer: Downsampler, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Tensor:
+    """Percent of the output's energy that aliased.
+
+    L output frames can carry the frequencies up to L / 2 cycles a clip. Whatever faster parts of the input put into the
+    output is therefore at a wrong frequency there. So: split the input at L / 2 (an ideal filter at the clip's own length),
+    and compare the output with what the slow part alone would have given:
+
+        100 * |y(x) - y(slow part of x)|^2 / |y(x) - its mean over time|^2.
+
+    For linear methods the difference is the response to the fast part. For methods that adapt, weights are held as x made
+    them, and L / 2 is the limit at their mean stride. A spectral pooling has 0, picking every s-th frame of white noise
+    about 100 (s - 1) / s.
+    Shape: x (batch, channels, time), lengths (batch,) -> (batch,) float64; NaN where the output does not vary.
+
+    >>> from adastride.downsampling import build
+    >>> x = torch.tensor([[[1.0, -1.0, 1.0, -1.0, 2.0, 0.0, 2.0, 0.0]]])
+    >>> aliased_energy(build("avg-pool", 1, 2.0), x) < 1, aliased_energy(build("max-pool", 1, 2.0), x) > 50
+    (tensor([True]), tensor([True]))
+    """
+    lengths = maths.check_lengths(lengths, x)
+    with torch.no_grad():
+        down = layer(x, lengths, settings)
+        frames = dict(zip(lengths.tolist(), down.lengths.tolist(), strict=True))
+        slow = by_length(x, lengths, lambda group: _slower(group, frames[group.shape[2]]))
+        slow = torch.nn.functional.pad(slow, (0, x.shape[2] - slow.shape[2]))
+        if layer.linear:
+            aliased = layer.shortcut(x - slow, lengths, down)
+        else:
+            aliased = down.values - layer(slow, lengths, settings).values
+        valid = maths.length_mask(down.lengths, down.values.shape[2])
+        variation = _variation(down.values, valid)
+        return 100 * _frame_mean(aliased.to(torch.float64).square(), valid) / variation.masked_fill(variation == 0, torch.nan)
+
+
+def _slower(x: Tensor, frames: int) -> Tensor:
+    """The part of x (..., time) below the Nyquist limit of `frames` frames, the limit itself with it."""
+    exact = x if x.dtype == torch.float64 else x.float()
+    bins = torch.fft.rfft(exact)
+    bins[..., frames // 2 + 1 :] = 0
+    return torch.fft.irfft(bins, n=x.shape[-1]).to(x.dtype)
+
+
+@dataclass(frozen=True)
+class ShiftChange:
+    """How much a result changes when its input moves.
+
+    shifts: input frames. changes: (shifts, batch) percent of the result's own standard deviation over time.
+    """
+
+    shifts: tuple[int, ...]
+    changes: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """(batch,) percent, the mean over all moves; a move by 0 frames, which changes nothing, is not one."""
+        return self.changes[[shift != 0 for shift in self.shifts]].mean(dim=0)
+
+    @property
+    def worst(self) -> Tensor:
+        """(batch,) percent, the largest change."""
+        return self.changes.amax(dim=0)
+
+
+def shift_change(layer: Downsampler, x: Tensor, shifts: Iterable[int] = range(11), settings: LayerSettings | None = None) -> ShiftChange:
+    """How much a method's result changes when its input comes a few frames later.
+
+    The clip is played later by `shift` frames, its first frame standing still before and its last after it, so that the
+    whole clip is heard whatever the shift and all inputs are of one length. Each result, weights and all, is found anew,
+    brought back to input time and moved back; the change is
+
+        100 * |moved - unmoved| / |unmoved - its mean over time|.
+
+    Shape: x (batch, channels, time), all of it valid -> `ShiftChange` with changes (shifts, batch) float64; NaN where the
+    result does not vary. Raises ValueError where there is no shift or a negative one.
+
+    >>> from adastride.downsampling import build
+    >>> x = torch.sin(torch.arange(40.0))[None, None]
+    >>> shift_change(build("avg-pool", 1, 1.0), x).worst
+    tensor([0.], dtype=torch.float64)
+    """
+    shifts = tuple(int(shift) for shift in shifts)
+    if not shifts or min(shifts) < 0:
+        raise ValueError(f"expected shifts of at least 0 frames, got {list(shifts)}")
+    longest, time = max(shifts), x.shape[2]
+
+    def moved(shift: int) -> Tensor:
+        later = torch.cat([x[..., :1].expand(-1, -1, shift), x, x[..., -1:].expand(-1, -1, longest - shift)], dim=2)
+        down = layer(later, settings=settings)
+        return reconstruct(down.values, down.alignment, time + longest)[..., shift : shift + time].to(torch.float64)
+
+    with torch.no_grad():
+        still = moved(0)
+        everything = torch.ones(len(x), time, dtype=torch.bool, device=x.device)
+        variation = _variation(still, everything)
+        variation = variation.masked_fill(variation == 0, torch.nan)
+        changes = [100 * (_frame_mean((moved(shift) - still).square(), everything) / variation).sqrt() for shift in shifts]
+    return ShiftChange(shifts, torch.stack(changes))
