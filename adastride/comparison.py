@@ -13,21 +13,21 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
-from adastride import alignment as maths
-from adastride import audio
+from adastride import analysis, audio
 from adastride.alignment import Alignment
 from adastride.audio import PRESETS, MelPreset, Waveform
 from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
-from adastride.downsampling.effective import OperatorAlignment
-from adastride.downsampling.strided import TapAlignment
+from adastride.downsampling.effective import EffectiveAlignment, OperatorAlignment
 from adastride.models.classifier import Classifier
 from adastride.raster import input_edges
 from adastride.tracing import Trace
@@ -46,7 +46,6 @@ SHIFTS = 10  # frames the input is moved by, at the most
 WHOLE_FRAMES = 4096
 WINDOW_FRAMES = 2048
 _MATRIX_ELEMENTS = 1 << 20  # of the part of an effective alignment worked out for a picture
-_ROW_ELEMENTS = 1 << 24  # rows x input frames that may be passed through a method to find it
 # A constant cancels in a softmax's positions, and CIF's weights, sigmoid(score), are exp(score) this far below zero.
 _FAR_BELOW = 15.0
 DECIBELS = 20 / math.log(10)  # natural log of an amplitude -> dB
@@ -199,14 +198,12 @@ def choose_scores(features: Features, kind: str, drawn: Sequence[float] = ()) ->
         centres = (features.edges[1:] + features.edges[:-1]) / 2
         points = (np.arange(DRAWN_POINTS) + 0.5) / DRAWN_POINTS * features.edges[-1]
         return np.interp(centres, points, _check_scores("drawn", drawn))
-    values = features.values[0].double().numpy()
     if kind == "uniform":
-        return np.zeros(values.shape[1])
+        return np.zeros(features.frames)
     if kind == "energy":
-        # Mel values are logs already: their power is summed. Other features have no log of their own.
-        power = np.exp(2 * values).mean(axis=0) if features.decibels else np.square(values).mean(axis=0)
-        score = np.log(power + 1e-10)
+        score = np.log(analysis.frame_energy(features.values, logarithmic=features.decibels)[0].double().numpy() + 1e-10)
     else:
+        values = features.values[0].double().numpy()
         score = np.maximum(np.diff(values, axis=1, prepend=values[:, :1]), 0.0).mean(axis=0)
     spread = score.std()
     return (score - score.mean()) / spread if spread > 1e-12 else np.zeros_like(score)
@@ -215,13 +212,102 @@ def choose_scores(features: Features, kind: str, drawn: Sequence[float] = ()) ->
 # ------------------------------------------------------------------ one method
 
 
+@functools.lru_cache(maxsize=64)
+def _layer(method: str, channels: int) -> Downsampler:
+    """An untrained layer, shared by all and never changed. Where it takes scores, the last channel carries them; a strided
+    convolution passes its middle frame on unchanged, so that its output can be compared with the input."""
+    layer = build(method, channels, 2.0).eval().requires_grad_(False)
+    if takes_scores(method):
+        layer.score.weight.zero_()
+        layer.score.weight[:, -1] = 1.0
+    if METHODS[method].replaces_convolution:
+        for weight in (layer.convolution.weight, layer.projection.weight):
+            weight.zero_()
+            weight[:, :, weight.shape[2] // 2] = torch.eye(channels)
+    return layer
+
+
+@functools.cache
+def takes_scores(method: str) -> bool:
+    """Whether a method gets its positions or weights from scores."""
+    return hasattr(METHODS[method].build(1, stride=2.0), "score")
+
+
+def nearest_stride(method: str, stride: float) -> float:
+    """The stride a method can do that is nearest to the one asked for."""
+    return float(METHODS[method].build(1, stride=2.0).nearest_stride(stride))
+
+
+class _Bound(Downsampler):
+    """A method with its settings bound to it. Where it takes scores, they are the input's last channel and not in the output.
+
+    Shape: (1, channels, T), with the scores one channel more -> (1, channels, L).
+    """
+
+    def __init__(self, method: str, channels: int, settings: LayerSettings):
+        super().__init__()
+        self.scored = takes_scores(method)
+        self.settings = settings
+        self.layer = _layer(method, channels + self.scored)
+        self.channels, self.stride, self.linear = self.layer.channels, self.layer.stride, self.layer.linear
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
+        down = self.layer(x, lengths, self.settings)
+        return replace(down, values=self._unscored(down.values))
+
+    def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
+        return self._unscored(self.layer.shortcut(x, lengths, downsampled))
+
+    def _unscored(self, values: Tensor) -> Tensor:
+        return values[:, :-1] if self.scored else values
+
+
+class _BothAxes(Downsampler):
+    """A method along time and frequency, with the same stride: (1, bands, T) -> (1, fewer bands, L)."""
+
+    def __init__(self, method: str, bands: int, stride: float):
+        super().__init__()
+        self.channels, self.stride = bands, stride
+        self.first = _layer(method, 1).first
+        self.module = METHODS[method].build_2d((stride, stride)).eval().requires_grad_(False)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
+        values = self.module(x[:, None])[:, 0]
+        lengths, shorter = torch.tensor([x.shape[2]]), torch.tensor([values.shape[2]])
+        alignment = OperatorAlignment(
+            operate=self._along_time, stride=self.stride, lengths=lengths, output_lengths=shorter, time=x.shape[2],
+            step=lengths.double() / shorter, first=self.first, dtype=x.dtype,
+        )
+        return Downsampled(values, shorter, alignment, x.new_zeros(()))
+
+    def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
+        return self.module(x[:, None])[:, 0]
+
+    def _along_time(self, x: Tensor, lengths: Tensor, stride: float) -> Tensor:
+        """What happens along time: (batch, n, T) -> (batch, n, L), each signal as a picture that is the same in all (two) bands."""
+        batch, channels, frames = x.shape
+        pictures = x.reshape(batch * channels, 1, 1, frames).expand(-1, -1, 2, -1)
+        return self.module(pictures).mean(dim=(1, 2)).view(batch, channels, -1)
+
+    def bands_back(self, values: Tensor) -> Tensor:
+        """(1, fewer bands, T) -> (1, bands, T), on lines between the bands that are left."""
+        step = self.channels / values.shape[1]
+        first = (step - 1) / 2 if self.first is None else self.first
+        place = ((torch.arange(self.channels) - first) / step).clamp(0, values.shape[1] - 1)
+        low = place.floor().long().clamp(max=max(values.shape[1] - 2, 0))
+        high = (low + 1).clamp(max=values.shape[1] - 1)
+        share = (place - low)[:, None].to(values.dtype)
+        return values[:, low] * (1 - share) + values[:, high] * share
+
+
 @dataclass(frozen=True)
 class Numbers:
-    """One line of the table. Errors are root mean squares in the features' unit; None stands for "not known yet".
+    """One line of the table; None stands for "not worked out yet".
 
-    frames: output frames. error, error_loud, error_quiet: over all of the scope, its loud and its quiet frames (NaN where
-    there are none). milliseconds: the method alone, forward. aliased: share of the output's energy. shift_mean,
-    shift_worst: change of the result, in the features' unit, when the input moves by up to SHIFTS frames. peak_bytes: memory the method took beyond its input.
+    frames: output frames. error, error_loud, error_quiet: `analysis.error_db` over the whole scope and its loud and quiet
+    frames, NaN where there are none. milliseconds: the method alone, forward. aliased: percent, `analysis.aliased_energy`.
+    shift_mean, shift_worst: percent, `analysis.shift_change` over 0 to SHIFTS frames. peak_bytes: tensor memory the
+    method held at once beyond its input.
     """
 
     frames: int
@@ -246,32 +332,54 @@ class Column:
     chosen: the settings it ran with; stride: the stride really used; sigma: None for a method without one.
     output: (bands, L). alignment: of example 0, over the frames in `scope`, (first, stop) of the features.
     edges: (L + 1,) seconds at which output frames begin and end. reconstruction, error: (channels, stop - first), the
-    output brought back to input time, and |difference| in the features' unit. notes: sentences that belong beside the label.
+    output brought back to input time, and |difference| in the features' unit. notes: what belongs beside the label.
     """
 
     method: str
     chosen: Pin
     pinned: bool
+    both_axes: bool
     stride: float
     sigma: float | None
     output: np.ndarray
-    alignment: object
+    alignment: Alignment | EffectiveAlignment
     edges: np.ndarray
     reconstruction: np.ndarray
     error: np.ndarray
     scope: tuple[int, int]
     notes: tuple[str, ...]
     numbers: Numbers
-    _run: _Run = field(repr=False)
 
     @property
     def label(self) -> str:
         return METHODS[self.method].label
 
+    @property
+    def whole_positions(self) -> bool:
+        """Each frame counts for its nearest output frame alone."""
+        return bool(getattr(self.alignment, "nearest", False))
+
+    @torch.no_grad()
+    def rows(self, first: int, stop: int, most: int = 1 << 24) -> tuple[int, np.ndarray] | None:
+        """The part of the alignment that input frames first..stop - 1 of the scope take part in.
+
+        Returns (first output frame, (n, stop - first) weights, each relative to its row's largest); None where that would
+        be more than `most` numbers to work out, or a larger picture than anybody can see.
+        """
+        boundaries = self.alignment.boundaries()[0].numpy()
+        low = int(np.clip(np.searchsorted(boundaries, first, side="right") - 1, 0, len(boundaries) - 2))
+        high = int(np.clip(np.searchsorted(boundaries, stop), low + 1, len(boundaries) - 1))
+        frames = self.scope[1] - self.scope[0]
+        if (high - low) * frames > most or (high - low) * (stop - first) > _MATRIX_ELEMENTS:
+            return None
+        weights = self.alignment.rows(range(low, high))[:, first:stop].numpy()
+        return low, weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """Features and what each method made of them. pending: numbers are missing that a settled run would work out."""
+    """Features and what each method made of them. milliseconds: all of it. pending: numbers are missing that a settled
+    run would work out."""
 
     features: Features
     settings: ComparisonSettings
@@ -283,62 +391,6 @@ class Comparison:
         return not all(column.numbers.complete for column in self.columns)
 
 
-@functools.lru_cache(maxsize=64)
-def _layer(method: str, channels: int, scored: bool) -> Downsampler:
-    """An untrained layer, shared and never changed. Where it has scores, the last channel carries them; a strided
-    convolution passes its middle frame on unchanged, so that its output can be compared with the input."""
-    layer = build(method, channels, 2.0).eval().requires_grad_(False)
-    with torch.no_grad():
-        if scored:
-            layer.score.weight.zero_()
-            layer.score.weight[:, -1] = 1.0
-        if METHODS[method].replaces_convolution:
-            weight = layer.convolution.weight
-            weight.zero_()
-            weight[:, :, weight.shape[2] // 2] = torch.eye(channels)
-    return layer
-
-
-@functools.cache
-def takes_scores(method: str) -> bool:
-    """Whether a method gets its positions or weights from scores."""
-    return hasattr(METHODS[method].build(1, stride=2.0), "score")
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A method with everything chosen. It takes (1, channels, T), with the scores as the last channel where it has any."""
-
-    method: str
-    settings: LayerSettings
-    scored: bool
-    both_axes: bool
-
-    def __call__(self, x: Tensor) -> Downsampled:
-        """values (1, bands, L), without the scores."""
-        if self.both_axes:
-            return self._on_both_axes(x)
-        down = _layer(self.method, x.shape[1], self.scored)(x, settings=self.settings)
-        return replace(down, values=down.values[:, :-1]) if self.scored else down
-
-    def _on_both_axes(self, x: Tensor) -> Downsampled:
-        module = METHODS[self.method].build_2d((self.settings.stride,) * 2)
-        values = module(x[:, None])[:, 0]
-        lengths, shorter = torch.tensor([x.shape[2]]), torch.tensor([values.shape[2]])
-
-        def along_time(signal: Tensor, lengths: Tensor, stride: float) -> Tensor:
-            """What happens along time: to a spectrogram that is the same in every band."""
-            batch, channels, time = signal.shape
-            images = signal.reshape(batch * channels, 1, 1, time).expand(-1, -1, 2, -1)
-            return module(images).mean(dim=(1, 2)).view(batch, channels, -1)
-
-        alignment = OperatorAlignment(
-            operate=along_time, stride=self.settings.stride, lengths=lengths, output_lengths=shorter, time=x.shape[2],
-            step=lengths.double() / shorter, first=0.0, dtype=x.dtype,
-        )
-        return Downsampled(values, shorter, alignment, x.new_zeros(()))
-
-
 @torch.no_grad()
 def compare(
     features: Features, settings: ComparisonSettings, view: tuple[float, float] | None = None, settled: bool = False,
@@ -346,27 +398,26 @@ def compare(
 ) -> Comparison:
     """Runs every method on the features.
 
-    view: seconds in view, which a method that can't take a long clip as a whole is run around; None for the middle.
+    view: seconds in view, around which a method that can't take a long clip as a whole is run; None for the middle.
     settled: also work out the numbers that need many runs, those of one column at least, and of no further one once
     `budget` seconds have passed: ask again with this result as `previous` while it is `pending`. What an earlier
     comparison shares with this one is taken from it. Raises ValueError where the scores can't be had.
     """
     began = time.perf_counter()
     columns = []
-    kept = {} if previous is None or previous.features is not features else {(c.method, c.chosen, c._run.both_axes): c for c in previous.columns}
+    kept = {} if previous is None or previous.features is not features else {(c.method, c.chosen, c.both_axes, c.scope): c for c in previous.columns}
     for index, method in enumerate(settings.methods):
-        chosen = settings.of(index)
+        chosen, pinned = settings.of(index), settings.pins[index] is not None
         both_axes = settings.both_axes and features.decibels and METHODS[method].build_2d is not None
         scope = _scope(method, features, view)
-        known = kept.get((method, chosen, both_axes))
-        if known is None or known.scope != scope:
-            known = _column(features, method, chosen, both_axes, scope)
-        columns.append(replace(known, pinned=settings.pins[index] is not None))
-    if settled:
-        spent = time.perf_counter()
-        for index, column in enumerate(columns):
-            if not column.numbers.complete and (time.perf_counter() - spent < budget or spent == began):
-                columns[index] = replace(column, numbers=_many_runs(features, column, view))
+        known = kept.get((method, chosen, both_axes, scope))
+        columns.append(replace(known, pinned=pinned) if known else _column(features, method, chosen, pinned, both_axes, scope))
+    spent = 0.0
+    for index, column in enumerate(columns):
+        if settled and not column.numbers.complete and spent < budget:
+            since = time.perf_counter()
+            columns[index] = replace(column, numbers=_slow_numbers(features, column, view))
+            spent += time.perf_counter() - since
     return Comparison(features, settings, tuple(columns), (time.perf_counter() - began) * 1e3)
 
 
@@ -378,8 +429,8 @@ def _scope(method: str, features: Features, view: tuple[float, float] | None) ->
 
 
 def _window(features: Features, view: tuple[float, float] | None) -> tuple[int, int]:
-    """WINDOW_FRAMES frames around the middle of the view, in steps of a quarter, so that a small move changes nothing."""
-    if features.frames <= WINDOW_FRAMES:
+    """WINDOW_FRAMES frames around the middle of the view, moving in steps of a quarter, so that a small move changes nothing."""
+    if features.frames <= WHOLE_FRAMES:
         return 0, features.frames
     middle = features.frames / 2 if view is None else np.searchsorted(features.edges, sum(view) / 2)
     step = WINDOW_FRAMES // 4
@@ -387,76 +438,79 @@ def _window(features: Features, view: tuple[float, float] | None) -> tuple[int, 
     return first, first + WINDOW_FRAMES
 
 
-def _input(features: Features, chosen: Pin, scored: bool, scope: tuple[int, int]) -> Tensor:
-    """What a method is given: (1, channels, T), and one more channel of scores where it takes them."""
+def _bound(features: Features, method: str, chosen: Pin, both_axes: bool, scope: tuple[int, int]) -> tuple[_Bound | _BothAxes, Tensor]:
+    """A method with its settings, and what it is given: (1, channels, T), with one more channel of scores where it takes them."""
     values = features.values[..., scope[0] : scope[1]]
-    if not scored:
-        return values
+    if both_axes:
+        return _BothAxes(method, values.shape[1], chosen.stride), values
+    sigma = chosen.sigma if "sigma" in METHODS[method].parameters else None
+    layer = _Bound(method, values.shape[1], LayerSettings(sigma=sigma, stride=chosen.stride))
+    if not layer.scored:
+        return layer, values
     scores = torch.from_numpy(choose_scores(features, chosen.scores, chosen.drawn)[scope[0] : scope[1]])
     scores = scores - scores.max() - _FAR_BELOW
-    return torch.cat([values, scores.to(values.dtype)[None, None]], dim=1)
+    return layer, torch.cat([values, scores.to(values.dtype)[None, None]], dim=1)
 
 
-def _column(features: Features, method: str, chosen: Pin, both_axes: bool, scope: tuple[int, int]) -> Column:
-    scored = takes_scores(method)
-    has_sigma = "sigma" in METHODS[method].parameters
-    run = _Run(method, LayerSettings(sigma=chosen.sigma if has_sigma else None, stride=chosen.stride), scored, both_axes)
-    x = _input(features, chosen, scored, scope)
+def _column(features: Features, method: str, chosen: Pin, pinned: bool, both_axes: bool, scope: tuple[int, int]) -> Column:
+    layer, x = _bound(features, method, chosen, both_axes, scope)
     began = time.perf_counter()
-    down = run(x)
+    down = layer(x)
     milliseconds = (time.perf_counter() - began) * 1e3
-    values = features.values[..., scope[0] : scope[1]]
-    restored = _restore(down, values.shape[1])
-    error = (restored - values).abs()[0].numpy() * features.scale
-    loud = _loud(values)
-    numbers = Numbers(
-        frames=int(down.lengths[0]), error=_rms(error), error_loud=_rms(error[:, loud]), error_quiet=_rms(error[:, ~loud]), milliseconds=milliseconds,
-    )
+    source = features.values[..., scope[0] : scope[1]]
+    restored = analysis.reconstruct(down.values, down.alignment, source.shape[2])
+    if both_axes:
+        restored = layer.bands_back(restored)
+    loud = analysis.loud_mask(analysis.frame_energy(source, logarithmic=features.decibels))
+    errors = [float(analysis.error_db(source, restored, mask)) for mask in (None, loud, ~loud)]
     boundaries = down.alignment.boundaries()[0].numpy() + scope[0]
-    edges = np.interp(boundaries, np.arange(features.frames + 1), features.edges)
-    stride = float(_layer(method, x.shape[1], scored).nearest_stride(chosen.stride))
+    stride = chosen.stride if both_axes else nearest_stride(method, chosen.stride)
     return Column(
-        method, chosen, False, stride, chosen.sigma if has_sigma else None, down.values[0].numpy(), down.alignment, edges,
-        restored[0].numpy(), error, scope, _notes(features, method, chosen, stride, both_axes, scope), numbers, run,
+        method, chosen, pinned, both_axes, stride, chosen.sigma if "sigma" in METHODS[method].parameters else None,
+        output=down.values[0].numpy(), alignment=down.alignment, edges=np.interp(boundaries, np.arange(features.frames + 1), features.edges),
+        reconstruction=restored[0].numpy(), error=(restored - source)[0].abs().numpy() * features.scale, scope=scope,
+        notes=_notes(features, method, chosen.stride, stride, both_axes, scope), numbers=Numbers(int(down.lengths[0]), *errors, milliseconds),
     )
 
 
-def _notes(features: Features, method: str, chosen: Pin, stride: float, both_axes: bool, scope: tuple[int, int]) -> tuple[str, ...]:
+def _notes(features: Features, method: str, asked: float, stride: float, both_axes: bool, scope: tuple[int, int]) -> tuple[str, ...]:
     notes = []
-    if stride != chosen.stride:
+    if stride != asked:
         notes.append(f"whole strides only: {stride:g} is shown")
     if METHODS[method].replaces_convolution:
-        notes.append("untrained: passes on every frame it looks at")
-    if METHODS[method].build_2d is not None and features.decibels:
-        notes.append("in time and frequency" if both_axes else "")
+        notes.append(f"untrained: picks every {_ordinal(round(stride))} frame")
+    if both_axes:
+        notes.append("in time and frequency")
     if scope != (0, features.frames):
         notes.append(f"run on {features.edges[scope[0]]:.0f}–{features.edges[scope[1]]:.0f} s only: too slow for the whole clip")
-    return tuple(filter(None, notes))
+    return tuple(notes)
 
 
-def _rms(error: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(error)))) if error.size else math.nan
+def _ordinal(number: int) -> str:
+    return {1: "single", 2: "2nd", 3: "3rd"}.get(number, f"{number}th")
 
 
-def _loud(values: Tensor) -> np.ndarray:
-    level = values[0].mean(dim=0)
-    return (level > level.mean()).numpy()
+def _slow_numbers(features: Features, column: Column, view: tuple[float, float] | None) -> Numbers:
+    """The numbers that need many runs, over the column's scope, or of a long clip over the window around the view."""
+    scope = _window(features, view) if column.scope == (0, features.frames) else column.scope
+    layer, x = _bound(features, column.method, column.chosen, column.both_axes, scope)
+    shift = analysis.shift_change(layer, x, range(SHIFTS + 1))
+    return replace(
+        column.numbers, aliased=float(analysis.aliased_energy(layer, x)), shift_mean=float(shift.mean), shift_worst=float(shift.worst),
+        peak_bytes=_peak_bytes(layer, x),
+    )
 
 
-def _restore(down: Downsampled, channels: int) -> Tensor:
-    if hasattr(down.alignment, "upsample"):
-        restored = down.alignment.upsample(down.values)
-    else:
-        edges = down.alignment.boundaries()[0].numpy()
-        centres = (edges[1:] + edges[:-1] - 1) / 2
-        time = int(down.alignment.lengths[0])
-        frames = np.arange(time)
-        restored = torch.from_numpy(np.stack([np.interp(frames, centres, row) for row in down.values[0].numpy()]))[None].float()
-    if restored.shape[1] != channels:
-        place = np.arange(restored.shape[1]) * channels / restored.shape[1]
-        restored = torch.from_numpy(np.stack([np.interp(np.arange(channels), place, column) for column in restored[0].T.numpy()], axis=1))[None].float()
-    return restored
+_PROFILING = threading.Lock()  # there is one profiler in a process
 
 
-def _many_runs(features: Features, column: Column, view: tuple[float, float] | None) -> Numbers:
-    return replace(column.numbers, aliased=0.0, shift_mean=0.0, shift_worst=0.0, peak_bytes=0)
+def _peak_bytes(layer: Downsampler, x: Tensor) -> int:
+    """Memory of tensors, those inside operations too, that a run on the CPU holds at once beyond its input."""
+    with _PROFILING, profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
+        layer(x)
+    held = most = 0
+    for event in profiled.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            most = max(most, held)
+    return most

@@ -296,7 +296,10 @@ def test_a_hostile_setting_is_refused(name: str, value: object):
 
 @pytest.mark.parametrize(
     "value",
-    [None, 0, 1.5, True, "", "settings", b"x", [], [1], {}, *({**good(), "settings": each} for each in (None, [], [None] * 3, "abc", {}, 3))],
+    [
+        None, 0, 1.5, True, "", "settings", b"x", [], [1], {},
+        *({**good(), "settings": each} for each in (None, [], [None] * 3, "abc", {}, 3)),
+    ],
 )
 def test_what_is_no_request_is_none(value: object):
     """Malformed values count as no request, never as an error."""

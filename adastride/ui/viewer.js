@@ -77,6 +77,7 @@ class Viewer {
     clearTimeout(this.timeout);
     this.syncPanels();
     this.follow();
+    this.refreshProbabilities();
     if (this.waiting) this.request();
     else this.settle();
   }
@@ -97,8 +98,13 @@ class Viewer {
   layOutAll(layers) {
     const seconds = this.clip.seconds, rate = this.clip.framesPerSecond;
     let edges = Float64Array.from({ length: this.clip.melFrames + 1 }, (_, j) => clamp((j - 0.5) / rate, 0, seconds));
+    if (same(this.melEdges, edges)) edges = this.melEdges;
+    this.melEdges = edges;
     return layers.map((layer, k) => {
-      const layout = layOut(layer, edges, this.header.settings[k]);
+      const before = this.server?.[k], settings = this.header.settings[k];
+      // What has not moved keeps its layout, and with it its drawing: a drag repaints only what follows it.
+      const kept = before && before.layout.inEdges === edges && sameSettings(before.layout, settings) && same(before.u, layer.u) && same(before.taps, layer.taps);
+      const layout = kept ? before.layout : layOut(layer, edges, settings);
       edges = layout.outEdges;
       return { ...layer, layout };
     });
@@ -106,10 +112,9 @@ class Viewer {
 
   // Draws what the settings in hand mean now: exact for the lowest changed layer, from last positions above it.
   follow() {
-    const same = (a, b) => a.sigma === b.sigma && a.stride === b.stride && a.variant === b.variant;
-    const first = this.settings.findIndex((s, k) => !same(s, this.header.settings[k]));
+    const first = this.settings.findIndex((s, k) => !sameSettings(s, this.header.settings[k]));
     this.layers = this.server.map((layer, k) =>
-      same(this.settings[k], this.header.settings[k]) || layer.taps ? layer : { ...layer, layout: layOut(layer, layer.layout.inEdges, this.settings[k]) });
+      sameSettings(this.settings[k], this.header.settings[k]) || layer.taps ? layer : { ...layer, layout: layOut(layer, layer.layout.inEdges, this.settings[k]) });
     this.firstStale = first < 0 ? Infinity : first + 1;
     if (first < 0) {
       clearTimeout(this.lateTimer);
@@ -117,7 +122,7 @@ class Viewer {
       this.markLate();
     } else this.lateTimer ??= setTimeout(() => { this.lateTimer = null; this.markLate(); }, 250); // a quick answer makes no label flicker
     this.refreshControls();
-    this.redraw();
+    this.redraw(false);
   }
 
   markLate() {
@@ -153,6 +158,7 @@ class Viewer {
     const text = `${this.header.labels[best]}, ${percent(this.header.probabilities[best])}. ` +
       this.layers.map((l, k) => `Layer ${k + 1}: ${l.layout.T} to ${l.layout.L} frames.`).join(" ");
     if (this.spokenText !== text) this.one(".spoken").textContent = this.spokenText = text;
+    this.describe();
   }
 
   link() {
@@ -291,8 +297,7 @@ class Viewer {
       mark.style.left = `calc(8px + ${share} * (100% - 16px))`;
       mark.title = at == null ? "" : `trained: ${text(at)}`;
     }
-    this.one(".reset").disabled = settings.every((s, k) => s.sigma === trained[k].sigma && s.stride === trained[k].stride && s.variant === trained[k].variant);
-    this.refreshProbabilities();
+    this.one(".reset").disabled = settings.every((s, k) => sameSettings(s, trained[k]));
   }
 
   refreshProbabilities() {
@@ -388,10 +393,13 @@ class Viewer {
     const host = this.one(".panels"), count = this.header.layers.length;
     if (!this.panels || this.panels.filter((p) => p.kind === "layer").length !== count) {
       this.panels?.forEach((panel) => panel.element.remove());
-      this.panels = [this.addPanel(host, "wave", 46), this.addPanel(host, "mel", 116)];
+      this.panels = [this.addPanel(host, "wave", 46), this.addPanel(host, "mel", 104), this.addPanel(host, "ticks", 12)];
       for (let k = 0; k < count; k++) this.panels.push(this.addPanel(host, "layer", 112, k), this.addPanel(host, "profile", 50, k));
       this.panels.push(this.addPanel(host, "axis", 34));
     }
+    const heads = `${this.clip.id} ${this.tickLayer} ${count}`;
+    if (heads === this.heads) return;
+    this.heads = heads;
     for (const panel of this.panels) {
       const head = panel.element.querySelector("header");
       if (panel.kind === "mel") {
@@ -408,10 +416,10 @@ class Viewer {
   addPanel(host, kind, height, layer) {
     const element = document.createElement("figure");
     element.className = `panel ${kind}`;
-    element.innerHTML = `${kind === "profile" || kind === "axis" ? "" : "<header></header>"}<div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>`;
+    element.innerHTML = `${["profile", "ticks", "axis"].includes(kind) ? "" : "<header></header>"}<div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>`;
     const [base, cover] = element.querySelectorAll("canvas");
     base.style.height = `${height}px`;
-    if (kind === "axis") base.setAttribute("aria-hidden", "true");
+    if (kind === "axis" || kind === "ticks") base.setAttribute("aria-hidden", "true");
     else { base.tabIndex = 0; base.setAttribute("role", "img"); }
     cover.setAttribute("aria-hidden", "true");
     const panel = { kind, layer, element, base, cover };
@@ -510,7 +518,9 @@ class Viewer {
 
   // ------------------------------------------------------------ drawing
 
-  redraw() {
+  // everything: the clip, the window, the size or the theme changed; otherwise only layouts that are new are drawn.
+  redraw(everything = true) {
+    this.everything ||= everything;
     if (!this.layers || this.drawing) return;
     this.drawing = requestAnimationFrame(() => { this.drawing = null; this.draw(); });
   }
@@ -527,19 +537,26 @@ class Viewer {
 
   draw() {
     if (!this.layers || !this.root.isConnected || !this.root.clientWidth) return;
-    const theme = (this.colours = this.theme());
-    this.paintRamp(".alignment-ramp", RAMPS[theme.name]);
-    this.paintRamp(".mel-ramp", RAMPS.mel);
+    const { everything } = this, theme = (this.colours = everything || !this.colours ? this.theme() : this.colours);
+    this.everything = false;
+    if (everything) {
+      this.paintRamp(".alignment-ramp", RAMPS[theme.name]);
+      this.paintRamp(".mel-ramp", RAMPS.mel);
+    }
     for (const panel of this.panels) {
+      const layer = this.layers[panel.kind === "ticks" ? this.tickLayer : panel.layer];
+      if (panel.kind === "layer") this.headLayer(panel, layer, theme);
+      if (!everything && panel.drawn === layer?.layout) continue;
+      panel.drawn = layer?.layout;
       const context = this.prepare(panel.base), box = { x: this.gutter(), width: this.plotWidth(panel), height: panel.base.clientHeight };
       if (panel.kind === "wave") this.drawWave(context, box, theme);
       else if (panel.kind === "mel") this.drawMel(context, box, theme);
       else if (panel.kind === "layer") this.drawLayer(context, box, theme, panel);
       else if (panel.kind === "profile") this.drawProfile(context, box, theme, panel);
+      else if (panel.kind === "ticks") this.drawTicks(context, { ...box, y: 1, height: box.height - 2 }, theme);
       else this.drawAxis(context, box, theme);
     }
-    this.describe();
-    this.cover();
+    if (everything || this.hover) this.cover();
   }
 
   prepare(canvas) {
@@ -602,9 +619,8 @@ class Viewer {
   }
 
   drawMel(context, box, theme) {
-    const { mel, melBands, melFrames, framesPerSecond, melTicks } = this.clip, { from, to } = this.view, strip = 12;
-    const plot = { ...box, height: box.height - strip };
-    this.pixels(context, plot, (pixels, width, height) => {
+    const { mel, melBands, melFrames, framesPerSecond, melTicks } = this.clip, { from, to } = this.view;
+    this.pixels(context, box, (pixels, width, height) => {
       const band = Int32Array.from({ length: height }, (_, y) => clamp(Math.floor((1 - (y + 0.5) / height) * melBands), 0, melBands - 1));
       const column = new Uint8Array(melBands);
       for (let x = 0; x < width; x++) {
@@ -616,10 +632,9 @@ class Viewer {
       }
     });
     for (const [text, share] of melTicks) {
-      const y = clamp((1 - share) * plot.height, 6, plot.height - 5);
+      const y = clamp((1 - share) * box.height, 6, box.height - 5);
       this.label(context, theme, text, box.x - 6, y);
     }
-    this.drawTicks(context, { ...box, y: plot.height + 1, height: strip - 1 }, theme);
   }
 
   // Where the output frames of one layer end and the next begin; where they are denser than pixels, as a tint.
@@ -677,7 +692,6 @@ class Viewer {
       this.label(context, theme, "output", box.x - 6, box.height / 2 - 6, "right", 0.55);
       this.label(context, theme, "frame", box.x - 6, box.height / 2 + 6, "right", 0.55);
     }
-    this.headLayer(panel, layer, theme);
   }
 
   headLayer(panel, layer, theme) {
@@ -689,8 +703,8 @@ class Viewer {
     if (!head.firstChild) head.innerHTML = '<b><i class="swatch"></i><span class="name"></span></b><span class="numbers"></span><span class="late">catching up …</span>';
     head.querySelector(".swatch").style.background = LAYER_COLOURS[theme.name][panel.layer % 3];
     head.querySelector(".name").textContent = `Layer ${panel.layer + 1} · ${layout.taps ? layer.label : layout.hard ? "AdaStride-F" : "AdaStride"}`;
-    head.querySelector(".name").style.color = "inherit";
-    head.querySelector(".numbers").textContent = numbers.filter(Boolean).join(" · ");
+    const text = numbers.filter(Boolean).join(" · ");
+    if (panel.numbers !== text) head.querySelector(".numbers").textContent = panel.numbers = text;
   }
 
   drawProfile(context, box, theme, panel) {
@@ -760,7 +774,7 @@ class Viewer {
 
   describe() {
     for (const panel of this.panels) {
-      if (panel.kind === "axis") continue;
+      if (panel.kind === "axis" || panel.kind === "ticks") continue;
       const layer = this.layers[panel.layer]?.layout;
       let text = `Waveform of ${this.clip.title}, ${this.clip.seconds.toFixed(2)} seconds`;
       if (panel.kind === "mel") text = `Log-mel spectrogram, ${this.clip.melFrames} frames of ${this.clip.melBands} bands`;
@@ -787,10 +801,13 @@ class Viewer {
     if (!this.layers || !this.colours || !this.root.isConnected) return;
     const { hover, colours: theme } = this, beams = hover && hover.row < this.layers[hover.layer].layout.L ? this.beams(hover) : null;
     for (const panel of this.panels) {
+      const lit = beams && panel.kind !== "axis" && Boolean(beams[panel.layer ?? 0]), played = this.playhead > 0;
+      if (!lit && !played && !panel.covered) continue; // nothing lies over it and nothing did
+      panel.covered = lit || played;
       const context = this.prepare(panel.cover), box = { x: this.gutter(), width: this.plotWidth(panel), height: panel.base.clientHeight };
-      if (beams && panel.kind !== "axis") this.drawBeam(context, box, theme, panel, beams);
+      if (lit) this.drawBeam(context, box, theme, panel, beams);
       const x = this.x(box, this.playhead);
-      if (this.playhead > 0 && x >= box.x - 1 && x <= box.x + box.width + 1) {
+      if (played && x >= box.x - 1 && x <= box.x + box.width + 1) {
         context.fillStyle = theme.back;
         context.fillRect(x - 1.75, 0, 3.5, box.height);
         context.fillStyle = theme.accent;
@@ -816,7 +833,6 @@ class Viewer {
 
   drawBeam(context, box, theme, panel, beams) {
     const k = panel.layer ?? 0, beam = beams[k];
-    if (!beam) return;
     const edges = this.layers[k].layout.inEdges, { start, weights } = beam.weights, top = Math.max(...weights, 1e-9);
     const share = new Float64Array(Math.ceil(box.width) + 1);
     for (let n = 0; n < weights.length; n++) {
@@ -852,6 +868,14 @@ class Viewer {
       context.stroke();
     }
   }
+}
+
+function sameSettings(a, b) {
+  return a.sigma === b.sigma && a.stride === b.stride && a.variant === b.variant;
+}
+
+function same(a, b) {
+  return a === b || (a?.length === b?.length && a !== undefined && a.every((x, i) => x === b[i]));
 }
 
 function wavBlob(samples, rate) {

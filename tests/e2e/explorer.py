@@ -130,6 +130,7 @@ class Explorer:
 
     def refreshed(self, untouched: dict[str, Any]) -> Explorer:
         """Brings the page back to what a first visitor sees: by its own buttons if that is enough, by a new visit if not."""
+        self.page.bring_to_front()  # a tab behind another one paints once a second
         if self.page.viewport_size != SIZE:
             self.page.set_viewport_size(SIZE)
         if not self._tidy() or self.impression() != untouched:

@@ -409,8 +409,8 @@ def test_hover_lights_up_down_to_the_sound(explorer: Explorer):
     wait_for(lambda: explorer.tip.is_visible())
     assert explorer.tip.inner_text().startswith("Layer 3, output frame ")
     for kind, index in (("layer", 2), ("layer", 1), ("layer", 0), ("mel", 0), ("wave", 0)):
-        covers = f"{kind}Cover"
-        wait_for(lambda covers=covers, index=index: 0.3 < explorer.look()[covers][index]["drawn"] < 1, why=f"no spotlight in {kind} {index}")
+        covers, why = f"{kind}Cover", f"no spotlight in {kind} {index}"
+        wait_for(lambda covers=covers, index=index: 0.3 < explorer.look()[covers][index]["drawn"] < 1, why=why)
     explorer.away()
     look = wait_for(lambda: (look := explorer.look()) and look["waveCover"][0]["drawn"] == 0 and look)
     assert all(cover["drawn"] == 0 for kind in ("wave", "mel", "layer", "profile") for cover in look[f"{kind}Cover"])

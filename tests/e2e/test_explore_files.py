@@ -168,6 +168,7 @@ def uploader(visitor: BrowserContext, server: str) -> Iterator[Explorer]:
 @pytest.mark.parametrize("name", bad_files())
 def test_a_bad_file_gets_a_sentence(uploader: Explorer, name: str):
     """One clear sentence that names the file; the last picture stays, and so does the page."""
+    uploader.page.bring_to_front()
     before = uploader.look()
     uploader.choose_file(name, bad_files()[name])
     alert = uploader.sidebar.get_by_test_id("stAlert")
@@ -197,6 +198,7 @@ def test_a_file_name_is_shown_as_it_is(uploader: Explorer):
 
 def test_a_good_file_after_bad_ones(uploader: Explorer):
     """After any number of errors the next good file is drawn, and the explanation is gone."""
+    uploader.page.bring_to_front()
     uploader.choose_file("broken.wav", b"RIFF")
     wait_for(lambda: uploader.sidebar.get_by_test_id("stAlert").count() == 1)
     uploader.choose_file("better.wav", wav(burst(16_000, 1, 1.0)))

@@ -1,0 +1,844 @@
+// Downsamplers side by side. The server runs the methods; the browser draws, keeps the time axis, and asks again.
+//
+// One grid: a row for each thing to compare, a column for each method, the numbers under them. Every panel shares one
+// time axis in seconds and every row one colour scale. At most one request is under way and the newest values wait, so
+// a drag always ends on its last value. Numbers that need many runs are asked for when nothing has moved for a moment.
+
+const ROWS = [["out", 96], ["align", 150], ["rec", 96], ["err", 96], ["axis", 32]];
+const ROW_OF = { mel: 1, strip: 2, method: 4, out: 5, align: 6, rec: 7, err: 8, axis: 9 };
+const TITLES = { out: "Downsampled", align: "Alignment", rec: "Reconstruction", err: "Error" };
+const METHOD_COLOURS = { dark: ["#56B4E9", "#E69F00", "#2FC79B", "#CC79A7"], light: ["#0072B2", "#B86B00", "#007A5A", "#A6497E"] };
+const ERRORS = { dark: ramp([[16, 20, 34], [92, 34, 52], [176, 58, 46], [236, 122, 50], [255, 214, 130]]), light: ramp([[255, 255, 255], [253, 219, 199], [244, 165, 130], [203, 62, 66], [103, 0, 31]]) };
+const DRAW_CODE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; // the same in comparison_link.py
+const DRAW_STEPS = 62, DRAW_LIMIT = 3;
+const QUIET_MS = 220; // nothing has moved for so long: time for the slow numbers
+const COMPARE_TIMEOUT_MS = 30000;
+
+// Pixels of a picture whose columns have edges in seconds; a pixel shows the largest of the values it covers.
+// low, high: the rows in view, counted from the bottom.
+function fillPicture(pixels, width, height, picture, view, low, high, colours) {
+  const { data, rows, edges } = picture, count = edges.length - 1;
+  if (count < 1) return;
+  const first = new Int32Array(height), last = new Int32Array(height);
+  for (let y = 0; y < height; y++) {
+    first[y] = clamp(Math.floor(low + (1 - (y + 1) / height) * (high - low) + 1e-9), 0, rows - 1);
+    last[y] = clamp(Math.ceil(low + (1 - y / height) * (high - low) - 1e-9) - 1, first[y], rows - 1);
+  }
+  const column = new Uint8Array(rows), step = (view.to - view.from) / width;
+  let a = Math.max(0, lowerBound(edges, view.from) - 1), shownA = -1, shownB = -1;
+  for (let x = 0; x < width; x++) {
+    const from = view.from + step * x, to = from + step;
+    if (to <= edges[0] || from >= edges[count]) continue;
+    while (a < count - 1 && edges[a + 1] <= from) a++;
+    let b = a;
+    while (b < count - 1 && edges[b + 1] < to) b++;
+    if (b > a && edges[b + 1] > to && to - edges[b] < step / 2) b--; // a sliver of the next frame is not worth its colour
+    if (a !== shownA || b !== shownB) {
+      column.fill(0);
+      for (let j = a; j <= b; j++) for (let r = 0, at = j * rows; r < rows; r++) if (data[at + r] > column[r]) column[r] = data[at + r];
+      [shownA, shownB] = [a, b];
+    }
+    for (let y = 0; y < height; y++) {
+      let value = column[first[y]];
+      for (let r = first[y] + 1; r <= last[y]; r++) if (column[r] > value) value = column[r];
+      pixels[y * width + x] = colours[value];
+    }
+  }
+}
+
+class Compare {
+  constructor(parent) {
+    this.root = parent.querySelector(".compare");
+    this.one = (selector) => this.root.querySelector(selector);
+    this.sequence = 0;
+    this.underWay = null; // sequence number of the request the server is working on
+    this.waiting = false; // something has moved on since it was sent
+    this.hover = null; // {time, column, row}
+    this.panels = [];
+    this.disposers = [];
+    this.listen();
+  }
+
+  on(target, type, handler, options) {
+    target.addEventListener(type, handler, options);
+    this.disposers.push(() => target.removeEventListener(type, handler, options));
+  }
+
+  dispose() {
+    clearTimeout(this.timeout);
+    clearTimeout(this.quiet);
+    this.disposers.forEach((dispose) => dispose());
+  }
+
+  note(kind, value) {
+    globalThis.adastrideLog?.push([kind, performance.now(), value]); // the tests set this array; otherwise nothing is kept
+  }
+
+  // ------------------------------------------------------------ data in
+
+  receive(bytes, setStateValue) {
+    this.setStateValue = setStateValue;
+    const { header, arrays } = unpack(bytes);
+    if (header.sourceData) {
+      const newClip = this.source?.clip !== header.clip.id;
+      this.source = { ...header.sourceData, id: header.source, clip: header.clip.id, mel: arrays.mel, inEdges: arrays.inEdges };
+      if (newClip) this.view = { from: 0, to: this.source.seconds };
+    }
+    if (!this.settings || header.revision !== this.revision) {
+      this.revision = header.revision;
+      this.settings = structuredClone(header.settings);
+      this.underWay = null;
+      this.waiting = false;
+    }
+    if (!this.source || this.source.id !== header.source) { // a new component around an old conversation: ask for the picture
+      this.underWay = null;
+      this.request(false);
+      return;
+    }
+    const answered = this.underWay === null || header.sequence === this.underWay;
+    if (!answered && this.header?.source === header.source && this.header.methods.join() === header.methods.join()) return; // an answer to something older
+    this.header = header;
+    this.columns = header.columns.map((column, k) => this.unpackColumn(column, arrays, k));
+    this.delta = arrays.delta;
+    if (this.underWay !== null && answered) {
+      const sequence = this.underWay;
+      requestAnimationFrame(() => requestAnimationFrame(() => this.note("followed", sequence)));
+    }
+    if (answered) {
+      this.underWay = null;
+      clearTimeout(this.timeout);
+    }
+    if (this.hover && this.hover.column >= this.columns.length) this.hover = null;
+    this.syncGrid();
+    this.refresh();
+    this.redraw();
+    if (this.underWay !== null) return;
+    if (this.waiting) this.request(false);
+    else this.settle();
+  }
+
+  unpackColumn(column, arrays, k) {
+    const { inEdges } = this.source, [first, stop] = column.scope, inside = inEdges.subarray(first, stop + 1);
+    const outEdges = arrays[`edges${k}`];
+    const pooled = (edges, { first, count, factor }) => Float64Array.from({ length: Math.ceil(count / factor) + 1 }, (_, i) => edges[Math.min(first + i * factor, first + count)]);
+    const picture = (name, edges) => ({ data: arrays[`${name}${k}`], rows: column[name].rows, edges: pooled(edges, column[name]) });
+    const result = { ...column, outEdges, inEdges: inside, outFrames: outEdges.length - 1, outPicture: picture("out", outEdges), recPicture: picture("rec", inside), errPicture: picture("err", inside) };
+    const u = arrays[`u${k}`], taps = arrays[`taps${k}`];
+    if (u || taps) {
+      const settings = { sigma: column.sigma ?? 1, stride: column.layoutStride, variant: column.hard ? "adastride-f" : "adastride" };
+      result.layout = layOut({ u, taps }, inside, settings);
+    } else {
+      const { first: from, count, low, rows } = column.matrix;
+      result.matrix = { data: arrays[`matrix${k}`], first: from, count, low, rows, edges: inside.subarray(from, from + count + 1) };
+    }
+    return result;
+  }
+
+  // ------------------------------------------------------------ data out
+
+  change(values) {
+    Object.assign(this.settings, values);
+    this.refresh();
+    this.request(false);
+  }
+
+  request(settled) {
+    clearTimeout(this.quiet);
+    if (this.underWay !== null) { this.waiting = !settled; return; }
+    this.waiting = false;
+    this.underWay = ++this.sequence;
+    this.note("sent", this.underWay);
+    clearTimeout(this.timeout);
+    this.timeout = setTimeout(() => { this.underWay = null; if (this.waiting) this.request(false); else if (this.header) this.settle(); }, COMPARE_TIMEOUT_MS);
+    this.setStateValue("request", {
+      sequence: this.underWay, revision: this.revision, have: this.source?.id ?? "", settled,
+      view: this.view ? [this.view.from, this.view.to] : null, ...structuredClone(this.settings),
+    });
+  }
+
+  // Nothing is under way and nothing waits: the address bar and screen readers get the result, the slow numbers are next.
+  settle() {
+    clearTimeout(this.quiet);
+    const url = this.link();
+    if (url !== location.href) history.replaceState(history.state, "", url);
+    const text = this.header.columns.map((c) => `${c.label}: ${c.numbers.frames} frames, error ${this.amount(c.numbers.error)}.`).join(" ");
+    if (this.spokenText !== text) this.one(".spoken").textContent = this.spokenText = text;
+    if (this.header.pending) this.quiet = setTimeout(() => this.request(true), QUIET_MS);
+    else this.note("settled", this.sequence);
+  }
+
+  link() {
+    const url = new URL(location.href), { settings } = this;
+    const number = (v) => String(Number(v.toPrecision(6)));
+    for (const [name, value] of Object.entries(this.header.link)) if (value) url.searchParams.set(name, value); else url.searchParams.delete(name);
+    url.searchParams.set("stride", number(settings.stride));
+    url.searchParams.set("sigma", number(settings.sigma));
+    if (this.header.scores === "drawn") url.searchParams.set("drawn", encodeDrawn(settings.drawn));
+    else url.searchParams.delete("drawn");
+    const pins = Object.entries(settings.pins).map(([method, pin]) =>
+      [method, number(pin.stride), number(pin.sigma), pin.scores, ...(pin.scores === "drawn" ? [encodeDrawn(pin.drawn)] : [])].join("~"));
+    if (pins.length) url.searchParams.set("pin", pins.join(","));
+    else url.searchParams.delete("pin");
+    return url.href;
+  }
+
+  amount(x) {
+    return x == null ? "none" : `${digits(x)} ${this.source.unit}`;
+  }
+
+  // ------------------------------------------------------------ controls
+
+  listen() {
+    const { root } = this;
+    this.on(this.one(".zoom-in"), "click", () => this.zoom(0.5));
+    this.on(this.one(".zoom-out"), "click", () => this.zoom(2));
+    this.on(this.one(".fit"), "click", () => this.setView(0, this.source.seconds));
+    this.on(this.one(".reset"), "click", () => this.change({ ...structuredClone(this.header.defaults) }));
+    this.on(this.one(".link"), "click", () => this.copyLink());
+    for (const slider of root.querySelectorAll(".slider")) {
+      const input = slider.querySelector("input");
+      this.on(input, "input", () => this.slide(slider.dataset.name, Number(input.value)));
+    }
+    this.on(root, "keydown", (event) => this.key(event));
+    this.on(root, "transitionend", (event) => { if (event.target === root) this.redraw(); }); // the theme changed
+    const observer = new ResizeObserver(() => this.redraw());
+    observer.observe(root);
+    this.disposers.push(() => observer.disconnect());
+    this.on(window, "resize", () => this.redraw()); // a change of device pixel ratio
+  }
+
+  slide(name, value) {
+    if (name === "sigma") {
+      const usual = this.header.defaults.sigma, near = Math.abs(value - Math.log10(usual)) < 0.012;
+      this.change({ sigma: near ? usual : Number((10 ** value).toPrecision(5)) });
+    } else this.change({ stride: Math.abs(value - Math.round(value)) < 0.04 ? Math.round(value) : value });
+  }
+
+  key(event) {
+    const target = event.composedPath()[0];
+    if (target.matches?.("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const panel = target.panel;
+    if (event.key === "+" || event.key === "=") this.zoom(0.5);
+    else if (event.key === "-") this.zoom(2);
+    else if (event.key === "0") this.setView(0, this.source.seconds);
+    else if (event.key === "Escape") this.setHover(null);
+    else if (panel?.kind === "strip" && this.header.scores === "drawn" && event.key.startsWith("Arrow")) this.drawWithKeys(event.key);
+    else if (panel && (event.key === "ArrowLeft" || event.key === "ArrowRight")) this.stepHover(panel, event.key === "ArrowRight" ? 1 : -1);
+    else return;
+    event.preventDefault();
+  }
+
+  stepHover(panel, by) {
+    const column = panel.column ?? this.hover?.column ?? 0, { outEdges, outFrames } = this.columns[column];
+    const now = this.hover?.column === column ? this.hover.row + by : lowerBound(outEdges, this.view.from);
+    const row = clamp(now, 0, outFrames - 1);
+    this.setHover({ column, row, time: (outEdges[row] + outEdges[row + 1]) / 2 });
+    this.one(".spoken").textContent = this.one(".tip").textContent;
+  }
+
+  refresh() {
+    const { settings, header } = this;
+    for (const slider of this.root.querySelectorAll(".slider")) {
+      const name = slider.dataset.name, input = slider.querySelector("input"), value = settings[name];
+      const at = name === "sigma" ? Math.log10(value) : value;
+      if (this.root.getRootNode().activeElement !== input || Math.abs(Number(input.value) - at) > 0.05) input.value = at;
+      const text = name === "sigma" ? `${digits(value)} output frames · σ⁻² = ${digits(value ** -2)}` : `${value.toFixed(2)} input frames per output frame`;
+      slider.querySelector("output").textContent = text;
+      input.setAttribute("aria-valuetext", text);
+    }
+    if (!header) return;
+    const plain = settings.stride === header.defaults.stride && settings.sigma === header.defaults.sigma && !Object.keys(settings.pins).length
+      && settings.drawn.every((v) => v === 0);
+    this.one(".reset").disabled = plain;
+    this.one('.slider[data-name="sigma"] input').disabled = !header.columns.some((c) => c.sigma != null);
+    this.one(".status-text").textContent = header.status;
+    this.refreshHeads();
+    this.refreshTable();
+  }
+
+  refreshHeads() {
+    this.header.columns.forEach((column, k) => {
+      const head = this.root.querySelectorAll(".method")[k], pinned = this.settings.pins[column.method];
+      if (!head) return;
+      head.classList.toggle("pinned", Boolean(pinned));
+      head.querySelector("h3").textContent = column.label;
+      const parts = [`${column.scope[1] - column.scope[0]} → ${column.numbers.frames} frames`, `stride ${digits(column.stride)}`];
+      if (column.sigma != null) parts.push(`σ ${digits(column.sigma)}`);
+      head.querySelector(".facts").textContent = (pinned ? "Pinned: " : "") + parts.join(" · ");
+      const notes = head.querySelector(".notes");
+      if (notes.dataset.text !== column.notes.join("\n")) {
+        notes.dataset.text = column.notes.join("\n");
+        notes.replaceChildren(...column.notes.map((text) => Object.assign(document.createElement("p"), { className: "note", textContent: text })));
+      }
+      const button = head.querySelector(".pin");
+      button.textContent = pinned ? "Unpin" : "Pin";
+      button.setAttribute("aria-pressed", String(Boolean(pinned)));
+      button.setAttribute("aria-label", `${pinned ? "Unpin" : "Pin"} ${column.label}`);
+    });
+  }
+
+  togglePin(method) {
+    const pins = { ...this.settings.pins };
+    if (pins[method]) delete pins[method];
+    else pins[method] = { stride: this.settings.stride, sigma: this.settings.sigma, scores: this.header.scores, drawn: [...this.settings.drawn] };
+    this.change({ pins });
+  }
+
+  // The numbers, a row for each, in the columns of the pictures above.
+  refreshTable() {
+    const { columns, unit } = { columns: this.header.columns, unit: this.source.unit };
+    const number = (x) => (x == null ? "none" : digits(x));
+    const later = (x, show) => (x === undefined || x === null ? null : show(x));
+    const lines = [
+      ["Output frames", "", columns.map((c) => String(c.numbers.frames)), null],
+      ["Error, whole clip", `${unit}, root mean square`, columns.map((c) => number(c.numbers.error)), columns.map((c) => c.numbers.error)],
+      ["Error, loud parts", unit, columns.map((c) => number(c.numbers.errorLoud)), columns.map((c) => c.numbers.errorLoud)],
+      ["Error, quiet parts", unit, columns.map((c) => number(c.numbers.errorQuiet)), columns.map((c) => c.numbers.errorQuiet)],
+      ["Aliased energy", "% of the result’s", columns.map((c) => later(c, (n) => n.aliased)), columns.map((c) => c.numbers.aliased)],
+      [`Shift by 0–${this.header.shifts} frames, mean`, `${unit} of change`, columns.map((c) => later(c.numbers.shiftMean, number)), columns.map((c) => c.numbers.shiftMean)],
+      [`Shift by 0–${this.header.shifts} frames, worst`, `${unit} of change`, columns.map((c) => later(c.numbers.shiftWorst, number)), columns.map((c) => c.numbers.shiftWorst)],
+      ["Time", "ms, forward", columns.map((c) => digits(c.numbers.milliseconds, 2)), columns.map((c) => c.numbers.milliseconds)],
+      ["Peak memory", "MB beyond the input", columns.map((c) => later(c.numbers.peakBytes, (x) => digits(x / 1e6))), columns.map((c) => c.numbers.peakBytes)],
+    ];
+    const make = (tag, text, className) => Object.assign(document.createElement(tag), { textContent: text, className: className ?? "" });
+    const head = document.createElement("tr");
+    head.append(make("td", ""));
+    columns.forEach((c, k) => {
+      const cell = make("th", c.label);
+      cell.scope = "col";
+      cell.style.setProperty("--colour", this.colour(k));
+      head.append(cell);
+    });
+    const body = lines.map(([title, units, texts, values]) => {
+      const row = document.createElement("tr"), name = make("th", title);
+      name.scope = "row";
+      if (units) name.append(make("small", units));
+      const known = values?.filter((v) => v != null) ?? [], best = known.length === columns.length ? Math.min(...known) : null;
+      const shown = texts.map((text, k) => make("td", text ?? "…", text == null ? "wait" : best !== null && texts[k] === texts[values.indexOf(best)] ? "best" : ""));
+      row.append(name, ...shown);
+      return row;
+    });
+    this.one(".numbers thead").replaceChildren(head);
+    this.one(".numbers tbody").replaceChildren(...body);
+    this.one(".numbers colgroup").replaceChildren(...Array.from({ length: columns.length + 1 }, () => document.createElement("col")));
+    this.one(".scope-note").textContent = this.header.numbersNote;
+  }
+
+  async copyLink() {
+    const button = this.one(".link"), url = this.link();
+    history.replaceState(history.state, "", url);
+    try { await navigator.clipboard.writeText(url); button.textContent = "Link copied"; }
+    catch { button.textContent = "Link is in the address bar"; } // no clipboard without HTTPS
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  }
+
+  // ------------------------------------------------------------ time window
+
+  setView(from, to) {
+    const total = this.source.seconds, span = clamp(to - from, Math.min(total, 0.05), total);
+    from = clamp(from, 0, total - span);
+    this.view = { from, to: from + span };
+    this.redraw();
+    if (this.header.windowed) { // the server sent only what was in view
+      clearTimeout(this.quiet);
+      this.quiet = setTimeout(() => this.request(false), QUIET_MS);
+    }
+  }
+
+  zoom(factor, centre) {
+    const { from, to } = this.view;
+    centre ??= this.hover?.time ?? (from + to) / 2;
+    this.setView(centre - (centre - from) * factor, centre + (to - centre) * factor);
+  }
+
+  // ------------------------------------------------------------ the grid
+
+  colour(k) { return METHOD_COLOURS[this.themeName ?? "light"][k]; }
+
+  syncGrid() {
+    const key = [this.header.methods.join(), this.header.source, this.header.strip, this.header.scores].join("|");
+    if (key === this.gridKey) return;
+    this.gridKey = key;
+    const grid = this.one(".grid"), { columns } = this.header, { unit } = this.source;
+    grid.style.setProperty("--columns", columns.length);
+    this.panels = [];
+    const cells = [];
+    cells.push(this.name("mel-name", ROW_OF.mel, "Log-mel of the clip", `${this.source.melFrames} frames, kHz up`, null, true));
+    cells.push(this.panel("mel", ROW_OF.mel, null, 92, "Log-mel spectrogram of the clip"));
+    if (this.header.strip) {
+      const drawn = this.header.scores === "drawn";
+      const name = this.name("strip-name", ROW_OF.strip, "Displacement Δp", drawn ? "× its mean; drag on the curve to draw it" : `× its mean; ${this.header.scoresLabel}`);
+      cells.push(name);
+      if (drawn) {
+        const flat = Object.assign(document.createElement("button"), { type: "button", textContent: "Flatten", className: "flatten" });
+        flat.onclick = () => this.change({ drawn: this.settings.drawn.map(() => 0) });
+        name.append(flat);
+      }
+      cells.push(this.panel("strip", ROW_OF.strip, null, 62, "Displacement of each frame"));
+    }
+    cells.push(this.panel("top-axis", 3, null, 32));
+    cells.push(this.name("legend out-name", ROW_OF.out, "Downsampled", this.source.id.endsWith("mel") ? "level" : "value", "mel", true));
+    cells.push(this.name("legend align-name", ROW_OF.align, "Alignment", "output frame up, input time across; share of the row’s largest weight", "align"));
+    cells.push(this.name("rec-name", ROW_OF.rec, "Reconstruction", "back in input time; colours as above", null, true));
+    cells.push(this.name("legend err-name", ROW_OF.err, "Error", "|reconstruction − source|", "err", true));
+    columns.forEach((column, k) => {
+      const head = document.createElement("div");
+      head.className = "cell method";
+      head.style.cssText = `--row:${ROW_OF.method};--column:${k + 2}`;
+      head.innerHTML = '<header><h3></h3><button type="button" class="pin"></button></header><p class="facts"></p><div class="notes"></div>';
+      head.querySelector(".pin").onclick = () => this.togglePin(column.method);
+      cells.push(head);
+      for (const [kind, height] of ROWS) cells.push(this.panel(kind, ROW_OF[kind], k, height, TITLES[kind]));
+    });
+    grid.replaceChildren(...cells);
+    this.setHover(null);
+  }
+
+  name(className, row, title, text, legend, ticks) {
+    const cell = document.createElement("div");
+    cell.className = `cell name ${className}`;
+    cell.style.cssText = `--row:${row};--column:1`;
+    cell.innerHTML = `<h4></h4><p></p>${legend ? '<canvas class="ramp" width="256" height="1"></canvas><div class="ends"><span></span><span></span><span></span></div>' : ""}`;
+    cell.querySelector("h4").textContent = title;
+    cell.querySelector("p").textContent = text;
+    if (legend) {
+      cell.querySelector(".ramp").dataset.legend = legend;
+      const low = (x) => digits2(x), { range, unit, errorTop } = this.source;
+      const ends = { mel: [low(range[0]), unit, low(range[1])], align: ["0", "weight", "1"], err: ["0", unit, `≥ ${low(errorTop)}`] }[legend];
+      cell.querySelectorAll(".ends span").forEach((span, i) => { span.textContent = ends[i]; });
+    }
+    if (ticks) {
+      const height = className === "mel-name" ? 92 : 96;
+      for (const [label, share] of className === "mel-name" ? this.source.melTicks : this.source.ticks) {
+        const tick = Object.assign(document.createElement("span"), { className: "tick", textContent: label });
+        tick.style.top = `${clamp((1 - share) * height, 6, height - 5)}px`;
+        cell.append(tick);
+      }
+    }
+    return cell;
+  }
+
+  panel(kind, row, column, height, title) {
+    const element = document.createElement("figure");
+    element.className = `cell ${kind}${column === null ? " wide" : ""}${kind === "strip" && this.header.scores === "drawn" ? " drawn" : ""}`;
+    element.style.cssText = `--row:${row};--column:${(column ?? 0) + 2}`;
+    element.innerHTML = '<figcaption></figcaption><div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>';
+    const [base, cover] = element.querySelectorAll("canvas");
+    base.style.height = `${height}px`;
+    const axis = kind.endsWith("axis");
+    if (axis) base.setAttribute("aria-hidden", "true");
+    else {
+      base.tabIndex = 0;
+      base.setAttribute("role", "img");
+      element.querySelector("figcaption").textContent = title;
+    }
+    cover.setAttribute("aria-hidden", "true");
+    const panel = { kind, column, element, base, cover };
+    base.panel = panel;
+    this.panels.push(panel);
+    if (kind === "strip" && this.header.scores === "drawn") this.drawing(panel);
+    else if (!axis) this.pointer(panel);
+    return panel.element;
+  }
+
+  pointer(panel) {
+    const { base } = panel, fingers = new Map();
+    let began = null;
+    const spread = () => { const x = [...fingers.values()]; return x.length > 1 ? Math.abs(x[0] - x[1]) : 0; };
+    base.onpointerdown = (event) => {
+      if (event.button) return;
+      base.setPointerCapture(event.pointerId);
+      fingers.set(event.pointerId, event.clientX);
+      began = { x: event.clientX, view: { ...this.view }, moved: fingers.size > 1, spread: spread() };
+      if (event.pointerType === "touch") this.setHover(this.pick(panel, event), event);
+    };
+    base.onpointermove = (event) => {
+      if (!fingers.has(event.pointerId)) { this.setHover(this.pick(panel, event), event); return; }
+      fingers.set(event.pointerId, event.clientX);
+      const { from, to } = began.view, width = base.clientWidth;
+      if (fingers.size === 2 && began.spread) {
+        const span = ((to - from) * began.spread) / Math.max(8, spread()), centre = (from + to) / 2;
+        this.setView(centre - span / 2, centre + span / 2);
+      } else if (Math.abs(event.clientX - began.x) > 4 || began.moved) {
+        began.moved = true;
+        const shift = ((began.x - event.clientX) / width) * (to - from);
+        this.setView(from + shift, to + shift);
+      }
+    };
+    base.onpointerup = base.onpointercancel = (event) => fingers.delete(event.pointerId);
+    base.onpointerleave = () => this.setHover(null);
+    base.addEventListener("wheel", (event) => {
+      if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(clamp(event.deltaY, -60, 60) / 120), this.timeAt(panel, event));
+      else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+        const shift = ((event.deltaX || event.deltaY) / base.clientWidth) * (this.view.to - this.view.from);
+        this.setView(this.view.from + shift, this.view.to + shift);
+      } else return; // the page scrolls
+      event.preventDefault();
+    }, { passive: false });
+  }
+
+  // ------------------------------------------------------------ drawing displacements by hand
+
+  drawing(panel) {
+    const { base } = panel;
+    let last = null;
+    const point = (event) => {
+      const box = base.getBoundingClientRect(), count = this.settings.drawn.length;
+      const at = clamp(Math.floor((this.timeAt(panel, event) / this.source.seconds) * count), 0, count - 1);
+      return { at, value: DRAW_LIMIT * clamp(1 - (2 * (event.clientY - box.top - 3)) / (box.height - 6), -1, 1) };
+    };
+    base.onpointerdown = (event) => {
+      if (event.button) return;
+      base.setPointerCapture(event.pointerId);
+      last = point(event);
+      this.drawTo(last, last);
+    };
+    base.onpointermove = (event) => {
+      if (!last) { this.setHover(this.pick(panel, event), event); return; }
+      const next = point(event);
+      this.drawTo(last, next);
+      last = next;
+    };
+    base.onpointerup = base.onpointercancel = () => { last = null; };
+    base.onpointerleave = () => this.setHover(null);
+  }
+
+  // The pen moved from one point to another: everything between them lies on the line.
+  drawTo(a, b) {
+    const drawn = [...this.settings.drawn], steps = Math.abs(b.at - a.at);
+    for (let n = 0; n <= steps; n++) {
+      const share = steps ? n / steps : 1;
+      drawn[a.at + Math.sign(b.at - a.at) * n] = snapped(a.value + share * (b.value - a.value));
+    }
+    this.change({ drawn });
+    this.redraw();
+  }
+
+  drawWithKeys(key) {
+    const count = this.settings.drawn.length;
+    this.pen = clamp((this.pen ?? Math.floor(count / 2)) + ({ ArrowLeft: -1, ArrowRight: 1 }[key] ?? 0), 0, count - 1);
+    const up = { ArrowUp: 1, ArrowDown: -1 }[key];
+    if (up) {
+      const value = snapped(clamp(this.settings.drawn[this.pen] + (up * 4 * DRAW_LIMIT) / DRAW_STEPS * 2, -DRAW_LIMIT, DRAW_LIMIT));
+      this.drawTo({ at: this.pen, value }, { at: this.pen, value });
+    }
+    this.one(".spoken").textContent = `Δp at ${((this.pen + 0.5) / count * this.source.seconds).toFixed(2)} s: ${digits(Math.exp(this.settings.drawn[this.pen]), 2)} times`;
+    this.redraw();
+  }
+
+  // ------------------------------------------------------------ hovering
+
+  timeAt(panel, event) {
+    const box = panel.base.getBoundingClientRect();
+    return clamp(this.view.from + ((event.clientX - box.left) / box.width) * (this.view.to - this.view.from), 0, this.source.seconds);
+  }
+
+  // What is under the pointer: an output frame by its height in an alignment, a moment elsewhere.
+  pick(panel, event) {
+    const time = this.timeAt(panel, event), column = panel.column;
+    if (column === null) return { time, column: null, row: null };
+    const { outEdges, outFrames } = this.columns[column];
+    if (panel.kind !== "align") return { time, column, row: this.rowAt(column, time) };
+    const box = panel.base.getBoundingClientRect(), { low, high } = this.rows(column);
+    const row = clamp(Math.floor(low + (1 - (event.clientY - box.top) / box.height) * (high - low)), 0, outFrames - 1);
+    return { time: (outEdges[row] + outEdges[row + 1]) / 2, column, row };
+  }
+
+  rowAt(column, time) {
+    const { outEdges, outFrames } = this.columns[column];
+    return clamp(lowerBound(outEdges, time) - 1, 0, outFrames - 1);
+  }
+
+  setHover(hover, event) {
+    this.hover = hover;
+    const tip = this.one(".tip");
+    tip.hidden = !hover;
+    if (hover) {
+      const lines = this.columns.map((column, k) => {
+        if (hover.time < column.outEdges[0] || hover.time > column.outEdges[column.outFrames]) return `${column.label}: not run here`;
+        const row = k === hover.column ? hover.row : this.rowAt(k, hover.time), span = column.outEdges[row + 1] - column.outEdges[row];
+        return `${column.label}: frame ${row}, ${Math.round(1000 * span)} ms`;
+      });
+      tip.textContent = [`${hover.time.toFixed(2)} s`, ...lines].join("\n");
+      const box = this.root.getBoundingClientRect();
+      const x = event ? event.clientX - box.left : 150, y = event ? event.clientY - box.top : 60;
+      const width = tip.offsetWidth, right = x + 16 + width < box.width;
+      tip.style.left = `${Math.max(0, right ? x + 16 : x - 16 - width)}px`;
+      tip.style.top = `${y + 18}px`;
+    }
+    this.cover();
+  }
+
+  // Output frames of a column that the time window shows: all of them for the whole clip.
+  rows(column) {
+    const { outEdges, outFrames } = this.columns[column], { from, to } = this.view;
+    if (from <= outEdges[0] + 1e-9 && to >= outEdges[outFrames] - 1e-9) return { low: 0, high: outFrames };
+    const low = clamp(lowerBound(outEdges, from) - 1, 0, outFrames - 1), high = clamp(lowerBound(outEdges, to), low + 1, outFrames);
+    const margin = 0.04 * (high - low);
+    return { low: Math.max(0, low - margin), high: Math.min(outFrames, high + margin) };
+  }
+
+  // Weights of one output frame over its column's input frames: {start, weights}.
+  weights(column, row) {
+    const { layout, matrix, inEdges, outEdges } = this.columns[column];
+    if (layout) return rowWeights(layout, row);
+    if (row < matrix.low || row >= matrix.low + matrix.rows) {
+      const start = lowerBound(inEdges, outEdges[row] + 1e-6) - 1, stop = lowerBound(inEdges, outEdges[row + 1]);
+      return { start: Math.max(0, start), weights: new Float64Array(Math.max(1, stop - start)).fill(1) };
+    }
+    return { start: matrix.first, weights: Float64Array.from({ length: matrix.count }, (_, j) => matrix.data[j * matrix.rows + row - matrix.low]) };
+  }
+
+  // ------------------------------------------------------------ drawing
+
+  redraw() {
+    if (!this.columns || this.drawingFrame) return;
+    this.drawingFrame = requestAnimationFrame(() => { this.drawingFrame = null; this.draw(); });
+  }
+
+  theme() {
+    const style = getComputedStyle(this.root), probe = style.backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
+    const light = 0.3 * probe[0] + 0.6 * probe[1] + 0.1 * probe[2] > 128, ink = light ? "30,36,48" : "240,243,250";
+    return { name: light ? "light" : "dark", font: style.fontFamily, back: `rgb(${probe.slice(0, 3).join(",")})`, ink: (alpha) => `rgba(${ink},${alpha})` };
+  }
+
+  draw() {
+    if (!this.columns || !this.root.isConnected || !this.root.clientWidth) return;
+    const theme = (this.colours = this.theme());
+    if (theme.name !== this.themeName) {
+      this.themeName = theme.name;
+      this.refreshTable();
+    }
+    this.root.querySelectorAll(".method").forEach((head, k) => head.style.setProperty("--colour", this.colour(k)));
+    for (const canvas of this.root.querySelectorAll(".ramp")) this.paintRamp(canvas, { mel: RAMPS.mel, align: RAMPS[theme.name], err: ERRORS[theme.name] }[canvas.dataset.legend]);
+    for (const panel of this.panels) {
+      const context = this.prepare(panel.base), { clientWidth: width, clientHeight: height } = panel.base, column = this.columns[panel.column];
+      if (panel.kind.endsWith("axis")) this.drawAxis(context, width, theme);
+      else if (panel.kind === "strip") this.drawStrip(context, width, height, theme);
+      else if (panel.kind === "align") this.drawAlignment(context, width, height, theme, panel.column);
+      else {
+        const picture = panel.kind === "mel" ? this.source.melPicture ??= { data: this.source.mel, rows: this.source.melBands, edges: this.source.melEdges ??= this.melEdges() } : column[`${panel.kind}Picture`];
+        const colours = panel.kind === "err" ? ERRORS[theme.name] : RAMPS.mel;
+        this.pixels(context, width, height, (pixels, w, h) => fillPicture(pixels, w, h, picture, this.view, 0, picture.rows, colours));
+        if (panel.kind === "err" || column?.scope[2]) this.frame(context, width, height, theme);
+      }
+    }
+    this.describe();
+    this.drawCover();
+  }
+
+  melEdges() {
+    const { melFrames, framesPerSecond, seconds, melFactor } = this.source;
+    return Float64Array.from({ length: Math.ceil(melFrames / melFactor) + 1 }, (_, j) => clamp((Math.min(j * melFactor, melFrames) - 0.5) / framesPerSecond, 0, seconds));
+  }
+
+  prepare(canvas) {
+    const ratio = window.devicePixelRatio || 1, width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    return context;
+  }
+
+  paintRamp(canvas, colours) {
+    const context = canvas.getContext("2d"), image = context.createImageData(256, 1);
+    new Uint32Array(image.data.buffer).set(colours);
+    context.putImageData(image, 0, 0);
+  }
+
+  pixels(context, width, height, fill) {
+    const ratio = window.devicePixelRatio || 1, w = Math.round(width * ratio), h = Math.round(height * ratio);
+    const image = context.createImageData(w, h);
+    fill(new Uint32Array(image.data.buffer), w, h);
+    context.putImageData(image, 0, 0);
+  }
+
+  frame(context, width, height, theme) {
+    context.strokeStyle = theme.ink(0.25);
+    context.lineWidth = 1;
+    context.strokeRect(0.5, 0.5, width - 1, height - 1);
+  }
+
+  text(context, theme, text, x, y, align = "center", rim = false) {
+    context.font = `11px ${theme.font}`;
+    context.textAlign = align;
+    context.textBaseline = "middle";
+    if (rim) {
+      context.lineWidth = 3;
+      context.lineJoin = "round";
+      context.strokeStyle = theme.back;
+      context.strokeText(text, x, y);
+    }
+    context.fillStyle = theme.ink(rim ? 0.9 : 0.7);
+    context.fillText(text, x, y);
+  }
+
+  x(width, time) { return ((time - this.view.from) / (this.view.to - this.view.from)) * width; }
+
+  drawAlignment(context, width, height, theme, k) {
+    const column = this.columns[k], { low, high } = this.rows(k), { layout, matrix } = column;
+    this.pixels(context, width, height, (pixels, w, h) => {
+      if (layout) fillAlignment(pixels, w, h, layout, this.view, low, high, RAMPS[theme.name]);
+      else {
+        pixels.fill(RAMPS[theme.name][0]);
+        fillPicture(pixels, w, h, matrix, this.view, low - matrix.low, high - matrix.low, RAMPS[theme.name]);
+      }
+    });
+    this.frame(context, width, height, theme);
+    this.text(context, theme, `frame ${Math.round(high) - 1}`, 5, 9, "left", true);
+    this.text(context, theme, `frame ${Math.floor(low)}`, width - 5, height - 8, "right", true);
+  }
+
+  drawStrip(context, width, height, theme) {
+    const drawn = this.header.scores === "drawn", pad = 3, middle = height / 2, scale = (height / 2 - pad) / DRAW_LIMIT;
+    context.fillStyle = theme.ink(0.05);
+    context.fillRect(0, 0, width, height);
+    context.strokeStyle = theme.ink(0.3);
+    context.setLineDash([4, 4]);
+    context.beginPath();
+    context.moveTo(0, middle);
+    context.lineTo(width, middle);
+    context.stroke();
+    context.setLineDash([]);
+    context.strokeStyle = theme.name === "dark" ? "#F0E442" : "#8A5A00";
+    context.lineWidth = 2;
+    context.lineJoin = "round";
+    context.beginPath();
+    if (drawn) {
+      const { drawn: values } = this.settings, { seconds } = this.source;
+      const points = values.map((v, n) => [((n + 0.5) / values.length) * seconds, v]);
+      for (const [time, v] of [[0, values[0]], ...points, [seconds, values.at(-1)]]) context.lineTo(this.x(width, time), middle - scale * v);
+    } else {
+      const { delta } = this, { inEdges } = this.source, factor = this.header.deltaFactor;
+      for (let j = 0; j < delta.length; j++) {
+        const first = inEdges[Math.min(j * factor, inEdges.length - 1)], last = inEdges[Math.min((j + 1) * factor, inEdges.length - 1)];
+        context.lineTo(this.x(width, (first + last) / 2), middle - scale * clamp(delta[j], -DRAW_LIMIT, DRAW_LIMIT));
+      }
+    }
+    context.stroke();
+    if (drawn && this.pen !== undefined) {
+      const x = this.x(width, ((this.pen + 0.5) / this.settings.drawn.length) * this.source.seconds), y = middle - scale * this.settings.drawn[this.pen];
+      context.fillStyle = theme.ink(0.9);
+      context.beginPath();
+      context.arc(x, y, 4, 0, 2 * Math.PI);
+      context.fill();
+    }
+    this.text(context, theme, "× 20", width - 5, 9, "right", true);
+    this.text(context, theme, "× 1", width - 5, middle, "right", true);
+    this.text(context, theme, "÷ 20", width - 5, height - 8, "right", true);
+    this.frame(context, width, height, theme);
+  }
+
+  drawAxis(context, width, theme) {
+    const { from, to } = this.view, rough = (to - from) / Math.max(2, width / 90), power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough), places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    context.strokeStyle = theme.ink(0.4);
+    context.lineWidth = 1;
+    for (let n = Math.ceil(from / step - 1e-9); n * step <= to + 1e-9; n++) {
+      const x = this.x(width, n * step), text = (n * step).toFixed(places);
+      context.beginPath();
+      context.moveTo(x, 0);
+      context.lineTo(x, 5);
+      context.stroke();
+      const half = 3.2 * text.length;
+      this.text(context, theme, text, clamp(x, half, width - half), 12);
+    }
+    this.text(context, theme, "time, s", width / 2, 26);
+  }
+
+  describe() {
+    for (const panel of this.panels) {
+      const column = this.columns[panel.column];
+      let text = null;
+      if (panel.kind === "mel") text = `Log-mel spectrogram of ${this.header.clip.title}, ${this.source.seconds.toFixed(2)} seconds. Left and right arrow keys step through output frames.`;
+      else if (panel.kind === "strip") text = `Displacement of each frame, ${this.header.scoresLabel}.` + (this.header.scores === "drawn" ? " Left and right arrow keys choose a point, up and down move it." : "");
+      else if (column) {
+        const { numbers, label } = column, where = `${label}: ${column.scope[1] - column.scope[0]} input frames, ${numbers.frames} output frames`;
+        text = {
+          out: `Downsampled result. ${where}. Left and right arrow keys step through output frames.`, align: `Alignment matrix. ${where}.`,
+          rec: `Reconstruction. ${where}.`, err: `Error. ${where}; root mean square ${this.amount(numbers.error)}, loud parts ${this.amount(numbers.errorLoud)}, quiet parts ${this.amount(numbers.errorQuiet)}.`,
+        }[panel.kind] ?? null;
+        const caption = { out: `Downsampled result: ${numbers.frames} frames, ${this.source.bandsCaption}`, align: "Alignment: output frame up, input time across", rec: `Reconstruction, ${this.source.bandsCaption}`, err: `Error in ${this.source.unit}, ${this.source.bandsCaption}` }[panel.kind];
+        if (caption) panel.element.querySelector("figcaption").textContent = caption;
+      }
+      if (text && panel.base.getAttribute("aria-label") !== text) panel.base.setAttribute("aria-label", text);
+    }
+  }
+
+  // ------------------------------------------------------------ the spotlight
+
+  cover() {
+    if (!this.columns || this.covering) return;
+    this.covering = requestAnimationFrame(() => { this.covering = null; this.drawCover(); });
+  }
+
+  drawCover() {
+    if (!this.columns || !this.colours || !this.root.isConnected) return;
+    const { hover, colours: theme } = this;
+    for (const panel of this.panels) {
+      if (panel.kind.endsWith("axis")) continue;
+      const context = this.prepare(panel.cover), { clientWidth: width, clientHeight: height } = panel.base;
+      if (!hover) continue;
+      const k = panel.column ?? hover.column;
+      if (k !== null && this.covers(k, hover.time)) {
+        const row = k === hover.column ? hover.row : this.rowAt(k, hover.time), column = this.columns[k];
+        const beam = panel.kind === "out" ? { edges: column.outEdges, start: row, weights: [1] } : { edges: column.inEdges, ...this.weights(k, row) };
+        this.drawBeam(context, width, height, theme, beam);
+        if (panel.kind === "align") this.drawRow(context, width, height, theme, k, row);
+      }
+      const x = this.x(width, hover.time);
+      context.fillStyle = theme.back;
+      context.fillRect(x - 1.5, 0, 3, height);
+      context.fillStyle = theme.ink(0.95);
+      context.fillRect(x - 0.5, 0, 1, height);
+    }
+  }
+
+  covers(k, time) {
+    const { outEdges, outFrames } = this.columns[k];
+    return time >= outEdges[0] && time <= outEdges[outFrames];
+  }
+
+  drawBeam(context, width, height, theme, { edges, start, weights }) {
+    let top = 1e-9;
+    for (const weight of weights) if (weight > top) top = weight;
+    const share = new Float64Array(Math.ceil(width) + 1);
+    for (let n = 0; n < weights.length; n++) {
+      if (weights[n] < 1e-3 * top) continue;
+      const x0 = Math.floor(this.x(width, edges[start + n])), x1 = Math.ceil(this.x(width, edges[start + n + 1]));
+      for (let x = Math.max(0, x0); x < Math.min(share.length, Math.max(x1, x0 + 1)); x++) share[x] = Math.max(share[x], weights[n] / top);
+    }
+    context.fillStyle = theme.back;
+    for (let x = 0; x < width; ) { // the dark around the beam, in runs of equal strength
+      const level = Math.round(8 * (1 - Math.sqrt(share[x])));
+      let end = x + 1;
+      while (end < width && Math.round(8 * (1 - Math.sqrt(share[end]))) === level) end++;
+      if (level) { context.globalAlpha = (0.6 * level) / 8; context.fillRect(x, 0, Math.min(end, width) - x, height); }
+      x = end;
+    }
+    context.globalAlpha = 1;
+  }
+
+  drawRow(context, width, height, theme, k, row) {
+    const { low, high } = this.rows(k), y = height * (1 - (row + 0.5 - low) / (high - low));
+    if (y < 0 || y > height) return;
+    context.strokeStyle = theme.ink(0.9);
+    context.lineWidth = 1;
+    context.beginPath();
+    context.moveTo(0, y);
+    context.lineTo(width, y);
+    context.stroke();
+  }
+}
+
+const digits2 = (x) => (Math.abs(x) >= 10 ? x.toFixed(0) : Number(x.toPrecision(2)).toString()).replace("-", "−");
+const snapped = (value) => (Math.round(((value + DRAW_LIMIT) / (2 * DRAW_LIMIT)) * DRAW_STEPS) / DRAW_STEPS) * 2 * DRAW_LIMIT - DRAW_LIMIT;
+const encodeDrawn = (values) => values.map((value) => DRAW_CODE[Math.round(((value + DRAW_LIMIT) / (2 * DRAW_LIMIT)) * DRAW_STEPS)]).join("");
+
+export default function ({ data, parentElement, setStateValue }) {
+  const viewer = (parentElement.adastrideCompare ??= new Compare(parentElement));
+  viewer.receive(data, setStateValue);
+  return () => { viewer.dispose(); delete parentElement.adastrideCompare; };
+}
