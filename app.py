@@ -9,4 +9,7 @@ resources.prepare()
 with st.sidebar:
     st.markdown("### AdaStride Explorer")
     st.caption("Where does a neural network spend its time steps? Few input frames to an output frame where something happens, many in silence.")
-st.navigation([st.Page("pages/explore.py", title="Explore", icon=":material/graphic_eq:", default=True)]).run()
+st.navigation([
+    st.Page("pages/explore.py", title="Explore", icon=":material/graphic_eq:", default=True),
+    st.Page("pages/compare.py", title="Compare", icon=":material/view_column:"),
+]).run()

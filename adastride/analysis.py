@@ -14,7 +14,7 @@ from torch import Tensor
 
 from adastride import alignment as maths
 from adastride.alignment import Alignment
-from adastride.downsampling.base import Downsampler, LayerSettings, by_length
+from adastride.downsampling.base import Downsampler, LayerSettings, by_length, zero_padding
 from adastride.downsampling.effective import EffectiveAlignment, chunks, normalise_rows, operator_rows
 
 # Elements of slopes worked out at a time by `effective_alignment` for methods that are not linear.
@@ -83,16 +83,18 @@ def reconstruct(values: Tensor, alignment: Alignment | EffectiveAlignment, time:
         raise ValueError(f"expected the alignment's {expected} input frames, got {time}")
     if hasattr(alignment, "upsample"):
         return alignment.upsample(values)
-    frame = torch.arange(time, dtype=torch.float64, device=values.device).expand(len(values), -1).contiguous()
     centres = alignment.centres()
+    frame = torch.arange(time, dtype=torch.float64, device=centres.device).expand(len(values), -1).contiguous()
     last = (alignment.output_lengths - 1)[:, None]
-    high = torch.searchsorted(centres.masked_fill(~maths.length_mask(alignment.output_lengths, centres.shape[1]), torch.inf), frame).minimum(last)
+    reached = centres.masked_fill(~maths.length_mask(alignment.output_lengths, centres.shape[1]), torch.inf)
+    high = torch.searchsorted(reached, frame).minimum(last)
     low = (high - 1).clamp(min=0)
     gap = centres.gather(1, high) - centres.gather(1, low)
-    share = ((frame - centres.gather(1, low)) / gap.masked_fill(gap == 0, 1.0)).clamp(0, 1).to(values.dtype)[:, None]
-    index = [each[:, None].expand(-1, values.shape[1], -1) for each in (low, high)]
+    share = ((frame - centres.gather(1, low)) / gap.masked_fill(gap == 0, 1.0)).clamp(0, 1)[:, None]
+    share = share.to(values.dtype).to(values.device)
+    index = [each[:, None].expand(-1, values.shape[1], -1).to(values.device) for each in (low, high)]
     lines = values.gather(2, index[0]) * (1 - share) + values.gather(2, index[1]) * share
-    return lines.masked_fill(~maths.length_mask(alignment.lengths, time)[:, None], 0.0)
+    return zero_padding(lines, alignment.lengths)
 
 
 def frame_energy(x: Tensor, logarithmic: bool = False) -> Tensor:

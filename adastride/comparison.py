@@ -11,7 +11,9 @@ its column says so.
 
 from __future__ import annotations
 
+import csv
 import functools
+import io
 import math
 import threading
 import time
@@ -29,7 +31,7 @@ from adastride.audio import PRESETS, MelPreset, Waveform
 from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
 from adastride.downsampling.effective import EffectiveAlignment, OperatorAlignment
 from adastride.models.classifier import Classifier
-from adastride.raster import input_edges
+from adastride.raster import input_edges, relative_weights
 from adastride.tracing import Trace
 
 MOST_METHODS, FEWEST_METHODS = 4, 2
@@ -181,6 +183,15 @@ def traced_features(source: str, trace: Trace, model: Classifier) -> Features:
     learned = None if score is None else torch.matmul(score.weight[:, :, 0].detach().float().cpu(), hidden)[0, 0].numpy()
     values = torch.from_numpy(trace.mel.copy())[None] if source == "mel" else hidden
     return Features(source, values, input_edges(trace, layer), source == "mel", learned, f"{trace.waveform.sha256[:16]}/{trace.checkpoint}/{source}")
+
+
+def interesting_part(features: Features) -> tuple[float, float]:
+    """From and to in seconds: what is loud, with as much again on either side; all of the clip where that is most of it."""
+    loud = np.flatnonzero(analysis.loud_mask(analysis.frame_energy(features.values, logarithmic=features.decibels))[0].numpy())
+    total = float(features.edges[-1])
+    begin, end = (float(features.edges[loud[0]]), float(features.edges[loud[-1] + 1])) if loud.size else (0.0, total)
+    margin = max(end - begin, 0.5)
+    return (max(begin - margin, 0.0), min(end + margin, total)) if end - begin + 2 * margin < 0.8 * total else (0.0, total)
 
 
 def choose_scores(features: Features, kind: str, drawn: Sequence[float] = ()) -> np.ndarray:
@@ -372,6 +383,9 @@ class Column:
         frames = self.scope[1] - self.scope[0]
         if (high - low) * frames > most or (high - low) * (stop - first) > _MATRIX_ELEMENTS:
             return None
+        if not hasattr(self.alignment, "rows"):
+            every = np.arange(first, stop)
+            return low, relative_weights(self.alignment, np.arange(low, high), every, every)
         weights = self.alignment.rows(range(low, high))[:, first:stop].numpy()
         return low, weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
 
@@ -454,9 +468,7 @@ def _bound(features: Features, method: str, chosen: Pin, both_axes: bool, scope:
 
 def _column(features: Features, method: str, chosen: Pin, pinned: bool, both_axes: bool, scope: tuple[int, int]) -> Column:
     layer, x = _bound(features, method, chosen, both_axes, scope)
-    began = time.perf_counter()
-    down = layer(x)
-    milliseconds = (time.perf_counter() - began) * 1e3
+    down, milliseconds = _timed(layer, x)
     source = features.values[..., scope[0] : scope[1]]
     restored = analysis.reconstruct(down.values, down.alignment, source.shape[2])
     if both_axes:
@@ -471,6 +483,13 @@ def _column(features: Features, method: str, chosen: Pin, pinned: bool, both_axe
         reconstruction=restored[0].numpy(), error=(restored - source)[0].abs().numpy() * features.scale, scope=scope,
         notes=_notes(features, method, chosen.stride, stride, both_axes, scope), numbers=Numbers(int(down.lengths[0]), *errors, milliseconds),
     )
+
+
+def _timed(layer: Downsampler, x: Tensor) -> tuple[Downsampled, float]:
+    """A run, and the milliseconds it took."""
+    began = time.perf_counter()
+    down = layer(x)
+    return down, (time.perf_counter() - began) * 1e3
 
 
 def _notes(features: Features, method: str, asked: float, stride: float, both_axes: bool, scope: tuple[int, int]) -> tuple[str, ...]:
@@ -495,8 +514,11 @@ def _slow_numbers(features: Features, column: Column, view: tuple[float, float] 
     scope = _window(features, view) if column.scope == (0, features.frames) else column.scope
     layer, x = _bound(features, column.method, column.chosen, column.both_axes, scope)
     shift = analysis.shift_change(layer, x, range(SHIFTS + 1))
+    milliseconds = column.numbers.milliseconds
+    if scope == column.scope:  # the first run's time is a guess: it may have been the first of its kind
+        milliseconds = float(np.median([_timed(layer, x)[1] for _ in range(5)]))
     return replace(
-        column.numbers, aliased=float(analysis.aliased_energy(layer, x)), shift_mean=float(shift.mean), shift_worst=float(shift.worst),
+        column.numbers, milliseconds=milliseconds, aliased=float(analysis.aliased_energy(layer, x)), shift_mean=float(shift.mean), shift_worst=float(shift.worst),
         peak_bytes=_peak_bytes(layer, x),
     )
 
@@ -514,3 +536,27 @@ def _peak_bytes(layer: Downsampler, x: Tensor) -> int:
             held += event.nbytes()
             most = max(most, held)
     return most
+
+
+def to_csv(comparison: Comparison) -> str:
+    """A row for each method: what it ran with and its `Numbers`, units in the column names. Lines end with a line feed.
+
+    A number that was not worked out, or of which there is none, is left empty.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([
+        "method", "pinned", "asked_stride", "stride", "sigma_output_frames", "scores", "axes", "input_frames", "output_frames", "error_db", "error_loud_db",
+        "error_quiet_db", "aliased_percent", "shift_change_mean_percent", "shift_change_worst_percent", "milliseconds", "peak_bytes", "notes",
+    ])
+    for column in comparison.columns:
+        numbers = column.numbers
+        measured = [
+            numbers.error, numbers.error_loud, numbers.error_quiet, numbers.aliased, numbers.shift_mean, numbers.shift_worst, numbers.milliseconds, numbers.peak_bytes,
+        ]
+        writer.writerow([
+            column.method, int(column.pinned), f"{column.chosen.stride:g}", f"{column.stride:g}", "" if column.sigma is None else f"{column.sigma:.6g}",
+            column.chosen.scores if takes_scores(column.method) else "", 2 if column.both_axes else 1, column.scope[1] - column.scope[0], numbers.frames,
+            *("" if number is None or not math.isfinite(number) else f"{number:.6g}" for number in measured), "; ".join(column.notes),
+        ])
+    return text.getvalue()

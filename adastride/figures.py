@@ -56,7 +56,8 @@ _LOCK = threading.RLock()
 
 
 @contextmanager
-def _style():
+def styled():
+    """A figure is made and rendered inside this: fonts and sizes of our own, whatever a notebook has set; from one thread at a time."""
     with _LOCK, matplotlib.rc_context():
         matplotlib.rcdefaults()  # whatever a notebook has set (a dark theme, LaTeX), a figure looks the same
         matplotlib.rcParams.update(_STYLE)
@@ -69,7 +70,7 @@ def publication_figure(trace: Trace, title: str | None = None) -> Figure:
     title: heading, the clip's name for instance; None leaves it out. Time is in seconds on one axis for all panels; an
     input frame of an upper layer is as wide as the time it stands for. Memory stays bounded for clips of any length.
     """
-    with _style():
+    with styled():
         return _compose(trace, title)
 
 
@@ -81,7 +82,7 @@ def render(figure: Figure, kind: str) -> bytes:
     if kind not in FORMATS:
         raise ValueError(f"expected one of {', '.join(FORMATS)}, got {kind!r}")
     buffer = io.BytesIO()
-    with _style():
+    with styled():
         # At 300 dpi the pictures inside an SVG keep all their columns; a date would make every file differ.
         options = {"dpi": 200} if kind == "png" else {"dpi": 300, "metadata": {"Date": None}}
         figure.savefig(buffer, format=kind, **options)

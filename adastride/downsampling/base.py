@@ -67,11 +67,16 @@ def whole_stride(stride: float) -> int:
     return max(1, round(check_stride(stride)))
 
 
+def where_float64_is(x: Tensor) -> Tensor:
+    """x itself, or a copy on the CPU of what is on Metal, which has no float64: positions and the like are worked out there."""
+    return x.cpu() if x.device.type == "mps" else x
+
+
 def zero_padding(x: Tensor, lengths: Tensor, value: float = 0.0) -> Tensor:
-    """x (batch, channels, time) with everything past each example's length set to `value`, whatever it was; x itself if there is none."""
+    """x (batch, channels, time), all that lies past each example's length set to `value`; x itself if nothing does."""
     if int(lengths.min()) == x.shape[2]:
         return x
-    return x.masked_fill(~maths.length_mask(lengths, x.shape[2])[:, None], value)
+    return x.masked_fill(~maths.length_mask(lengths.to(x.device), x.shape[2])[:, None], value)
 
 
 def by_length(x: Tensor, lengths: Tensor, operate: Callable[[Tensor], Tensor]) -> Tensor:

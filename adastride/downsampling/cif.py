@@ -6,7 +6,8 @@ is split: what the threshold still needed goes to the frame that is done, the re
 
 On the line from 0 to L, frame t covers [c_{t-1}, c_t), c the running sum, and output frame i covers [i, i + 1). Cutting the
 line at every c_t and every whole number leaves T + L - 1 segments, each in one input and one output frame, and a
-segment's length is its weight. So the whole method is a sort of the cuts and a weighted sum, with no loop over time.
+segment's length is its weight. How many whole numbers lie below c_t says where it comes among the cuts, so nothing needs
+sorting: the whole method is a running sum and a weighted one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adastride import alignment as maths
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register, where_float64_is
 from adastride.downsampling.effective import SegmentAlignment
 
 
@@ -44,14 +45,14 @@ def integrate_and_fire(logarithms: Tensor, lengths: Tensor, output_lengths: Tens
     ends = torch.where(maths.length_mask(lengths - 1, time), ends.minimum(total), total)
     whole = torch.arange(1, frames, dtype=torch.float64, device=device).minimum(total)
 
-    cuts = torch.cat([ends[:, :-1], whole], dim=1)
-    cuts, order = cuts.sort(dim=1, stable=True)
-    is_frame = order < time - 1
-    begin, end = torch.zeros_like(total), total
-    # A segment's frames are counted, not looked up: where cuts coincide, slopes still belong to the right frames.
-    sources = F.pad(is_frame.cumsum(dim=1), (1, 0))
-    targets = F.pad((~is_frame).cumsum(dim=1), (1, 0))
-    segments = torch.cat([cuts, end], dim=1) - torch.cat([begin, cuts], dim=1)
+    # Cuts in order, a frame's end before a whole number it falls on. Segments count them, so that also where cuts coincide
+    # a segment, then of length 0, knows its frames, and its slope is theirs.
+    below = (ends.detach()[:, :-1].ceil() - 1).nan_to_num(0.0).clamp(min=0).long()
+    is_end = torch.zeros(len(ends), time + frames - 2, dtype=torch.bool, device=device)
+    is_end.scatter_(1, below + torch.arange(time - 1, device=device), True)
+    sources, targets = (F.pad(each.cumsum(dim=1), (1, 0)) for each in (is_end, ~is_end))
+    cuts = torch.where(is_end, ends.gather(1, sources[:, :-1]), targets[:, 1:].to(torch.float64).minimum(total))
+    segments = torch.cat([cuts, total], dim=1) - F.pad(cuts, (1, 0))
 
     with torch.no_grad():
         starts = F.pad(ends[:, :-1], (1, 0))
@@ -94,7 +95,7 @@ class IntegrateAndFire(Downsampler):
         exact = x.dtype if x.dtype == torch.float64 else torch.float32
         scores = torch.matmul(self.score.weight[:, :, 0].to(exact), x.to(exact))[:, 0]
         shorter = self.output_lengths(lengths, settings)
-        alignment = integrate_and_fire(F.logsigmoid(scores), lengths, shorter, exact)
+        alignment = integrate_and_fire(*map(where_float64_is, (F.logsigmoid(scores), lengths, shorter)), exact)
         return Downsampled(alignment.pool(x), shorter, alignment, x.new_zeros(()))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
@@ -107,9 +108,10 @@ register(
         key="cif",
         label="CIF (integrate and fire)",
         idea="Learned weights add up, and a frame is done whenever their sum crosses a whole number.",
-        formula=r"a_{ij} = \left|\,[i, i + 1) \cap [c_{j-1}, c_j)\,\right|,\quad c_j = L\, \frac{\sum_{n \le j} \alpha_n}{\sum_n \alpha_n},\quad Y = A X",
+        formula=r"a_{ij} = \left|\,[i, i + 1) \cap [c_{j-1}, c_j)\,\right|,"
+                r"\quad c_j = L\, \frac{\sum_{n \le j} \alpha_n}{\sum_n \alpha_n},\quad Y = A X",
         citation="Dong and Xu, 2020",
-        complexity="O(T log T)",
+        complexity="O(T)",
         kind="adaptive",
         parameters={},
         build=IntegrateAndFire,

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, zero_padding
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, where_float64_is, zero_padding
 
 # Elements of a matrix worked out at a time: it bounds memory whatever the lengths.
 _CHUNK_ELEMENTS = 1 << 22
@@ -107,7 +107,8 @@ class EffectiveAlignment(ABC):
         result = torch.zeros(len(self.lengths), self.frames, dtype=torch.float64, device=self.lengths.device)
         for example, frames in enumerate(self.output_lengths.tolist()):
             looked_at = torch.linspace(0, frames - 1, min(frames, _ENTROPY_ROWS)).round().long()
-            values = [torch.special.entr(self.rows(part, example)).sum(dim=1) for part in looked_at.split(max(1, _CHUNK_ELEMENTS // self.time))]
+            parts = looked_at.split(max(1, _CHUNK_ELEMENTS // self.time))
+            values = [torch.special.entr(self.rows(part, example)).sum(dim=1) for part in parts]
             nearest = torch.searchsorted(looked_at, torch.arange(frames)).clamp(max=len(looked_at) - 1)
             result[example, :frames] = torch.cat(values).to(result.dtype)[nearest.to(result.device)]
         return result
@@ -167,7 +168,7 @@ class OperatorAlignment(UniformAlignment):
     def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
         length = self.lengths[example : example + 1]
         signal = torch.empty(1, 1, int(length), dtype=self.dtype, device=length.device)
-        stride = self.stride.detach() if isinstance(self.stride, Tensor) else self.stride
+        stride = self.stride.detach().to(length.device) if isinstance(self.stride, Tensor) else self.stride
         frames = torch.as_tensor(frames, device=length.device)
         rows = operator_rows(lambda x: self.operate(x, length, stride), signal, frames)[0]
         return F.pad(normalise_rows(rows), (0, self.time - int(length)))
@@ -298,19 +299,20 @@ class SegmentAlignment(_SparseAlignment):
 
 
 def _weighted_sums(values: Tensor, sources: Tensor, targets: Tensor, weights: Tensor, frames: int) -> Tensor:
-    """out[..., target] = sum of weight * values[..., source] over segments whose targets never fall.
+    """out[..., target] = sum of weight * values[..., source], over segments whose targets never fall.
 
     Shape: values (batch, channels, n), the segments (batch, S) -> (batch, channels, frames). An embedding bag does
     it in one pass and keeps no copy of the values for every segment.
     """
     exact = values if values.dtype in (torch.float32, torch.float64) else values.float()
     batch, channels, size = exact.shape
+    sources, targets, weights = sources.to(values.device), targets.to(values.device), weights.to(exact.dtype).to(values.device)
     example = torch.arange(batch, device=values.device)[:, None]
     bag = (targets + example * frames).reshape(-1)
     counts = torch.bincount(bag, minlength=batch * frames)
     sums = F.embedding_bag(
-        (sources + example * size).reshape(-1), exact.transpose(1, 2).reshape(batch * size, channels), counts.cumsum(0) - counts, mode="sum",
-        per_sample_weights=weights.reshape(-1).to(exact.dtype),
+        (sources + example * size).reshape(-1), exact.transpose(1, 2).reshape(batch * size, channels), counts.cumsum(0) - counts,
+        mode="sum", per_sample_weights=weights.reshape(-1),
     )
     return sums.view(batch, frames, channels).transpose(1, 2).contiguous().to(values.dtype)
 
@@ -335,9 +337,10 @@ class LinearDownsampler(Downsampler):
         lengths = self.check(x, lengths)
         stride = self.chosen_stride(settings)
         shorter = self.output_lengths(lengths, settings)
+        drawn = where_float64_is(lengths), where_float64_is(shorter)
         alignment = OperatorAlignment(
-            operate=self.operate, stride=stride, lengths=lengths, output_lengths=shorter, time=x.shape[2],
-            step=self.step(lengths, shorter, stride), first=self.first, dtype=x.dtype,
+            operate=self.operate, stride=stride, lengths=drawn[0], output_lengths=drawn[1], time=x.shape[2],
+            step=self.step(*drawn, stride), first=self.first, dtype=x.dtype,
         )
         return Downsampled(self.operate(x, lengths, stride), shorter, alignment, x.new_zeros(()))
 

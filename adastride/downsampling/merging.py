@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from adastride import alignment as maths
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register, where_float64_is
 from adastride.downsampling.effective import SegmentAlignment
 
 # Similarities that agree in so many decimals are equal: then the smaller pair goes first, and the earlier of two of one
@@ -81,19 +81,19 @@ def merge(x: Tensor, lengths: Tensor, output_lengths: Tensor) -> SegmentAlignmen
     targets = np.full((batch, time), frames - 1)
     weights = np.zeros((batch, time))
     edges = np.zeros((batch, frames + 1))
-    signals = x.detach().to("cpu", torch.float64).transpose(1, 2).numpy()
+    signals = x.detach().cpu().to(torch.float64).transpose(1, 2).numpy()
     for example, (length, count) in enumerate(zip(lengths.tolist(), output_lengths.tolist(), strict=True)):
         sizes = merge_sizes(signals[example, :length], count)
         targets[example, :length] = np.repeat(np.arange(count), sizes)
         weights[example, :length] = np.repeat(1 / sizes, sizes)
         edges[example, 1:] = length
         edges[example, 1 : count + 1] = sizes.cumsum()
-    to = {"device": x.device}
-    indices = torch.from_numpy(targets).to(**to)
+    lengths, output_lengths = where_float64_is(lengths), where_float64_is(output_lengths)
+    indices, weights, edges = (torch.from_numpy(each).to(lengths.device) for each in (targets, weights, edges))
     return SegmentAlignment(
-        sources=torch.arange(time, **to).expand(batch, time), targets=indices, weights=torch.from_numpy(weights).to(**to),
-        edges=torch.from_numpy(edges).to(**to), input_positions=indices.minimum(output_lengths[:, None] - 1).to(torch.float64),
-        lengths=lengths, output_lengths=output_lengths, time=time, dtype=x.dtype,
+        sources=torch.arange(time, device=lengths.device).expand(batch, time), targets=indices, weights=weights, edges=edges,
+        input_positions=indices.minimum(output_lengths[:, None] - 1).to(torch.float64), lengths=lengths, output_lengths=output_lengths,
+        time=time, dtype=x.dtype,
     )
 
 

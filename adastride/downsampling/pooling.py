@@ -18,7 +18,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adastride import alignment as maths
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register, whole_stride, zero_padding
+from adastride.downsampling.base import (
+    Downsampled,
+    Downsampler,
+    LayerSettings,
+    Method,
+    register,
+    where_float64_is,
+    whole_stride,
+    zero_padding,
+)
 from adastride.downsampling.effective import LinearDownsampler, WindowAlignment
 
 
@@ -40,14 +49,16 @@ def average_pool(x: Tensor, lengths: Tensor, stride: float) -> Tensor:
         covered = (lengths[:, None] - window * torch.arange(frames, device=x.device)).clamp(0, window)
     else:
         # Windows are pulled back by a hair: where T / s rounds up past a whole number, the last one would begin at T.
-        edges = torch.arange(frames + 1, dtype=torch.float64, device=x.device) * (stride * (1 - 1e-12))
-        first = edges[:-1].floor().long()
-        frame = first[:, None] + torch.arange(min(math.ceil(stride) + 1, time), device=x.device)  # (frames, K), K frames meet a window
-        part = (torch.minimum(frame + 1, edges[1:, None]) - torch.maximum(frame, edges[:-1, None])).clamp(min=0).masked_fill(frame >= time, 0.0)
-        chosen = x.index_select(2, frame.clamp(max=time - 1).reshape(-1)).unflatten(2, frame.shape)
-        sums = (chosen * part.to(x.dtype)).sum(dim=3)
-        covered = (part * (frame < lengths[:, None, None])).sum(dim=2)
-    return zero_padding(sums / covered.masked_fill(covered == 0, 1).to(x.dtype)[:, None], shorter)
+        ends = where_float64_is(lengths)[:, None, None]
+        edges = torch.arange(frames + 1, dtype=torch.float64, device=ends.device) * (stride * (1 - 1e-12))
+        begin, end = edges[:-1, None], edges[1:, None]
+        frame = begin.floor().long() + torch.arange(min(math.ceil(stride) + 1, time), device=ends.device)  # (L, K), K meet a window
+        part = (torch.minimum(frame + 1, end) - torch.maximum(frame, begin)).clamp(min=0).masked_fill(frame >= time, 0.0)
+        chosen = x.index_select(2, frame.clamp(max=time - 1).reshape(-1).to(x.device)).unflatten(2, frame.shape)
+        sums = (chosen * part.to(x.dtype).to(x.device)).sum(dim=3)
+        covered = (part * (frame < ends)).sum(dim=2)
+    covered = covered.masked_fill(covered == 0, 1).to(x.dtype).to(x.device)
+    return zero_padding(sums / covered[:, None], shorter)
 
 
 def _windows(x: Tensor, lengths: Tensor, stride: int, fill: float) -> tuple[Tensor, Tensor]:
@@ -149,11 +160,12 @@ class MaxPool(Downsampler):
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
         lengths = self.check(x, lengths)
         stride = min(self.chosen_stride(settings), x.shape[2])  # a window longer than the signal is one of all of it
+        shorter = maths.output_lengths(lengths, stride)
         alignment = WindowAlignment(
-            weigh=torch.no_grad()(lambda: self.slopes(x.detach(), lengths, stride)), stride=stride, lengths=lengths,
-            output_lengths=maths.output_lengths(lengths, stride), time=x.shape[2], dtype=x.dtype,
+            weigh=torch.no_grad()(lambda: where_float64_is(self.slopes(x.detach(), lengths, stride))), stride=stride,
+            lengths=where_float64_is(lengths), output_lengths=where_float64_is(shorter), time=x.shape[2], dtype=x.dtype,
         )
-        return Downsampled(self.pool(x, lengths, stride), alignment.output_lengths, alignment, x.new_zeros(()))
+        return Downsampled(self.pool(x, lengths, stride), shorter, alignment, x.new_zeros(()))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The same pooling: each path picks its own frames."""

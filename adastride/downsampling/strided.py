@@ -13,7 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from adastride import alignment as maths
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register, whole_stride, zero_padding
+from adastride.downsampling.base import (
+    Downsampled,
+    Downsampler,
+    LayerSettings,
+    Method,
+    register,
+    where_float64_is,
+    whole_stride,
+    zero_padding,
+)
 from adastride.downsampling.effective import UniformAlignment, normalise_rows
 
 
@@ -91,10 +100,11 @@ class StridedConvolution(Downsampler):
         stride = self.chosen_stride(settings)
         shorter = maths.output_lengths(lengths, stride)
         padding = self.convolution.padding[0]
-        values = nn.functional.conv1d(zero_padding(x, lengths), self.convolution.weight, stride=stride, padding=padding)[..., : int(shorter.max())]
-        values = zero_padding(values, shorter)
-        taps = self.convolution.weight.detach().abs().sum(dim=(0, 1))
-        return Downsampled(values, shorter, TapAlignment(taps, stride, lengths, shorter, x.shape[2]), x.new_zeros(()))
+        values = nn.functional.conv1d(zero_padding(x, lengths), self.convolution.weight, stride=stride, padding=padding)
+        values = zero_padding(values[..., : int(shorter.max())], shorter)
+        taps = where_float64_is(self.convolution.weight.detach().abs().sum(dim=(0, 1)))
+        alignment = TapAlignment(taps, stride, where_float64_is(lengths), where_float64_is(shorter), x.shape[2])
+        return Downsampled(values, shorter, alignment, x.new_zeros(()))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """A strided 1x1 convolution, as residual networks do."""

@@ -67,6 +67,7 @@ class Compare {
   dispose() {
     clearTimeout(this.timeout);
     clearTimeout(this.quiet);
+    clearTimeout(this.moved);
     this.disposers.forEach((dispose) => dispose());
   }
 
@@ -79,10 +80,14 @@ class Compare {
   receive(bytes, setStateValue) {
     this.setStateValue = setStateValue;
     const { header, arrays } = unpack(bytes);
+    this.note("received", header.sequence);
     if (header.sourceData) {
       const newClip = this.source?.clip !== header.clip.id;
-      this.source = { ...header.sourceData, id: header.source, clip: header.clip.id, mel: arrays.mel, inEdges: arrays.inEdges };
-      if (newClip) this.view = { from: 0, to: this.source.seconds };
+      this.source = { ...header.sourceData, id: header.source, clip: header.clip.id, picture: this.melPicture(header.sourceData, arrays.mel), inEdges: arrays.inEdges };
+      if (newClip) {
+        const { seconds, focus, linkView } = this.source, [from, to] = linkView && linkView[0] < seconds ? linkView : focus;
+        this.view = { from, to: Math.min(to, seconds) };
+      }
     }
     if (!this.settings || header.revision !== this.revision) {
       this.revision = header.revision;
@@ -100,10 +105,7 @@ class Compare {
     this.header = header;
     this.columns = header.columns.map((column, k) => this.unpackColumn(column, arrays, k));
     this.delta = arrays.delta;
-    if (this.underWay !== null && answered) {
-      const sequence = this.underWay;
-      requestAnimationFrame(() => requestAnimationFrame(() => this.note("followed", sequence)));
-    }
+    const sequence = this.underWay;
     if (answered) {
       this.underWay = null;
       clearTimeout(this.timeout);
@@ -111,7 +113,8 @@ class Compare {
     if (this.hover && this.hover.column >= this.columns.length) this.hover = null;
     this.syncGrid();
     this.refresh();
-    this.redraw();
+    this.redraw(Boolean(header.sourceData));
+    if (sequence !== null && answered) requestAnimationFrame(() => this.note("followed", sequence)); // behind the frame that draws it
     if (this.underWay !== null) return;
     if (this.waiting) this.request(false);
     else this.settle();
@@ -138,7 +141,7 @@ class Compare {
 
   change(values) {
     Object.assign(this.settings, values);
-    this.refresh();
+    this.refreshSliders();
     this.request(false);
   }
 
@@ -163,6 +166,7 @@ class Compare {
     if (url !== location.href) history.replaceState(history.state, "", url);
     const text = this.header.columns.map((c) => `${c.label}: ${c.numbers.frames} frames, error ${this.amount(c.numbers.error)}.`).join(" ");
     if (this.spokenText !== text) this.one(".spoken").textContent = this.spokenText = text;
+    this.describe();
     if (this.header.pending) this.quiet = setTimeout(() => this.request(true), QUIET_MS);
     else this.note("settled", this.sequence);
   }
@@ -177,13 +181,16 @@ class Compare {
     else url.searchParams.delete("drawn");
     const pins = Object.entries(settings.pins).map(([method, pin]) =>
       [method, number(pin.stride), number(pin.sigma), pin.scores, ...(pin.scores === "drawn" ? [encodeDrawn(pin.drawn)] : [])].join("~"));
+    const { from, to } = this.view, [a, b] = this.source.focus;
+    if (Math.abs(from - a) + Math.abs(to - b) < 0.005) url.searchParams.delete("view"); // where everybody starts
+    else url.searchParams.set("view", `${Number(from.toFixed(3))},${Number(to.toFixed(3))}`);
     if (pins.length) url.searchParams.set("pin", pins.join(","));
     else url.searchParams.delete("pin");
     return url.href;
   }
 
   amount(x) {
-    return x == null ? "none" : `${digits(x)} ${this.source.unit}`;
+    return x == null ? "none" : `${short(x)} dB`;
   }
 
   // ------------------------------------------------------------ controls
@@ -236,7 +243,7 @@ class Compare {
     this.one(".spoken").textContent = this.one(".tip").textContent;
   }
 
-  refresh() {
+  refreshSliders() {
     const { settings, header } = this;
     for (const slider of this.root.querySelectorAll(".slider")) {
       const name = slider.dataset.name, input = slider.querySelector("input"), value = settings[name];
@@ -246,10 +253,14 @@ class Compare {
       slider.querySelector("output").textContent = text;
       input.setAttribute("aria-valuetext", text);
     }
-    if (!header) return;
     const plain = settings.stride === header.defaults.stride && settings.sigma === header.defaults.sigma && !Object.keys(settings.pins).length
       && settings.drawn.every((v) => v === 0);
     this.one(".reset").disabled = plain;
+  }
+
+  refresh() {
+    const { header } = this;
+    this.refreshSliders();
     this.one('.slider[data-name="sigma"] input').disabled = !header.columns.some((c) => c.sigma != null);
     this.one(".status-text").textContent = header.status;
     this.refreshHeads();
@@ -286,42 +297,59 @@ class Compare {
 
   // The numbers, a row for each, in the columns of the pictures above.
   refreshTable() {
-    const { columns, unit } = { columns: this.header.columns, unit: this.source.unit };
-    const number = (x) => (x == null ? "none" : digits(x));
-    const later = (x, show) => (x === undefined || x === null ? null : show(x));
+    const { columns } = this.header;
+    const number = (x) => (x == null ? "none" : short(x));
+    // Slow numbers come later than the others; of something that never varies there are none.
+    const line = (title, units, value, { show = number, slow = false, compared = true } = {}) => {
+      const values = columns.map((c) => value(c.numbers));
+      return [title, units, columns.map((c, k) => (slow && !c.numbers.complete ? null : show(values[k]))), compared ? values : null];
+    };
     const lines = [
-      ["Output frames", "", columns.map((c) => String(c.numbers.frames)), null],
-      ["Error, whole clip", `${unit}, root mean square`, columns.map((c) => number(c.numbers.error)), columns.map((c) => c.numbers.error)],
-      ["Error, loud parts", unit, columns.map((c) => number(c.numbers.errorLoud)), columns.map((c) => c.numbers.errorLoud)],
-      ["Error, quiet parts", unit, columns.map((c) => number(c.numbers.errorQuiet)), columns.map((c) => c.numbers.errorQuiet)],
-      ["Aliased energy", "% of the result’s", columns.map((c) => later(c, (n) => n.aliased)), columns.map((c) => c.numbers.aliased)],
-      [`Shift by 0–${this.header.shifts} frames, mean`, `${unit} of change`, columns.map((c) => later(c.numbers.shiftMean, number)), columns.map((c) => c.numbers.shiftMean)],
-      [`Shift by 0–${this.header.shifts} frames, worst`, `${unit} of change`, columns.map((c) => later(c.numbers.shiftWorst, number)), columns.map((c) => c.numbers.shiftWorst)],
-      ["Time", "ms, forward", columns.map((c) => digits(c.numbers.milliseconds, 2)), columns.map((c) => c.numbers.milliseconds)],
-      ["Peak memory", "MB beyond the input", columns.map((c) => later(c.numbers.peakBytes, (x) => digits(x / 1e6))), columns.map((c) => c.numbers.peakBytes)],
+      line("Output frames", "", (n) => n.frames, { show: String, compared: false }),
+      line("Error, whole clip", "dB re the clip’s variance", (n) => n.error),
+      line("Error, loud parts", "dB", (n) => n.errorLoud),
+      line("Error, quiet parts", "dB", (n) => n.errorQuiet),
+      line("Aliased energy", "% of the result’s", (n) => n.aliased, { slow: true }),
+      line("Moved input: change, mean", `% over 0–${this.header.shifts} frames`, (n) => n.shiftMean, { slow: true }),
+      line("Moved input: change, worst", "%", (n) => n.shiftWorst, { slow: true }),
+      line("Time", "ms, forward on CPU", (n) => n.milliseconds),
+      line("Peak memory", "kB of tensors", (n) => n.peakBytes, { slow: true, show: (x) => digits(x / 1e3) }),
     ];
-    const make = (tag, text, className) => Object.assign(document.createElement(tag), { textContent: text, className: className ?? "" });
+    this.syncTable(columns, lines);
+    const rows = this.one(".numbers tbody").rows;
+    lines.forEach(([, , texts, values], r) => {
+      const known = values?.filter((v) => v != null) ?? [], best = known.length === columns.length ? texts[values.indexOf(Math.min(...known))] : null;
+      texts.forEach((text, k) => {
+        const cell = rows[r].cells[k + 1], shown = text ?? "…", className = text === null ? "wait" : text === best ? "best" : "";
+        if (cell.textContent !== shown) cell.textContent = shown;
+        if (cell.className !== className) cell.className = className;
+      });
+    });
+    this.one(".scope-note").textContent = this.header.numbersNote;
+  }
+
+  // The table without its numbers; made again only for other methods, so that a drag changes nothing but text.
+  syncTable(columns, lines) {
+    const key = this.gridKey;
+    if (key === this.tableKey) return;
+    this.tableKey = key;
+    const make = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
     const head = document.createElement("tr");
-    head.append(make("td", ""));
-    columns.forEach((c, k) => {
+    head.append(make("td", ""), ...columns.map((c, k) => {
       const cell = make("th", c.label);
       cell.scope = "col";
       cell.style.setProperty("--colour", this.colour(k));
-      head.append(cell);
-    });
-    const body = lines.map(([title, units, texts, values]) => {
+      return cell;
+    }));
+    this.one(".numbers thead").replaceChildren(head);
+    this.one(".numbers tbody").replaceChildren(...lines.map(([title, units]) => {
       const row = document.createElement("tr"), name = make("th", title);
       name.scope = "row";
       if (units) name.append(make("small", units));
-      const known = values?.filter((v) => v != null) ?? [], best = known.length === columns.length ? Math.min(...known) : null;
-      const shown = texts.map((text, k) => make("td", text ?? "…", text == null ? "wait" : best !== null && texts[k] === texts[values.indexOf(best)] ? "best" : ""));
-      row.append(name, ...shown);
+      row.append(name, ...columns.map(() => make("td", "")));
       return row;
-    });
-    this.one(".numbers thead").replaceChildren(head);
-    this.one(".numbers tbody").replaceChildren(...body);
+    }));
     this.one(".numbers colgroup").replaceChildren(...Array.from({ length: columns.length + 1 }, () => document.createElement("col")));
-    this.one(".scope-note").textContent = this.header.numbersNote;
   }
 
   async copyLink() {
@@ -339,10 +367,8 @@ class Compare {
     from = clamp(from, 0, total - span);
     this.view = { from, to: from + span };
     this.redraw();
-    if (this.header.windowed) { // the server sent only what was in view
-      clearTimeout(this.quiet);
-      this.quiet = setTimeout(() => this.request(false), QUIET_MS);
-    }
+    clearTimeout(this.moved); // the server sent only what was in view of a long clip; of another it has sent all
+    this.moved = setTimeout(() => { if (this.header.windowed) this.request(false); else if (this.underWay === null) this.settle(); }, QUIET_MS);
   }
 
   zoom(factor, centre) {
@@ -363,11 +389,11 @@ class Compare {
     grid.style.setProperty("--columns", columns.length);
     this.panels = [];
     const cells = [];
-    cells.push(this.name("mel-name", ROW_OF.mel, "Log-mel of the clip", `${this.source.melFrames} frames, kHz up`, null, true));
+    cells.push(this.name("mel-name", ROW_OF.mel, "Log-mel of the clip", `${this.source.melFrames} frames`, null, [92, this.source.melTicks]));
     cells.push(this.panel("mel", ROW_OF.mel, null, 92, "Log-mel spectrogram of the clip"));
     if (this.header.strip) {
       const drawn = this.header.scores === "drawn";
-      const name = this.name("strip-name", ROW_OF.strip, "Displacement Δp", drawn ? "× its mean; drag on the curve to draw it" : `× its mean; ${this.header.scoresLabel}`);
+      const name = this.name("strip-name", ROW_OF.strip, "Displacement Δp", drawn ? "times its mean; drag to draw" : `times its mean; ${this.header.scoresLabel}`, null, [62, [["× 20", 0.95], ["× 1", 0.5], ["÷ 20", 0.05]]]);
       cells.push(name);
       if (drawn) {
         const flat = Object.assign(document.createElement("button"), { type: "button", textContent: "Flatten", className: "flatten" });
@@ -377,10 +403,10 @@ class Compare {
       cells.push(this.panel("strip", ROW_OF.strip, null, 62, "Displacement of each frame"));
     }
     cells.push(this.panel("top-axis", 3, null, 32));
-    cells.push(this.name("legend out-name", ROW_OF.out, "Downsampled", this.source.id.endsWith("mel") ? "level" : "value", "mel", true));
-    cells.push(this.name("legend align-name", ROW_OF.align, "Alignment", "output frame up, input time across; share of the row’s largest weight", "align"));
-    cells.push(this.name("rec-name", ROW_OF.rec, "Reconstruction", "back in input time; colours as above", null, true));
-    cells.push(this.name("legend err-name", ROW_OF.err, "Error", "|reconstruction − source|", "err", true));
+    cells.push(this.name("legend out-name", ROW_OF.out, "Downsampled", this.source.id.endsWith("mel") ? "level" : "value", "mel", [96, this.source.ticks]));
+    cells.push(this.name("legend align-name", ROW_OF.align, "Alignment", "output frame up, input time across; dashed: a uniform stride", "align"));
+    cells.push(this.name("rec-name", ROW_OF.rec, "Reconstruction", "back in input time; colours as above", null, [96, this.source.ticks]));
+    cells.push(this.name("legend err-name", ROW_OF.err, "Error", "|reconstruction − source|", "err", [96, this.source.ticks]));
     columns.forEach((column, k) => {
       const head = document.createElement("div");
       head.className = "cell method";
@@ -392,6 +418,7 @@ class Compare {
     });
     grid.replaceChildren(...cells);
     this.setHover(null);
+    this.everything = true;
   }
 
   name(className, row, title, text, legend, ticks) {
@@ -403,8 +430,108 @@ class Compare {
     cell.querySelector("p").textContent = text;
     if (legend) {
       cell.querySelector(".ramp").dataset.legend = legend;
-      const low = (x) => digits2(x), { range, unit, errorTop } = this.source;
-      const ends = { mel: [low(range[0]), unit, low(range[1])], align: ["0", "weight", "1"], err: ["0", unit, `≥ ${low(errorTop)}`] }[legend];
+      const low = (x) => short(x), { range, unit, errorTop } = this.source;
+      const ends = { mel: [low(range[0]), unit, low(range[1])], align: ["0", "of row’s top", "1"], err: ["0", unit, `≥ ${low(errorTop)}`] }[legend];
+      cell.querySelectorAll(".ends span").forEach((span, i) => { span.textContent = ends[i]; });
+    }
+    for (const [label, share] of ticks?.[1] ?? []) {
+      const tick = Object.assign(document.createElement("span"), { className: "tick", textContent: label });
+      tick.style.top = `${clamp((1 - share) * ticks[0], 6, ticks[0] - 5)}px`;
+      cell.append(tick);
+    }
+    return cell;
+    }));
+    this.one(".numbers thead").replaceChildren(head);
+    this.one(".numbers tbody").replaceChildren(...lines.map(([title, units]) => {
+      const row = document.createElement("tr"), name = make("th", title);
+      name.scope = "row";
+      if (units) name.append(make("small", units));
+      row.append(name, ...columns.map(() => make("td", "")));
+      return row;
+    }));
+    this.one(".numbers colgroup").replaceChildren(...Array.from({ length: columns.length + 1 }, () => document.createElement("col")));
+  }
+
+  async copyLink() {
+    const button = this.one(".link"), url = this.link();
+    history.replaceState(history.state, "", url);
+    try { await navigator.clipboard.writeText(url); button.textContent = "Link copied"; }
+    catch { button.textContent = "Link is in the address bar"; } // no clipboard without HTTPS
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  }
+
+  // ------------------------------------------------------------ time window
+
+  setView(from, to) {
+    const total = this.source.seconds, span = clamp(to - from, Math.min(total, 0.05), total);
+    from = clamp(from, 0, total - span);
+    this.view = { from, to: from + span };
+    this.redraw();
+    clearTimeout(this.moved); // the server sent only what was in view of a long clip; of another it has sent all
+    this.moved = setTimeout(() => { if (this.header.windowed) this.request(false); else if (this.underWay === null) this.settle(); }, QUIET_MS);
+  }
+
+  zoom(factor, centre) {
+    const { from, to } = this.view;
+    centre ??= this.hover?.time ?? (from + to) / 2;
+    this.setView(centre - (centre - from) * factor, centre + (to - centre) * factor);
+  }
+
+  // ------------------------------------------------------------ the grid
+
+  colour(k) { return METHOD_COLOURS[this.themeName ?? "light"][k]; }
+
+  syncGrid() {
+    const key = [this.header.methods.join(), this.header.source, this.header.strip, this.header.scores].join("|");
+    if (key === this.gridKey) return;
+    this.gridKey = key;
+    const grid = this.one(".grid"), { columns } = this.header, { unit } = this.source;
+    grid.style.setProperty("--columns", columns.length);
+    this.panels = [];
+    const cells = [];
+    cells.push(this.name("mel-name", ROW_OF.mel, "Log-mel of the clip", `${this.source.melFrames} frames`, null, [92, this.source.melTicks]));
+    cells.push(this.panel("mel", ROW_OF.mel, null, 92, "Log-mel spectrogram of the clip"));
+    if (this.header.strip) {
+      const drawn = this.header.scores === "drawn";
+      const name = this.name("strip-name", ROW_OF.strip, "Displacement Δp", drawn ? "times its mean; drag to draw" : `times its mean; ${this.header.scoresLabel}`, null, [62, [["× 20", 0.95], ["× 1", 0.5], ["÷ 20", 0.05]]]);
+      cells.push(name);
+      if (drawn) {
+        const flat = Object.assign(document.createElement("button"), { type: "button", textContent: "Flatten", className: "flatten" });
+        flat.onclick = () => this.change({ drawn: this.settings.drawn.map(() => 0) });
+        name.append(flat);
+      }
+      cells.push(this.panel("strip", ROW_OF.strip, null, 62, "Displacement of each frame"));
+    }
+    cells.push(this.panel("top-axis", 3, null, 32));
+    cells.push(this.name("legend out-name", ROW_OF.out, "Downsampled", this.source.id.endsWith("mel") ? "level" : "value", "mel", [96, this.source.ticks]));
+    cells.push(this.name("legend align-name", ROW_OF.align, "Alignment", "output frame up, input time across; dashed: a uniform stride", "align"));
+    cells.push(this.name("rec-name", ROW_OF.rec, "Reconstruction", "back in input time; colours as above", null, [96, this.source.ticks]));
+    cells.push(this.name("legend err-name", ROW_OF.err, "Error", "|reconstruction − source|", "err", [96, this.source.ticks]));
+    columns.forEach((column, k) => {
+      const head = document.createElement("div");
+      head.className = "cell method";
+      head.style.cssText = `--row:${ROW_OF.method};--column:${k + 2}`;
+      head.innerHTML = '<header><h3></h3><button type="button" class="pin"></button></header><p class="facts"></p><div class="notes"></div>';
+      head.querySelector(".pin").onclick = () => this.togglePin(column.method);
+      cells.push(head);
+      for (const [kind, height] of ROWS) cells.push(this.panel(kind, ROW_OF[kind], k, height, TITLES[kind]));
+    });
+    grid.replaceChildren(...cells);
+    this.setHover(null);
+    this.everything = true;
+  }
+
+  name(className, row, title, text, legend, ticks) {
+    const cell = document.createElement("div");
+    cell.className = `cell name ${className}`;
+    cell.style.cssText = `--row:${row};--column:1`;
+    cell.innerHTML = `<h4></h4><p></p>${legend ? '<canvas class="ramp" width="256" height="1"></canvas><div class="ends"><span></span><span></span><span></span></div>' : ""}`;
+    cell.querySelector("h4").textContent = title;
+    cell.querySelector("p").textContent = text;
+    if (legend) {
+      cell.querySelector(".ramp").dataset.legend = legend;
+      const low = (x) => short(x), { range, unit, errorTop } = this.source;
+      const ends = { mel: [low(range[0]), unit, low(range[1])], align: ["0", "of row’s top", "1"], err: ["0", unit, `≥ ${low(errorTop)}`] }[legend];
       cell.querySelectorAll(".ends span").forEach((span, i) => { span.textContent = ends[i]; });
     }
     if (ticks) {
@@ -591,7 +718,9 @@ class Compare {
 
   // ------------------------------------------------------------ drawing
 
-  redraw() {
+  // everything: the window, the size, the theme or the source changed; otherwise only columns that are new are drawn.
+  redraw(everything = true) {
+    this.everything ||= everything;
     if (!this.columns || this.drawingFrame) return;
     this.drawingFrame = requestAnimationFrame(() => { this.drawingFrame = null; this.draw(); });
   }
@@ -604,32 +733,39 @@ class Compare {
 
   draw() {
     if (!this.columns || !this.root.isConnected || !this.root.clientWidth) return;
-    const theme = (this.colours = this.theme());
-    if (theme.name !== this.themeName) {
-      this.themeName = theme.name;
-      this.refreshTable();
-    }
-    this.root.querySelectorAll(".method").forEach((head, k) => head.style.setProperty("--colour", this.colour(k)));
-    for (const canvas of this.root.querySelectorAll(".ramp")) this.paintRamp(canvas, { mel: RAMPS.mel, align: RAMPS[theme.name], err: ERRORS[theme.name] }[canvas.dataset.legend]);
+    const { everything } = this, theme = (this.colours = everything || !this.colours ? this.theme() : this.colours);
+    this.everything = false;
+    if (everything) this.paint(theme);
     for (const panel of this.panels) {
-      const context = this.prepare(panel.base), { clientWidth: width, clientHeight: height } = panel.base, column = this.columns[panel.column];
+      const { clientWidth: width, clientHeight: height } = panel.base, column = this.columns[panel.column];
+      const shows = panel.kind === "strip" ? this.delta : column ? column.version : "";
+      if (!everything && panel.shows === shows && !(panel.kind === "strip" && this.header.scores === "drawn")) continue;
+      panel.shows = shows;
+      const context = this.prepare(panel.base);
       if (panel.kind.endsWith("axis")) this.drawAxis(context, width, theme);
       else if (panel.kind === "strip") this.drawStrip(context, width, height, theme);
       else if (panel.kind === "align") this.drawAlignment(context, width, height, theme, panel.column);
       else {
-        const picture = panel.kind === "mel" ? this.source.melPicture ??= { data: this.source.mel, rows: this.source.melBands, edges: this.source.melEdges ??= this.melEdges() } : column[`${panel.kind}Picture`];
+        const picture = panel.kind === "mel" ? this.source.picture : column[`${panel.kind}Picture`];
         const colours = panel.kind === "err" ? ERRORS[theme.name] : RAMPS.mel;
         this.pixels(context, width, height, (pixels, w, h) => fillPicture(pixels, w, h, picture, this.view, 0, picture.rows, colours));
-        if (panel.kind === "err" || column?.scope[2]) this.frame(context, width, height, theme);
+        if (panel.kind === "err") this.frame(context, width, height, theme);
       }
     }
-    this.describe();
-    this.drawCover();
+    if (everything || this.hover) this.drawCover();
   }
 
-  melEdges() {
-    const { melFrames, framesPerSecond, seconds, melFactor } = this.source;
-    return Float64Array.from({ length: Math.ceil(melFrames / melFactor) + 1 }, (_, j) => clamp((Math.min(j * melFactor, melFrames) - 0.5) / framesPerSecond, 0, seconds));
+  // Colours of everything that is not a panel.
+  paint(theme) {
+    this.themeName = theme.name;
+    this.root.querySelectorAll(".method, .numbers thead th").forEach((head, k) => head.style.setProperty("--colour", this.colour(k % this.columns.length)));
+    for (const canvas of this.root.querySelectorAll(".ramp")) this.paintRamp(canvas, { mel: RAMPS.mel, align: RAMPS[theme.name], err: ERRORS[theme.name] }[canvas.dataset.legend]);
+  }
+
+  // The clip's mel. Frame j is centred on j hops, so it spans half a hop to either side.
+  melPicture({ melFrames, melBands, framesPerSecond, seconds, melFactor }, data) {
+    const edges = Float64Array.from({ length: Math.ceil(melFrames / melFactor) + 1 }, (_, j) => clamp((Math.min(j * melFactor, melFrames) - 0.5) / framesPerSecond, 0, seconds));
+    return { data, rows: melBands, edges };
   }
 
   prepare(canvas) {
@@ -686,9 +822,27 @@ class Compare {
         fillPicture(pixels, w, h, matrix, this.view, low - matrix.low, high - matrix.low, RAMPS[theme.name]);
       }
     });
+    this.uniform(context, width, height, theme, column, low, high);
     this.frame(context, width, height, theme);
     this.text(context, theme, `frame ${Math.round(high) - 1}`, 5, 9, "left", true);
     this.text(context, theme, `frame ${Math.floor(low)}`, width - 5, height - 8, "right", true);
+  }
+
+  // Where a uniform stride would lie, to see an adaptive one bend; only for those, the others lie there.
+  uniform(context, width, height, theme, column, low, high) {
+    if (!column.adaptive) return;
+    const { outEdges, outFrames } = column, y = (row) => height * (1 - (row - low) / (high - low));
+    context.beginPath();
+    context.moveTo(this.x(width, outEdges[0]), y(0));
+    context.lineTo(this.x(width, outEdges[outFrames]), y(outFrames));
+    context.setLineDash([5, 5]);
+    context.lineWidth = 3;
+    context.strokeStyle = theme.back;
+    context.stroke();
+    context.lineWidth = 1;
+    context.strokeStyle = theme.ink(0.85);
+    context.stroke();
+    context.setLineDash([]);
   }
 
   drawStrip(context, width, height, theme) {
@@ -725,9 +879,6 @@ class Compare {
       context.arc(x, y, 4, 0, 2 * Math.PI);
       context.fill();
     }
-    this.text(context, theme, "× 20", width - 5, 9, "right", true);
-    this.text(context, theme, "× 1", width - 5, middle, "right", true);
-    this.text(context, theme, "÷ 20", width - 5, height - 8, "right", true);
     this.frame(context, width, height, theme);
   }
 
@@ -833,7 +984,8 @@ class Compare {
   }
 }
 
-const digits2 = (x) => (Math.abs(x) >= 10 ? x.toFixed(0) : Number(x.toPrecision(2)).toString()).replace("-", "−");
+// A short number: 12.3, 4.56, 0.0123; smaller than a thousandth is as good as none.
+const short = (x) => (Math.abs(x) < 1e-3 ? "0" : Math.abs(x) >= 100 ? x.toFixed(0) : Math.abs(x) >= 10 ? x.toFixed(1) : Number(x.toPrecision(3)).toString()).replace("-", "−");
 const snapped = (value) => (Math.round(((value + DRAW_LIMIT) / (2 * DRAW_LIMIT)) * DRAW_STEPS) / DRAW_STEPS) * 2 * DRAW_LIMIT - DRAW_LIMIT;
 const encodeDrawn = (values) => values.map((value) => DRAW_CODE[Math.round(((value + DRAW_LIMIT) / (2 * DRAW_LIMIT)) * DRAW_STEPS)]).join("");
 

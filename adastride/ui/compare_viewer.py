@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from adastride.audio import LOG_FLOOR, MelPreset, mel_band_edges
+from adastride.audio import LOG_FLOOR, MelPreset, mel_band_centres
 from adastride.comparison import (
-    DECIBELS, DRAWN_POINTS, SCORES, SHIFTS, WHOLE_FRAMES, Column, Comparison, ComparisonSettings, Features, Pin, choose_scores, compare, takes_scores,
+    DECIBELS,
+    DRAWN_POINTS,
+    SCORES,
+    SHIFTS,
+    WHOLE_FRAMES,
+    Column,
+    Comparison,
+    ComparisonSettings,
+    Features,
+    Pin,
+    choose_scores,
+    compare,
+    takes_scores,
 )
+from adastride.downsampling import METHODS
 from adastride.downsampling.strided import TapAlignment
 from adastride.ui.source import Clip
 from adastride.ui.viewer import pack
@@ -40,25 +53,27 @@ _component = st.components.v2.component(
 
 
 def compare_viewer(
-    clip: Clip, mel: np.ndarray, preset: MelPreset, features: Features, chosen: ComparisonSettings, link: Mapping[str, str | None], revision: str, key: str,
+    clip: Clip, mel: np.ndarray, preset: MelPreset, features: Features, chosen: ComparisonSettings, start: ComparisonSettings,
+    view: tuple[float, float] | None, link: Mapping[str, str | None], revision: str, key: str,
 ) -> Comparison | None:
     """Shows methods side by side and follows the sliders; call it inside a fragment. Returns the comparison that is shown,
     or None where a method could not run (the page says so).
 
-    mel: (n_mels, T) natural-log mel of the clip. chosen: methods, source and scores as the page has them; stride, sigma,
-    pins and drawn curve are what a new `revision` (another link) begins with, after that the browser's own hold. link:
-    the query parameters that the page knows.
+    mel: (n_mels, T) natural-log mel of the clip. chosen: methods, source, scores and axes, which the page knows. start:
+    the stride, sigma, pins and drawn curve that a new `revision` (another link) begins with; after that the browser's own
+    hold. view: the seconds a link asks for, None for the interesting part. link: the query parameters that the page knows, None for one that is left out.
     """
     request = _request(st.session_state.get(key, {}).get("request"))
     state = st.session_state.setdefault(f"{key}_state", {})
     if state.get("revision") != revision:
-        state.update(revision=revision, live=_live(chosen), comparison=None)
+        state.update(revision=revision, live=_live(start), comparison=None)
     if request is not None and request["revision"] == revision:
         state["live"] = request["live"]
     settings = _combine(chosen, state["live"])
-    view, settled = (request["view"], request["settled"]) if request else (None, False)
+    seen, settled = (request["view"], request["settled"]) if request else (None, False)
+    seen = seen or view or interesting_part(features)
     try:
-        result = compare(features, settings, view, settled, state.get("comparison"))
+        result = compare(features, settings, seen, settled, state.get("comparison"))
     except ValueError as error:
         st.error(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/error:")
         return None
@@ -67,7 +82,7 @@ def compare_viewer(
         st.error(f"A method could not run on {clip.title}: choose a shorter clip or a larger stride.", icon=":material/error:")
         return None
     state["comparison"] = result
-    header, arrays = _pack_comparison(result, view, settled)
+    header, arrays = _pack_comparison(result, seen, settled)
     source = f"{clip.id}/{features.id}"
     header |= {
         "sequence": request["sequence"] if request else 0, "revision": revision, "settings": _live(settings) | {"drawn": _drawn(state["live"])},
@@ -76,15 +91,15 @@ def compare_viewer(
     }
     if request is None or request["have"] != source:
         header["sourceData"], source_arrays = _source_data(clip, mel, preset, features)
+        header["sourceData"] |= {"linkView": view, "focus": interesting_part(features)}
         arrays |= source_arrays
     _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
     return result
 
 
-def shown_settings(chosen: ComparisonSettings, key: str) -> ComparisonSettings:
-    """The page's settings with what the browser's sliders say, as they were shown last."""
-    state = st.session_state.get(f"{key}_state")
-    return _combine(chosen, state["live"]) if state else chosen
+def shown(key: str) -> Comparison | None:
+    """The comparison that was shown last, for the exports."""
+    return st.session_state.get(f"{key}_state", {}).get("comparison")
 
 
 def _live(settings: ComparisonSettings) -> dict:
@@ -138,6 +153,7 @@ def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settl
     span = _span(features, view) if windowed else (0, features.frames)
     for index, column in enumerate(result.columns):
         described = _describe(column)
+        described["version"] = f"{column.method} {column.chosen} {column.both_axes} {column.scope} {span} {features.id} {settled and windowed}"
         first, stop = (int(np.clip(edge, *column.scope)) - column.scope[0] for edge in span)
         out_span = np.clip(np.searchsorted(column.edges, features.edges[list(span)]) + (-1, 1), 0, column.output.shape[1]) if windowed else (0, column.output.shape[1])
         scaled = features.scale * 255 / (high - low), low * 255 / (high - low)
@@ -173,7 +189,7 @@ def _describe(column: Column) -> dict:
 
     return {
         "method": column.method, "label": column.label, "stride": column.stride, "sigma": column.sigma, "notes": list(column.notes), "scope": list(column.scope),
-        "hard": column.whole_positions,
+        "hard": column.whole_positions, "adaptive": METHODS[column.method].kind == "adaptive",
         "numbers": {
             "frames": numbers.frames, "error": finite(numbers.error), "errorLoud": finite(numbers.error_loud), "errorQuiet": finite(numbers.error_quiet),
             "milliseconds": numbers.milliseconds, "complete": numbers.complete, "aliased": finite(numbers.aliased), "shiftMean": finite(numbers.shift_mean),
@@ -189,7 +205,7 @@ def _pack_alignment(column: Column, arrays: dict[str, np.ndarray], index: int, s
     if isinstance(alignment, TapAlignment):
         arrays[f"taps{index}"] = alignment.taps.numpy().astype("<f4")
         return {"layoutStride": alignment.stride}
-    layout_stride = frames / column.output.shape[1]
+    layout_stride = frames / (column.output.shape[1] - 0.5)  # the browser rounds T / stride up
     if hasattr(alignment, "unit_positions"):
         arrays[f"u{index}"] = alignment.unit_positions[0].numpy().astype("<f4")
         return {"layoutStride": layout_stride}
@@ -254,7 +270,7 @@ def _source_data(clip: Clip, mel: np.ndarray, preset: MelPreset, features: Featu
     high = float(levels.max())
     low = min(max(math.log(LOG_FLOOR) * DECIBELS, high - _SHOWN_DECIBELS), high - 1)
     picture, factor = _pooled(np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1"))
-    centres = mel_band_edges(preset)
+    centres = mel_band_centres(preset)
     ticks = [[f"{hz / 1000:g} kHz", float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for hz in (500, 2000, 8000)]
     header = {
         "seconds": clip.waveform.samples.size / clip.waveform.sample_rate, "framesPerSecond": preset.frames_per_second, "melFrames": mel.shape[1],

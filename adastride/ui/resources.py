@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import threading
 
+import numpy as np
 import streamlit as st
 import torch
 
 from adastride import audio, checkpoints
-from adastride.audio import Waveform
+from adastride.audio import MelPreset, Waveform
+from adastride.comparison import ComparisonSettings, Features, compare, mel_features, traced_features
 from adastride.device import choose_device
-from adastride.downsampling import LayerSettings
+from adastride.downsampling import METHODS, LayerSettings
 from adastride.models.classifier import Classifier
 from adastride.samples import samples
 from adastride.tracing import Trace, trace
@@ -20,13 +22,20 @@ from adastride.tracing import Trace, trace
 SINGLE_THREAD_SECONDS = 30.0
 
 
-@st.cache_resource(show_spinner=False)
-def prepare() -> None:
-    """Once a server, after the imports: freezes what they left behind, so that the full garbage collection Streamlit
-    runs after every (fragment) run finds nothing to walk through (150 ms with torch loaded, 0 after)."""
-    torch.set_num_threads(1)
+def _freeze() -> None:
+    """Hides everything that exists now from the garbage collector. Streamlit runs a full collection after every
+    (fragment) run, which takes 150 ms with torch loaded and nothing where there is nothing to walk through."""
     gc.collect()
     gc.freeze()
+
+
+@st.cache_resource(show_spinner=False)
+def prepare() -> None:
+    """Once a server: the settings that make live runs quick, after the imports of every page."""
+    from adastride import export, figures  # noqa: F401 (what pages import later would not be frozen)
+
+    torch.set_num_threads(1)
+    _freeze()
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -35,6 +44,7 @@ def model(name: str, device: str = "auto") -> Classifier:
     of silence warms it up: the first convolution of a process takes five times as long as the second."""
     network = checkpoints.load(name, choose_device(device))
     trace(network, torch.zeros(network.config.mel.sample_rate))
+    _freeze()
     return network
 
 
@@ -65,3 +75,21 @@ def run(checkpoint: str, clip: Waveform, settings: tuple[LayerSettings, ...] | N
         torch.cuda.empty_cache()
         notice = "The GPU has too little free memory for this clip, so it ran on the CPU: choose a shorter clip to go back to the GPU."
         return trace(model(checkpoint, "cpu"), clip, settings, previous), notice
+
+
+def features(checkpoint: str, clip: Waveform, source: str, learned: bool) -> Features:
+    """What the Compare page downsamples; the network runs only where its features or, for `learned`, its scores are needed."""
+    return _features(checkpoint, source, learned, clip.sha256, clip)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _features(checkpoint: str, source: str, learned: bool, sha256: str, _clip: Waveform) -> Features:
+    network = model(checkpoint)
+    if source == "mel" and not learned:
+        return mel_features(_clip, network.config.mel)
+    return traced_features(source, run(checkpoint, _clip, None, None)[0], network)
+
+
+def clip_mel(checkpoint: str, clip: Waveform) -> tuple[np.ndarray, MelPreset]:
+    """The (n_mels, T) natural-log mel of a clip as a checkpoint sees it, and the front end that made it."""
+    return features(checkpoint, clip, "mel", False).values[0].numpy(), model(checkpoint).config.mel

@@ -99,6 +99,36 @@ def test_phone_needs_no_sideways_scrolling(new_page: Callable[..., Page], server
     explorer.shoot("explore-phone-390", full_page=True)
 
 
+REACHABLE = """(button) => {
+  const box = button.getBoundingClientRect(), root = button.getRootNode();
+  const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+  return document.elementFromPoint(x, y) === root.host && button.contains(root.elementFromPoint(x, y));
+}"""
+
+
+def hidden_controls(explorer: Explorer) -> list[str]:
+    """Controls that something lies over when one has scrolled down to layer 3."""
+    explorer.page.get_by_test_id("stMain").evaluate("(main) => main.scrollTo(0, 400)")
+    explorer.settle()
+    return [name for name in ("play", "fit", "pin", "link") if not explorer.page.locator(f"button.{name}").evaluate(REACHABLE)]
+
+
+def test_controls_can_be_reached_after_scrolling(new_page: Callable[..., Page], server: str):
+    """The bar of controls stays in view while one looks at layer 3, with and without the sidebar."""
+    explorer = Explorer(new_page(height=700), server).open()
+    assert hidden_controls(explorer) == []
+    explorer.sidebar.hover()
+    explorer.page.get_by_test_id("stSidebarCollapseButton").locator("button").click()
+    explorer.page.get_by_test_id("stExpandSidebarButton").wait_for()
+    assert hidden_controls(explorer) == []
+
+
+def test_controls_can_be_reached_after_scrolling_on_a_phone(new_page: Callable[..., Page], server: str):
+    """The same with a thumb."""
+    explorer = Explorer(new_page(390, 844, has_touch=True, is_mobile=True), server).open()
+    assert hidden_controls(explorer) == []
+
+
 def test_a_narrower_window_redraws(explorer: Explorer):
     """A canvas that only stretches would blur; it is drawn again for the new width."""
     before = explorer.look()["layer"][0]["width"]
@@ -237,6 +267,19 @@ def test_stride_ends_on_the_last_value(explorer: Explorer):
     frames = explorer.frames()
     assert [after for _, after in frames] == [math.ceil(before / exact) for before, _ in frames]
     assert [before for before, _ in frames[1:]] == [after for _, after in frames[:-1]]
+
+
+def test_a_sample_chosen_in_the_middle_of_an_answer(explorer: Explorer):
+    """Dragging and, before the server has answered, choosing another clip: the new clip at the last value."""
+    x, y = explorer.grab("sigma")
+    for step in range(1, 9):
+        explorer.page.mouse.move(x + 20 * step, y)
+    explorer.page.mouse.up()
+    explorer.choose_sample("Bird song with trills")
+    wait_for(lambda: explorer.query()["clip"] == "birds")
+    look = explorer.settle().look()
+    assert explorer.setting("σ = ") == pytest.approx([10 ** float(explorer.slider("sigma").input_value())] * 3, rel=0.03)
+    assert explorer.open(explorer.address()).look()["percent"] == look["percent"]
 
 
 def test_scope_moves_one_layer_and_those_above(explorer: Explorer):
@@ -388,6 +431,16 @@ def test_arrow_keys_step_through_output_frames(explorer: Explorer):
     assert texts == [f"Layer 2, output frame {n}" for n in (0, 1, 2, 1)]
     explorer.page.keyboard.press("Escape")
     wait_for(lambda: explorer.tip.is_hidden())
+
+
+@pytest.mark.parametrize("switch", [".variant", ".scope", ".panel.mel header"])
+def test_focus_stays_on_a_switch(explorer: Explorer, switch: str):
+    """Somebody without a mouse presses a switch: the next Tab must go on from there, not from the top of the page."""
+    explorer.page.locator(f"{switch} button").nth(1).focus()
+    explorer.page.keyboard.press("Enter")
+    explorer.settle()
+    focused = explorer.root.evaluate("(root, name) => root.querySelector(name).contains(root.getRootNode().activeElement)", switch)
+    assert focused
 
 
 def test_zoom_keys(explorer: Explorer):

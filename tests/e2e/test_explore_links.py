@@ -124,6 +124,15 @@ def test_a_bad_link_gets_a_sentence(page: Page, server: str, default: dict, quer
     assert page.get_by_test_id("stException").count() == 0
 
 
+@pytest.mark.parametrize("query", ["sigma=banana", "clip=upload:interview.wav"])
+def test_the_sentence_is_not_cut(page: Page, server: str, query: str):
+    """A toast has three lines: what does not fit hides behind "view more", and so does what to do."""
+    Explorer(page, server).open(f"?{query}")
+    wait_for(lambda: page.get_by_test_id("stToast").count() == 1)
+    time.sleep(0.5)
+    assert page.get_by_test_id("stToast").get_by_role("button", name="view more").count() == 0
+
+
 def test_one_wrong_part_leaves_the_rest(page: Page, server: str):
     """A link with one mistake is still good for what it says right."""
     explorer = Explorer(page, server).open("?clip=birds&sigma=banana&stride=4")

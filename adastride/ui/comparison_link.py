@@ -1,0 +1,151 @@
+"""Links that restore a comparison: ?clip=seven&methods=avg-pool,adastride&stride=4&sigma=0.447&source=mel&scores=energy.
+
+Beside these: checkpoint, axes=2 (time and frequency), drawn (a letter for each point of a curve drawn by hand) and pin
+(method~stride~sigma~scores, with a drawn curve as fifth part; commas between pins), view (seconds from and to, with a
+comma). The browser writes them, too
+(compare_viewer.js).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from adastride.audio import MAX_SECONDS
+from adastride.comparison import (
+    DRAWN_POINTS,
+    DRAWN_RANGE,
+    FEWEST_METHODS,
+    MOST_METHODS,
+    SCORES,
+    SIGMA_RANGE,
+    SOURCES,
+    STRIDE_RANGE,
+    ComparisonSettings,
+    Pin,
+)
+from adastride.downsampling import METHODS
+from adastride.ui.permalink import quoted
+
+# What the page opens with: the oldest methods, the one that loses nothing below the limit, and the one that adapts.
+DEFAULT = ComparisonSettings(methods=("strided-conv", "avg-pool", "spectral-pool", "adastride"))
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_STEPS = 62  # between the lowest and the highest drawn value: with an even number, zero is one of them
+
+
+@dataclass(frozen=True)
+class ComparisonLink:
+    """What a link asks for; None where it says nothing usable. problems: a sentence for each thing it got wrong."""
+
+    clip: str | None
+    checkpoint: str | None
+    settings: ComparisonSettings
+    view: tuple[float, float] | None
+    problems: tuple[str, ...]
+
+
+def encode_drawn(values: tuple[float, ...]) -> str:
+    """A letter for each value, to the nearest of 63 steps."""
+    low, high = DRAWN_RANGE
+    return "".join(_LETTERS[round((value - low) / (high - low) * _STEPS)] for value in values)
+
+
+def decode_drawn(text: str) -> tuple[float, ...]:
+    """The values again. Raises ValueError for anything that is not DRAWN_POINTS of the letters."""
+    low, high = DRAWN_RANGE
+    steps = [_LETTERS.index(letter) for letter in text]
+    if len(steps) != DRAWN_POINTS or max(steps) > _STEPS:
+        raise ValueError("not a drawn curve")
+    return tuple(step / _STEPS * (high - low) + low for step in steps)
+
+
+def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> ComparisonLink:
+    """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
+    problems: list[str] = []
+
+    def read(name: str, convert, instead: str):
+        """What `convert` makes of a parameter; None where it is missing or, with a problem told, wrong."""
+        text = query.get(name)
+        if text is None:
+            return None
+        try:
+            return convert(text)
+        except (ValueError, OverflowError) as error:
+            problems.append(f"This link has {name} = {quoted(text)}, but {error}: {instead}.")
+            return None
+
+    def one_of(choices: Mapping, what: str):
+        def convert(text: str) -> str:
+            if text not in choices:
+                raise ValueError(f"there is no such {what}")
+            return text
+        return convert
+
+    def clip(text: str) -> str:
+        if text.startswith("upload:"):
+            raise ValueError("a link can’t carry a file, so upload it again to see the same picture")
+        return one_of(clips, "clip")(text)
+
+    def methods(text: str) -> tuple[str, ...]:
+        keys = tuple(text.split(","))
+        if not all(key in METHODS for key in keys):
+            raise ValueError("it names a method that is not here")
+        if not FEWEST_METHODS <= len(keys) <= MOST_METHODS or len(set(keys)) < len(keys):
+            raise ValueError(f"it must name {FEWEST_METHODS} to {MOST_METHODS} different methods")
+        return keys
+
+    def number(limits: tuple[float, float]):
+        def convert(text: str) -> float:
+            expected = f"it must be a number from {limits[0]:g} to {limits[1]:g}"
+            try:
+                value = float(text)
+            except ValueError:
+                raise ValueError(expected) from None
+            if not limits[0] <= value <= limits[1]:
+                raise ValueError(expected)
+            return value
+        return convert
+
+    def drawn(text: str) -> tuple[float, ...]:
+        try:
+            return decode_drawn(text)
+        except ValueError:
+            raise ValueError(f"it must be {DRAWN_POINTS} letters that stand for a curve") from None
+
+    def pins(text: str) -> dict[str, Pin]:
+        found = {}
+        for part in text.split(",")[:MOST_METHODS]:
+            try:
+                method, stride, sigma, scores, *curve = part.split("~")
+                found[one_of(METHODS, "method")(method)] = Pin(float(stride), float(sigma), scores, decode_drawn(curve[0]) if curve else ())
+            except ValueError:
+                raise ValueError("it must name a method, stride, sigma and scores for each pinned column") from None
+        return found
+
+    def seconds(text: str) -> tuple[float, float]:
+        try:
+            begin, end = map(float, text.split(","))
+        except ValueError:
+            begin, end = 0.0, 0.0
+        if not 0 <= begin < end <= MAX_SECONDS:
+            raise ValueError("it must be two rising numbers of seconds with a comma between")
+        return begin, end
+
+    chosen = {
+        "methods": read("methods", methods, "four others are shown"),
+        "stride": read("stride", number(STRIDE_RANGE), f"{DEFAULT.stride:g} is used"),
+        "sigma": read("sigma", number(SIGMA_RANGE), f"{DEFAULT.sigma:.3g} is used"),
+        "source": read("source", one_of(SOURCES, "source"), "the log-mel is used"),
+        "scores": read("scores", one_of(SCORES, "score"), "the checkpoint’s score is used"),
+        "both_axes": read("axes", lambda text: one_of({"1": None, "2": None}, "number of axes")(text) == "2", "time alone is used"),
+    }
+    settings = replace(DEFAULT, pins=(), **{name: value for name, value in chosen.items() if value is not None})
+    curve = read("drawn", drawn, "a flat curve is used")
+    if settings.scores == "drawn":
+        settings = replace(settings, drawn=curve or ())
+    pinned = read("pin", pins, "nothing is pinned") or {}
+    settings = replace(settings, pins=tuple(pinned.get(method) for method in settings.methods))
+    return ComparisonLink(
+        read("clip", clip, "the first sample is shown"), read("checkpoint", one_of(checkpoints, "checkpoint"), "the first one is used"), settings,
+        read("view", seconds, "the loudest part is shown"), tuple(problems),
+    )

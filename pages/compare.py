@@ -1,0 +1,108 @@
+"""Compare downsamplers: two to four methods on one clip, in columns that follow the sliders together.
+
+Demonstrates: the comparison component, method cards from the registry, links, exports.
+"""
+
+import math
+
+import streamlit as st
+
+from adastride import comparison, figures
+from adastride.checkpoints import catalogue
+from adastride.comparison import FEWEST_METHODS, MOST_METHODS, SCORES, SOURCES
+from adastride.comparison_figure import comparison_figure
+from adastride.downsampling import METHODS
+from adastride.samples import samples
+from adastride.ui import comparison_link, resources
+from adastride.ui.compare_viewer import compare_viewer, shown
+from adastride.ui.source import choose_sample, pick_clip
+
+VIEWER = "compare_viewer"
+CHOICES = ("methods", "source", "scores", "both_axes", "checkpoint")
+
+resources.prepare_comparison()
+if "compare_link" not in st.session_state:  # a link counts once, when the session opens
+    link = comparison_link.parse(st.query_params, samples(), catalogue())
+    st.session_state["compare_link"] = link
+    st.session_state["compare_kept"] = {name: getattr(link.settings, name) for name in CHOICES[:-1]} | {"checkpoint": link.checkpoint or next(iter(catalogue()))}
+    choose_sample(link.clip)
+    for problem in link.problems:
+        st.toast(problem, icon=":material/link_off:", duration="long")
+link, kept = st.session_state["compare_link"], st.session_state["compare_kept"]
+for name in CHOICES:  # another page forgets this page's widgets
+    value = kept[name]
+    st.session_state.setdefault(f"compare_{name}", list(value) if name == "methods" else value)
+
+with st.sidebar:
+    clip = pick_clip()
+    known = catalogue()
+    checkpoint = st.selectbox("Checkpoint", list(known), format_func=lambda name: known[name].title, key="compare_checkpoint",
+                              help="It lends its score to the methods that place frames, and its features as a source.")
+
+methods = st.multiselect(
+    f"Methods to compare, {FEWEST_METHODS} to {MOST_METHODS}", list(METHODS), format_func=lambda key: METHODS[key].label, key="compare_methods",
+)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    source = st.selectbox("Downsample", list(SOURCES), format_func=SOURCES.get, key="compare_source", width=260)
+    scores = st.selectbox(
+        "Adaptive methods place frames by", list(SCORES), format_func=SCORES.get, key="compare_scores", width=260,
+        disabled=not any(map(comparison.takes_scores, methods)),
+    )
+    both_axes = st.toggle(
+        "Time and frequency", key="compare_both_axes", disabled=source != "mel" or not any(METHODS[key].build_2d for key in methods),
+        help="Spectral pooling, DiffStride and DCT-DiffStride also make the mel bands fewer, by the same stride.",
+    )
+st.session_state["compare_kept"] = dict(zip(CHOICES, (methods, source, scores, both_axes, checkpoint), strict=True))
+
+if not FEWEST_METHODS <= len(methods) <= MOST_METHODS:
+    wrong = "Choose at least two methods: a comparison needs something to compare with." if len(methods) < FEWEST_METHODS else \
+        f"Choose at most four methods, not {len(methods)}: more columns than that are too narrow to read."
+    st.info(wrong, icon=":material/view_column:")
+    st.stop()
+
+chosen = comparison.ComparisonSettings(tuple(methods), source=source, scores=scores, both_axes=both_axes)
+learned = scores == "checkpoint" and any(map(comparison.takes_scores, methods))
+with st.spinner("Preparing the clip …", show_time=True):
+    features = resources.features(checkpoint, clip.waveform, source, learned)
+    mel, preset = resources.clip_mel(checkpoint, clip.waveform)
+
+
+@st.fragment
+def live() -> None:
+    compare_viewer(
+        clip, mel, preset, features, chosen, link.settings, view=link.view if clip.link == link.clip else None, revision="link", key=VIEWER,
+        link={"clip": clip.link, "checkpoint": checkpoint, "methods": ",".join(methods), "source": source, "scores": scores, "axes": "2" if both_axes else None},
+    )
+
+
+def complete():
+    """The comparison on screen with every number, for the exports."""
+    result = shown(VIEWER)
+    return comparison.compare(features, result.settings, settled=True, previous=result, budget=math.inf)
+
+
+live()
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    stem = f"adastride-compare-{clip.sample or 'clip'}"
+    st.markdown("**Take it away**")
+    for kind, name, mime in (("png", "PNG figure", "image/png"), ("svg", "SVG figure", "image/svg+xml")):
+        st.download_button(
+            name, lambda kind=kind: figures.render(comparison_figure(complete(), mel, preset, clip.title), kind), f"{stem}.{kind}", mime, on_click="ignore",
+            help="All columns and their numbers at the present settings" + (", 200 dpi." if kind == "png" else ", as vectors."),
+        )
+    st.download_button(
+        "CSV numbers", lambda: comparison.to_csv(complete()), f"{stem}.csv", "text/csv", on_click="ignore",
+        help="One line for each method: settings, output frames, errors, aliasing, shift change, time, memory.",
+    )
+
+st.subheader("The methods")
+for row in range(0, len(methods), 2):
+    for place, key in zip(st.columns(2), methods[row : row + 2], strict=False):
+        method = METHODS[key]
+        with place.container(border=True, height="stretch"):
+            st.markdown(f"**{method.label}** · stride {method.kind} · {method.complexity}")
+            st.markdown(method.idea)
+            st.latex(method.formula)
+            parameters = [f"{name} from {low:g} to {high:g}, usually {usual:.3g}" for name, (low, high, usual) in method.parameters.items()]
+            st.caption("  \n".join([*(f"Parameter: {each}." for each in parameters), f"Source: {method.citation}."]))
