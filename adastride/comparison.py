@@ -43,6 +43,7 @@ SCORES = {
 }
 DRAWN_POINTS = 64  # of a curve drawn by hand, evenly over the clip
 DRAWN_RANGE = (-3.0, 3.0)  # ln of a displacement: from a twentieth to twenty times
+EXACT = -120.0  # dB; what lies below is rounding, and no error at all would be minus infinity
 SHIFTS = 10  # frames the input is moved by, at the most
 
 WHOLE_FRAMES = 4096
@@ -316,7 +317,7 @@ class Numbers:
     """One line of the table; None stands for "not worked out yet".
 
     frames: output frames. error, error_loud, error_quiet: `analysis.error_db` over the whole scope and its loud and quiet
-    frames, NaN where there are none. milliseconds: the method alone, forward. aliased: percent, `analysis.aliased_energy`.
+    frames, at least EXACT, NaN where there are none. milliseconds: the method alone, forward. aliased: percent, `analysis.aliased_energy`.
     shift_mean, shift_worst: percent, `analysis.shift_change` over 0 to SHIFTS frames. peak_bytes: tensor memory the
     method held at once beyond its input.
     """
@@ -475,6 +476,7 @@ def _column(features: Features, method: str, chosen: Pin, pinned: bool, both_axe
         restored = layer.bands_back(restored)
     loud = analysis.loud_mask(analysis.frame_energy(source, logarithmic=features.decibels))
     errors = [float(analysis.error_db(source, restored, mask)) for mask in (None, loud, ~loud)]
+    errors = [error if math.isnan(error) else max(error, EXACT) for error in errors]
     boundaries = down.alignment.boundaries()[0].numpy() + scope[0]
     stride = chosen.stride if both_axes else nearest_stride(method, chosen.stride)
     return Column(

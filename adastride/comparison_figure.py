@@ -15,7 +15,7 @@ from adastride.audio import MelPreset, mel_band_centres
 from adastride.comparison import DECIBELS, SCORES, SHIFTS, SOURCES, Column, Comparison, Features, takes_scores
 from adastride.figures import styled
 
-_WIDTH = {2: 5.2, 3: 6.6, 4: 8.0}  # inches
+_WIDTH = {2: 6.0, 3: 7.0, 4: 8.0}  # inches
 _PIXELS = 600  # columns of one picture at the most: a little less than a PNG has
 _RANGE = 80.0  # dB that colour tells apart
 _MOST_ERROR = 20.0  # dB; larger errors have the same colour
@@ -49,7 +49,7 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
     picture = _picture(top, levels, mel_edges, seconds, "magma", limits)
     _frequencies(top, preset)
     top.set_title(title, loc="left", fontsize=10, fontweight="bold", parse_math=False)
-    top.set_title(f"log-mel, {mel.shape[1]} frames", loc="right", fontsize=7.5, color="#666666")
+    top.set_ylabel("Log-mel\n(kHz)")
     figure.colorbar(picture, cax=figure.add_subplot(grid[0, -1])).set_label("dB")
 
     values = features.values[0].numpy() * features.scale
@@ -124,7 +124,7 @@ def _head(ax: Axes, column: Column, colour: str) -> None:
     facts = f"stride {column.stride:.4g}" + ("" if column.sigma is None else f" · σ {column.sigma:.3g}") + (" · pinned" if column.pinned else "")
     ax.set_title("\n".join([facts, *column.notes]), loc="left", fontsize=6.5, color="#666666", pad=3)
     lines = 1 + len(column.notes)
-    ax.annotate(column.label, (0, 1), (0, 4 + 8.5 * lines), xycoords="axes fraction", textcoords="offset points", annotation_clip=False, fontsize=8.5,
+    ax.annotate(column.label, (0, 1), (0, 4 + 8.5 * lines), xycoords="axes fraction", textcoords="offset points", annotation_clip=False, fontsize=7.5,
                 fontweight="bold", color=colour)
 
 
@@ -139,7 +139,9 @@ def _table(ax: Axes, comparison: Comparison) -> None:
     ax.set_axis_off()
 
     def shown(number: float | None, digits: int = 3) -> str:
-        return "–" if number is None or not math.isfinite(number) else f"{number:.{digits}g}".replace("-", "−")
+        if number is None or not math.isfinite(number):
+            return "–"
+        return "0" if abs(number) < 1e-3 else f"{number:.{digits}g}".replace("-", "−")
 
     columns = [column.numbers for column in comparison.columns]
     lines = [
@@ -147,26 +149,28 @@ def _table(ax: Axes, comparison: Comparison) -> None:
         ("Error, whole clip (dB)", [shown(n.error) for n in columns]),
         ("Error, loud parts (dB)", [shown(n.error_loud) for n in columns]),
         ("Error, quiet parts (dB)", [shown(n.error_quiet) for n in columns]),
-        ("Aliased energy (%)", [shown(n.aliased if n.aliased is None or n.aliased > 1e-3 else 0.0) for n in columns]),
-        (f"Moved by 0–{SHIFTS} frames, mean (%)", [shown(n.shift_mean) for n in columns]),
-        (f"Moved by 0–{SHIFTS} frames, worst (%)", [shown(n.shift_worst) for n in columns]),
+        ("Aliased energy (%)", [shown(n.aliased) for n in columns]),
+        ("Shift change, mean (%)", [shown(n.shift_mean) for n in columns]),
+        ("Shift change, worst (%)", [shown(n.shift_worst) for n in columns]),
         ("Time, CPU (ms)", [shown(n.milliseconds) for n in columns]),
         ("Peak memory (kB)", [shown(None if n.peak_bytes is None else n.peak_bytes / 1e3, 4) for n in columns]),
     ]
     table = ax.table(
-        [texts for _, texts in lines], rowLabels=[name for name, _ in lines], colLabels=[column.label for column in comparison.columns], cellLoc="center",
-        edges="horizontal", bbox=(0.22, 0.1, 0.78, 0.9),
+        [[name, *texts] for name, texts in lines], colLabels=["", *(column.label for column in comparison.columns)], cellLoc="left", colLoc="left",
+        edges="horizontal", bbox=(0, 0.13, 1, 0.87), colWidths=[0.3, *[0.7 / len(columns)] * len(columns)],
     )
+    table.set_in_layout(False)
     table.auto_set_font_size(False)
     for (row, place), cell in table.get_celld().items():
-        cell.set_fontsize(6.5 if row else 7)
+        cell.set_fontsize(6.5)
         cell.set_linewidth(0.4)
         cell.set_edgecolor("#AAAAAA")
-        if row == 0 and place >= 0:
-            cell.set_text_props(fontweight="bold", color=_COLOURS[place])
+        cell.PAD = 0.02
+        if row == 0 and place > 0:
+            cell.set_text_props(fontweight="bold", color=_COLOURS[place - 1])
     settings = comparison.settings
     facts = [SOURCES[settings.source]]
     if any(map(takes_scores, settings.methods)):
         facts.append(f"adaptive methods place frames by: {SCORES[settings.scores].lower()}")
-    facts.append("errors in dB re the clip’s variance")
-    ax.text(0, 0, " · ".join(facts), fontsize=6.5, color="#666666", va="bottom")
+    facts = " · ".join(facts) + f"\nErrors in dB re the clip’s variance; shift change: of the result, when the input moves by 0–{SHIFTS} frames."
+    ax.text(0, 0, facts, fontsize=6.5, color="#666666", va="bottom").set_in_layout(False)

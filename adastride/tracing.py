@@ -17,8 +17,7 @@ from torch import Tensor
 from adastride import audio
 from adastride.alignment import Alignment
 from adastride.audio import MelPreset, Waveform
-from adastride.downsampling import METHODS, Downsampled, LayerSettings
-from adastride.downsampling.strided import TapAlignment
+from adastride.downsampling import METHODS, VARIANTS, Downsampled, EffectiveAlignment, LayerSettings
 from adastride.models.classifier import Classifier, Resume
 
 
@@ -33,7 +32,7 @@ class LayerTrace:
     name: str
     method: str
     settings: LayerSettings
-    alignment: Alignment | TapAlignment
+    alignment: Alignment | EffectiveAlignment
     position_loss: float
     milliseconds: float
 
@@ -118,12 +117,10 @@ def as_trained(model: Classifier) -> tuple[LayerSettings, ...]:
 
 def _resolve(layer, method: str, chosen: LayerSettings | None) -> LayerSettings:
     chosen = chosen or LayerSettings()
-    adaptive = METHODS[method].kind == "adaptive"
-    stride = chosen.stride or layer.stride
     return LayerSettings(
-        sigma=(chosen.sigma or layer.sigma) if adaptive else None,
-        stride=stride if adaptive else float(layer.nearest_stride(stride)),
-        variant=(chosen.variant or layer.variant) if adaptive else None,
+        sigma=(chosen.sigma or layer.sigma) if "sigma" in METHODS[method].parameters else None,
+        stride=float(layer.nearest_stride(chosen.stride or layer.stride)),
+        variant=(chosen.variant or layer.variant) if method in VARIANTS else None,
     )
 
 

@@ -13,13 +13,14 @@ from adastride.comparison import FEWEST_METHODS, MOST_METHODS, SCORES, SOURCES
 from adastride.comparison_figure import comparison_figure
 from adastride.downsampling import METHODS
 from adastride.samples import samples
-from adastride.ui import comparison_link, resources
+from adastride.ui import comparison_link, resources, shell
 from adastride.ui.compare_viewer import compare_viewer, shown
 from adastride.ui.source import choose_sample, pick_clip
 
 VIEWER = "compare_viewer"
 CHOICES = ("methods", "source", "scores", "both_axes", "checkpoint")
 
+shell.enter()
 resources.prepare_comparison()
 if "compare_link" not in st.session_state:  # a link counts once, when the session opens
     link = comparison_link.parse(st.query_params, samples(), catalogue())

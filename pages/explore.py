@@ -9,11 +9,13 @@ from adastride import export, figures
 from adastride.checkpoints import catalogue
 from adastride.samples import samples
 from adastride.tracing import as_trained, resolve_settings
-from adastride.ui import permalink, resources
+from adastride.ui import permalink, resources, shell
 from adastride.ui.source import choose_sample, pick_clip
 from adastride.ui.viewer import current_settings, viewer
 
 VIEWER = "explore_viewer"
+
+shell.enter()
 
 if "explore_link" not in st.session_state:  # a link counts once, when the session opens
     link = permalink.parse(st.query_params, samples(), catalogue())

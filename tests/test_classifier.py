@@ -56,7 +56,7 @@ def test_shapes(methods: tuple[str, ...]):
     assert all(time >= 0 for time in output.milliseconds)
     frames = [(40, 13)]
     for layer, down in zip(model.downsamplers, output.downsampled, strict=True):
-        frames.append(tuple(-(-length // layer.stride) for length in frames[-1]))
+        frames.append(tuple(layer.output_lengths(torch.tensor(frames[-1])).tolist()))
         assert tuple(down.lengths.tolist()) == frames[-1]
         assert down.values.shape == (2, 8, frames[-1][0])
     assert output.position_loss == sum(down.position_loss for down in output.downsampled)

@@ -1,15 +1,15 @@
 """Downsampling layers, one file a family. `METHODS` lists them; `build(key, channels, stride)` makes one."""
 
-# The families in the order people see them in; importing one is all it takes to register its methods.
+# Importing a family registers its methods. Their order here is the order people see them in.
 # isort: off
-from adastride.downsampling import strided
-from adastride.downsampling import pooling
-from adastride.downsampling import blur
-from adastride.downsampling import spectral
-from adastride.downsampling import adastride
-from adastride.downsampling import lowpass
-from adastride.downsampling import cif
-from adastride.downsampling import merging
+from adastride.downsampling import strided as strided
+from adastride.downsampling import pooling as pooling
+from adastride.downsampling import blur as blur
+from adastride.downsampling import spectral as spectral
+from adastride.downsampling import adastride as adastride
+from adastride.downsampling import lowpass as lowpass
+from adastride.downsampling import cif as cif
+from adastride.downsampling import merging as merging
 # isort: on
 
 from adastride.downsampling.adastride import AdaStride, AdaStrideF
@@ -20,6 +20,5 @@ from adastride.downsampling.strided import StridedConvolution
 
 __all__ = [
     "METHODS", "VARIANTS", "AdaStride", "AdaStrideF", "DCTDiffStride2d", "DiffStride2d", "Downsampled", "Downsampler", "EffectiveAlignment",
-    "LayerSettings", "Method", "SpectralPool2d", "StridedConvolution", "adastride", "blur", "build", "cif", "lowpass", "merging", "pooling",
-    "register", "spectral", "strided",
+    "LayerSettings", "Method", "SpectralPool2d", "StridedConvolution", "build", "register",
 ]

@@ -111,7 +111,7 @@ def frames_of_bins(bins: int) -> int:
 
 
 def diff_stride(x: Tensor, stride: Tensor, smoothness: float = 4.0) -> Tensor:
-    """DiffStride along the last axis: spectral pooling with a soft mask, differentiable in the stride.
+    """DiffStride along the last axis: spectral pooling through a soft mask, differentiable in the stride.
 
     x: (..., time). stride: a tensor of one element.
     Shape: -> (..., 2 * ceil(T / (2 s) + R)), at most 2 * floor(T / 2).

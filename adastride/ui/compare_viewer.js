@@ -299,6 +299,7 @@ class Compare {
   refreshTable() {
     const { columns } = this.header;
     const number = (x) => (x == null ? "none" : short(x));
+    const decibels = (x) => (x != null && x <= -120 ? "≤ −120" : number(x)); // EXACT in comparison.py
     // Slow numbers come later than the others; of something that never varies there are none.
     const line = (title, units, value, { show = number, slow = false, compared = true } = {}) => {
       const values = columns.map((c) => value(c.numbers));
@@ -306,12 +307,12 @@ class Compare {
     };
     const lines = [
       line("Output frames", "", (n) => n.frames, { show: String, compared: false }),
-      line("Error, whole clip", "dB re the clip’s variance", (n) => n.error),
-      line("Error, loud parts", "dB", (n) => n.errorLoud),
-      line("Error, quiet parts", "dB", (n) => n.errorQuiet),
+      line("Error, whole clip", "dB re the clip’s variance", (n) => n.error, { show: decibels }),
+      line("Error, loud parts", "dB", (n) => n.errorLoud, { show: decibels }),
+      line("Error, quiet parts", "dB", (n) => n.errorQuiet, { show: decibels }),
       line("Aliased energy", "% of the result’s", (n) => n.aliased, { slow: true }),
-      line("Moved input: change, mean", `% over 0–${this.header.shifts} frames`, (n) => n.shiftMean, { slow: true }),
-      line("Moved input: change, worst", "%", (n) => n.shiftWorst, { slow: true }),
+      line("Shift change, mean", `%, input moved 0–${this.header.shifts} frames`, (n) => n.shiftMean, { slow: true }),
+      line("Shift change, worst", "%", (n) => n.shiftWorst, { slow: true }),
       line("Time", "ms, forward on CPU", (n) => n.milliseconds),
       line("Peak memory", "kB of tensors", (n) => n.peakBytes, { slow: true, show: (x) => digits(x / 1e3) }),
     ];
@@ -400,7 +401,7 @@ class Compare {
         flat.onclick = () => this.change({ drawn: this.settings.drawn.map(() => 0) });
         name.append(flat);
       }
-      cells.push(this.panel("strip", ROW_OF.strip, null, 62, "Displacement of each frame"));
+      cells.push(this.panel("strip", ROW_OF.strip, null, 62, "from ÷ 20 (below) to × 20 (above)"));
     }
     cells.push(this.panel("top-axis", 3, null, 32));
     cells.push(this.name("legend out-name", ROW_OF.out, "Downsampled", this.source.id.endsWith("mel") ? "level" : "value", "mel", [96, this.source.ticks]));
@@ -438,109 +439,6 @@ class Compare {
       const tick = Object.assign(document.createElement("span"), { className: "tick", textContent: label });
       tick.style.top = `${clamp((1 - share) * ticks[0], 6, ticks[0] - 5)}px`;
       cell.append(tick);
-    }
-    return cell;
-    }));
-    this.one(".numbers thead").replaceChildren(head);
-    this.one(".numbers tbody").replaceChildren(...lines.map(([title, units]) => {
-      const row = document.createElement("tr"), name = make("th", title);
-      name.scope = "row";
-      if (units) name.append(make("small", units));
-      row.append(name, ...columns.map(() => make("td", "")));
-      return row;
-    }));
-    this.one(".numbers colgroup").replaceChildren(...Array.from({ length: columns.length + 1 }, () => document.createElement("col")));
-  }
-
-  async copyLink() {
-    const button = this.one(".link"), url = this.link();
-    history.replaceState(history.state, "", url);
-    try { await navigator.clipboard.writeText(url); button.textContent = "Link copied"; }
-    catch { button.textContent = "Link is in the address bar"; } // no clipboard without HTTPS
-    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
-  }
-
-  // ------------------------------------------------------------ time window
-
-  setView(from, to) {
-    const total = this.source.seconds, span = clamp(to - from, Math.min(total, 0.05), total);
-    from = clamp(from, 0, total - span);
-    this.view = { from, to: from + span };
-    this.redraw();
-    clearTimeout(this.moved); // the server sent only what was in view of a long clip; of another it has sent all
-    this.moved = setTimeout(() => { if (this.header.windowed) this.request(false); else if (this.underWay === null) this.settle(); }, QUIET_MS);
-  }
-
-  zoom(factor, centre) {
-    const { from, to } = this.view;
-    centre ??= this.hover?.time ?? (from + to) / 2;
-    this.setView(centre - (centre - from) * factor, centre + (to - centre) * factor);
-  }
-
-  // ------------------------------------------------------------ the grid
-
-  colour(k) { return METHOD_COLOURS[this.themeName ?? "light"][k]; }
-
-  syncGrid() {
-    const key = [this.header.methods.join(), this.header.source, this.header.strip, this.header.scores].join("|");
-    if (key === this.gridKey) return;
-    this.gridKey = key;
-    const grid = this.one(".grid"), { columns } = this.header, { unit } = this.source;
-    grid.style.setProperty("--columns", columns.length);
-    this.panels = [];
-    const cells = [];
-    cells.push(this.name("mel-name", ROW_OF.mel, "Log-mel of the clip", `${this.source.melFrames} frames`, null, [92, this.source.melTicks]));
-    cells.push(this.panel("mel", ROW_OF.mel, null, 92, "Log-mel spectrogram of the clip"));
-    if (this.header.strip) {
-      const drawn = this.header.scores === "drawn";
-      const name = this.name("strip-name", ROW_OF.strip, "Displacement Δp", drawn ? "times its mean; drag to draw" : `times its mean; ${this.header.scoresLabel}`, null, [62, [["× 20", 0.95], ["× 1", 0.5], ["÷ 20", 0.05]]]);
-      cells.push(name);
-      if (drawn) {
-        const flat = Object.assign(document.createElement("button"), { type: "button", textContent: "Flatten", className: "flatten" });
-        flat.onclick = () => this.change({ drawn: this.settings.drawn.map(() => 0) });
-        name.append(flat);
-      }
-      cells.push(this.panel("strip", ROW_OF.strip, null, 62, "Displacement of each frame"));
-    }
-    cells.push(this.panel("top-axis", 3, null, 32));
-    cells.push(this.name("legend out-name", ROW_OF.out, "Downsampled", this.source.id.endsWith("mel") ? "level" : "value", "mel", [96, this.source.ticks]));
-    cells.push(this.name("legend align-name", ROW_OF.align, "Alignment", "output frame up, input time across; dashed: a uniform stride", "align"));
-    cells.push(this.name("rec-name", ROW_OF.rec, "Reconstruction", "back in input time; colours as above", null, [96, this.source.ticks]));
-    cells.push(this.name("legend err-name", ROW_OF.err, "Error", "|reconstruction − source|", "err", [96, this.source.ticks]));
-    columns.forEach((column, k) => {
-      const head = document.createElement("div");
-      head.className = "cell method";
-      head.style.cssText = `--row:${ROW_OF.method};--column:${k + 2}`;
-      head.innerHTML = '<header><h3></h3><button type="button" class="pin"></button></header><p class="facts"></p><div class="notes"></div>';
-      head.querySelector(".pin").onclick = () => this.togglePin(column.method);
-      cells.push(head);
-      for (const [kind, height] of ROWS) cells.push(this.panel(kind, ROW_OF[kind], k, height, TITLES[kind]));
-    });
-    grid.replaceChildren(...cells);
-    this.setHover(null);
-    this.everything = true;
-  }
-
-  name(className, row, title, text, legend, ticks) {
-    const cell = document.createElement("div");
-    cell.className = `cell name ${className}`;
-    cell.style.cssText = `--row:${row};--column:1`;
-    cell.innerHTML = `<h4></h4><p></p>${legend ? '<canvas class="ramp" width="256" height="1"></canvas><div class="ends"><span></span><span></span><span></span></div>' : ""}`;
-    cell.querySelector("h4").textContent = title;
-    cell.querySelector("p").textContent = text;
-    if (legend) {
-      cell.querySelector(".ramp").dataset.legend = legend;
-      const low = (x) => short(x), { range, unit, errorTop } = this.source;
-      const ends = { mel: [low(range[0]), unit, low(range[1])], align: ["0", "of row’s top", "1"], err: ["0", unit, `≥ ${low(errorTop)}`] }[legend];
-      cell.querySelectorAll(".ends span").forEach((span, i) => { span.textContent = ends[i]; });
-    }
-    if (ticks) {
-      const height = className === "mel-name" ? 92 : 96;
-      for (const [label, share] of className === "mel-name" ? this.source.melTicks : this.source.ticks) {
-        const tick = Object.assign(document.createElement("span"), { className: "tick", textContent: label });
-        tick.style.top = `${clamp((1 - share) * height, 6, height - 5)}px`;
-        cell.append(tick);
-      }
     }
     return cell;
   }

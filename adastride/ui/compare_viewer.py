@@ -29,6 +29,7 @@ from adastride.comparison import (
     Pin,
     choose_scores,
     compare,
+    interesting_part,
     takes_scores,
 )
 from adastride.downsampling import METHODS

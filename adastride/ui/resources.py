@@ -38,6 +38,17 @@ def prepare() -> None:
     _freeze()
 
 
+@st.cache_resource(show_spinner=False)
+def prepare_comparison() -> None:
+    """Once a server, when the Compare page is first opened: every method and every number on a second of noise, so that
+    what they import and build (the profiler, automatic differentiation) is frozen and no first run is slow."""
+    noise = torch.rand(16_000, generator=torch.Generator().manual_seed(0)).numpy() - 0.5
+    features, keys = mel_features(audio.from_samples(noise, 16_000)), list(METHODS)
+    for first in {*range(0, len(keys) - 1, 2), len(keys) - 2}:
+        compare(features, ComparisonSettings((keys[first], keys[first + 1]), scores="energy"), settled=True, budget=float("inf"))
+    _freeze()
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def model(name: str, device: str = "auto") -> Classifier:
     """A checkpoint of the catalogue, loaded once and shared by every session; nobody may change it. One run on a second

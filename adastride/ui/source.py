@@ -27,7 +27,11 @@ class Clip:
 def pick_clip() -> Clip:
     """Draws the picker and returns the clip to show. A bad file is explained under the picker; the last clip stays."""
     kinds = {"sample": "Sample", "upload": "Upload", "record": "Record"}
-    kind = st.segmented_control("Sound", kinds, format_func=kinds.get, key="source_kind", required=True, default="sample")
+    kept = st.session_state.setdefault("source_kept", {})  # a page forgets the widgets of another, a visitor should not notice
+    for key in ("source_kind", "source_sample"):
+        if key not in st.session_state and key in kept:
+            st.session_state[key] = kept[key]
+    kind = st.segmented_control("Sound", kinds, format_func=kinds.get, key="source_kind", required=True, default=None if "source_kind" in st.session_state else "sample")
     if kind == "upload":
         file = st.file_uploader("WAV, FLAC, OGG or MP3 file", key="source_upload", help=_limits())
         chosen = _decoded(file, "upload")
@@ -35,6 +39,7 @@ def pick_clip() -> Clip:
         chosen = _decoded(st.audio_input("Record from the microphone", key="source_recording", sample_rate=16_000), "record")
     else:
         chosen = _sample()
+    kept.update({key: st.session_state[key] for key in ("source_kind", "source_sample") if key in st.session_state})
     if chosen is not None:
         st.session_state["source_last"] = chosen
     return st.session_state.get("source_last") or _bundled(next(iter(samples())))

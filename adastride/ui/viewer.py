@@ -20,7 +20,8 @@ import streamlit as st
 
 from adastride.audio import LOG_FLOOR, mel_band_centres
 from adastride.device import device_name
-from adastride.downsampling import METHODS, LayerSettings
+from adastride.downsampling import LayerSettings
+from adastride.downsampling.strided import TapAlignment
 from adastride.tracing import Trace
 from adastride.ui.source import Clip
 
@@ -123,7 +124,7 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
     layers, arrays = [], {}
     for index, layer in enumerate(trace.layers):
         layers.append({"label": layer.label, "positionLoss": layer.position_loss, "milliseconds": layer.milliseconds})
-        if layer.settings.sigma is None:
+        if isinstance(layer.alignment, TapAlignment):
             arrays[f"taps{index}"] = layer.alignment.taps.cpu().numpy().astype("<f4")
         else:
             arrays[f"u{index}"] = layer.alignment.unit_positions[0].cpu().numpy().astype("<f4")
@@ -132,7 +133,7 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
         "layers": layers,
         "settings": [_settings(s) for s in trace.settings],
         "trained": [_settings(s) for s in trained],
-        "fixed": [METHODS[layer.method].kind != "adaptive" for layer in trace.layers],
+        "fixed": [layer.settings.variant is None for layer in trace.layers],
         "labels": list(trace.probabilities),
         "probabilities": list(trace.probabilities.values()),
     }

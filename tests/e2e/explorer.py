@@ -40,7 +40,7 @@ _LOOK = """(root) => {
 """ + _CANVAS + """
   const texts = (selector) => [...root.querySelectorAll(selector)].map((each) => each.textContent);
   const found = { title: texts(".panel.wave header b")[0], details: texts(".panel.wave header span")[0] };
-  for (const kind of ["wave", "mel", "layer", "profile", "axis"]) {
+  for (const kind of ["wave", "mel", "ticks", "layer", "profile", "axis"]) {
     found[kind] = [...root.querySelectorAll(`.panel.${kind} canvas.base`)].map(read);
     found[kind + "Cover"] = [...root.querySelectorAll(`.panel.${kind} canvas.cover`)].map(read);
   }

@@ -22,7 +22,7 @@ def test_first_paint_shows_every_panel(explorer: Explorer):
     """Without a click: waveform, mel, three alignments and three stride profiles, all drawn."""
     look = explorer.look()
     assert look["title"] == SEVEN
-    for kind, panels, colours in (("wave", 1, 3), ("mel", 1, 100), ("layer", 3, 20), ("profile", 3, 4), ("axis", 1, 3)):
+    for kind, panels, colours in (("wave", 1, 3), ("mel", 1, 100), ("ticks", 1, 2), ("layer", 3, 20), ("profile", 3, 4), ("axis", 1, 3)):
         assert len(look[kind]) == panels
         assert all(canvas["colours"] >= colours and canvas["drawn"] > 0.01 for canvas in look[kind]), kind
     assert len({canvas["hash"] for canvas in look["layer"]}) == 3
@@ -175,7 +175,7 @@ def test_choosing_a_sample_changes_everything(explorer: Explorer):
     before = explorer.look()
     captions = explorer.sidebar.get_by_test_id("stCaptionContainer").all_inner_texts()
     after = explorer.choose_sample("Bird song with trills").look()
-    for kind in ("wave", "mel", "layer", "profile"):
+    for kind in ("wave", "mel", "ticks", "layer", "profile"):
         assert all(a["hash"] != b["hash"] for a, b in zip(before[kind], after[kind], strict=True)), kind
     assert after["probabilities"] != before["probabilities"]
     assert sum(after["probabilities"]) == pytest.approx(1, abs=1e-3)
@@ -236,7 +236,7 @@ def test_everything_follows_while_dragging(explorer: Explorer, name: str, low: f
     seen = follow(explorer, name, low, high)
     explorer.page.mouse.up()
     assert min(different(seen)) >= 4
-    assert len({look["mel"][0]["hash"] for look in seen}) == 1 or name == "stride"  # a stride moves the marks under the mel
+    assert len({look["mel"][0]["hash"] for look in seen}) == 1
     explorer.settle()
 
 
@@ -505,9 +505,9 @@ def test_hover_follows_sigma(explorer: Explorer):
 
 def test_mel_marks_follow_the_chosen_layer(explorer: Explorer):
     """The ticks under the mel show where output frames of the chosen layer begin."""
-    before = explorer.look()["mel"][0]["hash"]
+    before = explorer.look()["ticks"]
     explorer.page.locator(".panel.mel header button").nth(2).click()
-    wait_for(lambda: explorer.look()["mel"][0]["hash"] != before)
+    wait_for(lambda: explorer.look()["ticks"] != before)
     explorer.hover("mel", 0.5)
     wait_for(lambda: explorer.tip.inner_text().startswith("Layer 3"))
 
@@ -545,7 +545,7 @@ def test_one_playhead_in_all_panels(explorer: Explorer):
     explorer.page.mouse.move(4, 400)
     wait_for(lambda: all(len(each) == 1 for each in explorer.playheads()), why=f"playheads at {explorer.playheads()}")
     places = [each[0] for each in explorer.playheads()]
-    assert len(places) == 9
+    assert len(places) == explorer.page.locator(".panel").count() >= 9
     assert max(places) - min(places) <= 1
     width = explorer.canvas("wave").bounding_box()["width"] - 46 - 6
     assert places[0] == pytest.approx(46 + width * explorer.clock() / 5, abs=2.5)
@@ -563,8 +563,7 @@ def test_the_end_of_the_clip_rewinds(explorer: Explorer):
     """At the end the button says Play again, and pressing it plays from the beginning."""
     explorer.page.mouse.click(*explorer.at("wave", 0.95))
     wait_for(lambda: explorer.play.inner_text() == "Pause")
-    wait_for(lambda: explorer.play.inner_text() == "Play")
-    assert explorer.clock() == 0
+    wait_for(lambda: explorer.play.inner_text() == "Play" and explorer.clock() == 0)
     explorer.play.click()
     wait_for(lambda: 0 < explorer.clock() < 4)
 
