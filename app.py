@@ -4,7 +4,7 @@ import streamlit as st
 
 from adastride.ui import resources
 
-st.set_page_config(page_title="AdaStride Explorer", page_icon=":material/graphic_eq:", layout="wide")
+st.set_page_config(page_title="AdaStride Explorer", page_icon=resources.ICON, layout="wide")
 resources.prepare()
 with st.sidebar:
     st.markdown("### AdaStride Explorer")

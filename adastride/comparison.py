@@ -39,7 +39,11 @@ STRIDE_RANGE = (1.0, 8.0)
 SIGMA_RANGE = (0.01, 100.0)
 SOURCES = {"mel": "Log-mel of the clip", "layer 1": "Before layer 1", "layer 2": "Before layer 2", "layer 3": "Before layer 3"}
 SCORES = {
-    "checkpoint": "A trained checkpoint’s score", "energy": "Frame energy", "flux": "Spectral flux", "uniform": "Uniform", "drawn": "Drawn by hand",
+    "checkpoint": "A trained checkpoint’s score",
+    "energy": "Frame energy",
+    "flux": "Spectral flux",
+    "uniform": "Uniform",
+    "drawn": "Drawn by hand",
 }
 DRAWN_POINTS = 64  # of a curve drawn by hand, evenly over the clip
 DRAWN_RANGE = (-3.0, 3.0)  # ln of a displacement: from a twentieth to twenty times
@@ -183,7 +187,9 @@ def traced_features(source: str, trace: Trace, model: Classifier) -> Features:
     score = getattr(model.downsamplers[layer], "score", None)
     learned = None if score is None else torch.matmul(score.weight[:, :, 0].detach().float().cpu(), hidden)[0, 0].numpy()
     values = torch.from_numpy(trace.mel.copy())[None] if source == "mel" else hidden
-    return Features(source, values, input_edges(trace, layer), source == "mel", learned, f"{trace.waveform.sha256[:16]}/{trace.checkpoint}/{source}")
+    return Features(
+        source, values, input_edges(trace, layer), source == "mel", learned, f"{trace.waveform.sha256[:16]}/{trace.checkpoint}/{source}"
+    )
 
 
 def interesting_part(features: Features) -> tuple[float, float]:
@@ -287,8 +293,14 @@ class _BothAxes(Downsampler):
         values = self.module(x[:, None])[:, 0]
         lengths, shorter = torch.tensor([x.shape[2]]), torch.tensor([values.shape[2]])
         alignment = OperatorAlignment(
-            operate=self._along_time, stride=self.stride, lengths=lengths, output_lengths=shorter, time=x.shape[2],
-            step=lengths.double() / shorter, first=self.first, dtype=x.dtype,
+            operate=self._along_time,
+            stride=self.stride,
+            lengths=lengths,
+            output_lengths=shorter,
+            time=x.shape[2],
+            step=lengths.double() / shorter,
+            first=self.first,
+            dtype=x.dtype,
         )
         return Downsampled(values, shorter, alignment, x.new_zeros(()))
 
@@ -341,7 +353,8 @@ class Numbers:
 class Column:
     """One method's result.
 
-    chosen: the settings it ran with; stride: the stride really used; sigma: None for a method without one.
+    chosen: the settings it ran with, the usual ones where it looks at none; stride: the stride really used; sigma: None for a
+    method without one.
     output: (bands, L). alignment: of example 0, over the frames in `scope`, (first, stop) of the features.
     edges: (L + 1,) seconds at which output frames begin and end. reconstruction, error: (channels, stop - first), the
     output brought back to input time, and |difference| in the features' unit. notes: what belongs beside the label.
@@ -400,40 +413,54 @@ class Comparison:
     settings: ComparisonSettings
     columns: tuple[Column, ...]
     milliseconds: float
-
-    @property
-    def pending(self) -> bool:
-        return not all(column.numbers.complete for column in self.columns)
+    pending: bool
 
 
 @torch.no_grad()
 def compare(
-    features: Features, settings: ComparisonSettings, view: tuple[float, float] | None = None, settled: bool = False,
-    previous: Comparison | None = None, budget: float = 0.1,
+    features: Features,
+    settings: ComparisonSettings,
+    view: tuple[float, float] | None = None,
+    settled: bool = False,
+    previous: Comparison | None = None,
+    budget: float = 0.1,
 ) -> Comparison:
     """Runs every method on the features.
 
     view: seconds in view, around which a method that can't take a long clip as a whole is run; None for the middle.
-    settled: also work out the numbers that need many runs, those of one column at least, and of no further one once
-    `budget` seconds have passed: ask again with this result as `previous` while it is `pending`. What an earlier
-    comparison shares with this one is taken from it. Raises ValueError where the scores can't be had.
+    settled: also work out what takes long: the numbers that need many runs, and of a long clip the methods that can take all
+    of it, which are run around the view until then. One column at least is worked out, and no further one once `budget`
+    seconds have passed: ask again with this result as `previous` while it is `pending`. What an earlier comparison shares
+    with this one is taken from it. Raises ValueError where the scores can't be had.
     """
     began = time.perf_counter()
-    columns = []
-    kept = {} if previous is None or previous.features is not features else {(c.method, c.chosen, c.both_axes, c.scope): c for c in previous.columns}
+    kept = {}
+    if previous is not None and previous.features is features:
+        kept = {(column.method, column.chosen, column.both_axes, column.scope): column for column in previous.columns}
+    columns, spent, pending = [], 0.0, False
     for index, method in enumerate(settings.methods):
-        chosen, pinned = settings.of(index), settings.pins[index] is not None
+        chosen, pinned = _relevant(method, settings.of(index)), settings.pins[index] is not None
         both_axes = settings.both_axes and features.decibels and METHODS[method].build_2d is not None
-        scope = _scope(method, features, view)
-        known = kept.get((method, chosen, both_axes, scope))
-        columns.append(replace(known, pinned=pinned) if known else _column(features, method, chosen, pinned, both_axes, scope))
-    spent = 0.0
-    for index, column in enumerate(columns):
-        if settled and not column.numbers.complete and spent < budget:
-            since = time.perf_counter()
-            columns[index] = replace(column, numbers=_slow_numbers(features, column, view))
+        scope, quick = _scope(method, features, view), _window(features, view)
+        since, heavy = time.perf_counter(), settled and spent <= budget
+        column = kept.get((method, chosen, both_axes, scope))
+        if column is None and not heavy:
+            column = kept.get((method, chosen, both_axes, quick))
+        if column is None:
+            column = _column(features, method, chosen, both_axes, scope if heavy else quick, final=heavy or scope == quick)
+        if heavy and not column.numbers.complete:
+            column = replace(column, numbers=_slow_numbers(features, column, view))
             spent += time.perf_counter() - since
-    return Comparison(features, settings, tuple(columns), (time.perf_counter() - began) * 1e3)
+        columns.append(replace(column, pinned=pinned))
+        pending = pending or column.scope != scope or not column.numbers.complete
+    return Comparison(features, settings, tuple(columns), (time.perf_counter() - began) * 1e3, pending)
+
+
+def _relevant(method: str, chosen: Pin) -> Pin:
+    """Settings with what a method does not look at as it always is, so that a change of it changes nothing."""
+    if not takes_scores(method):
+        chosen = replace(chosen, scores="uniform", drawn=())
+    return chosen if "sigma" in METHODS[method].parameters else replace(chosen, sigma=ComparisonSettings.sigma)
 
 
 def _scope(method: str, features: Features, view: tuple[float, float] | None) -> tuple[int, int]:
@@ -467,7 +494,7 @@ def _bound(features: Features, method: str, chosen: Pin, both_axes: bool, scope:
     return layer, torch.cat([values, scores.to(values.dtype)[None, None]], dim=1)
 
 
-def _column(features: Features, method: str, chosen: Pin, pinned: bool, both_axes: bool, scope: tuple[int, int]) -> Column:
+def _column(features: Features, method: str, chosen: Pin, both_axes: bool, scope: tuple[int, int], final: bool) -> Column:
     layer, x = _bound(features, method, chosen, both_axes, scope)
     down, milliseconds = _timed(layer, x)
     source = features.values[..., scope[0] : scope[1]]
@@ -480,10 +507,20 @@ def _column(features: Features, method: str, chosen: Pin, pinned: bool, both_axe
     boundaries = down.alignment.boundaries()[0].numpy() + scope[0]
     stride = chosen.stride if both_axes else nearest_stride(method, chosen.stride)
     return Column(
-        method, chosen, pinned, both_axes, stride, chosen.sigma if "sigma" in METHODS[method].parameters else None,
-        output=down.values[0].numpy(), alignment=down.alignment, edges=np.interp(boundaries, np.arange(features.frames + 1), features.edges),
-        reconstruction=restored[0].numpy(), error=(restored - source)[0].abs().numpy() * features.scale, scope=scope,
-        notes=_notes(features, method, chosen.stride, stride, both_axes, scope), numbers=Numbers(int(down.lengths[0]), *errors, milliseconds),
+        method,
+        chosen,
+        False,
+        both_axes,
+        stride,
+        chosen.sigma if "sigma" in METHODS[method].parameters else None,
+        output=down.values[0].numpy(),
+        alignment=down.alignment,
+        edges=np.interp(boundaries, np.arange(features.frames + 1), features.edges),
+        reconstruction=restored[0].numpy(),
+        error=(restored - source)[0].abs().numpy() * features.scale,
+        scope=scope,
+        notes=_notes(features, method, chosen.stride, stride, both_axes, scope, final),
+        numbers=Numbers(int(down.lengths[0]), *errors, milliseconds),
     )
 
 
@@ -494,7 +531,9 @@ def _timed(layer: Downsampler, x: Tensor) -> tuple[Downsampled, float]:
     return down, (time.perf_counter() - began) * 1e3
 
 
-def _notes(features: Features, method: str, asked: float, stride: float, both_axes: bool, scope: tuple[int, int]) -> tuple[str, ...]:
+def _notes(
+    features: Features, method: str, asked: float, stride: float, both_axes: bool, scope: tuple[int, int], final: bool
+) -> tuple[str, ...]:
     notes = []
     if stride != asked:
         notes.append(f"whole strides only: {stride:g} is shown")
@@ -503,7 +542,8 @@ def _notes(features: Features, method: str, asked: float, stride: float, both_ax
     if both_axes:
         notes.append("in time and frequency")
     if scope != (0, features.frames):
-        notes.append(f"run on {features.edges[scope[0]]:.0f}–{features.edges[scope[1]]:.0f} s only: too slow for the whole clip")
+        why = "too slow for the whole clip" if final else "the whole clip follows"
+        notes.append(f"run on {features.edges[scope[0]]:.0f}–{features.edges[scope[1]]:.0f} s only: {why}")
     return tuple(notes)
 
 
@@ -520,7 +560,11 @@ def _slow_numbers(features: Features, column: Column, view: tuple[float, float] 
     if scope == column.scope:  # the first run's time is a guess: it may have been the first of its kind
         milliseconds = float(np.median([_timed(layer, x)[1] for _ in range(5)]))
     return replace(
-        column.numbers, milliseconds=milliseconds, aliased=float(analysis.aliased_energy(layer, x)), shift_mean=float(shift.mean), shift_worst=float(shift.worst),
+        column.numbers,
+        milliseconds=milliseconds,
+        aliased=float(analysis.aliased_energy(layer, x)),
+        shift_mean=float(shift.mean),
+        shift_worst=float(shift.worst),
         peak_bytes=_peak_bytes(layer, x),
     )
 
@@ -547,18 +591,53 @@ def to_csv(comparison: Comparison) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([
-        "method", "pinned", "asked_stride", "stride", "sigma_output_frames", "scores", "axes", "input_frames", "output_frames", "error_db", "error_loud_db",
-        "error_quiet_db", "aliased_percent", "shift_change_mean_percent", "shift_change_worst_percent", "milliseconds", "peak_bytes", "notes",
-    ])
+    writer.writerow(
+        [
+            "method",
+            "pinned",
+            "asked_stride",
+            "stride",
+            "sigma_output_frames",
+            "scores",
+            "axes",
+            "input_frames",
+            "output_frames",
+            "error_db",
+            "error_loud_db",
+            "error_quiet_db",
+            "aliased_percent",
+            "shift_change_mean_percent",
+            "shift_change_worst_percent",
+            "milliseconds",
+            "peak_bytes",
+            "notes",
+        ]
+    )
     for column in comparison.columns:
         numbers = column.numbers
         measured = [
-            numbers.error, numbers.error_loud, numbers.error_quiet, numbers.aliased, numbers.shift_mean, numbers.shift_worst, numbers.milliseconds, numbers.peak_bytes,
+            numbers.error,
+            numbers.error_loud,
+            numbers.error_quiet,
+            numbers.aliased,
+            numbers.shift_mean,
+            numbers.shift_worst,
+            numbers.milliseconds,
+            numbers.peak_bytes,
         ]
-        writer.writerow([
-            column.method, int(column.pinned), f"{column.chosen.stride:g}", f"{column.stride:g}", "" if column.sigma is None else f"{column.sigma:.6g}",
-            column.chosen.scores if takes_scores(column.method) else "", 2 if column.both_axes else 1, column.scope[1] - column.scope[0], numbers.frames,
-            *("" if number is None or not math.isfinite(number) else f"{number:.6g}" for number in measured), "; ".join(column.notes),
-        ])
+        writer.writerow(
+            [
+                column.method,
+                int(column.pinned),
+                f"{column.chosen.stride:g}",
+                f"{column.stride:g}",
+                "" if column.sigma is None else f"{column.sigma:.6g}",
+                column.chosen.scores if takes_scores(column.method) else "",
+                2 if column.both_axes else 1,
+                column.scope[1] - column.scope[0],
+                numbers.frames,
+                *("" if number is None or not math.isfinite(number) else f"{number:.6g}" for number in measured),
+                "; ".join(column.notes),
+            ]
+        )
     return text.getvalue()

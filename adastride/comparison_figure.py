@@ -82,9 +82,16 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
                 panel.set_yticks([])
             if place == 0:
                 panel.set_ylabel(f"{name}\n(kHz)" if features.decibels and not name.startswith("Align") else name)
-    for row, (picture, label) in enumerate(zip(drawn, (features.unit, "weight / row’s largest", features.unit, f"|error|, {features.unit}"), strict=True), 1):
+    for row, (picture, label) in enumerate(
+        zip(drawn, (features.unit, "weight / row’s largest", features.unit, f"|error|, {features.unit}"), strict=True), 1
+    ):
         figure.colorbar(picture, cax=figure.add_subplot(grid[row, -1]), extend="max" if row == 4 else "neither").set_label(label)
     _table(figure.add_subplot(grid[5, :-1]), comparison)
+    # The layout solver's last digits vary from run to run: lay out once, and round.
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(np.round(ax.get_position(original=True).bounds, 5))
     return figure
 
 
@@ -95,7 +102,16 @@ def _picture(ax: Axes, values: np.ndarray, edges: np.ndarray, seconds: float, co
     inside = (place >= 0) & (place < values.shape[1])
     shown = np.full((values.shape[0], _PIXELS), np.nan, np.float32)
     shown[:, inside] = values[:, place[inside]]
-    picture = ax.imshow(shown, origin="lower", aspect="auto", interpolation="nearest", cmap=colours, vmin=limits[0], vmax=limits[1], extent=(0, seconds, 0, 1))
+    picture = ax.imshow(
+        shown,
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        cmap=colours,
+        vmin=limits[0],
+        vmax=limits[1],
+        extent=(0, seconds, 0, 1),
+    )
     return picture
 
 
@@ -121,11 +137,24 @@ def _alignment(ax: Axes, column: Column, features: Features, seconds: float):
 
 
 def _head(ax: Axes, column: Column, colour: str) -> None:
-    facts = f"stride {column.stride:.4g}" + ("" if column.sigma is None else f" · σ {column.sigma:.3g}") + (" · pinned" if column.pinned else "")
+    facts = (
+        f"stride {column.stride:.4g}"
+        + ("" if column.sigma is None else f" · σ {column.sigma:.3g}")
+        + (" · pinned" if column.pinned else "")
+    )
     ax.set_title("\n".join([facts, *column.notes]), loc="left", fontsize=6.5, color="#666666", pad=3)
     lines = 1 + len(column.notes)
-    ax.annotate(column.label, (0, 1), (0, 4 + 8.5 * lines), xycoords="axes fraction", textcoords="offset points", annotation_clip=False, fontsize=7.5,
-                fontweight="bold", color=colour)
+    ax.annotate(
+        column.label,
+        (0, 1),
+        (0, 4 + 8.5 * lines),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        annotation_clip=False,
+        fontsize=7.5,
+        fontweight="bold",
+        color=colour,
+    )
 
 
 def _frequencies(ax: Axes, preset: MelPreset) -> None:
@@ -156,8 +185,13 @@ def _table(ax: Axes, comparison: Comparison) -> None:
         ("Peak memory (kB)", [shown(None if n.peak_bytes is None else n.peak_bytes / 1e3, 4) for n in columns]),
     ]
     table = ax.table(
-        [[name, *texts] for name, texts in lines], colLabels=["", *(column.label for column in comparison.columns)], cellLoc="left", colLoc="left",
-        edges="horizontal", bbox=(0, 0.13, 1, 0.87), colWidths=[0.3, *[0.7 / len(columns)] * len(columns)],
+        [[name, *texts] for name, texts in lines],
+        colLabels=["", *(column.label for column in comparison.columns)],
+        cellLoc="left",
+        colLoc="left",
+        edges="horizontal",
+        bbox=(0, 0.13, 1, 0.87),
+        colWidths=[0.3, *[0.7 / len(columns)] * len(columns)],
     )
     table.set_in_layout(False)
     table.auto_set_font_size(False)
@@ -172,5 +206,8 @@ def _table(ax: Axes, comparison: Comparison) -> None:
     facts = [SOURCES[settings.source]]
     if any(map(takes_scores, settings.methods)):
         facts.append(f"adaptive methods place frames by: {SCORES[settings.scores].lower()}")
-    facts = " · ".join(facts) + f"\nErrors in dB re the clip’s variance; shift change: of the result, when the input moves by 0–{SHIFTS} frames."
+    facts = (
+        " · ".join(facts)
+        + f"\nErrors in dB re the clip’s variance; shift change: of the result, when the input moves by 0–{SHIFTS} frames."
+    )
     ax.text(0, 0, facts, fontsize=6.5, color="#666666", va="bottom").set_in_layout(False)

@@ -14,7 +14,7 @@ from adastride.comparison_figure import comparison_figure
 from adastride.downsampling import METHODS
 from adastride.samples import samples
 from adastride.ui import comparison_link, resources, shell
-from adastride.ui.compare_viewer import compare_viewer, shown
+from adastride.ui.compare_viewer import compare_viewer, kept_state
 from adastride.ui.source import choose_sample, pick_clip
 
 VIEWER = "compare_viewer"
@@ -25,7 +25,8 @@ resources.prepare_comparison()
 if "compare_link" not in st.session_state:  # a link counts once, when the session opens
     link = comparison_link.parse(st.query_params, samples(), catalogue())
     st.session_state["compare_link"] = link
-    st.session_state["compare_kept"] = {name: getattr(link.settings, name) for name in CHOICES[:-1]} | {"checkpoint": link.checkpoint or next(iter(catalogue()))}
+    st.session_state["compare_kept"] = {name: getattr(link.settings, name) for name in CHOICES[:-1]}
+    st.session_state["compare_kept"]["checkpoint"] = link.checkpoint or next(iter(catalogue()))
     choose_sample(link.clip)
     for problem in link.problems:
         st.toast(problem, icon=":material/link_off:", duration="long")
@@ -37,27 +38,44 @@ for name in CHOICES:  # another page forgets this page's widgets
 with st.sidebar:
     clip = pick_clip()
     known = catalogue()
-    checkpoint = st.selectbox("Checkpoint", list(known), format_func=lambda name: known[name].title, key="compare_checkpoint",
-                              help="It lends its score to the methods that place frames, and its features as a source.")
+    checkpoint = st.selectbox(
+        "Checkpoint",
+        list(known),
+        format_func=lambda name: known[name].title,
+        key="compare_checkpoint",
+        help="It lends its score to the methods that place frames, and its features as a source.",
+    )
 
 methods = st.multiselect(
-    f"Methods to compare, {FEWEST_METHODS} to {MOST_METHODS}", list(METHODS), format_func=lambda key: METHODS[key].label, key="compare_methods",
+    f"Methods to compare, {FEWEST_METHODS} to {MOST_METHODS}",
+    list(METHODS),
+    format_func=lambda key: METHODS[key].label,
+    key="compare_methods",
 )
 with st.container(horizontal=True, vertical_alignment="bottom"):
     source = st.selectbox("Downsample", list(SOURCES), format_func=SOURCES.get, key="compare_source", width=260)
     scores = st.selectbox(
-        "Adaptive methods place frames by", list(SCORES), format_func=SCORES.get, key="compare_scores", width=260,
+        "Adaptive methods place frames by",
+        list(SCORES),
+        format_func=SCORES.get,
+        key="compare_scores",
+        width=260,
         disabled=not any(map(comparison.takes_scores, methods)),
     )
     both_axes = st.toggle(
-        "Time and frequency", key="compare_both_axes", disabled=source != "mel" or not any(METHODS[key].build_2d for key in methods),
+        "Time and frequency",
+        key="compare_both_axes",
+        disabled=source != "mel" or not any(METHODS[key].build_2d for key in methods),
         help="Spectral pooling, DiffStride and DCT-DiffStride also make the mel bands fewer, by the same stride.",
     )
 st.session_state["compare_kept"] = dict(zip(CHOICES, (methods, source, scores, both_axes, checkpoint), strict=True))
 
 if not FEWEST_METHODS <= len(methods) <= MOST_METHODS:
-    wrong = "Choose at least two methods: a comparison needs something to compare with." if len(methods) < FEWEST_METHODS else \
-        f"Choose at most four methods, not {len(methods)}: more columns than that are too narrow to read."
+    wrong = (
+        "Choose at least two methods: a comparison needs something to compare with."
+        if len(methods) < FEWEST_METHODS
+        else f"Choose at most four methods, not {len(methods)}: more columns than that are too narrow to read."
+    )
     st.info(wrong, icon=":material/view_column:")
     st.stop()
 
@@ -71,15 +89,33 @@ with st.spinner("Preparing the clip …", show_time=True):
 @st.fragment
 def live() -> None:
     compare_viewer(
-        clip, mel, preset, features, chosen, link.settings, view=link.view if clip.link == link.clip else None, revision="link", key=VIEWER,
-        link={"clip": clip.link, "checkpoint": checkpoint, "methods": ",".join(methods), "source": source, "scores": scores, "axes": "2" if both_axes else None},
+        clip,
+        mel,
+        preset,
+        features,
+        chosen,
+        link.settings,
+        view=link.view if clip.link == link.clip else None,
+        revision="link",
+        key=VIEWER,
+        link={
+            "clip": clip.link,
+            "checkpoint": checkpoint,
+            "methods": ",".join(methods),
+            "source": source,
+            "scores": scores,
+            "axes": "2" if both_axes else None,
+        },
     )
+
+
+state = kept_state(VIEWER)
 
 
 def complete():
     """The comparison on screen with every number, for the exports."""
-    result = shown(VIEWER)
-    return comparison.compare(features, result.settings, settled=True, previous=result, budget=math.inf)
+    shown = state["comparison"]
+    return comparison.compare(features, shown.settings, settled=True, previous=shown, budget=math.inf)
 
 
 live()
@@ -89,11 +125,19 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.markdown("**Take it away**")
     for kind, name, mime in (("png", "PNG figure", "image/png"), ("svg", "SVG figure", "image/svg+xml")):
         st.download_button(
-            name, lambda kind=kind: figures.render(comparison_figure(complete(), mel, preset, clip.title), kind), f"{stem}.{kind}", mime, on_click="ignore",
+            name,
+            lambda kind=kind: figures.render(comparison_figure(complete(), mel, preset, clip.title), kind),
+            f"{stem}.{kind}",
+            mime,
+            on_click="ignore",
             help="All columns and their numbers at the present settings" + (", 200 dpi." if kind == "png" else ", as vectors."),
         )
     st.download_button(
-        "CSV numbers", lambda: comparison.to_csv(complete()), f"{stem}.csv", "text/csv", on_click="ignore",
+        "CSV numbers",
+        lambda: comparison.to_csv(complete()),
+        f"{stem}.csv",
+        "text/csv",
+        on_click="ignore",
         help="One line for each method: settings, output frames, errors, aliasing, shift change, time, memory.",
     )
 

@@ -11,7 +11,7 @@ from adastride.samples import samples
 from adastride.tracing import as_trained, resolve_settings
 from adastride.ui import permalink, resources, shell
 from adastride.ui.source import choose_sample, pick_clip
-from adastride.ui.viewer import current_settings, viewer
+from adastride.ui.viewer import viewer, viewer_state
 
 VIEWER = "explore_viewer"
 
@@ -50,9 +50,12 @@ def live() -> None:
     viewer(clip, run, trained, start, revision=checkpoint, link_checkpoint=checkpoint, key=VIEWER)
 
 
+state = viewer_state(VIEWER)
+
+
 def shown():
-    """The trace on screen, for the exports; run again when a button is pressed."""
-    return run(current_settings(VIEWER), None)[0]
+    """The trace on screen when a button is pressed, for the exports."""
+    return state.get("trace") or run(None, None)[0]
 
 
 live()

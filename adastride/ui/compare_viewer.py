@@ -54,18 +54,27 @@ _component = st.components.v2.component(
 
 
 def compare_viewer(
-    clip: Clip, mel: np.ndarray, preset: MelPreset, features: Features, chosen: ComparisonSettings, start: ComparisonSettings,
-    view: tuple[float, float] | None, link: Mapping[str, str | None], revision: str, key: str,
+    clip: Clip,
+    mel: np.ndarray,
+    preset: MelPreset,
+    features: Features,
+    chosen: ComparisonSettings,
+    start: ComparisonSettings,
+    view: tuple[float, float] | None,
+    link: Mapping[str, str | None],
+    revision: str,
+    key: str,
 ) -> Comparison | None:
     """Shows methods side by side and follows the sliders; call it inside a fragment. Returns the comparison that is shown,
     or None where a method could not run (the page says so).
 
     mel: (n_mels, T) natural-log mel of the clip. chosen: methods, source, scores and axes, which the page knows. start:
     the stride, sigma, pins and drawn curve that a new `revision` (another link) begins with; after that the browser's own
-    hold. view: the seconds a link asks for, None for the interesting part. link: the query parameters that the page knows, None for one that is left out.
+    hold. view: the seconds a link asks for, None for the interesting part. link: the query parameters that the page knows,
+    None for one that is left out.
     """
     request = _request(st.session_state.get(key, {}).get("request"))
-    state = st.session_state.setdefault(f"{key}_state", {})
+    state = kept_state(key)
     if state.get("revision") != revision:
         state.update(revision=revision, live=_live(start), comparison=None)
     if request is not None and request["revision"] == revision:
@@ -86,9 +95,15 @@ def compare_viewer(
     header, arrays = _pack_comparison(result, seen, settled)
     source = f"{clip.id}/{features.id}"
     header |= {
-        "sequence": request["sequence"] if request else 0, "revision": revision, "settings": _live(settings) | {"drawn": _drawn(state["live"])},
-        "defaults": _live(ComparisonSettings(chosen.methods)) | {"drawn": [0.0] * DRAWN_POINTS}, "source": source,
-        "clip": {"id": clip.id, "title": clip.title}, "link": dict(link), "scores": settings.scores, "scoresLabel": SCORES[settings.scores].lower(),
+        "sequence": request["sequence"] if request else 0,
+        "revision": revision,
+        "settings": _live(settings) | {"drawn": _drawn(state["live"])},
+        "defaults": _live(ComparisonSettings(chosen.methods)) | {"drawn": [0.0] * DRAWN_POINTS},
+        "source": source,
+        "clip": {"id": clip.id, "title": clip.title},
+        "link": dict(link),
+        "scores": settings.scores,
+        "scoresLabel": SCORES[settings.scores].lower(),
     }
     if request is None or request["have"] != source:
         header["sourceData"], source_arrays = _source_data(clip, mel, preset, features)
@@ -98,14 +113,19 @@ def compare_viewer(
     return result
 
 
-def shown(key: str) -> Comparison | None:
-    """The comparison that was shown last, for the exports."""
-    return st.session_state.get(f"{key}_state", {}).get("comparison")
+def kept_state(key: str) -> dict:
+    """What a session keeps of a viewer; "comparison" is what was shown last. Exports hold on to it: a download is made in a
+    thread that knows no session."""
+    return st.session_state.setdefault(f"{key}_state", {})
 
 
 def _live(settings: ComparisonSettings) -> dict:
     """What the browser changes: stride, sigma, the drawn curve, and pins by method."""
-    pins = {m: {"stride": p.stride, "sigma": p.sigma, "scores": p.scores, "drawn": list(p.drawn)} for m, p in zip(settings.methods, settings.pins, strict=True) if p}
+    pins = {
+        method: {"stride": pin.stride, "sigma": pin.sigma, "scores": pin.scores, "drawn": list(pin.drawn)}
+        for method, pin in zip(settings.methods, settings.pins, strict=True)
+        if pin
+    }
     return {"stride": settings.stride, "sigma": settings.sigma, "drawn": list(settings.drawn), "pins": pins}
 
 
@@ -123,9 +143,16 @@ def _request(value: object) -> dict | None:
     """A browser's request, checked: anything that is not one our component could have sent counts as none."""
     try:
         live = {
-            "stride": float(value["stride"]), "sigma": float(value["sigma"]), "drawn": [float(v) for v in value["drawn"]],
+            "stride": float(value["stride"]),
+            "sigma": float(value["sigma"]),
+            "drawn": [float(v) for v in value["drawn"]],
             "pins": {
-                str(method): {"stride": float(p["stride"]), "sigma": float(p["sigma"]), "scores": str(p["scores"]), "drawn": [float(v) for v in p["drawn"]]}
+                str(method): {
+                    "stride": float(p["stride"]),
+                    "sigma": float(p["sigma"]),
+                    "scores": str(p["scores"]),
+                    "drawn": [float(v) for v in p["drawn"]],
+                }
                 for method, p in value["pins"].items()
             },
         }
@@ -136,8 +163,12 @@ def _request(value: object) -> dict | None:
         if view is not None and not (math.isfinite(view[0]) and 0 <= view[0] < view[1] < 1e6):
             return None
         return {
-            "sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settled": bool(value["settled"]),
-            "view": view, "live": live,
+            "sequence": int(value["sequence"]),
+            "revision": str(value["revision"]),
+            "have": str(value["have"]),
+            "settled": bool(value["settled"]),
+            "view": view,
+            "live": live,
         }
     except (TypeError, KeyError, ValueError, OverflowError, AttributeError, IndexError):
         return None
@@ -154,12 +185,15 @@ def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settl
     span = _span(features, view) if windowed else (0, features.frames)
     for index, column in enumerate(result.columns):
         described = _describe(column)
-        described["version"] = f"{column.method} {column.chosen} {column.both_axes} {column.scope} {span} {features.id} {settled and windowed}"
+        described["version"] = (
+            f"{column.method} {column.chosen} {column.both_axes} {column.scope} {span} {features.id} {settled and windowed}"
+        )
         first, stop = (int(np.clip(edge, *column.scope)) - column.scope[0] for edge in span)
-        out_span = np.clip(np.searchsorted(column.edges, features.edges[list(span)]) + (-1, 1), 0, column.output.shape[1]) if windowed else (0, column.output.shape[1])
+        out_span = _frames_over(column, *features.edges[list(span)]) if windowed else (0, column.output.shape[1])
         scaled = features.scale * 255 / (high - low), low * 255 / (high - low)
         for name, picture, (begin, end), (factor, offset) in (
-            ("out", column.output, out_span, scaled), ("rec", column.reconstruction, (first, stop), scaled),
+            ("out", column.output, out_span, scaled),
+            ("rec", column.reconstruction, (first, stop), scaled),
             ("err", column.error, (first, stop), (255 / _error_top(features), 0.0)),
         ):
             values = np.clip(_every_band(picture)[:, begin:end] * factor - offset, 0, 255).astype("u1")
@@ -176,8 +210,16 @@ def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settl
     if features.frames > WHOLE_FRAMES:
         numbers_note = "Aliasing, shift and memory are of the part around the view, the errors of what each method was run on."
     header = {
-        "methods": list(result.settings.methods), "columns": columns, "pending": result.pending, "windowed": windowed, "strip": strip, "deltaFactor": factor,
-        "shifts": SHIFTS, "numbersNote": numbers_note, "status": f"All methods together: {result.milliseconds:.0f} ms on CPU.",
+        "methods": list(result.settings.methods),
+        "columns": columns,
+        "pending": result.pending,
+        "settled": settled,
+        "windowed": windowed,
+        "strip": strip,
+        "deltaFactor": factor,
+        "shifts": SHIFTS,
+        "numbersNote": numbers_note,
+        "status": f"The methods alone: {sum(column.numbers.milliseconds for column in result.columns):.1f} ms on CPU.",
     }
     return header, arrays
 
@@ -189,12 +231,25 @@ def _describe(column: Column) -> dict:
         return None if value is None or not math.isfinite(value) else value
 
     return {
-        "method": column.method, "label": column.label, "stride": column.stride, "sigma": column.sigma, "notes": list(column.notes), "scope": list(column.scope),
-        "hard": column.whole_positions, "adaptive": METHODS[column.method].kind == "adaptive",
+        "method": column.method,
+        "label": column.label,
+        "stride": column.stride,
+        "sigma": column.sigma,
+        "notes": list(column.notes),
+        "scope": list(column.scope),
+        "hard": column.whole_positions,
+        "adaptive": METHODS[column.method].kind == "adaptive",
         "numbers": {
-            "frames": numbers.frames, "error": finite(numbers.error), "errorLoud": finite(numbers.error_loud), "errorQuiet": finite(numbers.error_quiet),
-            "milliseconds": numbers.milliseconds, "complete": numbers.complete, "aliased": finite(numbers.aliased), "shiftMean": finite(numbers.shift_mean),
-            "shiftWorst": finite(numbers.shift_worst), "peakBytes": numbers.peak_bytes,
+            "frames": numbers.frames,
+            "error": finite(numbers.error),
+            "errorLoud": finite(numbers.error_loud),
+            "errorQuiet": finite(numbers.error_quiet),
+            "milliseconds": numbers.milliseconds,
+            "complete": numbers.complete,
+            "aliased": finite(numbers.aliased),
+            "shiftMean": finite(numbers.shift_mean),
+            "shiftWorst": finite(numbers.shift_worst),
+            "peakBytes": numbers.peak_bytes,
         },
     }
 
@@ -240,6 +295,12 @@ def _span(features: Features, view: tuple[float, float] | None) -> tuple[int, in
     return max(int(first) - 1, 0), min(max(int(last) + 1, 1), features.frames)
 
 
+def _frames_over(column: Column, begin: float, end: float) -> tuple[int, int]:
+    """The output frames that lie between two times in seconds, with one more on either side."""
+    first, stop = np.searchsorted(column.edges, (begin, end))
+    return max(int(first) - 1, 0), min(int(stop) + 1, column.output.shape[1])
+
+
 def _displacements(features: Features, settings: ComparisonSettings) -> tuple[np.ndarray, int]:
     """ln of each frame's displacement over their mean; of a long clip the largest of every few, and of how many."""
     scores = choose_scores(features, settings.scores, settings.drawn)
@@ -272,11 +333,20 @@ def _source_data(clip: Clip, mel: np.ndarray, preset: MelPreset, features: Featu
     low = min(max(math.log(LOG_FLOOR) * DECIBELS, high - _SHOWN_DECIBELS), high - 1)
     picture, factor = _pooled(np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1"))
     centres = mel_band_centres(preset)
-    ticks = [[f"{hz / 1000:g} kHz", float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for hz in (500, 2000, 8000)]
+    ticks = [
+        [f"{hz / 1000:g} kHz", float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for hz in (500, 2000, 8000)
+    ]
     header = {
-        "seconds": clip.waveform.samples.size / clip.waveform.sample_rate, "framesPerSecond": preset.frames_per_second, "melFrames": mel.shape[1],
-        "melBands": mel.shape[0], "melFactor": factor, "melTicks": ticks, "ticks": ticks if features.decibels else [], "unit": features.unit,
-        "range": _range(features), "errorTop": _error_top(features),
+        "seconds": clip.waveform.samples.size / clip.waveform.sample_rate,
+        "framesPerSecond": preset.frames_per_second,
+        "melFrames": mel.shape[1],
+        "melBands": mel.shape[0],
+        "melFactor": factor,
+        "melTicks": ticks,
+        "ticks": ticks if features.decibels else [],
+        "unit": features.unit,
+        "range": _range(features),
+        "errorTop": _error_top(features),
         "bandsCaption": "0–8 kHz upwards" if features.decibels else _channels(features),
     }
     return header, {"mel": picture.T, "inEdges": features.edges.astype("<f4")}

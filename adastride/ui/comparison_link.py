@@ -79,6 +79,7 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
             if text not in choices:
                 raise ValueError(f"there is no such {what}")
             return text
+
         return convert
 
     def clip(text: str) -> str:
@@ -104,6 +105,7 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
             if not limits[0] <= value <= limits[1]:
                 raise ValueError(expected)
             return value
+
         return convert
 
     def drawn(text: str) -> tuple[float, ...]:
@@ -146,6 +148,9 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
     pinned = read("pin", pins, "nothing is pinned") or {}
     settings = replace(settings, pins=tuple(pinned.get(method) for method in settings.methods))
     return ComparisonLink(
-        read("clip", clip, "the first sample is shown"), read("checkpoint", one_of(checkpoints, "checkpoint"), "the first one is used"), settings,
-        read("view", seconds, "the loudest part is shown"), tuple(problems),
+        read("clip", clip, "the first sample is shown"),
+        read("checkpoint", one_of(checkpoints, "checkpoint"), "the first one is used"),
+        settings,
+        read("view", seconds, "the loudest part is shown"),
+        tuple(problems),
     )

@@ -31,9 +31,9 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers
         if value is None or value in choices:
             return value
         if name == "clip" and value.startswith("upload:"):
-            problems.append(f"This link was made with the file {quoted(value[7:])}, which a link can't carry: upload it to see the same picture.")
+            problems.append(f"This link was made with the file {quoted(value[7:])}: upload it to see the same.")
         else:
-            problems.append(f"This link names the {what} {quoted(value)}, which is not here: {instead} is shown.")
+            problems.append(f"This link's {what} {quoted(value)} is not here: {instead} is shown.")
         return None
 
     def numbers(name: str, lowest: float, highest: float) -> list[float | None]:
@@ -55,7 +55,7 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers
         except ValueError:
             values = []
         if len(values) not in (1, layers):
-            problems.append(f"This link has {name} = {quoted(text)}, but it must be {expected}, or {layers} of them with commas between: the trained value is used.")
+            problems.append(f"This link's {name} {quoted(text)} is not {expected}: the trained one is used.")
             return [None] * layers
         return values * layers if len(values) == 1 else values
 
@@ -71,6 +71,6 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers
 
 
 def quoted(text: str) -> str:
-    """Somebody else's text, short and with nothing in it that Markdown would act on."""
-    plain = "".join(c if c.isalnum() or c in " .-_,+" else "?" for c in text)
-    return f"“{plain[:40]}{'…' if len(plain) > 40 else ''}”"
+    """Somebody else's text, short (a toast cuts what is longer than about 100 letters) and with nothing Markdown acts on."""
+    plain = "".join(c if c.isalnum() or c in " .-_,+" else "?" for c in text).replace("www.", "www?")
+    return f"“{plain[:20]}{'…' if len(plain) > 20 else ''}”"

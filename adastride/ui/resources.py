@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -18,6 +19,7 @@ from adastride.models.classifier import Classifier
 from adastride.samples import samples
 from adastride.tracing import Trace, trace
 
+ICON = str(Path(__file__).parent / "icon.png")  # a named icon would be fetched from another server
 # Clips up to this long run on one thread: the thread pool would fight the server and the browser for the cores.
 SINGLE_THREAD_SECONDS = 30.0
 

@@ -11,6 +11,7 @@ from adastride import audio
 from adastride.audio import AudioError, Waveform
 from adastride.samples import samples
 from adastride.ui import resources
+from adastride.ui.text import plain
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _decoded(file, kind: str) -> Clip | None:
             kept = (sha256, None, str(error))
         st.session_state[key] = kept
     if kept[2]:
-        st.error(kept[2], icon=":material/error:")
+        st.error(plain(kept[2]), icon=":material/error:")
     return kept[1]
 
 

@@ -85,6 +85,7 @@ class Viewer {
   openClip(encoded) {
     const { clip } = this;
     this.view = { from: 0, to: clip.seconds };
+    this.everything = true; // nothing that is drawn now is of this clip
     this.hover = null;
     this.pinned = null;
     this.audio.pause();
@@ -218,10 +219,10 @@ class Viewer {
     const began = performance.now();
     const chosen = this.chosen(), trained = this.header.trained[chosen[0]][name];
     if (name === "sigma") {
-      const near = trained && Math.abs(value - Math.log10(trained)) < 0.012; // the trained value need not be on the slider's grid
+      const near = trained && Math.abs(value - Math.log10(trained)) < 0.0051; // the trained value need not be on the slider's grid
       this.change(chosen, { sigma: near ? trained : Number((10 ** value).toPrecision(5)) });
     } else {
-      this.change(chosen, { stride: Math.abs(value - trained) < 0.03 ? trained : value });
+      this.change(chosen, { stride: Math.abs(value - trained) < 0.0051 ? trained : value });
     }
     requestAnimationFrame(() => this.note("local", performance.now() - began));
   }
@@ -252,16 +253,16 @@ class Viewer {
   }
 
   segments(host, options, current, choose) {
-    host.replaceChildren(...options.map(([value, label, disabled]) => {
-      const button = document.createElement("button");
+    while (host.childElementCount > options.length) host.lastChild.remove();
+    options.forEach(([value, label, disabled], n) => { // buttons that are there already stay, and with them the focus
+      const button = host.children[n] ?? host.appendChild(document.createElement("button"));
       button.type = "button";
       button.setAttribute("role", "radio");
       button.setAttribute("aria-checked", String(value === current));
       button.textContent = label;
       button.disabled = Boolean(disabled);
       button.onclick = () => choose(value);
-      return button;
-    }));
+    });
   }
 
   refreshControls() {
@@ -403,7 +404,11 @@ class Viewer {
     for (const panel of this.panels) {
       const head = panel.element.querySelector("header");
       if (panel.kind === "mel") {
-        head.innerHTML = `<b>Log-mel spectrogram</b> <span>${this.clip.melFrames} frames</span><span class="segments-label">marks: output frames of layer</span><span class="segments" role="radiogroup" aria-label="Layer whose output frames are marked on the mel"></span>`;
+        if (!head.firstChild) {
+          head.innerHTML = '<b>Log-mel spectrogram</b> <span class="frames"></span><span class="segments-label">marks: output frames of layer</span>' +
+            '<span class="segments" role="radiogroup" aria-label="Layer whose output frames are marked on the mel"></span>';
+        }
+        head.querySelector(".frames").textContent = `${this.clip.melFrames} frames`;
         this.segments(head.querySelector(".segments"), this.header.layers.map((_, k) => [k, `${k + 1}`]), this.tickLayer, (k) => { this.tickLayer = k; this.syncPanels(); this.redraw(); });
       } else if (panel.kind === "wave") {
         head.innerHTML = "<b></b> <span></span>";
@@ -475,7 +480,7 @@ class Viewer {
     return x.length > 1 ? Math.abs(x[0] - x[1]) : 0;
   }
 
-  gutter() { return this.root.clientWidth < 600 ? 40 : GUTTER; }
+  gutter() { return this.root.clientWidth < 560 ? 40 : GUTTER; }
   plotWidth(panel) { return Math.max(10, panel.base.clientWidth - this.gutter() - RIGHT); }
   timeAt(panel, event) {
     const x = event.clientX - panel.base.getBoundingClientRect().left - this.gutter();

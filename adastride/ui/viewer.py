@@ -24,6 +24,7 @@ from adastride.downsampling import LayerSettings
 from adastride.downsampling.strided import TapAlignment
 from adastride.tracing import Trace
 from adastride.ui.source import Clip
+from adastride.ui.text import plain
 
 _log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
@@ -52,7 +53,7 @@ def viewer(clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tupl
     settings a new `revision` (another checkpoint, another link) begins with; the browser's own hold until it changes.
     """
     request = _request(st.session_state.get(key, {}).get("request"), trained)
-    state = st.session_state.setdefault(f"{key}_state", {})
+    state = viewer_state(key)
     if state.get("revision") != revision:
         state.update(revision=revision, settings=start, trace=None)
     if request is not None and request["revision"] == revision:
@@ -66,7 +67,7 @@ def viewer(clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tupl
                 trace, notice = run(state["settings"], previous)
         except (MemoryError, RuntimeError):
             _log.exception("running the network failed")
-            st.error(f"The network could not run on {clip.title}: choose a shorter clip or a larger stride.", icon=":material/error:")
+            st.error(f"The network could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.", icon=":material/error:")
             if new:
                 return None
             trace, notice = previous, None
@@ -83,9 +84,10 @@ def viewer(clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tupl
     return trace
 
 
-def current_settings(key: str) -> tuple[LayerSettings, ...] | None:
-    """The settings a viewer was last run with, or None before its first run."""
-    return st.session_state.get(f"{key}_state", {}).get("settings")
+def viewer_state(key: str) -> dict:
+    """What a viewer of this session remembers between runs: settings, trace, revision. A download is made outside of the
+    session, so whoever offers one takes hold of this dictionary while the page runs."""
+    return st.session_state.setdefault(f"{key}_state", {})
 
 
 def pack(header: dict, arrays: dict[str, np.ndarray]) -> bytes:

@@ -87,11 +87,8 @@ def default(visitor: BrowserContext, server: str) -> dict:
 BAD = {
     "sigma=0": "sigma",
     "sigma=abc": "sigma",
-    "sigma=nan": "sigma",
     "sigma=1,2": "sigma",
-    "sigma=-1,1,1": "sigma",
     "stride=1e999": "stride",
-    "stride=0.5": "stride",
     "stride=": "stride",
     "variant=xyz": "variant",
     "checkpoint=nope": "checkpoint",
@@ -101,7 +98,6 @@ BAD = {
     f"clip={quote('see www.example.com _now_ or')}": "clip",
     f"clip={'a' * 6000}": "clip",
     f"sigma={'9' * 6000}": "sigma",
-    f"stride={','.join(['2'] * 3000)}": "stride",
 }
 
 

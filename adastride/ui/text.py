@@ -1,0 +1,10 @@
+"""Somebody else's words on a page."""
+
+from __future__ import annotations
+
+import re
+
+
+def plain(text: str) -> str:
+    """Text with a backslash before everything Markdown would act on, so that it is shown as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!$~|<>:^=])", r"\\\1", text)
