@@ -73,7 +73,7 @@ def check_lengths(lengths: Tensor | None, x: Tensor) -> Tensor:
     lengths = torch.as_tensor(lengths, device=x.device)
     if lengths.shape != (batch,) or lengths.is_floating_point():
         raise ValueError(f"expected {batch} whole-number lengths, got {lengths.dtype} {tuple(lengths.shape)}")
-    if batch and not (1 <= int(lengths.min()) and int(lengths.max()) <= time):
+    if batch and not (int(lengths.min()) >= 1 and int(lengths.max()) <= time):
         raise ValueError(f"lengths must lie in 1..{time}, got {lengths.tolist()}")
     return lengths.long()
 
@@ -246,7 +246,7 @@ class Alignment:
         Shape: (batch, L + 1) float64 from 0 to T_b, rising; frame j occupies [j, j + 1). Past an example's output
         length T_b repeats. They depend on the positions alone, not on sigma.
         """
-        batch, time = self.positions.shape
+        time = self.positions.shape[1]
         lengths = self.lengths.to(torch.float64)[:, None]
         halves = self._indices()[:, :-1] + 0.5
         reached = self.positions.masked_fill(~length_mask(self.lengths, time), math.inf)

@@ -100,12 +100,12 @@ def reconstruct(values: Tensor, alignment: Alignment | EffectiveAlignment, time:
 def frame_energy(x: Tensor, logarithmic: bool = False) -> Tensor:
     """Energy of every frame, the mean over channels: (batch, channels, time) -> (batch, time).
 
-    logarithmic: x is a natural-log spectrum of energies, as our mel front end makes it; otherwise x are amplitudes.
+    logarithmic: x are natural logs of amplitudes, as our mel front end makes them; otherwise the amplitudes themselves.
 
     >>> frame_energy(torch.tensor([[[1.0, 0.0], [3.0, 2.0]]]))
     tensor([[5., 2.]])
     """
-    return (x.exp() if logarithmic else x.square()).mean(dim=1)
+    return ((2 * x).exp() if logarithmic else x.square()).mean(dim=1)
 
 
 def loud_mask(energy: Tensor, lengths: Tensor | None = None) -> Tensor:

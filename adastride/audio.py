@@ -76,13 +76,14 @@ def decode(
 ) -> Waveform:
     """Decodes WAV, FLAC, OGG or MP3 bytes of any rate, depth and number of channels to mono at `sample_rate` Hz.
 
-    Channels are averaged, then resampled. progress is told the share that is decoded, from 0 to 1. Raises AudioError, one sentence naming `name`, for anything that is not a
-    sound of at least two samples, at most `max_seconds` seconds and `max_bytes` bytes, with finite samples.
+    Channels are averaged, then resampled. progress is told the share that is decoded, from 0 to 1. Raises AudioError, one
+    sentence naming `name`, for anything that is not a sound of at least two samples, at most `max_seconds` seconds and
+    `max_bytes` bytes, with finite samples.
     """
     if not data:
         raise AudioError(f"{name} is empty: choose a WAV, FLAC, OGG or MP3 file with sound in it.")
     if len(data) > max_bytes:
-        raise AudioError(f"{name} has {len(data) / 1e6:.0f} MB, more than the {max_bytes / 1e6:.0f} MB allowed: cut it, or save it as FLAC or MP3.")
+        raise AudioError(_too_large(name, len(data), max_bytes))
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as sound:
             rate, channels = sound.samplerate, sound.channels
@@ -118,15 +119,22 @@ def _read_mono(sound: soundfile.SoundFile, name: str, max_seconds: float, progre
         blocks.append(block.mean(axis=1))
         progress(min(1.0, total / max(1, sound.frames)))
     if total < sound.frames < 1 << 60 and sound.format in ("FLAC", "OGG"):
-        raise AudioError(f"{name} breaks off after {total / sound.samplerate:.1f} s of {sound.frames / sound.samplerate:.1f} s: it was not copied or downloaded completely.")
+        whole = sound.frames / sound.samplerate
+        raise AudioError(f"{name} breaks off after {total / sound.samplerate:.1f} s of {whole:.1f} s: it was not copied or downloaded completely.")
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def _too_large(name: str, size: int, most: int) -> str:
+    return f"{name} has {size / 1e6:.0f} MB, more than the {most / 1e6:.0f} MB allowed: cut it, or save it as FLAC or MP3."
 
 
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
 
 
-def from_samples(mono: np.ndarray, rate: int, sample_rate: int = 16_000, *, channels: int = 1, seconds: float | None = None, sha256: str | None = None) -> Waveform:
+def from_samples(
+    mono: np.ndarray, rate: int, sample_rate: int = 16_000, *, channels: int = 1, seconds: float | None = None, sha256: str | None = None,
+) -> Waveform:
     """A Waveform from mono samples (n,) at `rate` Hz, resampled to `sample_rate` Hz."""
     mono = np.ascontiguousarray(mono, np.float32)
     samples = torch.from_numpy(mono)
@@ -137,7 +145,8 @@ def from_samples(mono: np.ndarray, rate: int, sample_rate: int = 16_000, *, chan
         samples = torchaudio.functional.resample(samples, ratio.numerator, ratio.denominator)
     samples = samples.numpy().copy() if rate == sample_rate else samples.numpy()
     samples.setflags(write=False)
-    return Waveform(samples, sample_rate, rate, channels, mono.size / rate if seconds is None else seconds, sha256 or hashlib.sha256(mono.tobytes()).hexdigest())
+    seconds = mono.size / rate if seconds is None else seconds
+    return Waveform(samples, sample_rate, rate, channels, seconds, sha256 or hashlib.sha256(mono.tobytes()).hexdigest())
 
 
 def read(path: str | Path, sample_rate: int = 16_000) -> Waveform:
@@ -145,7 +154,7 @@ def read(path: str | Path, sample_rate: int = 16_000) -> Waveform:
     path = Path(path)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise AudioError(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB, more than the {MAX_BYTES / 1e6:.0f} MB allowed: cut it, or save it as FLAC or MP3.")
+            raise AudioError(_too_large(path.name, path.stat().st_size, MAX_BYTES))
         data = path.read_bytes()
     except OSError as error:
         raise AudioError(f"{path} can't be read: {error.strerror or error}.") from None

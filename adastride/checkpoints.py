@@ -98,7 +98,9 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Classi
             raise CheckpointError(f"{path.name} {'lacks' if name in expected else 'has an unknown'} tensor {name}: it doesn't fit the settings it names.")
         for name in expected:
             if found[name] != expected[name]:
-                raise CheckpointError(f"{path.name} holds {name} with shape {found[name]} where its settings need {expected[name]}: the file is damaged or was edited.")
+                raise CheckpointError(
+                    f"{path.name} holds {name} with shape {found[name]} where its settings need {expected[name]}: the file is damaged or was edited."
+                )
         tensors = {name: file.get_tensor(name) for name in expected}
     for name, needed in model.state_dict().items():
         if tensors[name].dtype not in (_FLOATS if needed.is_floating_point() else (torch.int64,)):
@@ -122,7 +124,8 @@ def _resolve(name_or_path: str | Path) -> Path:
     except (OSError, ValueError):  # a name too long, or with a zero byte in it
         there = False
     if not there:
-        raise CheckpointError(f"there is no checkpoint {str(name_or_path)[:80]!r}: choose {' or '.join(known) or 'a trained one'}, or give the path of a .safetensors file.")
+        choices = " or ".join(known) or "a trained one"
+        raise CheckpointError(f"there is no checkpoint {str(name_or_path)[:80]!r}: choose {choices}, or give the path of a .safetensors file.")
     if path.stat().st_size > MAX_BYTES:
         raise CheckpointError(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB, more than the {MAX_BYTES / 1e6:.0f} MB a checkpoint may have.")
     return path

@@ -224,7 +224,7 @@ def choose_scores(features: Features, kind: str, drawn: Sequence[float] = ()) ->
         values = features.values[0].double().numpy()
         score = np.maximum(np.diff(values, axis=1, prepend=values[:, :1]), 0.0).mean(axis=0)
     spread = score.std()
-    return (score - score.mean()) / spread if spread > 1e-12 else np.zeros_like(score)
+    return (score - score.mean()) / spread if spread > 1e-6 else np.zeros_like(score)
 
 
 # ------------------------------------------------------------------ one method

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def test_a_bad_upload_is_explained(data: bytes):
     """One sentence, and the last clip stays."""
     app = upload(open_page(), "bad.wav", data)
     assert len(app.error) == 1
-    assert "bad.wav" in app.error[0].value
+    assert "bad.wav" in app.error[0].value.replace("\\", "")  # Markdown's escapes
     assert app.session_state["source_last"].sample == next(iter(samples()))
 
 
@@ -217,7 +218,7 @@ def test_no_link_breaks_the_page(query: dict[str, str]):
     for problem in link.problems:
         assert len(problem) < 260
         assert problem.endswith(".")
-        assert not set("<>[]*`$|\\\n\r") & set(problem)
+        assert not set("<>[]*$|\\\n\r") & set(re.sub(r"\\[^\w\s]", "", problem))  # but for what is escaped
 
 
 # ------------------------------------------------------------------ to the browser

@@ -129,7 +129,9 @@ def _schedule(done: float) -> float:
     return done / warm if done < warm else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
 
 
-def _batches(clips: list[Clip], labels: tuple[str, ...], preset: audio.MelPreset, settings: TrainingSettings, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _batches(
+    clips: list[Clip], labels: tuple[str, ...], preset: audio.MelPreset, settings: TrainingSettings, epoch: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Shuffled, augmented batches of one epoch: (log-mel (B, n_mels, T), lengths (B,), targets (B,))."""
     generator = np.random.default_rng((settings.seed, epoch))
     order = generator.permutation(len(clips))

@@ -32,7 +32,8 @@ def pick_clip() -> Clip:
     for key in ("source_kind", "source_sample"):
         if key not in st.session_state and key in kept:
             st.session_state[key] = kept[key]
-    kind = st.segmented_control("Sound", kinds, format_func=kinds.get, key="source_kind", required=True, default=None if "source_kind" in st.session_state else "sample")
+    start = None if "source_kind" in st.session_state else "sample"
+    kind = st.segmented_control("Sound", kinds, format_func=kinds.get, key="source_kind", required=True, default=start)
     if kind == "upload":
         file = st.file_uploader("WAV, FLAC, OGG or MP3 file", key="source_upload", help=_limits())
         chosen = _decoded(file, "upload")

@@ -6,5 +6,5 @@ import re
 
 
 def plain(text: str) -> str:
-    """Text with a backslash before everything Markdown would act on, so that it is shown as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!$~|<>:^=])", r"\\\1", text)
+    """Text with a backslash before whatever Markdown would act on, so that it is shown as it is."""
+    return re.sub(r"([\\`*_\[\]$~|<>^]|:(?=[\w/])|(?<=www)\.)", r"\\\1", text)

@@ -45,7 +45,9 @@ _component = st.components.v2.component(
 Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, str | None]]
 
 
-def viewer(clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str) -> Trace | None:
+def viewer(
+    clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str
+) -> Trace | None:
     """Shows a clip and follows the sliders; call it inside a fragment. Returns the trace that is shown,
     or None where the network could not run on a new clip (the page says so).
 
