@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: app test unit e2e bench lint samples evaluate clean
+.PHONY: app test unit e2e bench lint samples screenshots evaluate clean
 
 app: $(VENV)/.app
 	$(BIN)/streamlit run app.py
@@ -28,6 +28,14 @@ lint: $(VENV)/.dev
 
 samples: $(VENV)/.app
 	$(BIN)/python samples/make_samples.py
+
+# The README's pictures are what the browser tests saw.
+screenshots: e2e
+	mkdir -p docs
+	cp build/screenshots/explore-light-1400.png docs/explore-light.png
+	cp build/screenshots/explore-dark-1400.png docs/explore-dark.png
+	cp build/screenshots/explore-phone-390.png docs/explore-phone.png
+	cp build/screenshots/compare-light-1400.png docs/compare-light.png
 
 # DATA is a folder with a manifest.csv, such as the Free Spoken Digit Dataset in this project's layout.
 evaluate: $(VENV)/.app

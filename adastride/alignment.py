@@ -427,8 +427,11 @@ class _Blocks:
     def multiply(self, group: _Group, values: Tensor, weights: Tensor, out: Tensor) -> None:
         """out[..., queries] = values[..., window] @ weights^T for every block."""
         if _sliced(values):
-            for i, (example, row, rows, start, width) in enumerate(self.spans(group)):
-                torch.mm(values[example].narrow(1, start, width), weights[i, :rows, :width].t(), out=out[example].narrow(1, row, rows))
+            signals, results = values.unbind(0), out.unbind(0)
+            for matrix, (example, row, rows, start, width) in zip(weights.unbind(0), self.spans(group), strict=True):
+                if rows < self.rows or width < group.width:
+                    matrix = matrix[:rows, :width]
+                torch.mm(signals[example].narrow(1, start, width), matrix.t(), out=results[example].narrow(1, row, rows))
             return
         rows = torch.bmm(self._gather(group, values), weights.transpose(1, 2))
         self._query_view(out).index_put_((self._members(group, out),), rows)
