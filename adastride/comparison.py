@@ -565,14 +565,14 @@ def _slow_numbers(features: Features, column: Column, view: tuple[float, float] 
         aliased=float(analysis.aliased_energy(layer, x)),
         shift_mean=float(shift.mean),
         shift_worst=float(shift.worst),
-        peak_bytes=_peak_bytes(layer, x),
+        peak_bytes=peak_bytes(layer, x),
     )
 
 
 _PROFILING = threading.Lock()  # there is one profiler in a process
 
 
-def _peak_bytes(layer: Downsampler, x: Tensor) -> int:
+def peak_bytes(layer: Downsampler, x: Tensor) -> int:
     """Memory of tensors, those inside operations too, that a run on the CPU holds at once beyond its input."""
     with _PROFILING, profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
         layer(x)

@@ -1,4 +1,4 @@
-"""Time of one downsampling layer against average pooling, all in one run."""
+"""Time and memory of every downsampling layer, all in one run: compare ratios, not milliseconds."""
 
 from __future__ import annotations
 
@@ -9,41 +9,82 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from adastride.downsampling import AdaStride, AdaStrideF
+from adastride.comparison import peak_bytes
+from adastride.downsampling import METHODS, Downsampler, build
 
 CHANNELS = 256
 SHAPES = ((1, 313), (1, 4096), (1, 37_500), (8, 512))
+_SECONDS = 0.6  # of measuring a call, at the least three times
 
 
-def milliseconds(run: Callable[[], object], repeats: int = 15) -> float:
-    """Median wall-clock milliseconds of a call, after three warm-up calls."""
-    for _ in range(3):
-        run()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        run()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - began)
+def milliseconds(run: Callable[[], object]) -> float:
+    """Median wall-clock milliseconds of a call, after warm-up calls."""
+    times: list[float] = []
+    for warm in (True, True, False):
+        times.clear()
+        until = time.perf_counter() + (0.0 if warm else _SECONDS)
+        while len(times) < (1 if warm else 3) or (time.perf_counter() < until and len(times) < 50):
+            began = time.perf_counter()
+            run()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - began)
     return 1e3 * statistics.median(times)
 
 
-def table(device: str) -> list[str]:
-    """Markdown lines: forward milliseconds and the ratio to avg_pool1d, per shape (batch, T)."""
+def _layer(key: str, device: str) -> Downsampler:
+    """A layer with scores as a trained one has them, so that adaptive methods place frames unevenly."""
+    torch.manual_seed(0)
+    layer = build(key, CHANNELS, 2.0).to(device).eval()
+    for name, parameter in layer.named_parameters():
+        if "score" in name:
+            torch.nn.init.normal_(parameter, std=0.05)
+    return layer
+
+
+def pooling_table(device: str) -> list[str]:
+    """Markdown lines: AdaStride and AdaStride-F, forward, against avg_pool1d."""
     lines = ["| batch × frames | avg_pool1d, ms | AdaStride, ms | ratio | AdaStride-F, ms | ratio |", "|---|---|---|---|---|---|"]
-    generator = torch.Generator().manual_seed(0)
     for batch, frames in SHAPES:
-        x = torch.randn(batch, CHANNELS, frames, generator=generator).to(device)
+        x = torch.randn(batch, CHANNELS, frames, generator=torch.Generator().manual_seed(0)).to(device)
         with torch.inference_mode():
             pooling = milliseconds(lambda x=x: F.avg_pool1d(x, 2))
             cells = []
-            for kind in (AdaStride, AdaStrideF):
-                layer = kind(CHANNELS).to(device)
-                layer.score.weight.normal_(0, 0.05, generator=None)
+            for key in ("adastride", "adastride-f"):
+                layer = _layer(key, device)
                 took = milliseconds(lambda layer=layer, x=x: layer(x))
                 cells += [f"{took:.2f}", f"{took / pooling:.2f}"]
         lines.append(f"| {batch} × {frames} | {pooling:.2f} | " + " | ".join(cells) + " |")
     return lines
+
+
+def methods_table(device: str) -> list[str]:
+    """Markdown lines: every method at every shape; forward / forward and backward in ms / peak memory of forward in MB,
+    and in brackets the same relative to strided convolution."""
+    lines = ["| method | " + " | ".join(f"{batch} × {frames}" for batch, frames in SHAPES) + " |", "|---" * (len(SHAPES) + 1) + "|"]
+    baseline: dict[tuple[int, int], tuple[float, float, float]] = {}
+    for key, method in METHODS.items():
+        cells = []
+        for shape in SHAPES:
+            got = _measure(_layer(key, device), *shape, device)
+            base = baseline.setdefault(shape, got)  # strided convolution comes first in the registry
+            ratios = " / ".join(f"{one / other:.2f}" for one, other in zip(got, base, strict=True))
+            cells.append(f"{got[0]:.2f} / {got[1]:.1f} / {got[2]:.1f} ({ratios})")
+        lines.append(f"| {method.label} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _measure(layer: Downsampler, batch: int, frames: int, device: str) -> tuple[float, float, float]:
+    x = torch.randn(batch, CHANNELS, frames, generator=torch.Generator().manual_seed(0)).to(device)
+    with torch.inference_mode():
+        forward = milliseconds(lambda: layer(x))
+        if device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
+            layer(x)
+            peak = torch.cuda.max_memory_allocated() - before
+        else:
+            peak = peak_bytes(layer, x)
+    leaf = x.clone().requires_grad_()
+    both = milliseconds(lambda: torch.autograd.grad(layer(leaf).values.sum(), leaf))
+    return forward, both, peak / 1e6

@@ -18,7 +18,11 @@ def main() -> None:
     lines = ["# Benchmarks", "", f"`make bench` on {platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads.", ""]
     lines += ["## What a person waits for", "", *viewer.report(), ""]
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
-        lines += [f"## One layer of {layers.CHANNELS} channels, forward, on {device_name(device)}", "", *layers.table(device), ""]
+        name = device_name(device)
+        lines += [f"## AdaStride against average pooling: {layers.CHANNELS} channels, stride 2, forward, on {name}", "", *layers.pooling_table(device), ""]
+        lines += [f"## Every method: {layers.CHANNELS} channels, stride 2, on {name}", ""]
+        lines += ["Batch × frames: forward ms / forward and backward ms / peak memory of forward in MB (relative to strided convolution).", ""]
+        lines += [*layers.methods_table(device), ""]
     text = "\n".join(lines)
     TARGET.write_text(text, encoding="utf-8")
     print(text)
