@@ -46,22 +46,12 @@ function fillPicture(pixels, width, height, picture, view, low, high, colours) {
   }
 }
 
-class Compare {
+class Compare extends LiveView {
   constructor(parent) {
-    this.root = parent.querySelector(".compare");
-    this.one = (selector) => this.root.querySelector(selector);
-    this.sequence = 0;
-    this.underWay = null; // sequence number of the request the server is working on
-    this.waiting = false; // something has moved on since it was sent
+    super(parent.querySelector(".compare"));
     this.hover = null; // {time, column, row}
     this.panels = [];
-    this.disposers = [];
     this.listen();
-  }
-
-  on(target, type, handler, options) {
-    target.addEventListener(type, handler, options);
-    this.disposers.push(() => target.removeEventListener(type, handler, options));
   }
 
   dispose() {
@@ -69,10 +59,6 @@ class Compare {
     clearTimeout(this.quiet);
     clearTimeout(this.moved);
     this.disposers.forEach((dispose) => dispose());
-  }
-
-  note(kind, value) {
-    globalThis.adastrideLog?.push([kind, performance.now(), value]); // the tests set this array; otherwise nothing is kept
   }
 
   // ------------------------------------------------------------ data in
@@ -352,14 +338,6 @@ class Compare {
       return row;
     }));
     this.one(".numbers colgroup").replaceChildren(...Array.from({ length: columns.length + 1 }, () => document.createElement("col")));
-  }
-
-  async copyLink() {
-    const button = this.one(".link"), url = this.link();
-    history.replaceState(history.state, "", url);
-    try { await navigator.clipboard.writeText(url); button.textContent = "Link copied"; }
-    catch { button.textContent = "Link is in the address bar"; } // no clipboard without HTTPS
-    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
   }
 
   // ------------------------------------------------------------ time window
@@ -665,22 +643,6 @@ class Compare {
   melPicture({ melFrames, melBands, framesPerSecond, seconds, melFactor }, data) {
     const edges = Float64Array.from({ length: Math.ceil(melFrames / melFactor) + 1 }, (_, j) => clamp((Math.min(j * melFactor, melFrames) - 0.5) / framesPerSecond, 0, seconds));
     return { data, rows: melBands, edges };
-  }
-
-  prepare(canvas) {
-    const ratio = window.devicePixelRatio || 1, width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const context = canvas.getContext("2d");
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, width, height);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return context;
-  }
-
-  paintRamp(canvas, colours) {
-    const context = canvas.getContext("2d"), image = context.createImageData(256, 1);
-    new Uint32Array(image.data.buffer).set(colours);
-    context.putImageData(image, 0, 0);
   }
 
   pixels(context, width, height, fill) {

@@ -8,26 +8,16 @@
 const GUTTER = 46, RIGHT = 6;
 const ANSWER_TIMEOUT_MS = 20000;
 
-class Viewer {
+class Viewer extends LiveView {
   constructor(parent) {
-    this.root = parent.querySelector(".explorer");
-    this.one = (selector) => this.root.querySelector(selector);
-    this.sequence = 0;
-    this.underWay = null; // sequence number of the request the server is working on
-    this.waiting = false; // the settings have moved on since it was sent
+    super(parent.querySelector(".explorer"));
     this.scope = "all";
     this.tickLayer = 0;
     this.view = null;
     this.hover = null; // {layer, row}
     this.pinned = null;
     this.audio = new Audio();
-    this.disposers = [];
     this.listen();
-  }
-
-  on(target, type, handler, options) {
-    target.addEventListener(type, handler, options);
-    this.disposers.push(() => target.removeEventListener(type, handler, options));
   }
 
   dispose() {
@@ -178,10 +168,6 @@ class Viewer {
     short("stride", (v) => String(Number(v.toPrecision(6))));
     short("variant", (v) => v);
     return url.href;
-  }
-
-  note(kind, value) {
-    globalThis.adastrideLog?.push([kind, performance.now(), value]); // the benchmark sets this array; otherwise nothing is kept
   }
 
   best() {
@@ -336,14 +322,6 @@ class Viewer {
     this.pinned = this.pinned ? null : { probabilities: [...this.header.probabilities], layers: this.layers.map(({ layout }) => layout) };
     this.refreshProbabilities();
     this.redraw();
-  }
-
-  async copyLink() {
-    const button = this.one(".link"), url = this.link();
-    history.replaceState(history.state, "", url);
-    try { await navigator.clipboard.writeText(url); button.textContent = "Link copied"; }
-    catch { button.textContent = "Link is in the address bar"; } // no clipboard without HTTPS
-    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
   }
 
   // ------------------------------------------------------------ sound
@@ -545,8 +523,8 @@ class Viewer {
     const { everything } = this, theme = (this.colours = everything || !this.colours ? this.theme() : this.colours);
     this.everything = false;
     if (everything) {
-      this.paintRamp(".alignment-ramp", RAMPS[theme.name]);
-      this.paintRamp(".mel-ramp", RAMPS.mel);
+      this.paintRamp(this.one(".alignment-ramp"), RAMPS[theme.name]);
+      this.paintRamp(this.one(".mel-ramp"), RAMPS.mel);
     }
     for (const panel of this.panels) {
       const layer = this.layers[panel.kind === "ticks" ? this.tickLayer : panel.layer];
@@ -562,22 +540,6 @@ class Viewer {
       else this.drawAxis(context, box, theme);
     }
     if (everything || this.hover) this.cover();
-  }
-
-  prepare(canvas) {
-    const ratio = window.devicePixelRatio || 1, width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const context = canvas.getContext("2d");
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, width, height);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return context;
-  }
-
-  paintRamp(selector, colours) {
-    const context = this.one(selector).getContext("2d"), image = context.createImageData(256, 1);
-    new Uint32Array(image.data.buffer).set(colours);
-    context.putImageData(image, 0, 0);
   }
 
   label(context, theme, text, x, y, align = "right", alpha = 0.7) {
