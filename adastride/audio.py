@@ -142,7 +142,7 @@ def from_samples(
         # The filter bank has numerator x denominator taps: 44 101 Hz as it is would take gigabytes. The nearest ratio
         # with a denominator of at most 1000 is exact for all usual rates and off by a millisecond in 15 minutes at most.
         ratio = Fraction(rate, sample_rate).limit_denominator(1000)
-        samples = torchaudio.functional.resample(samples, ratio.numerator, ratio.denominator)
+        samples = _resample(samples, ratio)
     samples = samples.numpy().copy() if rate == sample_rate else samples.numpy()
     samples.setflags(write=False)
     seconds = mono.size / rate if seconds is None else seconds
@@ -159,6 +159,25 @@ def read(path: str | Path, sample_rate: int = 16_000) -> Waveform:
     except OSError as error:
         raise AudioError(f"{path} can't be read: {error.strerror or error}.") from None
     return decode(data, sample_rate, name=path.name)
+
+
+_RESAMPLED_PART = 1 << 20  # input samples at a time: resampling holds several copies of what it works on
+
+
+def _resample(samples: Tensor, ratio: Fraction) -> Tensor:
+    """(n,) resampled by ratio = old / new rate, in parts. Parts overlap by more than the filter reaches, so that the
+    result is what it is in one piece."""
+    period = ratio.numerator
+    overlap = period * -(-1024 * max(1, period // ratio.denominator) // period)
+    step = period * max(1, _RESAMPLED_PART // period)
+    parts = []
+    for begin in range(0, samples.numel(), step):
+        first = max(0, begin - overlap)
+        part = torchaudio.functional.resample(samples[first : begin + step + overlap], ratio.numerator, ratio.denominator)
+        skip = (begin - first) // period * ratio.denominator
+        last = begin + step >= samples.numel()
+        parts.append(part[skip:] if last else part[skip : skip + step // period * ratio.denominator].clone())
+    return torch.cat(parts)
 
 
 @functools.cache

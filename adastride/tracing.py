@@ -17,7 +17,7 @@ from torch import Tensor
 from adastride import audio
 from adastride.alignment import Alignment
 from adastride.audio import MelPreset, Waveform
-from adastride.downsampling import METHODS, VARIANTS, Downsampled, EffectiveAlignment, LayerSettings
+from adastride.downsampling import METHODS, VARIANTS, EffectiveAlignment, LayerSettings
 from adastride.models.classifier import Classifier, Resume
 
 
@@ -87,7 +87,6 @@ class Trace:
     milliseconds: float
     device: str
     _resumes: tuple[Resume, ...] = field(repr=False)
-    _downsampled: tuple[Downsampled, ...] = field(repr=False)
 
     @property
     def top(self) -> str:
@@ -158,11 +157,11 @@ def trace(
         output = model(mel[None].to(device), settings=chosen)
         mel = mel.numpy()
         mel.setflags(write=False)
-        kept_layers, kept = (), ()
+        kept = ()
     else:
         mel = previous.mel
         output = model(torch.empty(0), settings=chosen, resumes=previous._resumes[: shared + 1])
-        kept_layers, kept = previous.layers[:shared], previous._downsampled[:shared]
+        kept = previous.layers[:shared]
     probabilities = torch.softmax(output.logits[0].double(), dim=0).tolist()
     layers = tuple(
         LayerTrace(
@@ -177,9 +176,9 @@ def trace(
     )
     return Trace(
         checkpoint=model.name, waveform=waveform, preset=model.config.mel, mel=mel,
-        probabilities=dict(zip(model.config.labels, probabilities, strict=True)), layers=kept_layers + layers,
+        probabilities=dict(zip(model.config.labels, probabilities, strict=True)), layers=kept + layers,
         milliseconds=(time.perf_counter() - began) * 1e3, device=device.type,
-        _resumes=output.resumes, _downsampled=kept + output.downsampled,
+        _resumes=output.resumes,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import threading
 from pathlib import Path
@@ -31,12 +32,22 @@ def _freeze() -> None:
     gc.freeze()
 
 
+def _return_large_blocks() -> None:
+    """Makes glibc give memory of 4 MB and more back to the system when it is freed. It would keep blocks of up to 32 MB
+    for later: 200 MB of the server's memory after a 10-minute clip. Other C libraries do as they do."""
+    try:
+        ctypes.CDLL("libc.so.6").mallopt(-3, 4 << 20)  # M_MMAP_THRESHOLD
+    except (OSError, AttributeError):
+        return
+
+
 @st.cache_resource(show_spinner=False)
 def prepare() -> None:
     """Once a server: the settings that make live runs quick, after the imports of every page."""
     from adastride import export, figures  # noqa: F401 (what pages import later would not be frozen)
 
     torch.set_num_threads(1)
+    _return_large_blocks()
     _freeze()
 
 

@@ -28,7 +28,7 @@ from adastride.ui.text import plain
 
 _log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
-_DECIBELS = 20 / np.log(10)  # natural log of an amplitude -> dB
+_DECIBELS = float(20 / np.log(10))  # natural log of an amplitude -> dB
 _SHOWN_DECIBELS = 90.0
 # Up to this many samples the waveform is sent as it is, and is also what is played; beyond it, peaks and a FLAC.
 _WHOLE_WAVEFORM = 640_000
