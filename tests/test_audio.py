@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -352,3 +353,14 @@ def test_a_click_lights_up_its_frame():
 def test_twice_as_loud_is_ln_2_more():
     samples = torch.rand(8000) - 0.5
     torch.testing.assert_close(log_mel(2 * samples) - log_mel(samples), torch.full((80, 32), 0.6931), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 44_101, 96_000])
+@pytest.mark.parametrize("length", [5, 1000, 50_000])
+def test_resampling_in_parts_is_resampling_in_one_piece(monkeypatch, rate: int, length: int):
+    """A long clip has no seams where its parts meet."""
+    monkeypatch.setattr(audio, "_RESAMPLED_PART", 4096)
+    ratio = Fraction(rate, 16_000).limit_denominator(1000)
+    samples = torch.randn(length, generator=torch.Generator().manual_seed(0))
+    whole = torchaudio.functional.resample(samples, ratio.numerator, ratio.denominator)
+    torch.testing.assert_close(audio._resample(samples, ratio), whole, rtol=0, atol=1e-5)
