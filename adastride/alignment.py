@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,6 +32,9 @@ _TAIL = {torch.float32: 18.0, torch.float64: 40.0}
 _GROUP_ELEMENTS = 1 << 20
 # Weights of up to this many elements are kept for the next product (the shortcut's, the backward pass's).
 _KEPT_ELEMENTS = 1 << 22
+# Above, on a CPU, the weights of single rows are worth finding.
+_NARROW_ELEMENTS = 1 << 16
+_NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def check_stride(stride: float) -> float:
@@ -80,7 +85,8 @@ def check_lengths(lengths: Tensor | None, x: Tensor) -> Tensor:
 
 def output_lengths(lengths: Tensor, stride: float) -> Tensor:
     """L = ceil(T / stride) per example: (batch,) int64. Example: 313 frames at stride 2 make 157."""
-    return torch.ceil(lengths.to("cpu", torch.float64) / check_stride(stride)).long().to(lengths.device)
+    stride = check_stride(stride)
+    return torch.tensor([math.ceil(length / stride) for length in lengths.tolist()], dtype=torch.int64, device=lengths.device)
 
 
 def length_mask(lengths: Tensor, time: int) -> Tensor:
@@ -98,17 +104,38 @@ def unit_positions(scores: Tensor, lengths: Tensor) -> Tensor:
     Shape: scores (batch, time), lengths (batch,) -> (batch, time) float64 from 0 to 1, never falling. Past an
     example's length the last position repeats. One frame sits at 0. Gradients flow to the scores.
     """
-    scores = scores.to(torch.float64)
-    time = scores.shape[1]
-    moves = length_mask(lengths, time)
-    moves = moves & (torch.arange(time, device=scores.device) > 0)
-    masked = scores.masked_fill(~moves, -math.inf)
-    top = masked.detach().amax(dim=1, keepdim=True) if time > 1 else torch.zeros_like(scores)
-    top = top.masked_fill(torch.isneginf(top), 0.0)
-    displacement = torch.exp(masked - top)
-    path = displacement.cumsum(dim=1)
-    total = path[:, -1:]
-    return path / total.masked_fill(total == 0, 1.0)
+    return _UnitPositions.apply(scores, lengths)
+
+
+class _UnitPositions(torch.autograd.Function):
+    """`unit_positions` and its gradient in closed form: as separate operations they would cost a short clip more than the pooling."""
+
+    @staticmethod
+    def forward(ctx, scores, lengths):
+        time = scores.shape[1]
+        moves = _array(scores.to(torch.float64, copy=True))
+        xp = _namespace(moves)
+        moves[:, 0] = -math.inf
+        if int(lengths.min()) < time:
+            moves[_array(~length_mask(lengths, time))] = -math.inf
+        # A single frame has no move: its top is -inf and its total 0. Any other total is 1, the largest move's, or more.
+        moves -= xp.amax(moves, axis=1, keepdims=True).clip(-1e300)
+        displacement = xp.exp(moves)
+        path = xp.cumsum(displacement, 1)
+        total = path[:, -1:].clip(1.0)
+        path, share = torch.as_tensor(path / total), torch.as_tensor(displacement / total)
+        ctx.save_for_backward(share, path)
+        ctx.dtype = scores.dtype
+        return path
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        # u_t = sum_{k<=t} d_k / sum_k d_k, so d_k du_t/dd_k = d_k/D ([k <= t] - u_t).
+        share, path, grad = map(_array, (*ctx.saved_tensors, grad))
+        running = _namespace(grad).cumsum(grad, 1)
+        later = running[:, -1:] - running + grad
+        return torch.as_tensor(share * (later - (grad * path).sum(1)[:, None])).to(ctx.dtype), None
 
 
 def position_loss(positions: Tensor, lengths: Tensor) -> Tensor:
@@ -116,8 +143,7 @@ def position_loss(positions: Tensor, lengths: Tensor) -> Tensor:
 
     Shape: positions (batch, time), lengths (batch,) -> scalar in output frames. An example of one frame counts 0.
     """
-    excess = F.relu(positions.diff(dim=1) - 1)
-    excess = excess.masked_fill(~length_mask(lengths - 1, positions.shape[1] - 1), 0.0)
+    excess = F.relu(positions[:, 1:] - positions[:, :-1] - 1)  # none in the padding: the last position repeats there
     return (excess.sum(dim=1) / (lengths - 1).clamp(min=1)).mean()
 
 
@@ -152,12 +178,10 @@ class Alignment:
 
     def _indices(self) -> Tensor:
         """The output indices q_i = i for every example: (batch, L) float64."""
-        index = torch.arange(self.frames, dtype=torch.float64, device=self.positions.device)
-        return index.expand(len(self.lengths), -1).contiguous()
+        return torch.arange(self.frames, dtype=torch.float64, device=self.positions.device).repeat(len(self.lengths), 1)
 
     def _inverse_variance(self) -> Tensor:
-        sigma = torch.as_tensor(self.sigma, dtype=torch.float64, device=self.positions.device)
-        return sigma.reshape(()) ** -2
+        return torch.as_tensor(self.sigma, dtype=torch.float64, device=self.positions.device).reshape(()) ** -2
 
     def pool(self, x: Tensor) -> Tensor:
         """Y = A X (equations 4 and 7), in O(time).
@@ -179,8 +203,8 @@ class Alignment:
     def _product(self, values: Tensor, up: bool) -> Tensor:
         """Softmax-weighted means of `values`; half precision is summed in float32."""
         exact = values if values.dtype in _TAIL else values.float()
-        keys, queries = (self._indices(), self.positions) if up else (self.positions, self._indices())
-        return _SoftmaxProduct.apply(exact, keys, queries, self._inverse_variance(), self._plan(exact.dtype, up)).to(values.dtype)
+        inverse_variance = self._inverse_variance() if isinstance(self.sigma, Tensor) else None
+        return _SoftmaxProduct.apply(exact, self.positions, inverse_variance, self._plan(exact.dtype, up), up).to(values.dtype)
 
     def _plan(self, dtype: torch.dtype, up: bool = False) -> _Blocks:
         """Blocks and windows of a product, found once and used for every signal that is pooled with this alignment."""
@@ -201,7 +225,7 @@ class Alignment:
         blocks = self._plan(exact.dtype)
         result = exact.new_zeros(rows.shape[0], rows.shape[1], self.positions.shape[1])
         for group in blocks.groups:
-            blocks.scatter_windows(group, exact, blocks.weights(group).to(rows.device), result)
+            blocks.scatter_windows(group, exact, blocks.band(group).matrix.to(rows.device), result)
         return result.to(rows.dtype)
 
     def dense(self) -> Tensor:
@@ -233,9 +257,9 @@ class Alignment:
         blocks = _Blocks(self.positions[example : example + 1], queries, _number(self.sigma) ** 2, *counts, self.nearest, self.dtype)
         rows = torch.zeros(last - first, stop - start, dtype=self.dtype, device=edges.device)
         for group in blocks.groups:
-            weights = blocks.weights(group)
-            for number, (_, row, count, begin, width) in enumerate(blocks.spans(group)):
-                left, right = max(start, begin), min(stop, begin + width)
+            weights = blocks.band(group).matrix
+            for number, (_, row, count, begin) in enumerate(blocks.spans(group)):
+                left, right = max(start, begin), min(stop, begin + group.width)
                 if left < right:
                     rows[row : row + count, left - start : right - start] = weights[number, :count, left - begin : right - begin]
         return first, rows
@@ -272,9 +296,9 @@ class Alignment:
     def entropy(self) -> Tensor:
         """Entropy of each row of A in nats, (batch, L): ln(n) where a row is the plain mean of n frames; 0 where it is one."""
         blocks = self._plan(self.dtype)
-        result = self.positions.new_zeros(blocks.block_queries.shape)
+        result = self.positions.new_zeros(len(self.lengths) * blocks.per_example, blocks.rows)
         for group in blocks.groups:
-            result[torch.tensor(group.blocks, device=result.device)] = torch.special.entr(blocks.weights(group)).sum(dim=2).to(result.dtype)
+            result[blocks.members(group, result)] = torch.special.entr(torch.as_tensor(blocks.band(group).weights)).sum(dim=2).to(result.dtype)
         return result.view(len(self.lengths), -1)[:, : self.frames]
 
     def _check(self, x: Tensor, size: int, what: str) -> None:
@@ -290,137 +314,236 @@ def _sliced(values: Tensor) -> bool:
 
 @dataclass(frozen=True)
 class _Group:
-    """Blocks computed together because their windows are about equally wide."""
+    """Blocks computed together because their windows are about equally wide, and now all have the same width."""
 
     number: int
     blocks: list[int]  # flat block numbers, example * blocks_per_example + block
     starts: list[int]  # first key of each block's window
-    stops: list[int]
     width: int
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Softmax weights of a group of n blocks; not to be changed.
+
+    matrix: (n, rows, width), a tensor. weights: the same numbers as an array, of every row perhaps only those w that it
+    needs: (n, rows, w). keys: their flat indices into the keys, (n, 1 or rows, w). places: theirs in `matrix`, flat; None
+    where w is width. closest: what was taken off the distances, (n, rows, 1) or a number.
+    """
+
+    matrix: Tensor
+    weights: Any
+    keys: Any
+    closest: Any
+    places: Any = None
 
 
 class _Blocks:
     """Splits queries into blocks and finds the window of keys each needs.
 
-    keys (batch, K) sorted, queries (batch, Q) sorted, both float64 and detached; variance is sigma^2; only the first key_counts / query_counts count.
-    A query's window holds every key whose weight exceeds exp(-tail) of its largest. Blocks whose windows are of
-    similar width form groups, so that their weights are one tensor operation.
+    keys (batch, K) and queries (batch, Q), both float64, sorted and detached; variance is sigma^2; only the first
+    key_counts / query_counts of an example count. A query needs every key whose weight exceeds exp(-tail) of its
+    largest. Blocks whose windows are of similar width form groups, so that their weights are one array operation.
+    Arrays are NumPy's for what is on the CPU, where a step of NumPy costs a third of a tensor operation (a short clip
+    would wait longer for its windows than for its product), and tensors elsewhere: the functions used are called alike.
     """
 
     def __init__(self, keys: Tensor, queries: Tensor, variance: float, key_counts: Tensor, query_counts: Tensor, nearest: bool, dtype: torch.dtype):
-        device = keys.device
-        key_counts, query_counts = key_counts.to(device), query_counts.to(device)
-        self.keys, self.queries, self.variance, self.nearest, self.dtype = keys, queries, variance, nearest, dtype
-        key_total, query_total = keys.shape[1], queries.shape[1]
-        tail = _TAIL[dtype] + math.log(key_total)
+        self.device, self.batch, self.key_total, self.query_total = keys.device, len(keys), keys.shape[1], queries.shape[1]
+        self.variance, self.nearest, self.dtype = variance, nearest, dtype
+        self._reach = (_TAIL[dtype] + math.log(self.key_total)) * variance
         # Wide rows share most of their window, so larger blocks waste little there and mean fewer products.
-        self.rows = 128 if tail * variance > 256 else 32
-
-        finite = keys.masked_fill(~length_mask(key_counts, key_total), math.inf)
-        after = torch.searchsorted(finite, queries).clamp(max=key_total - 1).minimum(key_counts[:, None] - 1)
-        before = (after - 1).clamp(min=0)
-        above, below = (keys.gather(1, after) - queries).abs(), (keys.gather(1, before) - queries).abs()
-        closest = torch.minimum(above, below)
-        if nearest:
-            low, high = torch.searchsorted(finite, queries - 0.5), torch.searchsorted(finite, queries + 0.5, right=True)
-        else:
-            radius = torch.sqrt(closest.square() + tail * variance)
-            at = torch.where(below <= above, before, after)
-            low = torch.searchsorted(finite, queries - radius).minimum(at)
-            high = torch.searchsorted(finite, queries + radius, right=True).maximum(at + 1)
-        valid = length_mask(query_counts, query_total)
-        low, high = low.masked_fill(~valid, key_total), high.masked_fill(~valid, 0)
-
-        self.per_example = -(-query_total // self.rows)
-        extra = self.per_example * self.rows - query_total
-        self.block_queries = F.pad(queries, (0, extra)).view(-1, self.rows)
-        self.block_closest = F.pad(closest, (0, extra)).view(-1, self.rows)
-        self.block_valid = F.pad(valid, (0, extra)).view(-1, self.rows)
-        self.block_low = F.pad(low, (0, extra), value=key_total).view(-1, self.rows)
-        block_high = F.pad(high, (0, extra)).view(-1, self.rows)
-        self.row_widths = (block_high - self.block_low).amax(dim=1).tolist()
-        self.groups = self._group(self.block_low.amin(dim=1).tolist(), block_high.amax(dim=1).tolist())
+        self.rows = 128 if self._reach > 256 else 32
+        self.per_example = -(-self.query_total // self.rows)
+        self._keys, self._queries = _array(keys), _array(queries)
+        self._key_counts, self._query_counts = key_counts.tolist(), query_counts.tolist()
+        self._ragged = min(self._key_counts) < self.key_total or min(self._query_counts) < self.query_total
+        self.groups = self._group(*self._block_windows())
         elements = sum(len(group.blocks) * self.rows * group.width for group in self.groups)
-        self._kept: dict[int, Tensor] | None = {} if elements <= _KEPT_ELEMENTS else None
+        self._kept: dict[int, _Band] | None = {} if elements <= _KEPT_ELEMENTS else None
 
-    def _group(self, first: list[int], last: list[int]) -> list[_Group]:
-        filled = sorted((b for b in range(len(first)) if last[b] > first[b]), key=lambda b: last[b] - first[b])
+    def _block_windows(self) -> tuple[list[int], list[int], list[int]]:
+        """Blocks that hold a query, where the keys they need begin, and where they end.
+
+        The first key that a query needs never lies before the first one of the query to its left, nor the last one after
+        the last of the query to its right, so the outermost queries of a block decide.
+        """
+        blocks, first, last = [], [], []
+        for example, count in enumerate(self._query_counts):
+            rows = range(0, count, self.rows)
+            blocks += range(example * self.per_example, example * self.per_example + len(rows))
+            first += [example * self.query_total + row for row in rows]
+            last += [example * self.query_total + min(row + self.rows, count) - 1 for row in rows]
+        outer = _like([first, last], self._keys)
+        low, high, _ = self._needed(self._queries.reshape(-1)[outer], outer // self.query_total)
+        return blocks, low[0].tolist(), high[1].tolist()
+
+    def _needed(self, queries, example):
+        """Of queries and their examples, of any one shape: the first key needed, the one after the last, and the distance to the nearest."""
+        xp = _namespace(queries)
+        keys, counts = self._keys, self._key_counts[0]
+        if self.batch == 1:
+            begin = shift = 0
+        else:  # Examples one after the other on one line, far enough apart: a search then finds its place in all of them at once.
+            begin, shift = example * self.key_total, example * float(2 * (self.key_total + self.query_total))
+            counts = _like(self._key_counts, keys)[example]
+            keys = keys + _like(range(self.batch), keys)[:, None] * float(2 * (self.key_total + self.query_total))
+
+        def search(keys, wanted, side: str = "left"):
+            found = xp.searchsorted(keys.reshape(-1), wanted + shift, side=side)
+            return found.clip(max=counts) if self.batch == 1 else xp.minimum((found - begin).clip(0), counts)
+
+        after = search(keys, queries)
+        after = after.clip(max=counts - 1) if self.batch == 1 else xp.minimum(after, counts - 1)
+        before = (after - 1).clip(0)
+        flat = self._keys.reshape(-1)
+        above, below = abs(flat[after + begin] - queries), abs(flat[before + begin] - queries)
+        closest = xp.minimum(above, below)
+        if self.nearest:
+            rounded, whole = xp.round(self._keys) + (keys - self._keys), xp.round(queries)
+            return search(rounded, whole), search(rounded, whole, "right"), closest
+        radius = xp.sqrt(closest * closest + self._reach)
+        closer = xp.where(below <= above, before, after)
+        low = xp.minimum(search(keys, queries - radius), closer)
+        return low, xp.maximum(search(keys, queries + radius, "right"), closer + 1), closest
+
+    def _group(self, blocks: list[int], first: list[int], last: list[int]) -> list[_Group]:
+        widths = [stop - start for start, stop in zip(first, last, strict=True)]
+        filled = sorted((i for i in range(len(blocks)) if widths[i] > 0), key=widths.__getitem__)
         groups, begin = [], 0
         while begin < len(filled):
-            limit = 2 * (last[filled[begin]] - first[filled[begin]]) + self.rows
+            limit = 2 * widths[filled[begin]] + self.rows
             end = begin + 1
-            while end < len(filled):
-                width = last[filled[end]] - first[filled[end]]
-                if width > limit or (end + 1 - begin) * self.rows * width > _GROUP_ELEMENTS:
-                    break
+            while end < len(filled) and widths[filled[end]] <= limit and (end + 1 - begin) * self.rows * widths[filled[end]] <= _GROUP_ELEMENTS:
                 end += 1
+            width = widths[filled[end - 1]]
             members = sorted(filled[begin:end])
-            starts, stops = [first[b] for b in members], [last[b] for b in members]
-            groups.append(_Group(len(groups), members, starts, stops, max(b - a for a, b in zip(starts, stops, strict=True))))
+            starts = [min(first[i], self.key_total - width) for i in members]
+            groups.append(_Group(len(groups), [blocks[i] for i in members], starts, width))
             begin = end
         return groups
 
-    def columns(self, group: _Group) -> tuple[Tensor, Tensor]:
-        """(n, width) flat indices into keys, and which of them lie inside the window."""
-        device, total = self.keys.device, self.keys.shape[1]
-        column = torch.tensor(group.starts, device=device)[:, None] + torch.arange(group.width, device=device)
-        inside = column < torch.tensor(group.stops, device=device)[:, None]
-        example = self._members(group, self.keys)[:, None] // self.per_example
-        return example * total + column.clamp(max=total - 1), inside
+    def columns(self, group: _Group) -> Tensor:
+        """(n, width) flat indices into keys of every block's window."""
+        return torch.as_tensor(self._columns(group), device=self.device)
 
-    def distances(self, group: _Group) -> tuple[Tensor, Tensor]:
-        """key - query, (n, rows, width), and each query's distance to its nearest key, (n, rows, 1); both float64."""
-        index, _ = self.columns(group)
-        member = self._members(group, self.keys)
-        return self.keys.reshape(-1)[index][:, None, :] - self.block_queries[member][:, :, None], self.block_closest[member][:, :, None]
+    def _columns(self, group: _Group):
+        """The same as an array."""
+        start = [block // self.per_example * self.key_total + start for block, start in zip(group.blocks, group.starts, strict=True)]
+        return _like(start, self._keys)[:, None] + _like(range(group.width), self._keys)
 
-    def weights(self, group: _Group) -> Tensor:
-        """Softmax weights (n, rows, width) in the product's type, zero outside of the windows; not to be changed.
+    def members(self, group: _Group, like: Tensor) -> Tensor | slice:
+        """Which blocks a group is made of, to index a tensor on the device of `like` with."""
+        if len(group.blocks) == self.batch * self.per_example:
+            return slice(None)
+        return torch.tensor(group.blocks, device=like.device)
 
-        d^2 - d_min^2 is formed as (d - d_min)(d + d_min), the first factor in float64: the difference of two large
-        squares would lose the digits that a small sigma multiplies.
-        """
+    def _block_queries(self, group: _Group):
+        """(n, rows) queries of a group's blocks; past the end of an example, its last query again."""
+        row = _like([block % self.per_example * self.rows for block in group.blocks], self._queries)[:, None]
+        row = (row + _like(range(self.rows), self._queries)).clip(max=self.query_total - 1)
+        example = _like([block // self.per_example for block in group.blocks], self._queries)[:, None]
+        return self._queries.reshape(-1)[row + example * self.query_total], row, example
+
+    def band(self, group: _Group) -> _Band:
+        """The weights of a group."""
         if self._kept is not None and group.number in self._kept:
             return self._kept[group.number]
-        member = self._members(group, self.keys)
-        queries, closest = self.block_queries[member][:, :, None], self.block_closest[member][:, :, None]
-        valid = self.block_valid[member][:, :, None]
-        width = max(self.row_widths[block] for block in group.blocks)
-        if 2 * width > group.width:
-            index, inside = self.columns(group)
-            weights = self._softmax(self.keys.reshape(-1)[index][:, None, :], queries, closest, inside[:, None, :] & valid)
-        else:  # rows need much less than their block: compute those keys alone and put them where they belong
-            start = torch.tensor(group.starts, device=member.device)[:, None, None]
-            stop = torch.tensor(group.stops, device=member.device)[:, None, None]
-            low = self.block_low[member][:, :, None].minimum(stop - 1)
-            column = low + torch.arange(width, device=member.device)
-            inside = column < stop
-            column = column.minimum(stop - 1)
-            keys = self.keys.reshape(-1)[(member // self.per_example * self.keys.shape[1])[:, None, None] + column]
-            weights = keys.new_zeros(len(group.blocks), self.rows, group.width, dtype=self.dtype)
-            weights.scatter_add_(2, column - start, self._softmax(keys, queries, closest, inside & valid))
+        large = len(group.blocks) * self.rows * group.width > _NARROW_ELEMENTS
+        band = (large and isinstance(self._keys, np.ndarray) and self._narrow(group)) or self._full(group)
         if self._kept is not None:
-            self._kept[group.number] = weights
-        return weights
+            self._kept[group.number] = band
+        return band
 
-    def _softmax(self, keys: Tensor, queries: Tensor, closest: Tensor, keep: Tensor) -> Tensor:
-        """Weights of keys (n, 1 or rows, width) for queries and their nearest distances (n, rows, 1), zero where not kept."""
-        excess = ((keys - queries).abs_() - closest).to(self.dtype)
-        weights = torch.exp_((excess + (2 * closest).to(self.dtype)).mul_(excess).mul_(-1.0 / self.variance))
+    def _full(self, group: _Group) -> _Band:
+        """Weights of all keys in the windows."""
+        columns, (queries, row, example) = self._columns(group)[:, None, :], self._block_queries(group)
+        xp = _namespace(columns)
+        distance = self._keys.reshape(-1)[columns] - queries[:, :, None]
+        needed = True
         if self.nearest:
-            keep = keep & (keys.round() == queries.round())
-        weights.masked_fill_(~keep, 0.0)
-        # A block's window is wider than its single rows need. What lies outside of a row's is negligible, and as
-        # denormal numbers it would make the products thirty times slower.
-        F.threshold_(weights, 1e-30, 0.0)
-        return weights.div_(weights.sum(dim=2, keepdim=True).clamp_(min=1e-30))
+            needed = xp.round(self._keys.reshape(-1)[columns]) == xp.round(queries[:, :, None])
+        if self._ragged:
+            needed = needed & (columns - example[:, :, None] * self.key_total < _like(self._key_counts, columns)[example][:, :, None])
+            needed = needed & (row < _like(self._query_counts, columns)[example])[:, :, None]
+        weights, closest = self._exponential(distance, 0.0), 0.0
+        weights *= needed
+        total = weights.sum(2)[:, :, None]
+        if total.min() < 1e-20:  # a query is so far from all keys that the nearest one's distance must be taken off first
+            distance = abs(distance) if needed is True else xp.where(needed, abs(distance), math.inf)
+            closest = xp.amin(distance, axis=2, keepdims=True)
+            closest = xp.where(closest < math.inf, closest, 0.0)
+            weights = self._exponential(distance - closest, closest) * needed
+            total = weights.sum(2)[:, :, None].clip(1e-30)
+        weights /= total
+        return _Band(torch.as_tensor(weights), weights, columns, closest)
+
+    def _narrow(self, group: _Group) -> _Band | None:
+        """Weights of only those keys that each row needs, computed in NumPy; None if that is not much less than all.
+
+        Rows of a long clip need a small part of their block's window.
+        """
+        queries, row, example = self._block_queries(group)
+        low, high, closest = self._needed(queries, example + np.zeros_like(row))
+        high = np.where(row < np.array(self._query_counts)[example], high, low)
+        width = int((high - low).max())
+        if 2 * width > group.width:
+            return None
+        column = low[:, :, None] + np.arange(width)
+        needed = column < high[:, :, None]
+        keys = np.where(needed, column, 0) + example[:, :, None] * self.key_total  # what a row does not need: any key, with a weight of 0
+        closest = closest[:, :, None]
+        weights = self._exponential(abs(self._keys.reshape(-1)[keys] - queries[:, :, None]) - closest, closest) * needed
+        weights /= weights.sum(2, keepdims=True).clip(1e-30)
+        size = len(group.blocks) * self.rows * group.width
+        places = column - np.array(group.starts)[:, None, None] + np.arange(0, size, group.width).reshape(-1, self.rows, 1)
+        matrix = np.zeros(size + 1, weights.dtype)  # the last element takes what is not needed
+        matrix[np.where(needed, places, size)] = weights
+        matrix = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
+        return _Band(matrix, weights, keys, closest, places.clip(0, size - 1))
+
+    def _exponential(self, excess, closest):
+        """exp((d_min^2 - d^2) / sigma^2) in the product's type, from d - d_min and d_min in float64.
+
+        d^2 - d_min^2 is formed as (d - d_min)(d + d_min): the difference of two large squares would lose the digits that
+        a small sigma multiplies.
+        """
+        excess = _as(excess, self.dtype)
+        exponent = excess * excess if isinstance(closest, float) else (excess + 2 * _as(closest, self.dtype)) * excess
+        exponent *= -1.0 / self.variance
+        # A window is wider than its single rows need. What lies outside of a row's is negligible, and as denormal
+        # numbers it would make the products thirty times slower.
+        return _namespace(exponent).exp(exponent.clip(-69.0))
+
+    def position_gradients(self, group: _Group, slopes: Tensor, needs: tuple[bool, bool, bool]):
+        """Gradients to the keys (batch * K,) float64, to a group's queries (n, rows) and to sigma^-2 (scalar); None where not needed.
+
+        slopes: (n, rows, width), gradients to `matrix`.
+        """
+        band, slopes = self.band(group), _array(slopes)
+        xp = _namespace(slopes)
+        if band.places is not None:
+            slopes = slopes.reshape(-1)[band.places]
+        logit = band.weights * slopes
+        logit -= band.weights * logit.sum(2)[:, :, None]
+        distance = self._keys.reshape(-1)[band.keys] - self._block_queries(group)[0][:, :, None]
+        to_keys = to_queries = sharper = None
+        if needs[0] or needs[1]:
+            moved = _as(distance, self.dtype) * logit
+            moved *= -2 / self.variance
+            to_queries = -moved.sum(2) if needs[1] else None
+            if needs[0]:
+                moved = moved.sum(1) if band.keys.shape[1] == 1 else moved
+                to_keys = xp.bincount(band.keys.reshape(-1), moved.reshape(-1), self.batch * self.key_total)
+        if needs[2]:
+            sharper = -(logit * ((abs(distance) - band.closest) * (abs(distance) + band.closest))).sum()
+        return to_keys, to_queries, sharper
 
     def spans(self, group: _Group):
-        """For each block of a group: (example, first query, queries, first key, keys)."""
-        total = self.queries.shape[1]
-        for block, start, stop in zip(group.blocks, group.starts, group.stops, strict=True):
+        """For each block of a group: (example, first query, queries, first key)."""
+        for block, start in zip(group.blocks, group.starts, strict=True):
             example, row = block // self.per_example, block % self.per_example * self.rows
-            yield example, row, min(self.rows, total - row), start, stop - start
+            yield example, row, min(self.rows, self.query_total - row), start
 
     # The three products of a window, sliced or in batches: see `_sliced`.
 
@@ -428,44 +551,45 @@ class _Blocks:
         """out[..., queries] = values[..., window] @ weights^T for every block."""
         if _sliced(values):
             signals, results = values.unbind(0), out.unbind(0)
-            for matrix, (example, row, rows, start, width) in zip(weights.unbind(0), self.spans(group), strict=True):
-                if rows < self.rows or width < group.width:
-                    matrix = matrix[:rows, :width]
-                torch.mm(signals[example].narrow(1, start, width), matrix.t(), out=results[example].narrow(1, row, rows))
+            for matrix, (example, row, rows, start) in zip(weights.unbind(0), self.spans(group), strict=True):
+                if rows < self.rows:
+                    matrix = matrix[:rows]
+                torch.mm(signals[example].narrow(1, start, group.width), matrix.t(), out=results[example].narrow(1, row, rows))
             return
         rows = torch.bmm(self._gather(group, values), weights.transpose(1, 2))
-        self._query_view(out).index_put_((self._members(group, out),), rows)
+        self._query_view(out)[self.members(group, out)] = rows
 
     def window_products(self, group: _Group, values: Tensor, grad: Tensor) -> Tensor:
-        """grad[..., queries]^T @ values[..., window]: (n, rows, width), the gradient to the weights."""
+        """grad[..., queries]^T @ values[..., window]: (n, rows, width), the gradient to a band's matrix."""
         if _sliced(values):
             result = values.new_zeros(len(group.blocks), self.rows, group.width)
-            for i, (example, row, rows, start, width) in enumerate(self.spans(group)):
-                torch.mm(grad[example].narrow(1, row, rows).t(), values[example].narrow(1, start, width), out=result[i, :rows, :width])
+            signals, grads = values.unbind(0), grad.unbind(0)
+            for matrix, (example, row, rows, start) in zip(result.unbind(0), self.spans(group), strict=True):
+                if rows < self.rows:
+                    matrix = matrix[:rows]
+                torch.mm(grads[example].narrow(1, row, rows).t(), signals[example].narrow(1, start, group.width), out=matrix)
             return result
         return torch.bmm(self._gather_queries(group, grad).transpose(1, 2), self._gather(group, values))
 
     def scatter_windows(self, group: _Group, grad: Tensor, weights: Tensor, out: Tensor) -> None:
         """out[..., window] += grad[..., queries] @ weights for every block."""
         if _sliced(grad):
-            for i, (example, row, rows, start, width) in enumerate(self.spans(group)):
-                target = out[example].narrow(1, start, width)
-                torch.addmm(target, grad[example].narrow(1, row, rows), weights[i, :rows, :width], out=target)
+            grads, results = grad.unbind(0), out.unbind(0)
+            for matrix, (example, row, rows, start) in zip(weights.unbind(0), self.spans(group), strict=True):
+                if rows < self.rows:
+                    matrix = matrix[:rows]
+                results[example].narrow(1, start, group.width).addmm_(grads[example].narrow(1, row, rows), matrix)
             return
         products = torch.bmm(self._gather_queries(group, grad), weights)
-        index, _ = self.columns(group)  # weights are zero outside the window, so clamped columns add nothing
+        index = self.columns(group)
         flat = out.transpose(1, 2).clone(memory_format=torch.contiguous_format).view(-1, out.shape[1])
         flat.index_add_(0, index.reshape(-1).to(out.device), products.transpose(1, 2).reshape(-1, out.shape[1]))
         out.copy_(flat.view(out.shape[0], out.shape[2], out.shape[1]).transpose(1, 2))
 
-    def _members(self, group: _Group, like: Tensor) -> Tensor:
-        return torch.tensor(group.blocks, device=like.device)
-
     def _gather(self, group: _Group, values: Tensor) -> Tensor:
         """(n, channels, width) windows of values."""
-        index, _ = self.columns(group)
         flat = values.transpose(1, 2).reshape(-1, values.shape[1])
-        return flat[index.to(values.device)].transpose(1, 2)
+        return flat[self.columns(group).to(values.device)].transpose(1, 2)
 
     def _query_view(self, padded: Tensor) -> Tensor:
         """(blocks, channels, rows) view of a (batch, blocks per example, channels, rows) buffer."""
@@ -474,13 +598,14 @@ class _Blocks:
     def _gather_queries(self, group: _Group, grad: Tensor) -> Tensor:
         batch, channels, total = grad.shape
         padded = F.pad(grad, (0, self.per_example * self.rows - total)).view(batch, channels, self.per_example, self.rows)
-        return padded.transpose(1, 2).reshape(-1, channels, self.rows)[self._members(group, grad)]
+        return padded.transpose(1, 2).reshape(-1, channels, self.rows)[self.members(group, grad)]
 
     def new_output(self, values: Tensor) -> Tensor:
         """A zeroed buffer for `multiply`: (batch, channels, Q), or blocked where windows are multiplied in batches."""
         batch, channels = values.shape[:2]
         if _sliced(values):
-            return values.new_zeros(batch, channels, self.queries.shape[1])
+            every = sum(len(group.blocks) for group in self.groups) == batch * self.per_example
+            return (values.new_empty if every else values.new_zeros)(batch, channels, self.query_total)
         return values.new_zeros(batch, self.per_example, channels, self.rows)
 
     def unblocked(self, buffer: Tensor) -> Tensor:
@@ -488,19 +613,42 @@ class _Blocks:
         if buffer.dim() == 3:
             return buffer
         batch, _, channels, _ = buffer.shape
-        return buffer.transpose(1, 2).reshape(batch, channels, -1)[..., : self.queries.shape[1]].contiguous()
+        return buffer.transpose(1, 2).reshape(batch, channels, -1)[..., : self.query_total].contiguous()
+
+
+def _namespace(values):
+    """The module whose functions work on an array: numpy or torch."""
+    return torch if isinstance(values, Tensor) else np
+
+
+def _array(values: Tensor):
+    """A tensor as what `_Blocks` works with: a NumPy array of the same memory if it is on the CPU, else itself."""
+    return values.detach().numpy() if values.device.type == "cpu" else values
+
+
+def _like(values, array):
+    """Whole numbers as an int64 array of the same kind and place."""
+    return torch.tensor(values if isinstance(values, list) else list(values), device=array.device) if isinstance(array, Tensor) else np.array(values)
+
+
+def _as(values, dtype: torch.dtype):
+    """An array in another type."""
+    return values.to(dtype) if isinstance(values, Tensor) else values.astype(_NUMPY[dtype], copy=False)
 
 
 class _SoftmaxProduct(torch.autograd.Function):
-    """Blockwise softmax(-(key - query)^2 / sigma^2) @ values, differentiable in the values, both positions and sigma^-2."""
+    """Blockwise softmax(-(key - query)^2 / sigma^2) @ values, differentiable in the values, the positions and sigma^-2.
+
+    positions are the blocks' keys, or with `up` their queries; sigma^-2 is None where it is a plain number.
+    """
 
     @staticmethod
-    def forward(ctx, values, keys, queries, inverse_variance, blocks: _Blocks):
+    def forward(ctx, values, positions, inverse_variance, blocks: _Blocks, up: bool):
         buffer = blocks.new_output(values)
         for group in blocks.groups:
-            blocks.multiply(group, values, blocks.weights(group).to(values.device), buffer)
+            blocks.multiply(group, values, blocks.band(group).matrix.to(values.device), buffer)
         ctx.save_for_backward(values)
-        ctx.blocks = blocks
+        ctx.blocks, ctx.up = blocks, up
         return blocks.unblocked(buffer)
 
     @staticmethod
@@ -510,23 +658,25 @@ class _SoftmaxProduct(torch.autograd.Function):
         blocks: _Blocks = ctx.blocks
         grad = grad.contiguous()
         grad_values = torch.zeros_like(values) if ctx.needs_input_grad[0] else None
-        geometry = any(ctx.needs_input_grad[1:4])
-        grad_keys, grad_queries = torch.zeros_like(blocks.keys), torch.zeros_like(blocks.block_queries)
-        grad_inverse_variance = torch.zeros((), dtype=torch.float64, device=blocks.keys.device)
+        needs = (ctx.needs_input_grad[1] and not ctx.up, ctx.needs_input_grad[1] and ctx.up, ctx.needs_input_grad[2])
+        grad_keys, grad_inverse_variance = torch.zeros(blocks.batch * blocks.key_total, dtype=torch.float64, device=blocks.device), 0.0
+        grad_queries = torch.zeros(blocks.batch * blocks.per_example, blocks.rows, dtype=torch.float64, device=blocks.device) if needs[1] else None
         for group in blocks.groups:
-            weights = blocks.weights(group)
             if grad_values is not None:
-                blocks.scatter_windows(group, grad, weights.to(values.device), grad_values)
-            if not geometry:
+                blocks.scatter_windows(group, grad, blocks.band(group).matrix.to(values.device), grad_values)
+            if not any(needs):
                 continue
-            slopes = blocks.window_products(group, values, grad).to(weights.device)
-            logit = (weights * (slopes - (weights * slopes).sum(dim=2, keepdim=True))).to(torch.float64)
-            delta, closest = blocks.distances(group)
-            moved = logit * delta * (-2 / blocks.variance)
-            index, _ = blocks.columns(group)
-            grad_keys.view(-1).index_add_(0, index.reshape(-1), moved.sum(dim=1).reshape(-1))
-            grad_queries[torch.tensor(group.blocks, device=moved.device)] = -moved.sum(dim=2)
-            grad_inverse_variance -= (logit * (delta.square() - closest.square())).sum()
-        total = blocks.queries.shape[1]
-        grad_queries = grad_queries.view(len(blocks.queries), -1)[:, :total]
-        return grad_values, grad_keys, grad_queries, grad_inverse_variance, None
+            to_keys, to_queries, sharper = blocks.position_gradients(group, blocks.window_products(group, values, grad).to(blocks.device), needs)
+            if needs[0]:
+                grad_keys += torch.as_tensor(to_keys)
+            if needs[1]:
+                grad_queries[blocks.members(group, grad_queries)] = torch.as_tensor(to_queries, dtype=torch.float64)
+            if needs[2]:
+                grad_inverse_variance = grad_inverse_variance + sharper
+        grad_positions = None
+        if needs[0]:
+            grad_positions = grad_keys.view(blocks.batch, -1)
+        elif needs[1]:
+            grad_positions = grad_queries.view(blocks.batch, -1)[:, : blocks.query_total]
+        to_variance = torch.as_tensor(grad_inverse_variance, dtype=torch.float64, device=blocks.device) if needs[2] else None
+        return grad_values, grad_positions, to_variance, None, None

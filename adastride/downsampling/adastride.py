@@ -18,6 +18,30 @@ _PART_CHANNELS = 32
 _CITATION = "AdaStride: Using Adaptive Strides in Sequential Data for Effective Downsampling, equations 2-7"
 
 
+class _Scores(torch.autograd.Function):
+    """w.x_t: x (batch, channels, time), weight (1, channels, 1) -> (batch, time); gradients in the type of x."""
+
+    @staticmethod
+    def forward(ctx, x, weight):
+        ctx.save_for_backward(x, weight)
+        short = x.shape[2] <= _FLOAT32_FRAMES or x.device.type == "mps"
+        exact = torch.float32 if short and x.dtype != torch.float64 else torch.float64
+        row = weight[:, :, 0].to(exact)
+        if x.dtype == exact:
+            return torch.matmul(row, x)[:, 0]
+        parts = zip(row.split(_PART_CHANNELS, dim=1), x.split(_PART_CHANNELS, dim=1), strict=True)
+        return sum(torch.matmul(some, part.to(exact)) for some, part in parts)[:, 0]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        x, weight = ctx.saved_tensors
+        grad = grad.to(x.dtype)
+        to_x = weight.to(x.dtype) * grad[:, None] if ctx.needs_input_grad[0] else None
+        to_weight = torch.matmul(x, grad[:, :, None]).sum(dim=0, keepdim=True).to(weight.dtype) if ctx.needs_input_grad[1] else None
+        return to_x, to_weight
+
+
 class AdaStride(Downsampler):
     """Places frames on a line by a learned score and takes softmax-weighted means around the whole numbers.
 
@@ -74,13 +98,7 @@ class AdaStride(Downsampler):
         A rounded score moves a position by about 4e-8 of the output length, so long sequences are summed in float64
         (float32 on Metal, which lacks it), a few channels at a time, so that no second copy of x is in memory.
         """
-        short = x.shape[2] <= _FLOAT32_FRAMES or x.device.type == "mps"
-        exact = torch.float32 if short and x.dtype != torch.float64 else torch.float64
-        weight = self.score.weight[:, :, 0].to(exact)
-        if x.dtype == exact:
-            return torch.matmul(weight, x)[:, 0]
-        parts = zip(weight.split(_PART_CHANNELS, dim=1), x.split(_PART_CHANNELS, dim=1), strict=True)
-        return sum(torch.matmul(some, part.to(exact)) for some, part in parts)[:, 0]
+        return _Scores.apply(x, self.score.weight)
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The alignment of the main path, used again (the paper's appendix C)."""
