@@ -1,4 +1,4 @@
-"""The command line: explain a clip, train a classifier, evaluate it, run the benchmarks.
+"""The command line: explain a clip, train a classifier or a grid of them, evaluate it, run the benchmarks.
 
 Whatever is wrong with the input ends in one sentence on stderr and exit code 2. Heavy imports wait until a command
 needs them, so that `--help` and a mistyped option answer at once.
@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
     import torch
 
     from adastride.tracing import Trace
+    from adastride.training.data import Clip
+    from adastride.training.datasets import Source
     from adastride.training.evaluate import Evaluation
 
 DEFAULT_CHECKPOINT = "digits-adastride"
 BAD_INPUT, INTERRUPTED = 2, 130
 
 _SIGMA_INV2 = (1e-4, 1e4)  # sigma from 100 down to 0.01 output frames, as in the methods' registry
-_SHORTHANDS = {"adastride-s": ("strided-conv", "strided-conv", "adastride")}
+_PRESETS = ("commands", "digits", "emotion", "scenes")
 _PLACED_SECONDS, _SNR_DB = 2.0, 30.0
 
 
@@ -92,29 +97,48 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
 
     train = commands.add_parser("train", help="train a classifier on a labelled folder; run it again to go on", allow_abbrev=False)
-    train.add_argument("--data", metavar="DIR", action="append", required=True,
-                       help="folder with a manifest.csv (path, label, split); may be repeated")
+    _add_data(train)
     methods = train.add_mutually_exclusive_group()
     methods.add_argument("--method", metavar="METHOD", default="adastride",
-                         help="downsampler of all three layers, or adastride-s (default: %(default)s)")
+                         help="downsampler of all three layers, adastride-s or adastride-sigma (default: %(default)s)")
     methods.add_argument("--methods", metavar="A,B,C", help="downsampler of each layer, the lowest first")
     train.add_argument("--stride", metavar="S", type=_number(1), default=2.0,
                        help="input frames per output frame of every layer (default: %(default)g)")
     train.add_argument("--sigma-inv2", metavar="X", type=_number(*_SIGMA_INV2), default=5.0,
                        help="σ⁻² of every adaptive layer (default: %(default)g)")
+    train.add_argument("--learn-sigma", action="store_true", help="every adaptive layer learns its own σ, beginning with --sigma-inv2")
+    train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],
+                       help="another parameter of the method, such as smoothness=8 or filter_size=5; may be repeated")
     train.add_argument("--width", metavar="N", type=_whole(1, 4096), default=256, help="channels of the network (default: %(default)s)")
-    train.add_argument("--epochs", metavar="N", type=_whole(1, 100_000), default=30, help="default: %(default)s")
-    train.add_argument("--batch-size", metavar="N", type=_whole(1, 100_000), default=64, help="clips per step (default: %(default)s)")
-    train.add_argument("--learning-rate", metavar="X", type=_number(1e-8, 10), default=1e-3, help="default: %(default)g")
+    train.add_argument("--preset", choices=_PRESETS, help="what kind of sound the settings below are for (default: by the clips' lengths)")
+    train.add_argument("--epochs", metavar="N", type=_whole(1, 100_000), help="the most epochs (default: the preset's)")
+    train.add_argument("--patience", metavar="N", type=_whole(1, 100_000), help="stop after so many epochs without a better valid split")
+    train.add_argument("--batch-size", metavar="N", type=_whole(1, 100_000), help="clips per step (default: the preset's)")
+    train.add_argument("--learning-rate", metavar="X", type=_number(1e-8, 10), help="default: the preset's")
+    train.add_argument("--silence", metavar="X", type=_number(0, 1), help="share of batches whose clips are placed in silence (default: the preset's)")
+    train.add_argument("--silence-seconds", metavar=("A", "B"), nargs=2, type=_number(0.01, 60), help="shortest and longest of these windows")
+    train.add_argument("--balanced", action=argparse.BooleanOptionalAction, help="draw every class equally often (default: the preset's)")
     train.add_argument("--seed", metavar="N", type=_whole(0, 2**32 - 1), default=0, help="default: %(default)s")
     _add_device(train)
     train.add_argument("--out", metavar="FILE", required=True, help="the checkpoint to write, a .safetensors file")
     train.set_defaults(run=_train)
 
+    grid = commands.add_parser("grid", help="train and test a grid of runs; run it again to go on", allow_abbrev=False)
+    grid.add_argument("grid", metavar="GRID", help="a TOML file of tasks and blocks, such as results/grid.toml")
+    grid.add_argument("--data-root", metavar="DIR", help="folder of the data sets (default: the variable ADASTRIDE_DATA, else ../shared/data)")
+    grid.add_argument("--results", metavar="FILE", help="the CSV to add to (default: results.csv beside GRID)")
+    grid.add_argument("--runs", metavar="DIR", default="runs", help="folder for checkpoints and unfinished runs (default: %(default)s)")
+    grid.add_argument("--jobs", metavar="N", type=_whole(1, 256), default=1, help="runs at a time, each with one thread (default: %(default)s)")
+    grid.add_argument("--only", metavar="TASK[/METHOD]", nargs="+", default=[], help="only the runs that fit, * and ? allowed")
+    grid.add_argument("--max-minutes", metavar="M", type=_number(0), default=math.inf, help="stop after so long; unfinished runs can go on later")
+    grid.add_argument("--list", action="store_true", help="print the runs in their order and do nothing")
+    _add_device(grid)
+    grid.set_defaults(run=_grid)
+
     evaluate = commands.add_parser("evaluate", help="accuracy and strides of a checkpoint on a labelled folder", allow_abbrev=False)
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="a shipped checkpoint or a .safetensors file")
-    evaluate.add_argument("--data", metavar="DIR", required=True, help="folder with a manifest.csv (path, label, split)")
-    evaluate.add_argument("--split", default="test", help="which clips of the manifest (default: %(default)s)")
+    _add_data(evaluate)
+    evaluate.add_argument("--split", default="test", help="which clips (default: %(default)s)")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     _add_device(evaluate)
     evaluate.set_defaults(run=_evaluate)
@@ -122,6 +146,14 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="run the benchmarks of this repository", allow_abbrev=False)
     bench.set_defaults(run=_bench)
     return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="DIR", action="append", required=True,
+                        help="folder with a manifest.csv (path, label, split), of Speech Commands, of IEMOCAP, or with a folder for each class; "
+                             "may be repeated")
+    parser.add_argument("--hold-out", metavar="GROUP", help="speaker, session or fold whose clips are the test split (IEMOCAP: 5)")
+    parser.add_argument("--classes", type=int, choices=(12, 35), default=12, help="of Speech Commands (default: %(default)s)")
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -142,6 +174,18 @@ def _number(low: float, high: float = math.inf) -> Callable[[str], float]:
         return value
 
     return convert
+
+
+def _assignment(text: str) -> tuple[str, float]:
+    """An argparse type: NAME=X, a whole X as an int."""
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (name and equals and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"expected a name and a number, such as smoothness=8, got {text!r}")
+    return name, int(number) if number.is_integer() else number
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -288,50 +332,77 @@ def _train(args: argparse.Namespace) -> None:
     from adastride.device import device_name
     from adastride.models import ClassifierConfig
     from adastride.training.loop import Progress, TrainingSettings, train
+    from adastride.training.settings import PRESETS, preset_for
 
-    methods = _methods(args.methods or args.method)
+    options = _network(args)
     device = _device(args.device)
     state = out.with_suffix(".state")
-    done = 0
+    chosen = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,
+              "as_is": None if args.silence is None else 1 - args.silence, "balanced": args.balanced,
+              "window_seconds": args.silence_seconds and tuple(sorted(args.silence_seconds)), "seed": args.seed}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    done, main = "", int(os.environ.get("RANK", 0)) == 0  # of several processes only the first one prints
+
+    def say(text: str) -> None:
+        if main:
+            print(text, flush=True)
+
+    def settings(clips: Sequence[Clip], sample_rate: int) -> TrainingSettings:
+        preset = args.preset or preset_for(clips, sample_rate)
+        say(f"{len(clips)} training clips, settings for {preset}")
+        return replace(PRESETS[preset], **chosen)
 
     def config(labels: tuple[str, ...]) -> ClassifierConfig:
         where = f"on {device_name(device)}" + (f", going on from {state}" if state.exists() else "")
-        print(f"training {', '.join(methods)} to tell {len(labels)} labels apart {where}", flush=True)
-        return ClassifierConfig(labels, methods, (args.stride,) * len(methods), args.sigma_inv2**-0.5, args.width)
+        say(f"training {', '.join(options['methods'])} to tell {len(labels)} labels apart {where}")
+        return ClassifierConfig(labels, strides=(args.stride,) * len(options["methods"]), sigma=args.sigma_inv2**-0.5, width=args.width, **options)
 
     def report(progress: Progress) -> None:
         nonlocal done
-        done = progress.epoch
-        print(
+        done = f"after epoch {progress.epoch} of {progress.epochs}"
+        silence = progress.valid_accuracy_in_silence
+        say(
             f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  position loss {progress.position_loss:.4f}  "
-            f"validation accuracy {100 * progress.valid_accuracy:.1f} %  {progress.seconds:.1f} s", flush=True,
+            f"validation accuracy {100 * progress.valid_accuracy:.1f} %{'' if silence is None else f' ({100 * silence:.1f} % in silence)'}  "
+            f"{progress.seconds:.1f} s"
         )
 
-    settings = TrainingSettings(epochs=args.epochs, batch_size=args.batch_size, learning_rate=args.learning_rate, seed=args.seed)
     try:
-        train(args.data, out, config, settings, str(device), report)
+        train(_sources(args), out, config, settings, str(device), report)
     except KeyboardInterrupt:
-        kept = f"after epoch {done} of {args.epochs}" if done else "before another epoch was complete"
-        raise KeyboardInterrupt(f"stopped {kept}: run the same command again to go on.") from None
+        raise KeyboardInterrupt(f"stopped {done or 'before another epoch was complete'}: run the same command again to go on.") from None
     except torch.OutOfMemoryError:
         raise CommandError("the GPU has too little memory for this: give a smaller --batch-size or --width.") from None
-    print(f"wrote {out}")
+    say(f"wrote {out}")
 
 
-def _methods(text: str) -> tuple[str, ...]:
-    """Registry keys of the three layers: from one method, a shorthand, or three separated by commas."""
-    from adastride.downsampling import METHODS
-    from adastride.models.classifier import DOWNSAMPLING_BLOCKS
+def _sources(args: argparse.Namespace) -> list[Source]:
+    """The folders of --data; --hold-out is for the first of them, others are mixed in."""
+    from adastride.training.datasets import Source
 
-    layers = len(DOWNSAMPLING_BLOCKS)
-    keys = tuple(part.strip() for part in text.split(","))
-    methods = _SHORTHANDS.get(text) or (keys * layers if len(keys) == 1 else keys)
-    for method in methods:
-        if method not in METHODS:
-            raise CommandError(f"there is no method {method!r}: choose one of {', '.join([*METHODS, *_SHORTHANDS])}.")
-    if len(methods) != layers:
-        raise CommandError(f"--methods needs {layers} methods separated by commas, got {len(methods)}.")
-    return methods
+    return [Source(folder, args.hold_out if number == 0 else None, args.classes) for number, folder in enumerate(args.data)]
+
+
+def _network(args: argparse.Namespace) -> dict:
+    """ClassifierConfig's methods, learn_sigma and parameters; CommandError for what can't be combined."""
+    from adastride.models import ClassifierConfig
+    from adastride.models.classifier import DOWNSAMPLING_BLOCKS, network_options
+
+    try:
+        if args.methods is None:
+            options = network_options(args.method)
+        else:
+            keys = tuple(part.strip() for part in args.methods.split(","))
+            for key in keys:
+                network_options(key)
+            if len(keys) != len(DOWNSAMPLING_BLOCKS):
+                raise CommandError(f"--methods needs {len(DOWNSAMPLING_BLOCKS)} methods separated by commas, got {len(keys)}.")
+            options = {"methods": keys}
+        options = {**options, "learn_sigma": args.learn_sigma or options.get("learn_sigma", False), "parameters": dict(args.parameter)}
+        ClassifierConfig(("a", "b"), **options)
+    except ValueError as error:
+        raise CommandError(f"{error}.") from None
+    return options
 
 
 def _device(name: str) -> torch.device:
@@ -343,19 +414,35 @@ def _device(name: str) -> torch.device:
         raise CommandError(f"{error}.") from None
 
 
+# grid
+
+
+def _grid(args: argparse.Namespace) -> None:
+    from adastride.training import grid
+
+    runs = grid.selected(grid.read_grid(args.grid, args.data_root or grid.default_data_root()), args.only)
+    if args.list:
+        print("\n".join(run.id for run in runs))
+        return
+    results = Path(args.results) if args.results else Path(args.grid).with_name("results.csv")
+    deadline = time.time() + 60 * args.max_minutes
+    failed = grid.run_grid(runs, grid.Options(results, Path(args.runs), str(_device(args.device)), deadline), args.jobs)
+    if failed:
+        raise CommandError(f"{len(failed)} of the runs failed, {', '.join(failed[:5])}{', ...' if len(failed) > 5 else ''}: the lines above say why.")
+
+
 # evaluate
 
 
 def _evaluate(args: argparse.Namespace) -> None:
     from adastride import checkpoints
-    from adastride.training.data import load_split
     from adastride.training.evaluate import evaluate
 
     model = checkpoints.load(args.checkpoint, _device(args.device))
-    clips = load_split(args.data, args.split, model.config.mel.sample_rate)
+    clips, where = [clip for source in _sources(args) for clip in source.clips(args.split, model.config.mel.sample_rate)], ", ".join(args.data)
     unknown = sorted({clip.label for clip in clips} - set(model.config.labels))
     if unknown:
-        raise CommandError(f"{args.data} has the label {unknown[0]!r}, but {model.name} only knows {', '.join(model.config.labels)}.")
+        raise CommandError(f"{where} has the label {unknown[0]!r}, but {model.name} only knows {', '.join(model.config.labels)}.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no silence around clips longer than the window: a mean of nothing
         result = evaluate(model, clips, placed_seconds=_PLACED_SECONDS, snr_db=_SNR_DB)
@@ -365,12 +452,12 @@ def _evaluate(args: argparse.Namespace) -> None:
             "silence_stride": result.silence_stride, "sound_stride": result.sound_stride, "stride_ratio": result.stride_ratio,
         }
         print(json.dumps({
-            "checkpoint": model.name, "data": args.data, "split": args.split, "clips": result.clips,
+            "checkpoint": model.name, "data": where, "split": args.split, "clips": result.clips,
             **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
             "labels": list(result.labels), "confusion": result.confusion.tolist(),
         }, indent=2, allow_nan=False))
         return
-    print(f"{model.name} on {result.clips} clips of {args.data}, split {args.split}\n")
+    print(f"{model.name} on {result.clips} clips of {where}, split {args.split}\n")
     print(_evaluation_report(result))
 
 

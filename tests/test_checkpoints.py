@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from adastride import checkpoints
-from adastride.checkpoints import CheckpointError, load, save_checkpoint, write_atomically
+from adastride.checkpoints import CheckpointError, load, load_bytes, save_checkpoint, write_atomically
 from adastride.models import Classifier, ClassifierConfig
 
 CONFIG = ClassifierConfig(("no", "yes"), ("strided-conv", "adastride-f", "adastride"), (2, 2.5, 3), sigma=0.3, width=4)
@@ -108,11 +108,15 @@ def test_the_catalogue_lists_files_that_load():
         assert entry.name == name
         assert entry.title
         assert entry.description
+        assert name == f"{entry.task}-{entry.method}" or entry.sigma_inv2 is not None
+        assert 0 < entry.accuracy <= 1
+        assert entry.clips > 0
         assert load(name).name == name
 
 
 def test_a_name_of_the_catalogue(path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(checkpoints, "catalogue", lambda: {"small": checkpoints.CatalogueEntry("small", path, "Small", "A small one.")})
+    entry = checkpoints.CatalogueEntry("small", path, "Small", "A small one.", "digits", "adastride", 5, 0.9, 100)
+    monkeypatch.setattr(checkpoints, "catalogue", lambda: {"small": entry})
     assert load("small").name == "small"
     refuses("large", "there is no checkpoint 'large': choose small")
 
@@ -242,6 +246,54 @@ def test_names_that_lead_nowhere(name: str):
 def test_a_folder_is_not_a_checkpoint(tmp_path: Path):
     (tmp_path / "m.safetensors").mkdir()
     refuses(tmp_path / "m.safetensors", "there is no checkpoint")
+
+
+# --- what somebody sends to the page
+
+
+def refuses_bytes(data: bytes, says: str) -> None:
+    with pytest.raises(CheckpointError, match=says) as caught:
+        load_bytes(data, "mine.safetensors")
+    text = str(caught.value)
+    assert text.startswith("mine.safetensors ")
+    assert text.endswith(".")
+    assert "\n" not in text
+
+
+def test_bytes_are_the_network_of_their_file(path: Path):
+    from_bytes, from_file = load_bytes(path.read_bytes(), "mine.safetensors"), load(path)
+    assert from_bytes.config == from_file.config
+    assert not from_bytes.training
+    assert all(torch.equal(value, from_file.state_dict()[name]) for name, value in from_bytes.state_dict().items())
+
+
+def test_bytes_are_named_by_their_content(path: Path):
+    one, again = (load_bytes(path.read_bytes(), name).name for name in ("digits-adastride", "other.safetensors"))
+    other = load_bytes(edit(path, {"classifier.bias": torch.ones(2)}).read_bytes(), "digits-adastride").name
+    assert one == again != other
+    assert one not in checkpoints.catalogue()
+
+
+def test_bytes_are_checked_as_files_are(path: Path):
+    data = path.read_bytes()
+    for broken in (b"", b"x", b"\xff" * 100, data[:-1], data[: len(data) // 2], pickle.dumps({"a": 1})):
+        refuses_bytes(broken, "can't be read as safetensors")
+    refuses_bytes(save({"a": torch.zeros(1)}), "carries no AdaStride settings")
+    refuses_bytes(edit(path, header=[]).read_bytes(), "carries no AdaStride settings")
+    refuses_bytes(edit(path, {"classifier.bias": None}).read_bytes(), r"lacks tensor classifier\.bias")
+    refuses_bytes(edit(path, {"classifier.bias": torch.full((2,), torch.nan)}).read_bytes(), "not numbers")
+    refuses_bytes(edit(path, width=8).read_bytes(), "with shape")
+
+
+def test_bytes_too_many_are_not_read(path: Path):
+    refuses_bytes(bytes(checkpoints.MAX_OWN_BYTES + 1_000_000), "has 41 MB, more than the 40 MB")
+
+
+@pytest.mark.parametrize("labels", [tuple(map(str, range(201))), ("a", "b" * 101)], ids=["many", "long"])
+def test_more_classes_than_a_page_shows(tmp_path: Path, labels: tuple[str, ...]):
+    save_checkpoint(Classifier(ClassifierConfig(labels, width=4)), tmp_path / "m.safetensors", {})
+    assert load(tmp_path / "m.safetensors").config.labels == labels
+    refuses_bytes((tmp_path / "m.safetensors").read_bytes(), "more than the 200 of 100 letters")
 
 
 # --- writing

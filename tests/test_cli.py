@@ -291,7 +291,7 @@ def test_train_knows_adastride_s(capsys, tmp_path, data):
 def test_train_stops_cleanly_and_goes_on(capsys, tmp_path, monkeypatch, data):
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
     train(capsys, data, whole)
-    real, calls = loop.accuracy, []
+    real, calls = loop._validate, []
 
     def interrupted(*args, **kwargs):
         calls.append(None)
@@ -299,12 +299,12 @@ def test_train_stops_cleanly_and_goes_on(capsys, tmp_path, monkeypatch, data):
             raise KeyboardInterrupt
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(loop, "accuracy", interrupted)
+    monkeypatch.setattr(loop, "_validate", interrupted)
     code, out, err = train(capsys, data, stopped)
     assert code == 130
     assert err == "stopped after epoch 2 of 3: run the same command again to go on.\n"
     assert "epoch 2/3" in out
-    monkeypatch.setattr(loop, "accuracy", real)
+    monkeypatch.setattr(loop, "_validate", real)
     code, out, err = train(capsys, data, stopped)
     assert (code, err) == (0, "")
     assert f"going on from {stopped.with_suffix('.state')}" in out

@@ -18,9 +18,10 @@ from safetensors.torch import load_file
 
 from adastride import checkpoints
 from adastride.models import Classifier, ClassifierConfig
-from adastride.training.data import Clip, DataError, change_speed, licence_line, load_split, place_in_silence, stack_mels
-from adastride.training.evaluate import accuracy, evaluate
-from adastride.training.loop import Progress, TrainingSettings, train
+from adastride.training.data import Clip, DataError, change_speed, licence_line, place_in_silence, stack_mels
+from adastride.training.datasets import load_split
+from adastride.training.evaluate import evaluate
+from adastride.training.loop import Progress, TrainingSettings, finished_history, train
 
 SETTINGS = TrainingSettings(epochs=2, batch_size=4, learning_rate=3e-3, window_seconds=(0.4, 0.6), seed=3)
 HERTZ = {"high": 3000.0, "low": 300.0}
@@ -79,7 +80,11 @@ def test_two_epochs_make_a_checkpoint(data: Path, tmp_path: Path):
     assert len(details["licence"]) == 1
     assert "CC0 1.0, no rights reserved." in details["licence"][0]
     assert details["training"]["learning_rate"] == 3e-3
-    assert details["metrics"]["valid_accuracy_in_silence"] == max(p.valid_accuracy for p in seen)
+    best = seen[details["metrics"]["epoch"] - 1]
+    assert best.epoch == seen[-1].best_epoch
+    assert details["metrics"]["valid_accuracy"] == best.valid_accuracy
+    assert best.valid_accuracy + best.valid_accuracy_in_silence == max(p.valid_accuracy + p.valid_accuracy_in_silence for p in seen)
+    assert finished_history(out) == seen[-1].history
     assert details["versions"]["torch"] == torch.__version__
     assert not model.training
     assert model.config == checkpoints.load(out).config
@@ -115,6 +120,12 @@ def stop(progress: Progress) -> None:
         raise KeyboardInterrupt
 
 
+def same_weights(one: Path, other: Path) -> bool:
+    """Their headers differ in the seconds that epochs took."""
+    ours, theirs = load_file(one), load_file(other)
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(data: Path, tmp_path: Path):
     whole, halted = tmp_path / "whole.safetensors", tmp_path / "halted.safetensors"
     settings = TrainingSettings(epochs=3, batch_size=4, learning_rate=3e-3, window_seconds=(0.4, 0.6))
@@ -123,12 +134,13 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(data: Path, tmp_path: 
     with pytest.raises(KeyboardInterrupt):
         train([data], halted, small, settings, report=stop)
     assert halted.with_suffix(".state").exists()
+    assert finished_history(halted) is None
     torch.manual_seed(999)  # a new process would not have the random state of the old one
     seen: list[Progress] = []
     train([data], halted, small, settings, report=seen.append)
     assert [p.epoch for p in seen] == [2, 3]
     assert [entry["loss"] for entry in seen[-1].history] == [entry["loss"] for entry in expected[-1].history]
-    assert halted.read_bytes() == whole.read_bytes()
+    assert same_weights(halted, whole)
     assert not halted.with_suffix(".state").exists()
 
 
@@ -324,7 +336,6 @@ def test_evaluate_counts(tiny: Classifier):
     assert result.confusion.sum(axis=1).tolist() == [4, 4], "rows are the true labels"
     assert result.accuracy == np.trace(result.confusion) / 8
     assert 0 <= result.accuracy_in_silence <= 1
-    assert result.accuracy_in_silence == accuracy(tiny, clips(), placed_seconds=0.5)
 
 
 def test_a_network_that_always_says_the_same_is_half_right(tiny: Classifier):

@@ -7,20 +7,42 @@ its shortcut. Settings of one run are arguments; a run never changes the module,
 
 from __future__ import annotations
 
+import functools
+import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adastride import alignment as maths
+from adastride.alignment import Alignment
 from adastride.audio import PRESETS, MelPreset
-from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
+from adastride.downsampling import METHODS, AdaStride, Downsampled, Downsampler, LayerSettings, build
+from adastride.downsampling.base import AS_TRAINED
 
 DOWNSAMPLING_BLOCKS = (0, 2, 4)
 BLOCKS = 6
+# Networks with a name of their own: what ClassifierConfig needs to build them.
+NETWORKS = {
+    "adastride-s": {"methods": ("strided-conv", "strided-conv", "adastride")},
+    "adastride-sigma": {"methods": ("adastride",) * 3, "learn_sigma": True},
+}
+
+
+def network_options(name: str) -> dict:
+    """ClassifierConfig's methods, and what else a network of this name needs: a registry key, or one of `NETWORKS`.
+
+    Raises ValueError for any other name.
+
+    >>> network_options("adastride-s")
+    {'methods': ('strided-conv', 'strided-conv', 'adastride')}
+    """
+    if name not in METHODS and name not in NETWORKS:
+        raise ValueError(f"there is no method {name!r}: choose one of {', '.join([*METHODS, *NETWORKS])}")
+    return dict(NETWORKS.get(name) or {"methods": (name,) * len(DOWNSAMPLING_BLOCKS)})
 
 
 @dataclass(frozen=True)
@@ -28,6 +50,9 @@ class ClassifierConfig:
     """Everything needed to build a Classifier again. methods, strides: one for each of the three downsampling blocks.
 
     sigma: width of an alignment row in output frames, for the methods that take one. front_end: a name of audio.PRESETS.
+    learn_sigma: every layer that takes a sigma learns its own, beginning with `sigma`. parameters: values for other
+    parameters that the registry lists for a method, such as smoothness; every layer that takes one gets it.
+    Raises ValueError for a method, size or value that can't be.
     """
 
     labels: tuple[str, ...]
@@ -36,6 +61,8 @@ class ClassifierConfig:
     sigma: float = 5**-0.5
     width: int = 256
     front_end: str = "classification"
+    learn_sigma: bool = False
+    parameters: dict[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self):
         object.__setattr__(self, "labels", tuple(str(label) for label in self.labels))
@@ -53,6 +80,22 @@ class ClassifierConfig:
             raise ValueError(f"unknown front end {self.front_end!r}; choose one of {', '.join(PRESETS)}")
         if type(self.width) is not int or not 1 <= self.width <= 4096:
             raise ValueError(f"width must be a whole number from 1 to 4096, got {self.width}")
+        if type(self.learn_sigma) is not bool:
+            raise ValueError(f"learn_sigma must be true or false, got {self.learn_sigma!r}")
+        if self.learn_sigma and not any("sigma" in METHODS[method].parameters for method in self.methods):
+            raise ValueError(f"there is no sigma to learn in {', '.join(self.methods)}")
+        object.__setattr__(self, "parameters", dict(self.parameters))
+        for name, value in self.parameters.items():
+            self._check_parameter(name, value)
+
+    def _check_parameter(self, name: str, value: float) -> None:
+        ranges = [METHODS[method].parameters[name] for method in self.methods if name in METHODS[method].parameters]
+        if name == "sigma" or not ranges:
+            raise ValueError(f"none of the methods {', '.join(self.methods)} takes a parameter {name!r} here")
+        low, high, usual = ranges[0]
+        whole = isinstance(usual, int)
+        if not low <= float(value) <= high or (whole and not float(value).is_integer()):
+            raise ValueError(f"{name} must be a {'whole ' * whole}number from {low:g} to {high:g}, got {value}")
 
     @property
     def mel(self) -> MelPreset:
@@ -121,6 +164,38 @@ class ResidualBlock(nn.Module):
         return _mask(shortcut + self.conv2(hidden), mask)
 
 
+class _LearnedSigma:
+    """Mixed into an adaptive layer: its sigma is a parameter, kept as a logarithm so that it stays above 0.
+
+    `sigma` reads as the number learned so far. Settings with a sigma replace it for a run.
+    """
+
+    @property
+    def sigma(self) -> float:
+        return float(self.log_sigma.detach().exp())
+
+    @sigma.setter
+    def sigma(self, value: float) -> None:
+        self.log_sigma = nn.Parameter(torch.tensor(math.log(value)))
+
+    def align(self, x: Tensor, lengths: Tensor, settings: LayerSettings = AS_TRAINED) -> Alignment:
+        alignment = super().align(x, lengths, settings)
+        return alignment if settings.sigma is not None else replace(alignment, sigma=self.log_sigma.exp())
+
+
+@functools.cache
+def _with_learned_sigma(kind: type[AdaStride]) -> type[AdaStride]:
+    return type(f"{kind.__name__}WithLearnedSigma", (_LearnedSigma, kind), {"__doc__": kind.__doc__, "__module__": __name__})
+
+
+def _layer(config: ClassifierConfig, key: str, stride: float) -> Downsampler:
+    known = METHODS[key].parameters
+    parameters = {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in known}
+    if config.learn_sigma and "sigma" in known:
+        return _with_learned_sigma(METHODS[key].build)(config.width, stride=stride, **parameters)
+    return build(key, config.width, stride, **parameters)
+
+
 class Classifier(nn.Module):
     """The network. mel (batch, n_mels, T) natural-log mel, lengths (batch,) or None -> `ClassifierOutput`."""
 
@@ -136,8 +211,7 @@ class Classifier(nn.Module):
                 blocks.append(ResidualBlock(config.width))
                 continue
             key, stride = places[index]
-            parameters = {"sigma": config.sigma} if "sigma" in METHODS[key].parameters else {}
-            layer = build(key, config.width, stride, **parameters)
+            layer = _layer(config, key, stride)
             blocks.append(ResidualBlock(config.width, layer, convolve=not METHODS[key].replaces_convolution))
         self.blocks = nn.ModuleList(blocks)
         self.norm = MaskedBatchNorm(config.width)

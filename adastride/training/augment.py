@@ -1,0 +1,112 @@
+"""Shuffled, augmented batches of an epoch, all of whose randomness follows from (seed, epoch, place in the epoch).
+
+Waveforms change speed and level, get noise of several colours under them and are placed in silence or shifted; log-mels
+are tilted, band-limited and masked (SpecAugment: Park et al., 2019).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+import torchaudio
+from torch import Tensor
+
+from adastride import audio
+from adastride.training.data import Clip, change_speed, place_in_silence, stack_mels
+from adastride.training.settings import TrainingSettings
+
+Batch = tuple[Tensor, Tensor, Tensor]
+_MASK_VALUE = -5.0  # what the classifier subtracts from log-mels: a mask is as loud as the middle, neither floor nor click
+_NOISE_SECONDS = 12
+_MASK, _BATCH, _CLIP, _ORDER = range(4)  # streams of random numbers that never meet
+
+
+def epoch_order(labels: Sequence[str], balanced: bool, generator: np.random.Generator) -> np.ndarray:
+    """The clips of one epoch in their order, (n,) indices; balanced: each class as often as the others, to within one."""
+    if not balanced:
+        return generator.permutation(len(labels))
+    members = [np.flatnonzero(np.array(labels) == label) for label in sorted(set(labels))]
+    share = -(-len(labels) // len(members))
+    drawn = [np.concatenate([generator.permutation(m) for _ in range(-(-share // len(m)))])[:share] for m in members]
+    return generator.permutation(np.concatenate(drawn))[: len(labels)]
+
+
+def batches(
+    clips: Sequence[Clip], labels: tuple[str, ...], preset: audio.MelPreset, settings: TrainingSettings, epoch: int,
+    process: int = 0, processes: int = 1,
+) -> Iterator[Batch]:
+    """One epoch: (log-mel (B, n_mels, T), lengths (B,), targets (B,)) for every step.
+
+    With several processes each gets its share of every batch, all of the same size (a clip may be seen twice for that).
+    """
+    order = epoch_order([clip.label for clip in clips], settings.balanced, np.random.default_rng((settings.seed, epoch, _ORDER)))
+    for step, begin in enumerate(range(0, len(order), settings.batch_size)):
+        places = np.arange(begin, min(begin + settings.batch_size, len(order)))
+        places = np.resize(places, -(-len(places) // processes) * processes)[process::processes]
+        generator = np.random.default_rng((settings.seed, epoch, _BATCH, step))
+        window = None
+        if generator.random() >= settings.as_is:
+            window = int(np.exp(generator.uniform(*np.log(settings.window_seconds))) * preset.sample_rate)
+        sounds = [
+            augment(clips[order[place]].samples, window, preset.sample_rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, place)))
+            for place in places
+        ]
+        mel, lengths = stack_mels(sounds, preset)
+        masks = np.random.default_rng((settings.seed, epoch, _MASK, step, process))
+        mel = mask_mels(mel, lengths, settings, masks)
+        yield mel, lengths, torch.tensor([labels.index(clips[order[place]].label) for place in places])
+
+
+def augment(samples: np.ndarray, window: int | None, rate: int, settings: TrainingSettings, generator: np.random.Generator) -> np.ndarray:
+    """One clip as training hears it: (window,) samples, or about as many as it has where window is None."""
+    most = int(settings.crop_seconds * rate)
+    if samples.size > most:
+        begin = int(generator.integers(0, samples.size - most + 1))
+        samples = samples[begin : begin + most]
+    samples = change_speed(samples, generator.uniform(*settings.speed)) * np.float32(10 ** (generator.uniform(*settings.gain_db) / 20))
+    if settings.circular:
+        samples = np.roll(samples, int(generator.integers(0, samples.size)))
+    length = samples.size if window is None else window
+    if window is None:
+        reach = 0 if settings.circular else int(settings.shift_seconds * rate)
+        start = int(generator.integers(-reach, reach + 1))
+    else:
+        start = int(generator.integers(min(0, length - samples.size), max(0, length - samples.size) + 1))
+    bank = _noises(rate)
+    colour, begin = int(generator.integers(len(bank))), int(generator.integers(0, bank.shape[1]))
+    noise = bank[colour].take(np.arange(begin, begin + length), mode="wrap")
+    return place_in_silence(samples, length, start, generator.uniform(*settings.snr_db), generator, noise)
+
+
+@functools.cache
+def _noises(rate: int) -> np.ndarray:
+    """White, pink and brown noise of mean power 1, (3, n) float32; it joins on to itself at the ends."""
+    generator = np.random.default_rng(0)
+    spectrum = np.fft.rfft(generator.standard_normal(_NOISE_SECONDS * rate))
+    hertz = np.maximum(np.fft.rfftfreq(_NOISE_SECONDS * rate, 1 / rate), 50.0)  # below 50 Hz all would go into a rumble nobody hears
+    colours = [np.fft.irfft(spectrum * hertz**-power) for power in (0.0, 0.5, 1.0)]
+    return np.stack([colour / np.sqrt(np.mean(colour**2)) for colour in colours]).astype(np.float32)
+
+
+def mask_mels(mel: Tensor, lengths: Tensor, settings: TrainingSettings, generator: np.random.Generator) -> Tensor:
+    """Tilts, band-limits and masks log-mels: (B, n_mels, T) and lengths (B,) -> (B, n_mels, T).
+
+    A tilt and a missing upper band stand for other microphones, rooms and telephones.
+    """
+    batch, bands = mel.shape[:2]
+    tilt = torch.linspace(-1, 1, bands)[:, None] * torch.tensor(generator.uniform(-settings.tilt, settings.tilt, (batch, 1, 1)), dtype=mel.dtype)
+    mel = (mel + tilt).clamp_(min=np.log(audio.LOG_FLOOR))
+    for example in np.flatnonzero(generator.random(batch) < settings.band_limited):
+        mel[example, int(generator.integers(bands // 2, bands)) :] -= float(generator.uniform(2.0, 6.0))
+    mel.clamp_(min=np.log(audio.LOG_FLOOR))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(generator.integers(2**31)))
+        masked = mel[:, None]
+        for _ in range(settings.frequency_masks):
+            masked = torchaudio.functional.mask_along_axis_iid(masked, settings.frequency_mask, _MASK_VALUE, axis=2)
+        for _ in range(settings.time_masks):
+            masked = torchaudio.functional.mask_along_axis_iid(masked, min(settings.time_mask, max(1, int(lengths.min()) // 5)), _MASK_VALUE, axis=3)
+    return masked[:, 0]

@@ -1,0 +1,262 @@
+"""Data sets on disk: this project's manifests, Speech Commands and IEMOCAP as distributed, and a folder for each class.
+
+`Source` names a folder and reads it, whichever of these layouts it has:
+
+- `manifest.csv` with the columns path, label and split (train, valid, test), paths relative to the folder. A column
+  speaker, session or fold names the group that can be held out.
+- Speech Commands (Warden, 2018): a folder for each word, `validation_list.txt`, `testing_list.txt`, `_background_noise_`.
+- IEMOCAP (Busso et al., 2008): `Session*/sentences/wav/*/*.wav`, labels in `Session*/dialog/EmoEvaluation/*.txt`. Four
+  classes, with excitement counted as happiness, as the AdaStride paper and most others do.
+- anything else: a folder for each class, all of them inside folders train, valid and test, or split here by a hash.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from adastride import audio
+from adastride.checkpoints import write_atomically
+from adastride.training.data import Clip, DataError
+
+SPLITS = ("train", "valid", "test")
+GROUP_COLUMNS = ("speaker", "session", "fold")
+COMMAND_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+COMMAND_CLASSES = (12, 35)
+EMOTIONS = {"ang": "anger", "hap": "happiness", "exc": "happiness", "neu": "neutral", "sad": "sadness"}
+_SOUNDS = {".wav", ".flac", ".ogg", ".mp3"}
+_BACKGROUND = "_background_noise_"
+_SPLIT_FOLDERS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid", "test": "test",
+                  "testing": "test"}
+_HELD_OUT_SESSION = "5"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip of a data set: where it lies, what it is, and the part of the file that counts (all of it without seconds).
+
+    path is relative to the data set. group: speaker, session or fold, or "" where none is known.
+    """
+
+    path: str
+    label: str
+    split: str
+    group: str = ""
+    start: float = 0.0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of labelled clips.
+
+    held_out: a group (speaker, session or fold) all of whose clips are the test split; its own split of a manifest where
+    None, session 5 of IEMOCAP. classes: 12 or 35 words of Speech Commands.
+    """
+
+    folder: str | Path
+    held_out: str | None = None
+    classes: int = 12
+
+    @property
+    def name(self) -> str:
+        return Path(self.folder).resolve().name + (f" without {self.held_out}" if self.held_out is not None else "")
+
+    def rows(self) -> list[Row]:
+        """Every clip of every split. Raises DataError for a folder of no known layout or one that can't be read."""
+        folder = Path(self.folder)
+        try:
+            if (folder / "manifest.csv").is_file():
+                rows = _manifest(folder)
+            elif (folder / "validation_list.txt").is_file() and (folder / "testing_list.txt").is_file():
+                rows = _speech_commands(folder, self.classes)
+            elif any(folder.glob("Session*/dialog/EmoEvaluation")):
+                return _iemocap(folder, self.held_out or _HELD_OUT_SESSION)
+            else:
+                rows = _folders(folder)
+        except OSError as error:
+            raise DataError(f"{error.filename or folder} can't be read ({error.strerror or error}).") from None
+        return rows if self.held_out is None else _hold_out(rows, self.held_out, folder)
+
+    def groups(self) -> list[str]:
+        """The groups that can be held out, sorted."""
+        return sorted({row.group for row in self.rows()} - {""})
+
+    def clips(self, split: str, sample_rate: int = 16_000, cache: Path | None = None) -> list[Clip]:
+        """Decodes every clip of one split. cache: a folder in which decoded clips are kept for the next time.
+
+        Raises DataError for a split without clips, or the first clip that is missing or unusable.
+        """
+        rows = [row for row in self.rows() if row.split == split]
+        if not rows:
+            where = Path(self.folder) / "manifest.csv"
+            raise DataError(f"{where if where.is_file() else self.folder} has no row whose split is {split!r}.")
+        if cache is None:
+            return [self._decode(row, sample_rate) for row in rows]
+        return self._cached(rows, sample_rate, cache)
+
+    def _decode(self, row: Row, sample_rate: int) -> Clip:
+        folder = Path(self.folder)
+        try:
+            samples = audio.read(folder / row.path, sample_rate).samples
+        except audio.AudioError as error:
+            manifest = folder / "manifest.csv"
+            raise DataError(f"{manifest if manifest.is_file() else folder} names {row.path}, but {error}") from None
+        if row.seconds is not None:
+            begin = round(row.start * sample_rate)
+            samples = samples[begin : begin + round(row.seconds * sample_rate)]
+        return Clip(samples, row.label, row.path, row.group)
+
+    def _cached(self, rows: Sequence[Row], sample_rate: int, cache: Path) -> list[Clip]:
+        """The same clips, from a file that is made anew when a name, size or time of any of them changes."""
+        key = hashlib.sha256(str(sample_rate).encode())
+        for row in rows:
+            path = Path(self.folder) / row.path
+            status = path.stat() if path.exists() else None
+            key.update(json.dumps([str(path.resolve()), row.start, row.seconds, status and [status.st_size, status.st_mtime_ns]]).encode())
+        file = cache / f"{key.hexdigest()[:20]}.safetensors"
+        try:
+            tensors = load(file.read_bytes())
+            parts = np.split(tensors["samples"], tensors["ends"][:-1])
+        except (OSError, SafetensorError, KeyError):
+            clips = [self._decode(row, sample_rate) for row in rows]
+            samples = np.concatenate([clip.samples for clip in clips])
+            write_atomically(file, save({"samples": samples, "ends": np.cumsum([clip.samples.size for clip in clips])}))
+            return clips
+        return [Clip(part, row.label, row.path, row.group) for part, row in zip(parts, rows, strict=True)]
+
+
+def as_source(data: str | Path | Source) -> Source:
+    """A folder's Source, or the one that was given."""
+    return data if isinstance(data, Source) else Source(data)
+
+
+def load_split(data: str | Path | Source, split: str, sample_rate: int = 16_000) -> list[Clip]:
+    """Decodes every clip of one split of a folder; see `Source.clips`."""
+    return as_source(data).clips(split, sample_rate)
+
+
+def _hold_out(rows: list[Row], group: str, folder: Path) -> list[Row]:
+    """Test: all clips of the group. Train: the others' train and test clips; valid: the others' valid clips."""
+    groups = {row.group for row in rows}
+    if group not in groups:
+        raise DataError(f"{folder} has no speaker, session or fold {group!r} to hold out: choose {', '.join(sorted(groups - {''})) or 'another folder'}.")
+    return [Row(**{**vars(row), "split": "test" if row.group == group else "valid" if row.split == "valid" else "train"}) for row in rows]
+
+
+def _manifest(folder: Path) -> list[Row]:
+    manifest = folder / "manifest.csv"
+    rows = []
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = {"path", "label", "split"} - set(reader.fieldnames or ())
+            if missing:
+                raise DataError(f"{manifest} lacks the column {', '.join(sorted(missing))}: its first line must name path, label and split.")
+            column = next((name for name in GROUP_COLUMNS if name in reader.fieldnames), None)
+            for row in reader:
+                if not (row["path"] and row["label"] and row["split"]):
+                    raise DataError(f"{manifest} has a line without a path, label or split: line {reader.line_num}.")
+                rows.append(Row(row["path"], row["label"], row["split"], (column and row[column]) or ""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{manifest} can't be read ({getattr(error, 'strerror', None) or error}): name a folder that holds a manifest.csv.") from None
+    return rows
+
+
+def _speech_commands(folder: Path, classes: int) -> list[Row]:
+    """Speech Commands. With 12 classes the other words are thinned out to as many clips as a word has, and one-second
+    pieces of the background noises are the class silence, as in the corpus's own recipe."""
+    if classes not in COMMAND_CLASSES:
+        raise DataError(f"Speech Commands has {' or '.join(map(str, COMMAND_CLASSES))} classes, not {classes}.")
+    lists = {"valid": "validation_list.txt", "test": "testing_list.txt"}
+    listed = {line.strip(): split for split, name in lists.items() for line in (folder / name).read_text(encoding="utf-8").splitlines()}
+    rows = []
+    for path in sorted(folder.glob("*/*.wav")):
+        word, name = path.parent.name, f"{path.parent.name}/{path.name}"
+        if word.startswith("_"):
+            continue
+        label = word if classes == 35 or word in COMMAND_WORDS else "unknown"
+        rows.append(Row(name, label, listed.pop(name, "train"), path.stem.split("_nohash_")[0]))
+    if listed:
+        name, split = next(iter(listed.items()))
+        raise DataError(f"{folder / lists[split]} names {name}, which is not there: unpack the corpus again.")
+    if classes == 35:
+        return rows
+    counts = Counter((row.split, row.label) for row in rows)
+    kept = []
+    for row in rows:
+        words = [counts[row.split, word] for word in COMMAND_WORDS]
+        if row.label != "unknown" or _share(row.path) * counts[row.split, "unknown"] < max(1.0, sum(words) / len(words)):
+            kept.append(row)
+    for path in sorted((folder / _BACKGROUND).glob("*.wav")):
+        try:
+            seconds = int(soundfile.info(path).duration)
+        except soundfile.LibsndfileError:
+            raise DataError(f"{path} can't be decoded: unpack the corpus again.") from None
+        name = f"{_BACKGROUND}/{path.name}"
+        kept += [Row(name, "silence", _hashed_split(f"{name} {start}"), "", float(start), 1.0) for start in range(seconds)]
+    return kept
+
+
+def _iemocap(folder: Path, held_out: str) -> list[Row]:
+    """IEMOCAP: test is the held-out session, valid the one before it (5 before 1), train the others."""
+    rows = []
+    line = re.compile(r"^\[[^\]]*\]\s+(Ses\w+)\s+(\w+)\s", re.MULTILINE)
+    for session in sorted(folder.glob("Session*")):
+        group = session.name.removeprefix("Session")
+        for file in sorted((session / "dialog" / "EmoEvaluation").glob("Ses*.txt")):
+            for name, emotion in line.findall(file.read_text(encoding="utf-8", errors="replace")):
+                if emotion in EMOTIONS:
+                    path = f"{session.name}/sentences/wav/{name.rpartition('_')[0]}/{name}.wav"
+                    rows.append(Row(path, EMOTIONS[emotion], "train", group))
+    sessions = sorted({row.group for row in rows})
+    if held_out not in sessions:
+        raise DataError(f"{folder} has no session {held_out!r} to hold out: choose {', '.join(sessions) or 'another folder'}.")
+    before = sessions[sessions.index(held_out) - 1]
+    splits = {before: "valid", held_out: "test"}
+    return [Row(**{**vars(row), "split": splits.get(row.group, "train")}) for row in rows]
+
+
+def _folders(folder: Path) -> list[Row]:
+    """A folder for each class, split by folders named train, valid and test, or by a hash (8 : 1 : 1)."""
+    rows = []
+    inside = [child for child in sorted(folder.iterdir()) if child.is_dir()] if folder.is_dir() else []
+    splits = {child.name: _SPLIT_FOLDERS[child.name] for child in inside if child.name in _SPLIT_FOLDERS}
+    parents = [folder / name for name in splits] if "train" in splits.values() else [folder]
+    for parent in parents:
+        for path in sorted(parent.glob("*/**/*")):
+            parts = path.relative_to(parent).parts
+            if path.suffix.lower() not in _SOUNDS or any(part.startswith((".", "_")) for part in parts):
+                continue
+            name = path.relative_to(folder).as_posix()
+            split = splits[parent.name] if parent != folder else _hashed_split(name)
+            rows.append(Row(name, parts[0], split))
+    if not rows:
+        raise DataError(
+            f"{folder / 'manifest.csv'} can't be read (No such file or directory): name a folder that holds a manifest.csv, a folder for each class, "
+            "Speech Commands or IEMOCAP."
+        )
+    if "valid" not in {row.split for row in rows}:
+        rows = [Row(**{**vars(row), "split": "valid"}) if row.split == "train" and _share(row.path) < 0.1 else row for row in rows]
+    return rows
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1 that follows from the text alone."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+
+
+def _hashed_split(text: str) -> str:
+    share = _share(text)
+    return "train" if share < 0.8 else "valid" if share < 0.9 else "test"

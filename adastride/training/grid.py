@@ -1,0 +1,416 @@
+"""A grid of runs, tasks x methods x sigma x seeds: trains and tests each once, one line of a CSV for every run.
+
+The grid is a TOML file; `read_grid` says what stands in it. Runs go in the order of its blocks, and inside a block by seed,
+then method, then task. Every run is a process of its own, so that its time and memory are its own too. A run belongs to
+whoever holds the lock on its file in `runs/`, so several grids may work on the same list, on one machine or on a shared
+disk; what was interrupted goes on from its last whole epoch, and what stands in the CSV is never run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import fcntl
+import fnmatch
+import io
+import multiprocessing
+import multiprocessing.connection
+import os
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+import adastride
+from adastride import checkpoints
+from adastride.audio import AudioError
+from adastride.checkpoints import CheckpointError
+from adastride.device import choose_device, device_name
+from adastride.downsampling import METHODS
+from adastride.models.classifier import Classifier, ClassifierConfig, network_options
+from adastride.training.data import DataError
+from adastride.training.datasets import Source
+from adastride.training.evaluate import MOST_POOLED, SHIFTS, Prepared, evaluate, inference_milliseconds, targets_of
+from adastride.training.loop import Progress, finished_history, train
+from adastride.training.settings import PRESETS, TrainingSettings
+
+DATA_ROOT_VARIABLE = "ADASTRIDE_DATA"
+USUAL_SIGMA_INV2 = 5.0
+COLUMNS = (
+    "run", "task", "fold", "method", "sigma_inv2", "learn_sigma", "seed", "width", "clips_train", "clips_test", "epochs", "best_epoch", "train_loss",
+    "valid_accuracy", "accuracy", "loss", "accuracy_in_silence", "silence_stride", "sound_stride", "seconds_per_epoch", "peak_memory_mb",
+    "inference_ms_per_clip", "parameters", "stride_1", "stride_2", "stride_3", "sigma_1", "sigma_2", "sigma_3", "adaptive_stride_mean",
+    "adaptive_stride_std", *(f"pooled_{n}" for n in range(MOST_POOLED + 1)), "pooled_entropy", *(f"shift_{n}" for n in SHIFTS), "device",
+    "threads", "torch", "version", "git", "finished",
+)
+# What a run's process ends with.
+_DONE, _BAD, _STOPPED, _TAKEN, _INTERRUPTED = 0, 2, 3, 4, 130
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to learn. sources: the folders to train on; the first `tested` of them are what counts as its test split.
+
+    settings: how to train, but for the seed. groups: what to hold out, one after the other; (None,) for the manifest's own split.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    tested: int
+    settings: TrainingSettings
+    groups: tuple[str | None, ...] = (None,)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One line of the results. fold: the group that is held out, or None. sigma_inv2: None for a method without sigma."""
+
+    task: Task
+    fold: str | None
+    method: str
+    sigma_inv2: float | None
+    seed: int
+    width: int
+
+    @property
+    def id(self) -> str:
+        """Its name, and its files' name: commands-adastride-w128-s0."""
+        fold = f"={self.fold}" if self.fold is not None else ""
+        sigma = f"-sigma_inv2={self.sigma_inv2:g}" if self.sigma_inv2 not in (None, USUAL_SIGMA_INV2) else ""
+        return f"{self.task.name}{fold}-{self.method}{sigma}-w{self.width}-s{self.seed}"
+
+    @property
+    def sources(self) -> list[Source]:
+        """The folders, the tested ones without the held-out group."""
+        return [replace(s, held_out=self.fold) if i < self.task.tested else s for i, s in enumerate(self.task.sources)]
+
+    def config(self, labels: tuple[str, ...]) -> ClassifierConfig:
+        sigma = (self.sigma_inv2 or USUAL_SIGMA_INV2) ** -0.5
+        return ClassifierConfig(labels, sigma=sigma, width=self.width, **network_options(self.method))
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where a grid works: the results' CSV, the folder of unfinished and finished runs, the device, and when to stop (seconds
+    since 1970)."""
+
+    results: Path
+    runs: Path
+    device: str = "cpu"
+    deadline: float = float("inf")
+
+
+def default_data_root() -> Path:
+    """Where data sets lie: the folder the variable ADASTRIDE_DATA names, else ../shared/data."""
+    return Path(os.environ.get(DATA_ROOT_VARIABLE) or Path("..") / "shared" / "data")
+
+
+def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
+    """The runs of a grid file, the most important first, each once.
+
+        [tasks.NAME]
+        preset = "digits"                     # a key of PRESETS
+        data = ["fsdd"]                       # folders in data_root; their test split is what is reported
+        leave_one_out = false                 # a run for every speaker, session or fold of data, held out in turn
+        settings = {epochs = 40}              # other TrainingSettings than the preset's
+        [[tasks.NAME.extra]]                  # folders to train on as well
+        folder = "../build/spoken-digits"     # from the grid file's folder
+        script = "../samples/make.py"         # makes the folder, its argument, where it is not there
+
+        [[blocks]]
+        tasks = ["digits"]
+        methods = ["strided-conv", "adastride"]
+        sigma_inv2 = [5.0]                    # for the methods that have a sigma
+        seeds = [0, 1]
+        width = 128
+
+    Raises DataError for a file that is missing or says anything else.
+    """
+    path = Path(path)
+    try:
+        text = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{path} is no TOML file: {error}.") from None
+    try:
+        tasks = {name: _task(name, entry, path, Path(data_root)) for name, entry in text["tasks"].items()}
+        runs = [run for block in text["blocks"] for run in _block(block, tasks)]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} can't be used: {f'{error} is missing or unknown' if isinstance(error, KeyError) else error}.") from None
+    return list({run.id: run for run in runs}.values())
+
+
+def _task(name: str, entry: dict, path: Path, data_root: Path) -> Task:
+    unknown = set(entry) - {"preset", "data", "extra", "settings", "leave_one_out"}
+    if unknown:
+        raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
+    changes = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.get("settings", {}).items()}
+    unknown = set(changes) - {each.name for each in fields(TrainingSettings)} | (set(changes) & {"seed"})
+    if unknown:
+        raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
+    tested = [Source(data_root / folder) for folder in entry["data"]]
+    extra = [Source(_made(path.parent / each["folder"], path.parent / each["script"] if "script" in each else None)) for each in entry.get("extra", ())]
+    groups = tuple(sorted({group for source in tested for group in source.groups()})) if entry.get("leave_one_out") else (None,)
+    return Task(name, (*tested, *extra), len(tested), replace(PRESETS[entry["preset"]], **changes), groups)
+
+
+def _made(folder: Path, script: Path | None) -> Path:
+    """The folder, made by its script if it is not there."""
+    if not folder.exists() and script is not None:
+        print(f"making {folder} with {script}", flush=True)
+        partial = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+        done = subprocess.run([sys.executable, str(script), str(partial)], capture_output=True, text=True)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+            raise DataError(f"{script} can't make {folder}: {last.rstrip('.')}.")
+        if not folder.exists():
+            partial.rename(folder)
+    return folder
+
+
+def _block(block: dict, tasks: dict[str, Task]) -> Iterator[Run]:
+    unknown = set(block) - {"tasks", "methods", "sigma_inv2", "seeds", "width"}
+    if unknown:
+        raise ValueError(f"a block has an unknown setting {min(unknown)!r}")
+    chosen = [tasks[name] for name in block["tasks"]]
+    for seed in block["seeds"]:
+        for method in block["methods"]:
+            layers = network_options(method)["methods"]
+            with_sigma = any("sigma" in METHODS[layer].parameters for layer in layers)
+            for sigma_inv2 in block.get("sigma_inv2", [USUAL_SIGMA_INV2]) if with_sigma else [None]:
+                for task in chosen:
+                    for group in task.groups:
+                        run = Run(task, group, method, None if sigma_inv2 is None else float(sigma_inv2), int(seed), int(block.get("width", 256)))
+                        run.config(("a", "b"))  # says what can't be before anything runs
+                        yield run
+
+
+def selected(runs: Sequence[Run], patterns: Sequence[str]) -> list[Run]:
+    """The runs that fit one of the patterns TASK or TASK/METHOD, with * and ?; DataError for one that none fits."""
+    for pattern in patterns:
+        if not any(_fits(run, pattern) for run in runs):
+            raise DataError(f"no run of the grid fits {pattern!r}: give TASK or TASK/METHOD, such as {runs[0].task.name}/{runs[0].method}.")
+    return [run for run in runs if not patterns or any(_fits(run, pattern) for pattern in patterns)]
+
+
+def _fits(run: Run, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(run.task.name if "/" not in pattern else f"{run.task.name}/{run.method}", pattern)
+
+
+def finished_runs(results: Path) -> set[str]:
+    """Ids of the runs that stand in the CSV; DataError for a file with other columns."""
+    if not results.exists():
+        return set()
+    with results.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise DataError(f"{results} has other columns than this version writes: move it away, or name another file with --results.")
+        return {row["run"] for row in reader}
+
+
+@contextlib.contextmanager
+def _locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Holds the lock on a file or folder; BlockingIOError where another process has it and wait is False."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def append_row(results: Path, row: dict[str, object]) -> None:
+    """Adds a line to the CSV, in one atomic step; a run that stands there already is left as it is."""
+    results.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(results.parent):
+        if row["run"] in finished_runs(results):
+            return
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        if not results.exists():
+            writer.writeheader()
+        writer.writerow(row)
+        before = results.read_bytes() if results.exists() else b""
+        checkpoints.write_atomically(results, before + text.getvalue().encode())
+
+
+def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable[[str], None] = print) -> list[str]:
+    """Runs what is not finished yet, `jobs` at a time, until all is done or the deadline has come.
+
+    Returns the ids of runs that failed; each has said why. KeyboardInterrupt stops all of them; finished runs and whole
+    epochs are kept.
+    """
+    options.runs.mkdir(parents=True, exist_ok=True)
+    finished = finished_runs(options.results)
+    pending = [run for run in runs if run.id not in finished]
+    say(f"{len(runs)} runs, {len(runs) - len(pending)} of them finished before, {jobs} at a time on {device_name(options.device)}")
+    spawn, active, failed = multiprocessing.get_context("spawn"), {}, []
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        while active or (pending and time.time() < options.deadline):
+            while pending and len(active) < jobs and time.time() < options.deadline:
+                run = pending.pop(0)
+                if not _is_taken(run, options):
+                    process = spawn.Process(target=_work, args=(run, options), name=run.id)
+                    process.start()
+                    active[process.sentinel] = process
+            for sentinel in multiprocessing.connection.wait(list(active)):
+                process = active.pop(sentinel)
+                process.join()
+                if process.exitcode not in (_DONE, _STOPPED, _TAKEN):
+                    failed.append(process.name)
+                    if process.exitcode != _BAD:
+                        say(f"{process.name}  ended with exit code {process.exitcode}")
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        for process in active.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGINT)
+        for process in active.values():
+            process.join()
+    left = len(pending)
+    if left:
+        say(f"stopped in time with {left} runs not begun: run the same command again to go on")
+    return failed
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _claim(run: Run, options: Options) -> contextlib.AbstractContextManager[None]:
+    """The right to work on a run, for as long as the process lives at most."""
+    path = options.runs / f"{run.id}.lock"
+    path.touch()
+    return _locked(path, wait=False)
+
+
+def _is_taken(run: Run, options: Options) -> bool:
+    try:
+        with _claim(run, options):
+            return False
+    except BlockingIOError:
+        return True
+
+
+class _OutOfTime(Exception):
+    """The deadline has come, or nobody waits for the run any more."""
+
+
+def _work(run: Run, options: Options) -> None:
+    """A process's whole life: one run, from its claim to its line in the CSV."""
+    torch.set_num_threads(1)
+
+    def say(text: str) -> None:
+        print(f"{run.id}  {text}", flush=True)
+
+    try:
+        with _claim(run, options):
+            if run.id not in finished_runs(options.results):
+                row = execute(run, options, say)
+                append_row(options.results, row)
+                say(f"finished: accuracy {100 * float(row['accuracy']):.1f} %, in silence {100 * float(row['accuracy_in_silence']):.1f} %")
+            (options.runs / f"{run.id}.lock").unlink(missing_ok=True)
+    except BlockingIOError:
+        sys.exit(_TAKEN)
+    except _OutOfTime:
+        say("stopped in time after a whole epoch")
+        sys.exit(_STOPPED)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except (DataError, AudioError, CheckpointError) as error:
+        say(f"failed: {error}")
+        sys.exit(_BAD)
+    except OSError as error:
+        say(f"failed: {error.filename or options.results} can't be used: {error.strerror or error}.")
+        sys.exit(_BAD)
+
+
+def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> dict[str, object]:
+    """Trains a run, or goes on with it, looks at the test split once and returns its line of the CSV.
+
+    The checkpoint stays in the folder of runs under the run's id.
+    """
+    out = options.runs / f"{run.id}.safetensors"
+    cache = options.runs / "cache"
+
+    def report(progress: Progress) -> None:
+        silence = "" if progress.valid_accuracy_in_silence is None else f" ({100 * progress.valid_accuracy_in_silence:.1f} % in silence)"
+        say(
+            f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  position loss {progress.position_loss:.4f}  "
+            f"valid {100 * progress.valid_accuracy:.1f} %{silence}  {progress.seconds:.1f} s"
+        )
+        parent = multiprocessing.parent_process()
+        if time.time() > options.deadline or (parent is not None and not parent.is_alive()):
+            raise _OutOfTime
+
+    if finished_history(out) is None:
+        train(run.sources, out, run.config, replace(run.task.settings, seed=run.seed), options.device, report, cache)
+    device = choose_device(options.device)
+    return _row(run, checkpoints.load(out, device), out, finished_history(out), cache, device)
+
+
+def _row(run: Run, model: Classifier, out: Path, history: list[dict], cache: Path, device: torch.device) -> dict[str, object]:
+    tested, extra = run.sources[: run.task.tested], run.sources[run.task.tested :]
+    clips = [clip for source in tested for clip in source.clips("test", cache=cache)]
+    result = evaluate(model, clips)
+    prepared = Prepared.of([clip.samples for clip in clips], targets_of(model, clips), model.config.mel, device)
+    geometry = prepared.geometry(model)
+    shifts = {f"shift_{n}": prepared.score(model, n)[0] / len(clips) for n in SHIFTS}
+    best = max(history, key=lambda row: row["epoch"] == checkpoints.details(out)["details"]["metrics"]["epoch"])
+    strides = [layer.stride for layer in model.downsamplers]
+    sigmas = [layer.sigma if "sigma" in METHODS[method].parameters else None for layer, method in zip(model.downsamplers, model.config.methods, strict=True)]
+    row = {
+        "run": run.id, "task": run.task.name, "fold": run.fold, "method": run.method, "sigma_inv2": run.sigma_inv2,
+        "learn_sigma": str(model.config.learn_sigma).lower(), "seed": run.seed, "width": run.width,
+        "clips_train": sum(each.split == "train" for source in run.sources for each in source.rows()), "clips_test": len(clips),
+        "epochs": len(history), "best_epoch": best["epoch"], "train_loss": best["loss"], "valid_accuracy": best["valid_accuracy"],
+        "accuracy": result.accuracy, "loss": result.loss, "accuracy_in_silence": result.accuracy_in_silence,
+        "silence_stride": result.silence_stride, "sound_stride": result.sound_stride,
+        "seconds_per_epoch": statistics.median(each["seconds"] for each in history),
+        "peak_memory_mb": max(each["peak_memory_mb"] for each in history),
+        "inference_ms_per_clip": inference_milliseconds(model, clips), "parameters": sum(p.numel() for p in model.parameters()),
+        **{f"stride_{n}": stride for n, stride in enumerate(strides, 1)}, **{f"sigma_{n}": sigma for n, sigma in enumerate(sigmas, 1)},
+        "adaptive_stride_mean": geometry.stride_mean, "adaptive_stride_std": geometry.stride_std,
+        **{f"pooled_{n}": share for n, share in enumerate(geometry.pooled)}, "pooled_entropy": geometry.entropy, **shifts,
+        "device": device_name(device) if device.type == "cuda" else f"CPU {platform.machine()}", "threads": torch.get_num_threads(),
+        "torch": torch.__version__, "version": adastride.__version__, "git": git_revision(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    metrics = {"test_accuracy": result.accuracy, "test_accuracy_in_silence": result.accuracy_in_silence}
+    metrics["test_accuracy_of"] = {source.name: evaluate(model, source.clips("test", cache=cache)).accuracy for source in extra}
+    details = checkpoints.details(out)["details"]
+    checkpoints.save_checkpoint(model, out, {**details, "run": run.id, "task": run.task.name, "metrics": {**details["metrics"], **metrics}})
+    return {name: _cell(value) for name, value in row.items()}
+
+
+def _cell(value: object) -> object:
+    """What stands in the CSV: numbers with six digits, nothing for what there is not."""
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.6g}"
+    return "" if value is None else value
+
+
+def git_revision() -> str:
+    """The revision of this program, with -dirty where its code was changed since; "" outside of a repository."""
+    folder = Path(adastride.__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if git("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,46 @@
+"""How much memory training takes."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+class PeakMemory:
+    """The most memory that was in use since this was made.
+
+    On CUDA: the most that tensors took at a time. Elsewhere: by how much the resident memory of the process grew, which
+    counts what allocators keep for later, too. Linux can forget an earlier peak; on other systems one that was higher
+    before hides what comes after.
+    """
+
+    def __init__(self, device: torch.device | str):
+        self.cuda = torch.device(device).type == "cuda"
+        if self.cuda:
+            torch.cuda.reset_peak_memory_stats(device)
+            return
+        gc.collect()
+        if _RESET.exists():
+            _RESET.write_text("5")
+        self.before = _peak_kilobytes()
+
+    def megabytes(self) -> float:
+        """The peak so far, in 10^6 bytes."""
+        if self.cuda:
+            return torch.cuda.max_memory_allocated() / 1e6
+        return (_peak_kilobytes() - self.before) * 1024 / 1e6
+
+
+def _peak_kilobytes() -> int:
+    """The process's highest resident memory."""
+    if _STATUS.exists():
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1])
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used // 1024 if sys.platform == "darwin" else used
