@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ _KEPT_ELEMENTS = 1 << 22
 # Above, on a CPU, the weights of single rows are worth finding.
 _NARROW_ELEMENTS = 1 << 16
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+Array = Any  # a NumPy array, or a tensor where it is not on the CPU: see `_Blocks`
 
 
 def check_stride(stride: float) -> float:
@@ -332,10 +334,10 @@ class _Band:
     """
 
     matrix: Tensor
-    weights: Any
-    keys: Any
-    closest: Any
-    places: Any = None
+    weights: Array
+    keys: Array
+    closest: Array | float
+    places: Array | None = None
 
 
 class _Blocks:
@@ -378,7 +380,7 @@ class _Blocks:
         low, high, _ = self._needed(self._queries.reshape(-1)[outer], outer // self.query_total)
         return blocks, low[0].tolist(), high[1].tolist()
 
-    def _needed(self, queries, example):
+    def _needed(self, queries: Array, example: Array) -> tuple[Array, Array, Array]:
         """Of queries and their examples, of any one shape: the first key needed, the one after the last, and the distance to the nearest."""
         xp = _namespace(queries)
         keys, counts = self._keys, self._key_counts[0]
@@ -427,7 +429,7 @@ class _Blocks:
         """(n, width) flat indices into keys of every block's window."""
         return torch.as_tensor(self._columns(group), device=self.device)
 
-    def _columns(self, group: _Group):
+    def _columns(self, group: _Group) -> Array:
         """The same as an array."""
         start = [block // self.per_example * self.key_total + start for block, start in zip(group.blocks, group.starts, strict=True)]
         return _like(start, self._keys)[:, None] + _like(range(group.width), self._keys)
@@ -438,8 +440,8 @@ class _Blocks:
             return slice(None)
         return torch.tensor(group.blocks, device=like.device)
 
-    def _block_queries(self, group: _Group):
-        """(n, rows) queries of a group's blocks; past the end of an example, its last query again."""
+    def _block_queries(self, group: _Group) -> tuple[Array, Array, Array]:
+        """(n, rows) queries of a group's blocks, their row in the example and (n, 1) the example; past its end, the last query again."""
         row = _like([block % self.per_example * self.rows for block in group.blocks], self._queries)[:, None]
         row = (row + _like(range(self.rows), self._queries)).clip(max=self.query_total - 1)
         example = _like([block // self.per_example for block in group.blocks], self._queries)[:, None]
@@ -502,7 +504,7 @@ class _Blocks:
         matrix = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
         return _Band(matrix, weights, keys, closest, places.clip(0, size - 1))
 
-    def _exponential(self, excess, closest):
+    def _exponential(self, excess: Array, closest: Array | float) -> Array:
         """exp((d_min^2 - d^2) / sigma^2) in the product's type, from d - d_min and d_min in float64.
 
         d^2 - d_min^2 is formed as (d - d_min)(d + d_min): the difference of two large squares would lose the digits that
@@ -515,7 +517,7 @@ class _Blocks:
         # numbers it would make the products thirty times slower.
         return _namespace(exponent).exp(exponent.clip(-69.0))
 
-    def position_gradients(self, group: _Group, slopes: Tensor, needs: tuple[bool, bool, bool]):
+    def position_gradients(self, group: _Group, slopes: Tensor, needs: tuple[bool, bool, bool]) -> tuple[Array | None, Array | None, Array | None]:
         """Gradients to the keys (batch * K,) float64, to a group's queries (n, rows) and to sigma^-2 (scalar); None where not needed.
 
         slopes: (n, rows, width), gradients to `matrix`.
@@ -601,7 +603,7 @@ class _Blocks:
         return padded.transpose(1, 2).reshape(-1, channels, self.rows)[self.members(group, grad)]
 
     def new_output(self, values: Tensor) -> Tensor:
-        """A zeroed buffer for `multiply`: (batch, channels, Q), or blocked where windows are multiplied in batches."""
+        """A buffer for `multiply`, zero where it won't write: (batch, channels, Q), or blocked where windows are multiplied in batches."""
         batch, channels = values.shape[:2]
         if _sliced(values):
             every = sum(len(group.blocks) for group in self.groups) == batch * self.per_example
@@ -616,22 +618,22 @@ class _Blocks:
         return buffer.transpose(1, 2).reshape(batch, channels, -1)[..., : self.query_total].contiguous()
 
 
-def _namespace(values):
+def _namespace(values: Array) -> ModuleType:
     """The module whose functions work on an array: numpy or torch."""
     return torch if isinstance(values, Tensor) else np
 
 
-def _array(values: Tensor):
+def _array(values: Tensor) -> Array:
     """A tensor as what `_Blocks` works with: a NumPy array of the same memory if it is on the CPU, else itself."""
     return values.detach().numpy() if values.device.type == "cpu" else values
 
 
-def _like(values, array):
+def _like(values: list | range, array: Array) -> Array:
     """Whole numbers as an int64 array of the same kind and place."""
-    return torch.tensor(values if isinstance(values, list) else list(values), device=array.device) if isinstance(array, Tensor) else np.array(values)
+    return torch.tensor(list(values), device=array.device) if isinstance(array, Tensor) else np.array(values)
 
 
-def _as(values, dtype: torch.dtype):
+def _as(values: Array, dtype: torch.dtype) -> Array:
     """An array in another type."""
     return values.to(dtype) if isinstance(values, Tensor) else values.astype(_NUMPY[dtype], copy=False)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from adastride.comparison import peak_bytes
-from adastride.downsampling import METHODS, Downsampler, build
+from adastride.downsampling import METHODS, Downsampled, Downsampler, build
 
 CHANNELS = 256
 SHAPES = ((1, 313), (1, 4096), (1, 37_500), (8, 512))
@@ -43,19 +44,44 @@ def _layer(key: str, device: str) -> Downsampler:
 
 
 def pooling_table(device: str) -> list[str]:
-    """Markdown lines: AdaStride and AdaStride-F, forward, against avg_pool1d."""
-    lines = ["| batch × frames | avg_pool1d, ms | AdaStride, ms | ratio | AdaStride-F, ms | ratio |", "|---|---|---|---|---|---|"]
-    for batch, frames in SHAPES:
-        x = torch.randn(batch, CHANNELS, frames, generator=torch.Generator().manual_seed(0)).to(device)
-        with torch.inference_mode():
-            pooling = milliseconds(lambda x=x: F.avg_pool1d(x, 2))
-            cells = []
+    """Markdown lines: AdaStride and AdaStride-F against average pooling, forward / forward and backward.
+
+    On a CPU with one thread, as the app computes, and with all of them. The bare operation avg_pool1d stands beside the
+    layer around it, which like the others takes any stride and padded batches.
+    """
+    lines = [
+        "| threads | batch × frames | avg_pool1d, ms | average pooling, ms | AdaStride, ms | × average pooling | AdaStride-F, ms | × average pooling |",
+        "|---" * 8 + "|",
+    ]
+    usual = torch.get_num_threads()
+    for threads in [1, usual] if device == "cpu" and usual > 1 else [usual]:
+        torch.set_num_threads(threads)
+        for batch, frames in SHAPES:
+            x = _input(batch, frames, device)
+            pooling, cells = _both(_layer("avg-pool", device), x), []
             for key in ("adastride", "adastride-f"):
-                layer = _layer(key, device)
-                took = milliseconds(lambda layer=layer, x=x: layer(x))
-                cells += [f"{took:.2f}", f"{took / pooling:.2f}"]
-        lines.append(f"| {batch} × {frames} | {pooling:.2f} | " + " | ".join(cells) + " |")
+                took = _both(_layer(key, device), x)
+                cells += [_pair(took), _pair([one / other for one, other in zip(took, pooling, strict=True)])]
+            bare = _both(lambda x: Downsampled(F.avg_pool1d(x, 2), None, None, None), x)
+            lines.append(f"| {threads} | {batch} × {frames} | {_pair(bare)} | {_pair(pooling)} | " + " | ".join(cells) + " |")
+    torch.set_num_threads(usual)
     return lines
+
+
+def _pair(numbers: Iterable[float]) -> str:
+    return " / ".join(f"{number:.2f}" for number in numbers)
+
+
+def _input(batch: int, frames: int, device: str) -> Tensor:
+    return torch.randn(batch, CHANNELS, frames, generator=torch.Generator().manual_seed(0)).to(device)
+
+
+def _both(layer: Callable[[Tensor], Downsampled], x: Tensor) -> tuple[float, float]:
+    """Milliseconds of a forward pass, and of a forward and a backward pass to the input."""
+    with torch.inference_mode():
+        forward = milliseconds(lambda: layer(x))
+    leaf = x.clone().requires_grad_()
+    return forward, milliseconds(lambda: torch.autograd.grad(layer(leaf).values.sum(), leaf))
 
 
 def methods_table(device: str) -> list[str]:
@@ -75,16 +101,14 @@ def methods_table(device: str) -> list[str]:
 
 
 def _measure(layer: Downsampler, batch: int, frames: int, device: str) -> tuple[float, float, float]:
-    x = torch.randn(batch, CHANNELS, frames, generator=torch.Generator().manual_seed(0)).to(device)
-    with torch.inference_mode():
-        forward = milliseconds(lambda: layer(x))
-        if device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-            before = torch.cuda.memory_allocated()
+    x = _input(batch, frames, device)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        with torch.inference_mode():
             layer(x)
-            peak = torch.cuda.max_memory_allocated() - before
-        else:
+        peak = torch.cuda.max_memory_allocated() - before
+    else:
+        with torch.inference_mode():
             peak = peak_bytes(layer, x)
-    leaf = x.clone().requires_grad_()
-    both = milliseconds(lambda: torch.autograd.grad(layer(leaf).values.sum(), leaf))
-    return forward, both, peak / 1e6
+    return *_both(layer, x), peak / 1e6

@@ -19,7 +19,8 @@ def main() -> None:
     lines += ["## What a person waits for", "", *viewer.report(), ""]
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
         name = device_name(device)
-        lines += [f"## AdaStride against average pooling: {layers.CHANNELS} channels, stride 2, forward, on {name}", "", *layers.pooling_table(device), ""]
+        lines += [f"## AdaStride against average pooling: {layers.CHANNELS} channels, stride 2, on {name}", ""]
+        lines += ["Forward / forward and backward.", "", *layers.pooling_table(device), ""]
         lines += [f"## Every method: {layers.CHANNELS} channels, stride 2, on {name}", ""]
         lines += ["Batch × frames: forward ms / forward and backward ms / peak memory of forward in MB (relative to strided convolution).", ""]
         lines += [*layers.methods_table(device), ""]
