@@ -23,19 +23,26 @@ _COLOURS = ("#0072B2", "#B86B00", "#007A5A", "#A6497E")
 _FREQUENCIES = (500, 2000, 8000)
 
 
-def comparison_figure(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: str) -> Figure:
+def comparison_figure(
+    comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: str, view: tuple[float, float] | None = None
+) -> Figure:
     """Source on top, then for each method its result, alignment, reconstruction and error, and the numbers under them.
 
-    mel: (n_mels, T) natural-log mel of the clip; title: the clip's name. All panels share the time axis in seconds and, in a
-    row, the colours. Pictures are bounded, whatever the length of the clip.
+    mel: (n_mels, T) natural-log mel of the clip; title: the clip's name. view: seconds from and to that are shown, which the
+    title then says; None for all of the clip. All panels share the time axis in seconds and, in a row, the colours.
+    Pictures are bounded, whatever the length of the clip.
     """
+    total = float(comparison.features.edges[-1])
+    begin, end = view or (0.0, total)
+    begin, end = max(begin, 0.0), min(end, total)
+    if end - begin < total - 0.005:
+        title = f"{title}, {begin:.2f}–{end:.2f} s"
     with styled():
-        return _compose(comparison, mel, preset, title)
+        return _compose(comparison, mel, preset, title, (begin, end))
 
 
-def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: str) -> Figure:
+def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: str, view: tuple[float, float]) -> Figure:
     columns, features = comparison.columns, comparison.features
-    seconds = float(features.edges[-1])
     figure = Figure(figsize=(_WIDTH[len(columns)], 8.2), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(h_pad=0.03, w_pad=0.03, hspace=0.02, wspace=0.02)
@@ -43,10 +50,10 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
 
     top = figure.add_subplot(grid[0, :-1])
     frames = np.arange(mel.shape[1] + 1)
-    mel_edges = np.clip((frames - 0.5) / preset.frames_per_second, 0, seconds)
+    mel_edges = np.clip((frames - 0.5) / preset.frames_per_second, 0, features.edges[-1])
     levels = mel * DECIBELS
     limits = (max(float(levels.max()) - _RANGE, float(levels.min()) - 1), float(levels.max()))
-    picture = _picture(top, levels, mel_edges, seconds, "magma", limits)
+    picture = _picture(top, levels, mel_edges, view, "magma", limits)
     _frequencies(top, preset)
     top.set_title(title, loc="left", fontsize=10, fontweight="bold", parse_math=False)
     top.set_ylabel("Log-mel\n(kHz)")
@@ -63,10 +70,10 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
         axes = [figure.add_subplot(grid[row, place]) for row in (1, 2, 3, 4)]
         inner = features.edges[column.scope[0] : column.scope[1] + 1]
         drawn = [
-            _picture(axes[0], column.output * features.scale, column.edges, seconds, "magma", shown),
-            _alignment(axes[1], column, features, seconds),
-            _picture(axes[2], column.reconstruction * features.scale, inner, seconds, "magma", shown),
-            _picture(axes[3], column.error, inner, seconds, "Reds", (0.0, worst)),
+            _picture(axes[0], column.output * features.scale, column.edges, view, "magma", shown),
+            _alignment(axes[1], column, features, view),
+            _picture(axes[2], column.reconstruction * features.scale, inner, view, "magma", shown),
+            _picture(axes[3], column.error, inner, view, "Reds", (0.0, worst)),
         ]
         _head(axes[0], column, _COLOURS[place])
         for panel in axes[:-1]:
@@ -95,9 +102,9 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
     return figure
 
 
-def _picture(ax: Axes, values: np.ndarray, edges: np.ndarray, seconds: float, colours: str, limits: tuple[float, float]):
+def _picture(ax: Axes, values: np.ndarray, edges: np.ndarray, view: tuple[float, float], colours: str, limits: tuple[float, float]):
     """(bands, n) values whose columns begin and end at edges (n + 1,) seconds, on columns of equal time; blank elsewhere."""
-    middles = (np.arange(_PIXELS) + 0.5) * seconds / _PIXELS
+    middles = view[0] + (np.arange(_PIXELS) + 0.5) * (view[1] - view[0]) / _PIXELS
     place = np.searchsorted(edges, middles, side="right") - 1
     inside = (place >= 0) & (place < values.shape[1])
     shown = np.full((values.shape[0], _PIXELS), np.nan, np.float32)
@@ -110,29 +117,29 @@ def _picture(ax: Axes, values: np.ndarray, edges: np.ndarray, seconds: float, co
         cmap=colours,
         vmin=limits[0],
         vmax=limits[1],
-        extent=(0, seconds, 0, 1),
+        extent=(*view, 0, 1),
     )
     return picture
 
 
-def _alignment(ax: Axes, column: Column, features: Features, seconds: float):
-    """The effective alignment, each row relative to its largest weight; of a long clip, where frames lie."""
-    found = column.rows(0, column.scope[1] - column.scope[0])
-    frames = column.output.shape[1]
+def _alignment(ax: Axes, column: Column, features: Features, view: tuple[float, float]):
+    """The effective alignment in view, each row relative to its largest weight; of much time, where frames lie."""
     inner = features.edges[column.scope[0] : column.scope[1] + 1]
+    first = int(np.clip(np.searchsorted(inner, view[0], side="right") - 1, 0, len(inner) - 2))
+    stop = int(np.clip(np.searchsorted(inner, view[1]), first + 1, len(inner) - 1))
+    shown, found = inner[first : stop + 1], column.rows(first, stop)
     if found is None:
-        positions = column.alignment.positions[0].numpy()
-        picture = _picture(ax, np.full((1, len(inner) - 1), np.nan), inner, seconds, "Blues", (0, 1))
+        positions = column.alignment.positions[0, first:stop].cpu().numpy()
+        low, rows = math.floor(positions[0]), math.ceil(positions[-1]) - math.floor(positions[0]) + 1
+        picture = _picture(ax, np.full((1, len(shown) - 1), np.nan), shown, view, "Blues", (0, 1))
         step = max(1, len(positions) // _PIXELS)
-        ax.plot(((inner[1:] + inner[:-1]) / 2)[::step], (positions[::step] + 0.5) / frames, color="#08306B", linewidth=0.8)
-        ax.set_ylim(0, 1)
+        ax.plot(((shown[1:] + shown[:-1]) / 2)[::step], positions[::step], color="#08306B", linewidth=0.8)
     else:
-        picture = _picture(ax, found[1], inner, seconds, "Blues", (0, 1))
-    picture.set_extent((0, seconds, -0.5, frames - 0.5))
-    for line in ax.lines:
-        line.set_ydata(np.asarray(line.get_ydata()) * frames - 0.5)
-    ax.set_xlim(0, seconds)
-    ax.set_ylim(-0.5, frames - 0.5)
+        low, rows = found[0], len(found[1])
+        picture = _picture(ax, found[1], shown, view, "Blues", (0, 1))
+    picture.set_extent((*view, low - 0.5, low + rows - 0.5))
+    ax.set_xlim(view)
+    ax.set_ylim(low - 0.5, low + rows - 0.5)
     return picture
 
 
@@ -142,8 +149,10 @@ def _head(ax: Axes, column: Column, colour: str) -> None:
         + ("" if column.sigma is None else f" · σ {column.sigma:.3g}")
         + (" · pinned" if column.pinned else "")
     )
+    if column.pinned and takes_scores(column.method):
+        facts += f"\nplaces frames by {SCORES[column.chosen.scores].lower()}"
     ax.set_title("\n".join([facts, *column.notes]), loc="left", fontsize=6.5, color="#666666", pad=3)
-    lines = 1 + len(column.notes)
+    lines = 1 + facts.count("\n") + len(column.notes)
     ax.annotate(
         column.label,
         (0, 1),
@@ -181,7 +190,7 @@ def _table(ax: Axes, comparison: Comparison) -> None:
         ("Aliased energy (%)", [shown(n.aliased) for n in columns]),
         ("Shift change, mean (%)", [shown(n.shift_mean) for n in columns]),
         ("Shift change, worst (%)", [shown(n.shift_worst) for n in columns]),
-        ("Time, CPU (ms)", [shown(n.milliseconds) for n in columns]),
+        (f"Time, {comparison.device_name} (ms)", [shown(n.milliseconds) for n in columns]),
         ("Peak memory (kB)", [shown(None if n.peak_bytes is None else n.peak_bytes / 1e3, 4) for n in columns]),
     ]
     table = ax.table(

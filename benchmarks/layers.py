@@ -102,13 +102,6 @@ def methods_table(device: str) -> list[str]:
 
 def _measure(layer: Downsampler, batch: int, frames: int, device: str) -> tuple[float, float, float]:
     x = _input(batch, frames, device)
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        with torch.inference_mode():
-            layer(x)
-        peak = torch.cuda.max_memory_allocated() - before
-    else:
-        with torch.inference_mode():
-            peak = peak_bytes(layer, x)
+    with torch.inference_mode():
+        peak = peak_bytes(layer, x)
     return *_both(layer, x), peak / 1e6

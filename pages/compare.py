@@ -14,7 +14,7 @@ from adastride.comparison_figure import comparison_figure
 from adastride.downsampling import METHODS
 from adastride.samples import samples
 from adastride.ui import comparison_link, resources, shell
-from adastride.ui.compare_viewer import compare_viewer, kept_state
+from adastride.ui.compare_viewer import compare_viewer, kept_state, pinned_scores
 from adastride.ui.source import choose_sample, pick_clip
 
 VIEWER = "compare_viewer"
@@ -80,7 +80,7 @@ if not FEWEST_METHODS <= len(methods) <= MOST_METHODS:
     st.stop()
 
 chosen = comparison.ComparisonSettings(tuple(methods), source=source, scores=scores, both_axes=both_axes)
-learned = scores == "checkpoint" and any(map(comparison.takes_scores, methods))
+learned = "checkpoint" in {scores, *pinned_scores(VIEWER, link.settings)} and any(map(comparison.takes_scores, methods))
 with st.spinner("Preparing the clip …", show_time=True):
     features = resources.features(checkpoint, clip.waveform, source, learned)
     mel, preset = resources.clip_mel(checkpoint, clip.waveform)
@@ -115,10 +115,12 @@ state = kept_state(VIEWER)
 def complete():
     """The comparison on screen with every number, for the exports."""
     shown = state["comparison"]
-    return comparison.compare(features, shown.settings, settled=True, previous=shown, budget=math.inf)
+    return comparison.compare(shown.features, shown.settings, state["view"], True, shown, math.inf, shown.device)
 
 
 live()
+if state["comparison"] is None:  # and the page says why
+    st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center"):
     stem = f"adastride-compare-{clip.sample or 'clip'}"
@@ -126,11 +128,11 @@ with st.container(horizontal=True, vertical_alignment="center"):
     for kind, name, mime in (("png", "PNG figure", "image/png"), ("svg", "SVG figure", "image/svg+xml")):
         st.download_button(
             name,
-            lambda kind=kind: figures.render(comparison_figure(complete(), mel, preset, clip.title), kind),
+            lambda kind=kind: figures.render(comparison_figure(complete(), mel, preset, clip.title, state["view"]), kind),
             f"{stem}.{kind}",
             mime,
             on_click="ignore",
-            help="All columns and their numbers at the present settings" + (", 200 dpi." if kind == "png" else ", as vectors."),
+            help="All columns, over the time in view, and their numbers" + (", 200 dpi." if kind == "png" else ", as vectors."),
         )
     st.download_button(
         "CSV numbers",
@@ -148,6 +150,7 @@ for row in range(0, len(methods), 2):
         with place.container(border=True, height="stretch"):
             st.markdown(f"**{method.label}** · stride {method.kind} · {method.complexity}")
             st.markdown(method.idea)
-            st.latex(method.formula)
+            lines = method.formula.replace(r"\quad", r"\\[0.5em]")  # one for each part, and small: all fit a card on a phone
+            st.latex(rf"\footnotesize\begin{{gathered}}{lines}\end{{gathered}}")
             parameters = [f"{name} from {low:g} to {high:g}, usually {usual:.3g}" for name, (low, high, usual) in method.parameters.items()]
             st.caption("  \n".join([*(f"Parameter: {each}." for each in parameters), f"Source: {method.citation}."]))

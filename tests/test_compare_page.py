@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from adastride.checkpoints import catalogue
-from adastride.comparison import DRAWN_POINTS, Pin
+from adastride.comparison import DRAWN_POINTS, ComparisonSettings, Pin, compare, mel_features
 from adastride.downsampling import METHODS
 from adastride.samples import samples
+from adastride.ui import compare_viewer, resources
 from adastride.ui.comparison_link import DEFAULT, decode_drawn, encode_drawn, parse
+from adastride.ui.source import Clip
 
 PAGE = str(Path(__file__).resolve().parents[1] / "pages" / "compare.py")
 
@@ -38,6 +41,12 @@ def test_the_page_opens(app: AppTest):
         assert METHODS[key].label in cards
         assert METHODS[key].idea in cards
     assert len(app.latex) == 4
+
+
+def test_long_formulas_are_broken_between_their_parts():
+    """A card is narrow: no line of a formula holds two equations."""
+    app = opened(methods="diffstride,cif,a-tome,adastride")
+    assert all(r"\\" in each.value and r"\quad" not in each.value for each in app.latex)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +77,102 @@ def test_a_link_chooses(app: AppTest):
     assert app.selectbox(key="source_sample").value == "birds"
     assert app.toggle(key="compare_both_axes").value
     assert not app.toast
+
+
+@pytest.mark.parametrize("source", ["mel", "layer 2"])
+def test_a_pin_may_have_other_scores_than_the_rest(source: str):
+    """A column pinned with the checkpoint's score stays when the others go by energy, also from a link."""
+    app = opened(source=source, scores="energy", pin="adastride~4~0.447~checkpoint")
+    assert not app.error
+    assert not app.exception
+    app = opened(source=source, pin="adastride~4~0.447~checkpoint")
+    app.selectbox(key="compare_scores").set_value("flux").run()
+    assert not app.error
+    assert not app.exception
+
+
+@pytest.mark.parametrize("stride", ["0.3", "nan", "inf", "-inf", "1e999", "four"])
+def test_a_stride_that_cannot_be_gets_one_sentence(stride: str):
+    app = opened(stride=stride)
+    assert not app.exception
+    assert not app.error
+    assert [each.value for each in app.toast] == [f"This link has stride = “{stride}”, not a number from 1 to 8: 4 is used."]
+
+
+def test_without_scores_there_is_a_sentence_and_nothing_to_export(monkeypatch: pytest.MonkeyPatch):
+    """A checkpoint that does not adapt has none; the page says what to do, and does not offer a figure of nothing."""
+    monkeypatch.setattr(resources, "features", lambda checkpoint, clip, source, learned: mel_features(clip))
+    app = opened()
+    assert not app.exception
+    assert ["no learned scores" in each.value for each in app.error] == [True]
+    assert not [each for each in app.markdown if "Take it away" in each.value]
+
+
+def test_a_method_that_fails_gets_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    """It names the clip as it is called, whatever its name would mean in Markdown."""
+
+    def fail(*args):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(compare_viewer, "_compare", fail)
+    waveform = resources.sample_waveform("seven")
+    app = AppTest.from_file(PAGE, default_timeout=60)
+    app.session_state["source_kind"] = "upload"
+    app.session_state["source_last"] = Clip("one", "[a](http://b).wav", waveform, "upload:a.wav")
+    app.run()
+    assert not app.exception
+    (error,) = app.error
+    assert error.value.startswith(r"A method could not run on \[a\](http\://b).wav: choose a shorter clip")
+
+
+# ------------------------------------------------------------------ requests and devices
+
+
+GOOD = {
+    "stride": 2.5,
+    "sigma": 1.0,
+    "drawn": [0.0] * DRAWN_POINTS,
+    "pins": {},
+    "view": [0, 1],
+    "sequence": 1,
+    "revision": "link",
+    "have": "",
+    "settled": False,
+}
+WRONG = [
+    {"stride": 0.3},
+    {"stride": float("nan")},
+    {"sigma": 0},
+    {"view": [2, 1]},
+    {"view": [0, float("inf")]},
+    {"drawn": [1.0]},
+    {"pins": {"adastride": {"stride": 0.3, "sigma": 1, "scores": "energy", "drawn": []}}},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_only_requests_that_can_be_run_count(wrong: dict):
+    assert compare_viewer._request(GOOD)["live"]["stride"] == 2.5
+    assert compare_viewer._request({**GOOD, **wrong}) is None
+
+
+def test_a_gpu_without_memory_hands_over_to_the_cpu(monkeypatch: pytest.MonkeyPatch):
+    """The result is there, and the same features do not try the GPU again."""
+    features, tried = mel_features(resources.sample_waveform("seven")), []
+
+    def full(*args, device: torch.device = compare_viewer.CPU):
+        tried.append(device.type)
+        if device.type == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return compare(*args, device=device)
+
+    monkeypatch.setattr(compare_viewer, "compare", full)
+    monkeypatch.setattr(compare_viewer, "best_device", lambda: torch.device("cuda"))
+    state, settings = {}, ComparisonSettings(("avg-pool", "max-pool"))
+    for _ in range(2):
+        result = compare_viewer._compare(state, features, settings, (0.0, 5.0), False)
+    assert result.device_name == "CPU"
+    assert tried == ["cuda", "cpu", "cpu"]
 
 
 # ------------------------------------------------------------------ links alone
@@ -124,10 +229,11 @@ BAD = {
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
 def test_a_bad_link_gets_one_sentence(name: str, value: str):
-    """It names the parameter, ends in a full stop, and everything else is the default."""
+    """It names the parameter or the file, ends in a full stop, fits a toast, and everything else is the default."""
     link = read(**{name: value})
     assert len(link.problems) == 1
-    assert f"has {name} = " in link.problems[0]
+    assert f"has {name} = " in link.problems[0] or "file “my file.wav”" in link.problems[0]
+    assert len(link.problems[0]) <= 100
     assert link.problems[0].endswith(".")
     assert link.settings == DEFAULT
     assert "[" not in link.problems[0]

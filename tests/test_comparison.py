@@ -13,7 +13,17 @@ import torch
 
 from adastride import analysis, audio, checkpoints, comparison, figures
 from adastride.alignment import Alignment
-from adastride.comparison import DRAWN_POINTS, ComparisonSettings, Features, Pin, choose_scores, compare, mel_features, traced_features
+from adastride.comparison import (
+    DRAWN_POINTS,
+    ComparisonSettings,
+    Features,
+    Pin,
+    choose_scores,
+    compare,
+    mel_features,
+    peak_bytes,
+    traced_features,
+)
 from adastride.comparison_figure import comparison_figure
 from adastride.downsampling import METHODS, AdaStride, build
 from adastride.downsampling.spectral import SpectralPool2d
@@ -150,6 +160,9 @@ def test_both_axes(mel: Features):
     assert column.reconstruction.shape == (80, mel.frames)
     assert "in time and frequency" in column.notes
     assert not result.columns[1].both_axes
+    assert result.columns[1].notes == ("in time only",)
+    again = compare(mel, ComparisonSettings(("spectral-pool", "avg-pool"), stride=4), previous=result)
+    assert again.columns[1].notes == ()
 
 
 @pytest.mark.parametrize("method", [key for key in ALL if METHODS[key].build_2d])
@@ -167,18 +180,25 @@ def test_whole_strides_say_so(mel: Features):
 
 
 def test_scores():
-    """Energy and flux are standardised, uniform is flat, a drawn curve goes through its points."""
+    """Energy is standardised, flux is about its median, uniform is flat, a drawn curve goes through its points."""
     features = noise(500)
-    for kind in ("energy", "flux"):
-        scores = choose_scores(features, kind)
-        assert scores.mean() == pytest.approx(0, abs=1e-9)
-        assert scores.std() == pytest.approx(1)
+    energy = choose_scores(features, "energy")
+    assert energy.mean() == pytest.approx(0, abs=1e-9)
+    assert energy.std() == pytest.approx(1)
+    assert np.median(choose_scores(features, "flux")) == pytest.approx(0, abs=1e-9)
+    assert not choose_scores(replace(features, values=torch.ones(1, 8, 500)), "flux").any()
     assert not choose_scores(features, "uniform").any()
     assert not choose_scores(replace(features, values=torch.ones(1, 8, 500)), "energy").any()
     curve = tuple(np.linspace(-3, 3, DRAWN_POINTS))
     drawn = choose_scores(features, "drawn", curve)
     assert (np.diff(drawn) >= 0).all()
     assert drawn[[0, -1]] == pytest.approx([-3, 3])
+
+
+def test_an_onset_leaves_output_frames_to_the_rest(mel: Features):
+    """Spectral flux of a word in silence: no single frame takes more than a tenth of the output."""
+    column = compare(mel, ComparisonSettings(("adastride", "avg-pool"), scores="flux")).columns[0]
+    assert np.diff(column.alignment.unit_positions[0].numpy()).max() < 0.1
 
 
 def test_a_pin_keeps_its_column(mel: Features):
@@ -224,6 +244,20 @@ def test_a_long_clip_is_bounded():
     low, weights = result.columns[0].rows(6000, 6250)
     assert low == 1500
     assert weights.shape == (63, 250)
+
+
+@pytest.mark.parametrize("loudest", [0, 20_000, 37_499])
+def test_a_long_clip_opens_where_every_method_runs(loudest: int):
+    """What is first in view lies within the window of the methods that see no more, wherever the clip is loudest."""
+    features = noise(37_500, 4)
+    features.values[..., loudest] += 20
+    begin, end = comparison.interesting_part(features)
+    assert 10 < end - begin < 33
+    assert begin <= features.edges[loudest + 1]
+    assert end >= features.edges[loudest]
+    column = compare(features, ComparisonSettings(("a-tome", "avg-pool"), scores="energy"), view=(begin, end)).columns[0]
+    assert features.edges[column.scope[0]] <= begin
+    assert end <= features.edges[column.scope[1]]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -287,6 +321,7 @@ def test_csv_has_a_line_for_every_method(mel: Features):
     assert float(rows[0]["error_db"]) == pytest.approx(result.columns[0].numbers.error, rel=1e-5)
     assert (rows[1]["stride"], rows[1]["asked_stride"], rows[1]["scores"]) == ("2", "2.5", "")
     assert int(rows[2]["output_frames"]) == result.columns[2].numbers.frames
+    assert {row["device"] for row in rows} == {"CPU"}
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -300,6 +335,41 @@ def test_figure_renders_the_same_bytes(mel: Features, count: int):
     assert all(METHODS[key].label.encode() in once for key in ALL[:count])
     png = figures.render(comparison_figure(result, mel.values[0].numpy(), audio.PRESETS["classification"], title), "png")
     assert png.startswith(b"\x89PNG")
+
+
+def test_figure_of_a_window_says_which(mel: Features):
+    """The seconds in view stand in the title and under the panels; all of the clip needs no seconds."""
+    pin = Pin(stride=2, sigma=1.0, scores="flux")
+    result = compare(mel, ComparisonSettings(("adastride", "avg-pool"), scores="energy", pins=(pin, None)), settled=True, budget=math.inf)
+    preset = audio.PRESETS["classification"]
+    zoomed = comparison_figure(result, mel.values[0].numpy(), preset, "seven", (1.5, 2.25))
+    assert zoomed.axes[0].get_title(loc="left") == "seven, 1.50–2.25 s"
+    assert all(axes.get_xlim() == (1.5, 2.25) for axes in zoomed.axes if axes.images and axes.get_xlabel() == "Time (s)")
+    assert b"places frames by spectral flux" in figures.render(zoomed, "svg")
+    whole = comparison_figure(result, mel.values[0].numpy(), preset, "seven", (0.0, 5.0))
+    assert whole.axes[0].get_title(loc="left") == "seven"
+
+
+def test_peak_memory_counts_the_weights_of_an_alignment():
+    """They lie in NumPy's arrays: windows of 84 input frames or so for blocks of 32 output frames, 4 bytes each."""
+    layer = build("adastride", 1, 2.0).eval()
+    with torch.inference_mode():
+        assert peak_bytes(layer, torch.randn(1, 1, 20_000)) > 10_000 * 64 * 4
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("both_axes", [False, True])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_cuda_gives_the_numbers_of_the_cpu(mel: Features, pair: tuple[str, str], both_axes: bool):
+    settings = ComparisonSettings(pair, stride=2.5, scores="energy", both_axes=both_axes)
+    here, there = (compare(mel, settings, settled=True, budget=math.inf, device=torch.device(name)) for name in ("cpu", "cuda"))
+    for ours, theirs in zip(here.columns, there.columns, strict=True):
+        assert np.allclose(ours.output, theirs.output, atol=1e-3)
+        assert ours.numbers.error == pytest.approx(theirs.numbers.error, abs=0.05)
+        assert theirs.numbers.peak_bytes >= theirs.output.nbytes
+        assert np.allclose(ours.rows(0, 50)[1], theirs.rows(0, 50)[1], atol=1e-2)
+    assert there.device_name == torch.cuda.get_device_name()
 
 
 def test_layers_are_not_changed(mel: Features):

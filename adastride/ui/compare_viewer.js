@@ -50,6 +50,8 @@ class Compare extends LiveView {
   constructor(parent) {
     super(parent.querySelector(".compare"));
     this.hover = null; // {time, column, row}
+    this.audio = new Audio();
+    this.playhead = 0;
     this.panels = [];
     this.listen();
   }
@@ -58,6 +60,8 @@ class Compare extends LiveView {
     clearTimeout(this.timeout);
     clearTimeout(this.quiet);
     clearTimeout(this.moved);
+    this.audio.pause();
+    if (this.audioUrl) URL.revokeObjectURL(this.audioUrl);
     this.disposers.forEach((dispose) => dispose());
   }
 
@@ -73,6 +77,7 @@ class Compare extends LiveView {
       if (newClip) {
         const { seconds, focus, linkView } = this.source, [from, to] = linkView && linkView[0] < seconds ? linkView : focus;
         this.view = { from, to: Math.min(to, seconds) };
+        this.openSound(arrays.sound);
       }
     }
     if (!this.settings || header.revision !== this.revision) {
@@ -184,6 +189,10 @@ class Compare extends LiveView {
 
   listen() {
     const { root } = this;
+    this.on(this.one(".play"), "click", () => this.togglePlay());
+    this.on(this.audio, "ended", () => this.stopped());
+    this.on(this.audio, "pause", () => this.stopped());
+    this.on(this.audio, "play", () => { this.one(".play").textContent = "Pause"; this.animate(); });
     this.on(this.one(".zoom-in"), "click", () => this.zoom(0.5));
     this.on(this.one(".zoom-out"), "click", () => this.zoom(2));
     this.on(this.one(".fit"), "click", () => this.setView(0, this.source.seconds));
@@ -212,7 +221,9 @@ class Compare extends LiveView {
     const target = event.composedPath()[0];
     if (target.matches?.("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     const panel = target.panel;
-    if (event.key === "+" || event.key === "=") this.zoom(0.5);
+    if (event.key === " " && target.matches?.("button")) return; // it presses the button
+    if (event.key === " ") this.togglePlay();
+    else if (event.key === "+" || event.key === "=") this.zoom(0.5);
     else if (event.key === "-") this.zoom(2);
     else if (event.key === "0") this.setView(0, this.source.seconds);
     else if (event.key === "Escape") this.setHover(null);
@@ -236,7 +247,7 @@ class Compare extends LiveView {
       const name = slider.dataset.name, input = slider.querySelector("input"), value = settings[name];
       const at = name === "sigma" ? Math.log10(value) : value;
       if (this.root.getRootNode().activeElement !== input || Math.abs(Number(input.value) - at) > 0.05) input.value = at;
-      const text = name === "sigma" ? `${digits(value)} output frames · σ⁻² = ${digits(value ** -2)}` : `${value.toFixed(2)} input frames per output frame`;
+      const text = name === "sigma" ? `${digits(value)} output frames · σ⁻² = ${digits(value ** -2)}` : `${value.toFixed(2)} input frames into one`;
       slider.querySelector("output").textContent = text;
       input.setAttribute("aria-valuetext", text);
     }
@@ -260,8 +271,9 @@ class Compare extends LiveView {
       if (!head) return;
       head.classList.toggle("pinned", Boolean(pinned));
       head.querySelector("h3").textContent = column.label;
-      const parts = [`${column.scope[1] - column.scope[0]} → ${column.numbers.frames} frames`, `stride ${digits(column.stride)}`];
+      const parts = [`${column.scope[1] - column.scope[0]} → ${column.numbers.frames} frame${column.numbers.frames === 1 ? "" : "s"}`, `stride ${digits(column.stride)}`];
       if (column.sigma != null) parts.push(`σ ${digits(column.sigma)}`);
+      if (column.scoresLabel) parts.push(`Δp: ${column.scoresLabel}`);
       head.querySelector(".facts").textContent = (pinned ? "Pinned: " : "") + parts.join(" · ");
       const notes = head.querySelector(".notes");
       if (notes.dataset.text !== column.notes.join("\n")) {
@@ -300,7 +312,7 @@ class Compare extends LiveView {
       line("Aliased energy", "% of the result’s", (n) => n.aliased, { slow: true }),
       line("Shift change, mean", `%, input moved 0–${this.header.shifts} frames`, (n) => n.shiftMean, { slow: true }),
       line("Shift change, worst", "%", (n) => n.shiftWorst, { slow: true }),
-      line("Time", "ms, forward on CPU", (n) => n.milliseconds),
+      line("Time", `ms, forward on ${this.header.device}`, (n) => n.milliseconds),
       line("Peak memory", "kB of tensors", (n) => n.peakBytes, { slow: true, show: (x) => digits(x / 1e3) }),
     ];
     this.syncTable(columns, lines);
@@ -318,9 +330,10 @@ class Compare extends LiveView {
 
   // The table without its numbers; made again only for other methods, so that a drag changes nothing but text.
   syncTable(columns, lines) {
-    const key = this.gridKey;
+    const key = `${this.gridKey}|${this.header.device}`;
     if (key === this.tableKey) return;
     this.tableKey = key;
+    this.one(".numbers").style.setProperty("--columns", columns.length);
     const make = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
     const head = document.createElement("tr");
     head.append(make("td", ""), ...columns.map((c, k) => {
@@ -340,6 +353,42 @@ class Compare extends LiveView {
     this.one(".numbers colgroup").replaceChildren(...Array.from({ length: columns.length + 1 }, () => document.createElement("col")));
   }
 
+  // ------------------------------------------------------------ sound
+
+  openSound(bytes) {
+    this.audio.pause();
+    if (this.audioUrl) URL.revokeObjectURL(this.audioUrl);
+    this.audio.src = this.audioUrl = URL.createObjectURL(new Blob([bytes], { type: "audio/flac" }));
+    this.playhead = 0;
+  }
+
+  togglePlay() {
+    const { from, to } = this.view;
+    if (this.audio.paused) this.playFrom(this.playhead > from && this.playhead < to - 0.02 ? this.playhead : from);
+    else this.audio.pause();
+  }
+
+  playFrom(seconds) {
+    this.audio.currentTime = this.playhead = clamp(seconds, 0, Math.max(0, this.source.seconds - 0.01));
+    this.audio.play().catch(() => { this.one(".status-text").textContent = "This browser can't play the clip."; });
+    this.cover();
+  }
+
+  stopped() {
+    this.one(".play").textContent = "Play";
+    this.playhead = this.audio.ended ? 0 : this.audio.currentTime;
+    this.cover();
+  }
+
+  animate() {
+    if (this.audio.paused) return;
+    const { from, to } = this.view;
+    this.playhead = this.audio.currentTime;
+    if (this.playhead > to && to < this.source.seconds) this.setView(this.playhead, this.playhead + to - from);
+    this.cover();
+    requestAnimationFrame(() => this.animate());
+  }
+
   // ------------------------------------------------------------ time window
 
   setView(from, to) {
@@ -347,8 +396,8 @@ class Compare extends LiveView {
     from = clamp(from, 0, total - span);
     this.view = { from, to: from + span };
     this.redraw();
-    clearTimeout(this.moved); // the server sent only what was in view of a long clip; of another it has sent all
-    this.moved = setTimeout(() => { if (this.header.windowed) this.request(false); else if (this.underWay === null) this.settle(); }, QUIET_MS);
+    clearTimeout(this.moved); // the server sends only what is in view of a long clip, and exports what is in view of any
+    this.moved = setTimeout(() => this.request(false), QUIET_MS);
   }
 
   zoom(factor, centre) {
@@ -369,7 +418,7 @@ class Compare extends LiveView {
     grid.style.setProperty("--columns", columns.length);
     this.panels = [];
     const cells = [];
-    cells.push(this.name("mel-name", ROW_OF.mel, "Log-mel of the clip", `${this.source.melFrames} frames`, null, [92, this.source.melTicks]));
+    cells.push(this.name("mel-name", ROW_OF.mel, "Log-mel of the clip", `${this.source.melFrames} frame${this.source.melFrames === 1 ? "" : "s"}`, null, [92, this.source.melTicks]));
     cells.push(this.panel("mel", ROW_OF.mel, null, 92, "Log-mel spectrogram of the clip"));
     if (this.header.strip) {
       const drawn = this.header.scores === "drawn";
@@ -383,10 +432,10 @@ class Compare extends LiveView {
       cells.push(this.panel("strip", ROW_OF.strip, null, 62, "from ÷ 20 (below) to × 20 (above)"));
     }
     cells.push(this.panel("top-axis", 3, null, 32));
-    cells.push(this.name("legend out-name", ROW_OF.out, "Downsampled", this.source.id.endsWith("mel") ? "level" : "value", "mel", [96, this.source.ticks]));
+    cells.push(this.name("legend out-name", ROW_OF.out, "Downsampled", `${unit === "dB" ? "level" : "value"} in ${unit}`, "mel", [96, this.source.ticks]));
     cells.push(this.name("legend align-name", ROW_OF.align, "Alignment", "output frame up, input time across; dashed: a uniform stride", "align"));
     cells.push(this.name("rec-name", ROW_OF.rec, "Reconstruction", "back in input time; colours as above", null, [96, this.source.ticks]));
-    cells.push(this.name("legend err-name", ROW_OF.err, "Error", "|reconstruction − source|", "err", [96, this.source.ticks]));
+    cells.push(this.name("legend err-name", ROW_OF.err, "Error", `|reconstruction − source| in ${unit}`, "err", [96, this.source.ticks]));
     columns.forEach((column, k) => {
       const head = document.createElement("div");
       head.className = "cell method";
@@ -405,13 +454,13 @@ class Compare extends LiveView {
     const cell = document.createElement("div");
     cell.className = `cell name ${className}`;
     cell.style.cssText = `--row:${row};--column:1`;
-    cell.innerHTML = `<h4></h4><p></p>${legend ? '<canvas class="ramp" width="256" height="1"></canvas><div class="ends"><span></span><span></span><span></span></div>' : ""}`;
+    cell.innerHTML = `<h4></h4><p></p>${legend ? '<canvas class="ramp" width="256" height="1"></canvas><div class="ends"><span></span><span></span></div>' : ""}`;
     cell.querySelector("h4").textContent = title;
     cell.querySelector("p").textContent = text;
     if (legend) {
       cell.querySelector(".ramp").dataset.legend = legend;
-      const low = (x) => short(x), { range, unit, errorTop } = this.source;
-      const ends = { mel: [low(range[0]), unit, low(range[1])], align: ["0", "of row’s top", "1"], err: ["0", unit, `≥ ${low(errorTop)}`] }[legend];
+      const { range, errorTop } = this.source;
+      const ends = { mel: range.map(short), align: ["0", "row’s largest"], err: ["0", `≥ ${short(errorTop)}`] }[legend];
       cell.querySelectorAll(".ends span").forEach((span, i) => { span.textContent = ends[i]; });
     }
     for (const [label, share] of ticks?.[1] ?? []) {
@@ -469,7 +518,11 @@ class Compare extends LiveView {
         this.setView(from + shift, to + shift);
       }
     };
-    base.onpointerup = base.onpointercancel = (event) => fingers.delete(event.pointerId);
+    base.onpointerup = base.onpointercancel = (event) => {
+      fingers.delete(event.pointerId);
+      if (event.type === "pointerup" && began && !began.moved && !fingers.size) this.playFrom(this.timeAt(panel, event));
+      if (!fingers.size) began = null;
+    };
     base.onpointerleave = () => this.setHover(null);
     base.addEventListener("wheel", (event) => {
       if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(clamp(event.deltaY, -60, 60) / 120), this.timeAt(panel, event));
@@ -605,7 +658,7 @@ class Compare extends LiveView {
   theme() {
     const style = getComputedStyle(this.root), probe = style.backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
     const light = 0.3 * probe[0] + 0.6 * probe[1] + 0.1 * probe[2] > 128, ink = light ? "30,36,48" : "240,243,250";
-    return { name: light ? "light" : "dark", font: style.fontFamily, back: `rgb(${probe.slice(0, 3).join(",")})`, ink: (alpha) => `rgba(${ink},${alpha})` };
+    return { name: light ? "light" : "dark", font: style.fontFamily, back: `rgb(${probe.slice(0, 3).join(",")})`, accent: style.getPropertyValue("--st-primary-color"), ink: (alpha) => `rgba(${ink},${alpha})` };
   }
 
   draw() {
@@ -626,10 +679,11 @@ class Compare extends LiveView {
         const picture = panel.kind === "mel" ? this.source.picture : column[`${panel.kind}Picture`];
         const colours = panel.kind === "err" ? ERRORS[theme.name] : RAMPS.mel;
         this.pixels(context, width, height, (pixels, w, h) => fillPicture(pixels, w, h, picture, this.view, 0, picture.rows, colours));
+        if (column) this.blank(context, width, height, theme, column);
         if (panel.kind === "err") this.frame(context, width, height, theme);
       }
     }
-    if (everything || this.hover) this.drawCover();
+    if (everything || this.hover || this.playhead > 0) this.drawCover();
   }
 
   // Colours of everything that is not a panel.
@@ -640,8 +694,8 @@ class Compare extends LiveView {
   }
 
   // The clip's mel. Frame j is centred on j hops, so it spans half a hop to either side.
-  melPicture({ melFrames, melBands, framesPerSecond, seconds, melFactor }, data) {
-    const edges = Float64Array.from({ length: Math.ceil(melFrames / melFactor) + 1 }, (_, j) => clamp((Math.min(j * melFactor, melFrames) - 0.5) / framesPerSecond, 0, seconds));
+  melPicture({ melFrames, melBands, framesPerSecond, seconds }, data) {
+    const edges = Float64Array.from({ length: melFrames + 1 }, (_, j) => clamp((j - 0.5) / framesPerSecond, 0, seconds));
     return { data, rows: melBands, edges };
   }
 
@@ -659,7 +713,7 @@ class Compare extends LiveView {
   }
 
   text(context, theme, text, x, y, align = "center", rim = false) {
-    context.font = `11px ${theme.font}`;
+    context.font = `12px ${theme.font}`;
     context.textAlign = align;
     context.textBaseline = "middle";
     if (rim) {
@@ -683,19 +737,43 @@ class Compare extends LiveView {
         fillPicture(pixels, w, h, matrix, this.view, low - matrix.low, high - matrix.low, RAMPS[theme.name]);
       }
     });
+    this.blank(context, width, height, theme, column);
     this.uniform(context, width, height, theme, column, low, high);
     this.frame(context, width, height, theme);
     this.text(context, theme, `frame ${Math.round(high) - 1}`, 5, 9, "left", true);
     this.text(context, theme, `frame ${Math.floor(low)}`, width - 5, height - 8, "right", true);
   }
 
-  // Where a uniform stride would lie, to see an adaptive one bend; only for those, the others lie there.
+  // What a method was not run on is hatched.
+  blank(context, width, height, theme, { scope, inEdges }) {
+    const parts = [[0, scope[0] > 0 ? this.x(width, inEdges[0]) : 0], [scope[1] < this.source.inEdges.length - 1 ? this.x(width, inEdges.at(-1)) : width, width]];
+    for (const [left, right] of parts.map((ends) => ends.map((x) => clamp(x, 0, width)))) {
+      if (right - left < 1) continue;
+      context.save();
+      context.beginPath();
+      context.rect(left, 0, right - left, height);
+      context.clip();
+      context.fillStyle = theme.back;
+      context.fillRect(left, 0, right - left, height);
+      context.beginPath();
+      for (let x = left - height; x < right; x += 8) { context.moveTo(x, height); context.lineTo(x + height, 0); }
+      context.lineWidth = 1;
+      context.strokeStyle = theme.ink(0.15);
+      context.stroke();
+      context.restore();
+      if (right - left > 76) this.text(context, theme, "not run here", (left + right) / 2, height / 2, "center", true);
+    }
+  }
+
+  // Where a uniform stride of the input frames would lie, to see an adaptive one bend; only for those, the others lie there.
   uniform(context, width, height, theme, column, low, high) {
-    if (!column.adaptive) return;
-    const { outEdges, outFrames } = column, y = (row) => height * (1 - (row - low) / (high - low));
+    const { inEdges, outFrames } = column, T = inEdges.length - 1, step = Math.max(1, Math.floor(T / 512));
+    if (!column.adaptive || outFrames < 2) return;
     context.beginPath();
-    context.moveTo(this.x(width, outEdges[0]), y(0));
-    context.lineTo(this.x(width, outEdges[outFrames]), y(outFrames));
+    for (let j = 0; j < T + step; j += step) {
+      const at = Math.min(j, T);
+      context.lineTo(this.x(width, inEdges[at]), height * (1 - ((at / T) * outFrames - low) / (high - low)));
+    }
     context.setLineDash([5, 5]);
     context.lineWidth = 3;
     context.strokeStyle = theme.back;
@@ -744,8 +822,10 @@ class Compare extends LiveView {
   }
 
   drawAxis(context, width, theme) {
-    const { from, to } = this.view, rough = (to - from) / Math.max(2, width / 90), power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough), places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+    const { from, to } = this.view, power = 10 ** Math.floor(Math.log10((to - from) / 100));
+    const decimals = (s) => Math.max(0, -Math.floor(Math.log10(s) + 1e-9));
+    const step = [1, 2, 5, 10, 20, 50, 100].map((m) => m * power).find((s) => (s / (to - from)) * width > 7 * to.toFixed(decimals(s)).length + 20) ?? 200 * power;
+    const places = decimals(step);
     context.strokeStyle = theme.ink(0.4);
     context.lineWidth = 1;
     for (let n = Math.ceil(from / step - 1e-9); n * step <= to + 1e-9; n++) {
@@ -754,7 +834,7 @@ class Compare extends LiveView {
       context.moveTo(x, 0);
       context.lineTo(x, 5);
       context.stroke();
-      const half = 3.2 * text.length;
+      const half = 3.5 * text.length;
       this.text(context, theme, text, clamp(x, half, width - half), 12);
     }
     this.text(context, theme, "time, s", width / 2, 26);
@@ -792,19 +872,22 @@ class Compare extends LiveView {
     for (const panel of this.panels) {
       if (panel.kind.endsWith("axis")) continue;
       const context = this.prepare(panel.cover), { clientWidth: width, clientHeight: height } = panel.base;
-      if (!hover) continue;
-      const k = panel.column ?? hover.column;
+      const mark = (time, half, colour) => {
+        const x = this.x(width, time);
+        context.fillStyle = theme.back;
+        context.fillRect(x - half - 1, 0, 2 * half + 2, height);
+        context.fillStyle = colour;
+        context.fillRect(x - half, 0, 2 * half, height);
+      };
+      const k = hover ? panel.column ?? hover.column : null;
       if (k !== null && this.covers(k, hover.time)) {
         const row = k === hover.column ? hover.row : this.rowAt(k, hover.time), column = this.columns[k];
         const beam = panel.kind === "out" ? { edges: column.outEdges, start: row, weights: [1] } : { edges: column.inEdges, ...this.weights(k, row) };
         this.drawBeam(context, width, height, theme, beam);
         if (panel.kind === "align") this.drawRow(context, width, height, theme, k, row);
       }
-      const x = this.x(width, hover.time);
-      context.fillStyle = theme.back;
-      context.fillRect(x - 1.5, 0, 3, height);
-      context.fillStyle = theme.ink(0.95);
-      context.fillRect(x - 0.5, 0, 1, height);
+      if (hover) mark(hover.time, 0.5, theme.ink(0.95));
+      if (this.playhead > 0) mark(this.playhead, 0.75, theme.accent);
     }
   }
 

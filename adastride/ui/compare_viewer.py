@@ -6,6 +6,7 @@ sent once. Pictures go as one byte a value and, of a long clip, only around what
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 from collections.abc import Mapping
@@ -13,10 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import streamlit as st
+import torch
 
-from adastride.audio import LOG_FLOOR, MelPreset, mel_band_centres
+from adastride.audio import LOG_FLOOR, MelPreset, Waveform, mel_band_centres
 from adastride.comparison import (
+    CPU,
     DECIBELS,
     DRAWN_POINTS,
     SCORES,
@@ -27,6 +31,7 @@ from adastride.comparison import (
     ComparisonSettings,
     Features,
     Pin,
+    best_device,
     choose_scores,
     compare,
     interesting_part,
@@ -35,6 +40,7 @@ from adastride.comparison import (
 from adastride.downsampling import METHODS
 from adastride.downsampling.strided import TapAlignment
 from adastride.ui.source import Clip
+from adastride.ui.text import plain
 from adastride.ui.viewer import pack
 
 _log = logging.getLogger(__name__)
@@ -77,23 +83,28 @@ def compare_viewer(
     state = kept_state(key)
     if state.get("revision") != revision:
         state.update(revision=revision, live=_live(start), comparison=None)
+    if state["comparison"] is not None and state["comparison"].features is not features:
+        state["comparison"] = None  # where this source can't be shown, there is nothing to export either
     if request is not None and request["revision"] == revision:
         state["live"] = request["live"]
     settings = _combine(chosen, state["live"])
-    seen, settled = (request["view"], request["settled"]) if request else (None, False)
+    known = request is not None and request["have"].split("/")[0] == clip.id  # the browser knows this clip, and its view is of it
+    seen, settled = (request["view"], request["settled"]) if known else (None, False)
     seen = seen or view or interesting_part(features)
     try:
-        result = compare(features, settings, seen, settled, state.get("comparison"))
+        result = _compare(state, features, settings, seen, settled)
     except ValueError as error:
         st.error(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/error:")
         return None
     except (MemoryError, RuntimeError):
         _log.exception("comparing failed")
-        st.error(f"A method could not run on {clip.title}: choose a shorter clip or a larger stride.", icon=":material/error:")
+        st.error(f"A method could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.", icon=":material/error:")
         return None
-    state["comparison"] = result
+    state.update(comparison=result, view=seen)
     header, arrays = _pack_comparison(result, seen, settled)
     source = f"{clip.id}/{features.id}"
+    if state.get("too_large") == features.id:
+        header["status"] += " The GPU has too little free memory for this clip."
     header |= {
         "sequence": request["sequence"] if request else 0,
         "revision": revision,
@@ -109,14 +120,39 @@ def compare_viewer(
         header["sourceData"], source_arrays = _source_data(clip, mel, preset, features)
         header["sourceData"] |= {"linkView": view, "focus": interesting_part(features)}
         arrays |= source_arrays
+        if not known:
+            arrays["sound"] = _sound(clip.waveform)
     _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
     return result
 
 
 def kept_state(key: str) -> dict:
-    """What a session keeps of a viewer; "comparison" is what was shown last. Exports hold on to it: a download is made in a
-    thread that knows no session."""
+    """What a session keeps of a viewer; "comparison" is what was shown last, "view" its seconds in view. Exports hold on to
+    it: a download is made in a thread that knows no session."""
     return st.session_state.setdefault(f"{key}_state", {})
+
+
+def pinned_scores(key: str, start: ComparisonSettings) -> set[str]:
+    """Where the pinned columns of a viewer that begins with `start` have their scores from: keys of SCORES."""
+    return {pin["scores"] for pin in kept_state(key).get("live", _live(start))["pins"].values()}
+
+
+def _compare(state: dict, features: Features, settings: ComparisonSettings, view: tuple[float, float], settled: bool) -> Comparison:
+    """`compare` on the best device; features that a GPU had no memory for stay on the CPU."""
+    previous, device = state.get("comparison"), CPU if state.get("too_large") == features.id else best_device()
+    try:
+        return compare(features, settings, view, settled, previous, device=device)
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        state["too_large"] = features.id
+        return compare(features, settings, view, settled, previous)
+
+
+def _sound(waveform: Waveform) -> np.ndarray:
+    """The clip as a browser plays it: the bytes of a FLAC file."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform.samples, waveform.sample_rate, format="FLAC", subtype="PCM_16")
+    return np.frombuffer(buffer.getvalue(), "u1")
 
 
 def _live(settings: ComparisonSettings) -> dict:
@@ -185,6 +221,8 @@ def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settl
     span = _span(features, view) if windowed else (0, features.frames)
     for index, column in enumerate(result.columns):
         described = _describe(column)
+        if column.pinned and takes_scores(column.method):
+            described["scoresLabel"] = SCORES[column.chosen.scores].lower()
         described["version"] = (
             f"{column.method} {column.chosen} {column.both_axes} {column.scope} {span} {features.id} {settled and windowed}"
         )
@@ -209,6 +247,8 @@ def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settl
     numbers_note = ""
     if features.frames > WHOLE_FRAMES:
         numbers_note = "Aliasing, shift and memory are of the part around the view, the errors of what each method was run on."
+    elif any(math.isnan(column.numbers.error) for column in result.columns):
+        numbers_note = "“none”: nothing changes over time here, so there is nothing to compare an error with."
     header = {
         "methods": list(result.settings.methods),
         "columns": columns,
@@ -219,7 +259,8 @@ def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settl
         "deltaFactor": factor,
         "shifts": SHIFTS,
         "numbersNote": numbers_note,
-        "status": f"The methods alone: {sum(column.numbers.milliseconds for column in result.columns):.1f} ms on CPU.",
+        "status": f"The methods alone: {sum(column.numbers.milliseconds for column in result.columns):.1f} ms on {result.device_name}.",
+        "device": result.device_name,
     }
     return header, arrays
 
@@ -259,16 +300,16 @@ def _pack_alignment(column: Column, arrays: dict[str, np.ndarray], index: int, s
     alignment = column.alignment
     frames = column.scope[1] - column.scope[0]
     if isinstance(alignment, TapAlignment):
-        arrays[f"taps{index}"] = alignment.taps.numpy().astype("<f4")
+        arrays[f"taps{index}"] = alignment.taps.cpu().numpy().astype("<f4")
         return {"layoutStride": alignment.stride}
     layout_stride = frames / (column.output.shape[1] - 0.5)  # the browser rounds T / stride up
     if hasattr(alignment, "unit_positions"):
-        arrays[f"u{index}"] = alignment.unit_positions[0].numpy().astype("<f4")
+        arrays[f"u{index}"] = alignment.unit_positions[0].cpu().numpy().astype("<f4")
         return {"layoutStride": layout_stride}
     found = column.rows(*span) if settled else column.rows(*span, most=_LIVE_NUMBERS)
     if found is None:
         last = max(column.output.shape[1] - 1, 1)
-        arrays[f"u{index}"] = (alignment.positions[0].numpy() / last).astype("<f4")
+        arrays[f"u{index}"] = (alignment.positions[0].cpu().numpy() / last).astype("<f4")
         return {"layoutStride": layout_stride, "hard": True}
     low, weights = found
     arrays[f"matrix{index}"] = np.round(weights * 255).astype("u1").T
@@ -331,7 +372,7 @@ def _source_data(clip: Clip, mel: np.ndarray, preset: MelPreset, features: Featu
     levels = mel * DECIBELS
     high = float(levels.max())
     low = min(max(math.log(LOG_FLOOR) * DECIBELS, high - _SHOWN_DECIBELS), high - 1)
-    picture, factor = _pooled(np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1"))
+    picture = np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1")
     centres = mel_band_centres(preset)
     ticks = [
         [f"{hz / 1000:g} kHz", float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for hz in (500, 2000, 8000)
@@ -341,7 +382,6 @@ def _source_data(clip: Clip, mel: np.ndarray, preset: MelPreset, features: Featu
         "framesPerSecond": preset.frames_per_second,
         "melFrames": mel.shape[1],
         "melBands": mel.shape[0],
-        "melFactor": factor,
         "melTicks": ticks,
         "ticks": ticks if features.decibels else [],
         "unit": features.unit,

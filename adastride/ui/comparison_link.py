@@ -64,40 +64,34 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
     problems: list[str] = []
 
     def read(name: str, convert, instead: str):
-        """What `convert` makes of a parameter; None where it is missing or, with a problem told, wrong."""
+        """What `convert` makes of a parameter; None where it is missing or, with a problem told, wrong. `convert` raises
+        ValueError with what was expected, in a few words: a toast shows a hundred letters."""
         text = query.get(name)
         if text is None:
             return None
         try:
             return convert(text)
-        except (ValueError, OverflowError) as error:
-            problems.append(f"This link has {name} = {quoted(text)}, but {error}: {instead}.")
+        except ValueError as error:
+            problems.append(f"This link has {name} = {quoted(text)}, not {error}: {instead}.")
             return None
 
     def one_of(choices: Mapping, what: str):
         def convert(text: str) -> str:
             if text not in choices:
-                raise ValueError(f"there is no such {what}")
+                raise ValueError(what)
             return text
 
         return convert
 
-    def clip(text: str) -> str:
-        if text.startswith("upload:"):
-            raise ValueError("a link can’t carry a file, so upload it again to see the same picture")
-        return one_of(clips, "clip")(text)
-
     def methods(text: str) -> tuple[str, ...]:
         keys = tuple(text.split(","))
-        if not all(key in METHODS for key in keys):
-            raise ValueError("it names a method that is not here")
-        if not FEWEST_METHODS <= len(keys) <= MOST_METHODS or len(set(keys)) < len(keys):
-            raise ValueError(f"it must name {FEWEST_METHODS} to {MOST_METHODS} different methods")
+        if not METHODS.keys() >= set(keys) or not FEWEST_METHODS <= len(keys) <= MOST_METHODS or len(set(keys)) < len(keys):
+            raise ValueError(f"{FEWEST_METHODS} to {MOST_METHODS} known methods")
         return keys
 
     def number(limits: tuple[float, float]):
         def convert(text: str) -> float:
-            expected = f"it must be a number from {limits[0]:g} to {limits[1]:g}"
+            expected = f"a number from {limits[0]:g} to {limits[1]:g}"
             try:
                 value = float(text)
             except ValueError:
@@ -112,16 +106,16 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
         try:
             return decode_drawn(text)
         except ValueError:
-            raise ValueError(f"it must be {DRAWN_POINTS} letters that stand for a curve") from None
+            raise ValueError(f"{DRAWN_POINTS} letters") from None
 
     def pins(text: str) -> dict[str, Pin]:
         found = {}
         for part in text.split(",")[:MOST_METHODS]:
             try:
                 method, stride, sigma, scores, *curve = part.split("~")
-                found[one_of(METHODS, "method")(method)] = Pin(float(stride), float(sigma), scores, decode_drawn(curve[0]) if curve else ())
+                found[one_of(METHODS, "a method here")(method)] = Pin(float(stride), float(sigma), scores, decode_drawn(curve[0]) if curve else ())
             except ValueError:
-                raise ValueError("it must name a method, stride, sigma and scores for each pinned column") from None
+                raise ValueError("a column’s settings") from None
         return found
 
     def seconds(text: str) -> tuple[float, float]:
@@ -130,16 +124,16 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
         except ValueError:
             begin, end = 0.0, 0.0
         if not 0 <= begin < end <= MAX_SECONDS:
-            raise ValueError("it must be two rising numbers of seconds with a comma between")
+            raise ValueError("two rising times")
         return begin, end
 
     chosen = {
         "methods": read("methods", methods, "four others are shown"),
         "stride": read("stride", number(STRIDE_RANGE), f"{DEFAULT.stride:g} is used"),
         "sigma": read("sigma", number(SIGMA_RANGE), f"{DEFAULT.sigma:.3g} is used"),
-        "source": read("source", one_of(SOURCES, "source"), "the log-mel is used"),
-        "scores": read("scores", one_of(SCORES, "score"), "the checkpoint’s score is used"),
-        "both_axes": read("axes", lambda text: one_of({"1": None, "2": None}, "number of axes")(text) == "2", "time alone is used"),
+        "source": read("source", one_of(SOURCES, "a source here"), "the log-mel is used"),
+        "scores": read("scores", one_of(SCORES, "a score here"), "the checkpoint’s is used"),
+        "both_axes": read("axes", lambda text: one_of({"1": None, "2": None}, "1 or 2")(text) == "2", "time alone is used"),
     }
     settings = replace(DEFAULT, pins=(), **{name: value for name, value in chosen.items() if value is not None})
     curve = read("drawn", drawn, "a flat curve is used")
@@ -147,9 +141,12 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
         settings = replace(settings, drawn=curve or ())
     pinned = read("pin", pins, "nothing is pinned") or {}
     settings = replace(settings, pins=tuple(pinned.get(method) for method in settings.methods))
+    file = query.get("clip", "").startswith("upload:")
+    if file:
+        problems.append(f"This link was made with the file {quoted(query['clip'][7:])}: upload it to see the same.")
     return ComparisonLink(
-        read("clip", clip, "the first sample is shown"),
-        read("checkpoint", one_of(checkpoints, "checkpoint"), "the first one is used"),
+        None if file else read("clip", one_of(clips, "a clip here"), "the first sample is shown"),
+        read("checkpoint", one_of(checkpoints, "here"), "the first one is used"),
         settings,
         read("view", seconds, "the loudest part is shown"),
         tuple(problems),

@@ -8,7 +8,9 @@ import re
 import statistics
 from collections.abc import Callable
 
+import numpy as np
 import pytest
+import soundfile
 from explorer import SHOTS, wait_for
 from playwright.sync_api import Page
 
@@ -33,6 +35,28 @@ _LOOK = """(root) => {
   found.table = rows.map((row) => [...row.cells].map((cell) => cell.firstChild?.textContent ?? ""));
   return found;
 }"""
+
+
+# Keeps what is drawn on alignments: the points of dashed lines, and words.
+_SPY = """
+window.adastrideDashes = [];
+window.adastrideWords = [];
+const prototype = CanvasRenderingContext2D.prototype, { beginPath, lineTo, setLineDash, fillText } = prototype;
+prototype.beginPath = function () { this.points = []; return beginPath.call(this); };
+prototype.lineTo = function (x, y) { this.points?.push([x, y]); return lineTo.call(this, x, y); };
+prototype.setLineDash = function (dash) {
+  if (dash.length && this.canvas.closest(".align")) window.adastrideDashes.push(this.points.slice());
+  return setLineDash.call(this, dash);
+};
+prototype.fillText = function (text, ...place) { window.adastrideWords.push(text); return fillText.call(this, text, ...place); };
+"""
+
+
+def sound(samples: np.ndarray, rate: int = 16_000) -> dict:
+    """A WAV file of floating-point samples, for an upload."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples.astype(np.float32), rate, format="WAV", subtype="FLOAT")
+    return {"name": "clip.wav", "mimeType": "audio/wav", "buffer": buffer.getvalue()}
 
 
 class Comparer:
@@ -87,6 +111,18 @@ class Comparer:
         canvas.scroll_into_view_if_needed()
         box = canvas.bounding_box()
         self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+    def upload(self, file: dict) -> None:
+        self.page.get_by_text("Upload", exact=True).first.click()
+        chooser = self.page.locator("[data-testid=stFileUploaderDropzoneInput]")
+        chooser.wait_for(state="attached")
+        chooser.set_input_files(file)
+
+    def numbers(self) -> list[dict[str, str]]:
+        """The CSV that the page offers."""
+        with self.page.expect_download(timeout=40_000) as download:
+            self.page.get_by_role("button", name="CSV numbers").click()
+        return list(csv.DictReader(io.StringIO(download.value.path().read_text())))
 
     def shoot(self, name: str) -> None:
         SHOTS.mkdir(parents=True, exist_ok=True)
@@ -232,19 +268,109 @@ def test_downloads_open(comparer: Comparer):
         with comparer.page.expect_download(timeout=40_000) as download:
             comparer.page.get_by_role("button", name=name).click()
         assert download.value.path().read_bytes().startswith(begins)
-    with comparer.page.expect_download() as download:
-        comparer.page.get_by_role("button", name="CSV numbers").click()
-    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    rows = comparer.numbers()
     assert [row["output_frames"] for row in rows] == comparer.row("Output frames")
     assert all(row["peak_bytes"] for row in rows)
 
 
 def test_a_bad_link_gets_sentences(comparer: Comparer):
-    """Two mistakes, two sentences, and the rest of the link counts."""
-    comparer.open("?methods=nope&stride=99&sigma=1")
-    wait_for(lambda: comparer.page.get_by_test_id("stToast").count() == 2)
+    """Three mistakes, three sentences, none of them cut, and the rest of the link counts."""
+    comparer.open("?methods=nope&stride=0.3&sigma=1&view=inf,3")
+    wait_for(lambda: comparer.page.get_by_test_id("stToast").count() == 3)
+    assert comparer.page.get_by_text("view more").count() == 0
     assert "σ 1.00" in comparer.look()["facts"][3]
     assert comparer.page.get_by_test_id("stException").count() == 0
+
+
+def test_a_figure_of_what_is_in_view(comparer: Comparer):
+    """After zooming, the figure shows that part and says so."""
+    comparer.open("?methods=avg-pool,adastride")
+    for _ in range(2):
+        comparer.page.locator(".zoom-in").click()
+    wait_for(lambda: "view=" in comparer.address())
+    begin, end = (float(each) for each in comparer.address().split("view=")[1].split("&")[0].replace("%2C", ",").split(","))
+    comparer.page.wait_for_timeout(600)
+    comparer.settle()
+    with comparer.page.expect_download(timeout=40_000) as download:
+        comparer.page.get_by_role("button", name="SVG figure").click()
+    assert f"{begin:.2f}–{end:.2f} s" in download.value.path().read_text(encoding="utf-8")
+
+
+def test_the_clip_can_be_heard(comparer: Comparer):
+    """Play begins where the view does, a line runs over every picture, Space stops it; a click plays from there."""
+    page, play = comparer.page, comparer.page.locator(".compare .play")
+    blank = comparer.look()
+    play.click()
+    wait_for(lambda: play.inner_text() == "Pause" and comparer.look()["outCover"][3] != blank["outCover"][3])
+    lit = comparer.look()
+    for kind in ("out", "align", "rec", "err", "mel"):
+        assert all(a["hash"] != b["hash"] for a, b in zip(blank[kind + "Cover"], lit[kind + "Cover"], strict=True)), kind
+    page.locator(".cell.mel canvas.base").focus()
+    page.keyboard.press("Space")
+    wait_for(lambda: play.inner_text() == "Play")
+    comparer.hover("mel", 0, 0.8)
+    page.mouse.down()
+    page.mouse.up()
+    wait_for(lambda: play.inner_text() == "Pause")
+    page.keyboard.press("Space")
+    wait_for(lambda: play.inner_text() == "Play")
+
+
+def test_the_dashed_line_is_a_uniform_stride_of_what_is_downsampled(page: Page, server: str):
+    """On the mel it is straight; before layer 2 time is bent already, and the line bends with it."""
+    page.add_init_script(_SPY)
+    comparer, off = Comparer(page, server), {}
+    for source in ("mel", "layer 2"):
+        comparer.open(f"?methods=avg-pool,adastride&source={source}&scores=uniform&stride=2&view=0,5")
+        points = np.array(page.evaluate("adastrideDashes.at(-1)"))
+        straight = np.interp(points[:, 0], points[[0, -1], 0], points[[0, -1], 1])
+        off[source] = np.abs(points[:, 1] - straight).max()
+    assert off["mel"] < 1
+    assert off["layer 2"] > 5
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_hardly_any_sound(comparer: Comparer, frames: int):
+    """One frame, and fewer frames than the stride and the filters: results, no error, no number that is not one."""
+    comparer.open("?methods=blur-pool,dct-diffstride,adastride,a-tome&stride=8")
+    comparer.upload(sound(np.random.default_rng(0).normal(0, 0.1, 256 * frames - 100)))
+    wait_for(lambda: all(facts.startswith(f"{frames} → ") for facts in comparer.look()["facts"]))
+    table = comparer.settle().look()["table"]
+    assert not comparer.page.get_by_test_id("stAlert").count()
+    assert not any("NaN" in cell or "Infinity" in cell for cells in table for cell in cells)
+    assert ("none" in comparer.row("Error, whole clip")) == (frames == 1)
+    assert bool(comparer.page.locator(".scope-note").inner_text()) == (frames == 1)
+    assert comparer.look()["facts"][0].startswith(f"{frames} → 1 frame ·")
+
+
+def test_a_file_with_samples_that_are_not_numbers(comparer: Comparer):
+    """One sentence, and the clip before it stays."""
+    before, samples = comparer.look(), np.zeros(16_000)
+    samples[500] = np.nan
+    comparer.upload(sound(samples))
+    comparer.page.get_by_text("contains samples that are not numbers").wait_for()
+    assert comparer.settle().look()["facts"] == before["facts"]
+
+
+def test_a_long_clip_is_run_where_one_looks(page: Page, server: str):
+    """Ten minutes through four heavy methods: shown at once where every one of them ran, labelled; the rest is hatched, and
+    the exports are of the same part."""
+    page.add_init_script(_SPY)
+    comparer = Comparer(page, server).open("?methods=dct-diffstride,a-tome,lpf-adastride,diffstride&scores=energy")
+    samples = np.random.default_rng(0).normal(0, 0.01, 600 * 16_000)
+    samples[3_200_000:3_216_000] *= 20
+    comparer.upload(sound(samples))
+    page.get_by_text("37501 frames").wait_for(timeout=60_000)
+    look = comparer.settle().look()
+    assert all(facts.startswith("2048 → ") for facts in look["facts"])
+    spans = {re.fullmatch(r"run on (\d+)–(\d+) s only: too slow for the whole clip", note).groups() for note in look["notes"]}
+    ((begin, end),) = spans
+    assert int(begin) <= 200 <= int(end)
+    assert "not run here" not in page.evaluate("adastrideWords")
+    assert {row["notes"] for row in comparer.numbers()} == {look["notes"][0]}
+    page.locator(".fit").click()
+    wait_for(lambda: "not run here" in page.evaluate("adastrideWords"))
+    comparer.settle()
 
 
 def test_phone(new_page: Callable[..., Page], server: str):
@@ -255,9 +381,25 @@ def test_phone(new_page: Callable[..., Page], server: str):
     assert tops[1] - tops[0] > 300
     assert comparer.root.evaluate("(root) => root.scrollWidth <= root.clientWidth + 1")
     assert comparer.page.evaluate("document.documentElement.scrollWidth") <= 390
+    words = comparer.root.evaluate("""(root) => [...root.querySelectorAll(".numbers thead th")].map((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return [cell.textContent.split(" ").length, new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size];
+    })""")
+    assert all(lines <= count for count, lines in words), "a word of the table's head is broken"
+    slider = comparer.page.locator('.slider[data-name="stride"] input')
+    comparer.page.get_by_test_id("stMain").evaluate("(main) => main.scrollTo(0, 1100)")
+    wait_for(lambda: slider.evaluate("""(input) => {
+      const box = input.getBoundingClientRect();
+      return box.top < 200 && input.getRootNode().elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === input;
+    }"""), why="something covers the slider")
+    comparer.open("?methods=diffstride,dct-diffstride,cif,a-tome")
+    formulas = comparer.page.locator(".katex-display").evaluate_all("""(all) => all.map((each) =>
+      [each.querySelector(".base").getBoundingClientRect().width, each.parentElement.clientWidth])""")
+    assert all(width < room + 1 for width, room in formulas), "a formula is cut"
     sharp = comparer.page.locator(".cell.out canvas.base").first.evaluate("(canvas) => canvas.width / canvas.clientWidth")
     assert sharp == pytest.approx(2, abs=0.02)
-    comparer.shoot("compare-light-390")
+    comparer.open().shoot("compare-light-390")
 
 
 def test_dark(new_page: Callable[..., Page], server: str):
