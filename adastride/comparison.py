@@ -16,8 +16,8 @@ import functools
 import io
 import math
 import threading
-import tracemalloc
 import time
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
