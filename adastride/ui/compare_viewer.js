@@ -313,7 +313,7 @@ class Compare extends LiveView {
       line("Shift change, mean", `%, input moved 0–${this.header.shifts} frames`, (n) => n.shiftMean, { slow: true }),
       line("Shift change, worst", "%", (n) => n.shiftWorst, { slow: true }),
       line("Time", `ms, forward on ${this.header.device}`, (n) => n.milliseconds),
-      line("Peak memory", "kB of tensors", (n) => n.peakBytes, { slow: true, show: (x) => digits(x / 1e3) }),
+      line("Peak memory", "kB held at once", (n) => n.peakBytes, { slow: true, show: (x) => digits(x / 1e3) }),
     ];
     this.syncTable(columns, lines);
     const rows = this.one(".numbers tbody").rows;
