@@ -1,6 +1,6 @@
 """Explore a clip: its waveform, mel and every layer's alignment on one time axis, following the sliders.
 
-Demonstrates: the linked viewer, live settings, permalinks, exports.
+Demonstrates: the linked viewer, live settings, the checkpoint picker, permalinks, exports.
 """
 
 import streamlit as st
@@ -10,6 +10,7 @@ from adastride.checkpoints import catalogue
 from adastride.samples import samples
 from adastride.tracing import as_trained, resolve_settings
 from adastride.ui import permalink, resources, shell
+from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint
 from adastride.ui.source import choose_sample, pick_clip
 from adastride.ui.viewer import viewer, viewer_state
 
@@ -21,33 +22,30 @@ if "explore_link" not in st.session_state:  # a link counts once, when the sessi
     link = permalink.parse(st.query_params, samples(), catalogue())
     st.session_state["explore_link"] = link
     choose_sample(link.clip)
-    if link.checkpoint:
-        st.session_state["explore_checkpoint"] = link.checkpoint
+    choose_checkpoint("explore", link.checkpoint)
     for problem in link.problems:
         st.toast(problem, icon=":material/link_off:", duration="long")
 link = st.session_state["explore_link"]
 
 with st.sidebar:
     clip = pick_clip()
-    known = catalogue()
-    checkpoint = st.selectbox("Checkpoint", list(known), format_func=lambda name: known[name].title, key="explore_checkpoint")
-    st.caption(known[checkpoint].description)
+    checkpoint = pick_checkpoint("explore")
 
-network = resources.model(checkpoint)
+network = resources.model(checkpoint.network)
 trained = as_trained(network)
-first_checkpoint = st.session_state.setdefault("explore_first_checkpoint", checkpoint)
-start = resolve_settings(network, link.settings) if checkpoint == first_checkpoint else trained
+first_checkpoint = st.session_state.setdefault("explore_first_checkpoint", checkpoint.id)
+start = resolve_settings(network, link.settings) if checkpoint.id == first_checkpoint else trained
 
 
 def run(settings, previous):
     if clip.sample and settings == trained:
-        return resources.sample_trace(checkpoint, clip.sample), None
-    return resources.run(checkpoint, clip.waveform, settings, previous)
+        return resources.sample_trace(checkpoint.network, clip.sample), None
+    return resources.run(checkpoint.network, clip.waveform, settings, previous)
 
 
 @st.fragment
 def live() -> None:
-    viewer(clip, run, trained, start, revision=checkpoint, link_checkpoint=checkpoint, key=VIEWER)
+    viewer(clip, run, trained, start, revision=checkpoint.id, link_checkpoint=checkpoint.link, key=VIEWER)
 
 
 state = viewer_state(VIEWER)

@@ -6,19 +6,26 @@ import io
 import json
 import re
 import struct
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import load, save
 from streamlit.testing.v1 import AppTest
 
-from adastride.checkpoints import catalogue
-from adastride.downsampling import LayerSettings
+from adastride import checkpoints
+from adastride.checkpoints import CatalogueEntry, catalogue, save_checkpoint
+from adastride.downsampling import METHODS, LayerSettings
+from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
-from adastride.ui import permalink
+from adastride.ui import checkpoint_picker, permalink, resources, viewer
 from adastride.ui.viewer import _request, pack
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
@@ -56,7 +63,8 @@ def test_first_run_is_clean():
     assert not app.error
     assert not app.toast
     assert app.selectbox(key="source_sample").value == next(iter(samples()))
-    assert app.selectbox(key="explore_checkpoint").value == next(iter(catalogue()))
+    assert app.selectbox(key="explore_task").value == "digits"
+    assert app.selectbox(key="explore_checkpoint").value == "digits-adastride"
     assert app.session_state["explore_viewer_state"]["trace"].top == "7"
 
 
@@ -154,6 +162,186 @@ def test_a_bad_link_is_explained(query: dict[str, str]):
     assert settings_on_screen(app) == open_page().session_state["explore_viewer_state"]["settings"]
     app.run()
     assert not app.toast  # it is said once
+
+
+# ------------------------------------------------------------------ networks
+
+
+def trained(*methods: str, **config: object) -> bytes:
+    """A checkpoint file of a small network with random weights."""
+    torch.manual_seed(0)
+    model = Classifier(ClassifierConfig(**{"labels": tuple("abcd"), "methods": methods, "width": 16, **config})).eval()
+    for layer in model.downsamplers:
+        if hasattr(layer, "score"):
+            torch.nn.init.normal_(layer.score.weight)
+    with tempfile.TemporaryDirectory() as folder:
+        save_checkpoint(model, Path(folder) / "small.safetensors", {})
+        return (Path(folder) / "small.safetensors").read_bytes()
+
+
+def load_own(app: AppTest, data: bytes, name: str = "mine.safetensors") -> AppTest:
+    """Turns to "Your own file" and gives the uploader a file."""
+    app.selectbox(key="explore_task").select("own").run()
+    app.file_uploader(key="explore_own").set_value((name, data, "application/octet-stream")).run()
+    assert not app.exception
+    return app
+
+
+NETWORKS = {key: (key,) * 3 for key in METHODS} | {"adastride-s": ("strided-conv", "strided-conv", "adastride")}
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What goes to the browser, newest last."""
+    seen: list[bytes] = []
+    monkeypatch.setattr(viewer, "pack", lambda header, arrays: seen.append(pack(header, arrays)) or seen[-1])
+    return seen
+
+
+@pytest.mark.parametrize("key", NETWORKS)
+def test_every_method_is_sent(key: str, sent: list[bytes]):
+    """A network of any method is traced and all its layers go to the browser: positions, taps, or a matrix that is not empty."""
+    app = load_own(open_page(), trained(*NETWORKS[key]))
+    assert not app.error
+    trace = app.session_state["explore_viewer_state"]["trace"]
+    assert [layer.method for layer in trace.layers] == list(NETWORKS[key])
+    header, arrays = unpack(sent[-1])
+    for index, layer in enumerate(trace.layers):
+        if f"u{index}" in arrays or f"taps{index}" in arrays:
+            continue
+        picture = header["layers"][index]["picture"]
+        matrix = arrays[f"matrix{index}"].reshape(-1, picture["rows"]).T
+        dense = layer.alignment.dense()[0].numpy()
+        assert picture["whole"]
+        np.testing.assert_allclose(matrix / 255, dense / dense.max(axis=1, keepdims=True), atol=0.003)
+        np.testing.assert_allclose(arrays[f"edges{index}"], layer.boundaries, rtol=1e-6)
+    assert len(sent[-1]) < 1_000_000
+
+
+def test_an_own_network_takes_the_place_of_the_shipped_one():
+    """Its labels and settings are shown, the link names the file, and choosing a task brings a shipped one back."""
+    app = load_own(open_page(), trained("cif", "cif", "cif"))
+    assert list(app.session_state["explore_viewer_state"]["trace"].probabilities) == list("abcd")
+    assert any("mine.safetensors" in caption.value and "link" in caption.value for caption in app.caption)
+    app.selectbox(key="explore_task").select("digits").run()
+    assert app.selectbox(key="explore_checkpoint").value == "digits-adastride"
+    assert app.session_state["explore_viewer_state"]["trace"].checkpoint == "digits-adastride"
+
+
+def test_another_file_of_the_same_name_is_another_network():
+    """What is kept of a network goes by its content."""
+    app = load_own(open_page(), trained("cif", "cif", "cif"))
+    load_own(app, trained("cif", "cif", "cif", labels=("yes", "no")))
+    assert list(app.session_state["explore_viewer_state"]["trace"].probabilities) == ["yes", "no"]
+
+
+def test_settings_of_an_own_network_stay_with_it():
+    """A new network begins as it was trained, whatever the last one was dragged to."""
+    app = load_own(open_page(sigma="3"), trained("adastride", "adastride", "adastride", sigma=0.5, strides=(2, 3, 4)))
+    assert settings_on_screen(app) == tuple(LayerSettings(0.5, stride, "adastride") for stride in (2.0, 3.0, 4.0))
+
+
+def test_sessions_do_not_see_each_others_networks():
+    """A file belongs to the session that loaded it; another one can't name it."""
+    one = load_own(open_page(), trained("cif", "cif", "cif"), "secret.safetensors")
+    own = one.session_state["own_checkpoint"]["good"]
+    for name in ("secret", "secret.safetensors", own.id, own.sha256, "own"):
+        other = open_page(checkpoint=name)
+        assert other.session_state["explore_viewer_state"]["trace"].checkpoint == "digits-adastride"
+        assert len(other.toast) == 1
+        other.selectbox(key="explore_task").select("own").run()
+        assert other.session_state["explore_viewer_state"]["trace"].checkpoint == "digits-adastride"
+
+
+def broken(value: float = 60_000.0) -> bytes:
+    """A whole checkpoint whose weights are so large that its results are not numbers."""
+    tensors = load(trained("cif", "cif", "cif"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "small.safetensors"
+        path.write_bytes(trained("cif", "cif", "cif"))
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+    return save({name: torch.full_like(t, value) if t.is_floating_point() else t for name, t in tensors.items()}, metadata)
+
+
+WRONG = {
+    "nothing": b"", "text": b"hello" * 100, "cut": trained("cif", "cif", "cif")[:-9], "no settings": save({"a": torch.zeros(3)}),
+    "many classes": trained("cif", "cif", "cif", labels=tuple(map(str, range(1000)))), "infinite": broken(),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_checkpoint_gets_a_sentence(kind: str):
+    """It names the file and says what to do; the last network stays."""
+    app = load_own(open_page(), WRONG[kind], "wrong [file].safetensors")
+    assert len(app.error) == 1
+    text = app.error[0].value.replace("\\", "")  # Markdown's escapes
+    assert "wrong [file].safetensors" in text
+    assert text.endswith(".")
+    assert app.session_state["explore_viewer_state"]["trace"].checkpoint == "digits-adastride"
+
+
+def test_results_that_are_not_numbers_are_explained(monkeypatch: pytest.MonkeyPatch):
+    """A network may fail on one clip alone: a sentence, and no picture of it."""
+    run = resources.sample_trace
+    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), probabilities={"yes": float("nan"), "no": float("nan")}))
+    app = open_page()
+    assert not app.exception
+    assert "are not numbers" in app.error[0].value
+
+
+def test_a_link_to_an_own_network_names_the_file():
+    """A colleague learns which file to ask for, and sees the clip at the linked settings."""
+    app = open_page(checkpoint="upload:mine.safetensors", clip="birds", sigma="2")
+    assert "checkpoint" in app.toast[0].value
+    assert "mine.safetensors" in app.toast[0].value
+    assert settings_on_screen(app)[0].sigma == 2.0
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch):
+    """A catalogue as long as it will be: four tasks with eight networks, and digits at four values of sigma."""
+    path = catalogue()["digits-adastride"].path
+    methods = ["strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s"]
+    known = {}
+    for task in ("commands", "digits", "emotion", "scenes"):
+        for method in methods:
+            sigma = 5 if "adastride" in method else None
+            known[f"{task}-{method}"] = CatalogueEntry(f"{task}-{method}", path, "A title", "What it does.", task, method, sigma, 0.912, 1234)
+    for sigma in (0.1, 1, 10):
+        known[f"digits-{sigma}"] = CatalogueEntry(f"digits-{sigma}", path, "A title", "What it does.", "digits", "adastride", sigma, 0.8, 180)
+    for module in (checkpoints, checkpoint_picker):
+        monkeypatch.setattr(module, "catalogue", lambda: known)
+    return known
+
+
+def test_the_picker_goes_by_task_method_and_sigma(many: dict[str, CatalogueEntry]):
+    """Four tasks and one's own file; of a task, its networks with sigma and accuracy; the default is not the first."""
+    app = open_page()
+    assert app.selectbox(key="explore_task").options == ["Spoken commands", "Spoken digits", "Emotion in speech", "Environmental sounds", "Your own file"]
+    assert app.selectbox(key="explore_checkpoint").value == "digits-adastride"
+    options = app.selectbox(key="explore_checkpoint").options
+    assert len(options) == 10
+    assert "AdaStride · σ⁻² = 0.1 · 80.0 %" in options
+    assert "Strided convolution · 91.2 %" in options
+    assert "AdaStride-S · σ⁻² = 5 · 91.2 %" in options
+    assert any("91.2 % of 1,234 test clips" in caption.value for caption in app.caption)
+
+
+def test_another_task_keeps_method_and_clip(many: dict[str, CatalogueEntry]):
+    """Somebody who looks at DiffStride goes on looking at DiffStride, on the same sound."""
+    app = open_page(clip="birds")
+    app.selectbox(key="explore_checkpoint").select("digits-diffstride").run()
+    app.selectbox(key="explore_task").select("scenes").run()
+    assert not app.exception
+    assert app.selectbox(key="explore_checkpoint").value == "scenes-diffstride"
+    assert app.session_state["source_last"].sample == "birds"
+
+
+def test_a_link_chooses_the_task_too(many: dict[str, CatalogueEntry]):
+    """A link names the checkpoint alone."""
+    app = open_page(checkpoint="digits-adastride")
+    assert (app.selectbox(key="explore_task").value, app.selectbox(key="explore_checkpoint").value) == ("digits", "digits-adastride")
 
 
 # ------------------------------------------------------------------ links
@@ -262,13 +450,14 @@ def test_pack_refuses_what_json_can_not_say():
 def good() -> dict:
     """A request as viewer.js sends it."""
     layer = {"sigma": 1.0, "stride": 2.0, "variant": "adastride"}
-    return {"sequence": 3, "revision": "digits", "have": "abc", "settings": [dict(layer) for _ in range(3)]}
+    settings = [dict(layer) for _ in range(3)]
+    return {"sequence": 3, "revision": "digits", "have": "abc", "settings": settings, "view": [0.5, 1.25], "pixels": [900, 112]}
 
 
 def test_a_good_request_is_read():
     """What the viewer sends is understood."""
     request = _request(good(), TRAINED)
-    assert request == {**good(), "settings": (LayerSettings(1.0, 2.0, "adastride"),) * 3}
+    assert request == {**good(), "settings": (LayerSettings(1.0, 2.0, "adastride"),) * 3, "view": (0.5, 1.25), "pixels": (900, 112)}
 
 
 def test_slider_ends_are_good_requests():
@@ -307,7 +496,33 @@ def test_what_is_no_request_is_none(value: object):
     assert _request(value, TRAINED) is None
 
 
-@pytest.mark.parametrize("missing", ["sequence", "revision", "have", "settings"])
+@pytest.mark.parametrize(
+    "view", [[], [1], [1, 1], [2, 1], [-1, 1], [0, float("inf")], [float("nan"), 1], [0, float("nan")], ["a", 1], 3, "all", {}, [None, None]],
+)
+def test_a_hostile_window_is_refused(view: object):
+    """A window ends after it begins, and both are numbers."""
+    assert _request({**good(), "view": view}, TRAINED) is None
+
+
+def test_a_screen_is_bounded():
+    """No browser makes the server draw more than a large screen has."""
+    assert _request({**good(), "pixels": [10**9, 10**9], "view": None}, TRAINED)["pixels"] == (2048, 256)
+    assert _request({**good(), "pixels": [-5, 0]}, TRAINED)["pixels"] == (16, 16)
+    for pixels in (None, [], [1], ["a", 2], [float("nan"), 2], [float("inf"), 2], {}):
+        assert _request({**good(), "pixels": pixels}, TRAINED) is None
+
+
+def test_what_was_learned_is_a_good_request():
+    """DiffStride may have learned a stride that no slider reaches; the reset button must still work."""
+    learned = (LayerSettings(stride=9.5), *TRAINED[1:])
+    value = good()
+    value["settings"][0] = {"sigma": None, "stride": 9.5, "variant": None}
+    assert _request(value, learned) is not None
+    value["settings"][0]["stride"] = 9.6
+    assert _request(value, learned) is None
+
+
+@pytest.mark.parametrize("missing", ["sequence", "revision", "have", "settings", "view", "pixels"])
 def test_an_incomplete_request_is_refused(missing: str):
     """Every part is needed."""
     request = good()
@@ -338,7 +553,10 @@ LAYER = st.fixed_dictionaries({"sigma": JSON, "stride": JSON, "variant": JSON | 
 LAYERS = st.lists(LAYER, min_size=3, max_size=3)
 
 
-@given(st.fixed_dictionaries({"sequence": JSON, "revision": JSON, "have": JSON, "settings": JSON | LAYERS}))
+@given(st.fixed_dictionaries({
+    "sequence": JSON, "revision": JSON, "have": JSON, "settings": JSON | LAYERS,
+    "view": JSON | st.lists(st.floats(), min_size=2, max_size=2), "pixels": JSON | st.just([900, 112]),
+}))
 def test_no_browser_value_breaks_the_server(value: dict):
     """Whatever arrives: none, or settings that the network can run on and that JSON can carry back."""
     request = _request(value, TRAINED)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from adastride import export, tracing
 from adastride.alignment import Alignment
-from adastride.downsampling import LayerSettings
+from adastride.downsampling import METHODS, LayerSettings
 from adastride.models import Classifier, ClassifierConfig
 
 ADASTRIDE, ADASTRIDE_S = ("adastride",) * 3, ("strided-conv", "strided-conv", "adastride")
@@ -30,8 +31,10 @@ def load(data):
     return np.load(io.BytesIO(data), allow_pickle=False)
 
 
-@pytest.mark.parametrize("methods", [ADASTRIDE, ADASTRIDE_S])
-@pytest.mark.parametrize("sigma", [0.01, 5**-0.5, 100.0])
+@pytest.mark.parametrize(
+    ("methods", "sigma"),
+    [*itertools.product([ADASTRIDE, ADASTRIDE_S], [0.01, 5**-0.5, 100.0]), *(((key,) * 3, None) for key in METHODS if key != "adastride-f")],
+)
 def test_npz_holds_the_trace(methods, sigma):
     trace = make_trace(methods, settings=LayerSettings(sigma=sigma, stride=2.4))
     arrays = load(export.to_npz(trace))

@@ -9,6 +9,7 @@ import torch
 
 from adastride import raster, tracing
 from adastride.alignment import Alignment
+from adastride.downsampling import METHODS as REGISTRY
 from adastride.downsampling import LayerSettings
 from adastride.downsampling.strided import TapAlignment
 from adastride.models import Classifier, ClassifierConfig
@@ -134,3 +135,73 @@ def test_any_alignment_that_has_rows_can_be_drawn(monkeypatch):
         edges = raster.input_edges(trace, index)
         drawn = raster.rasterise(replace(layer, alignment=Rows(layer)), edges, 1.5, 30, 20)
         np.testing.assert_allclose(drawn, raster.rasterise(layer, edges, 1.5, 30, 20), atol=1e-6)
+
+
+EVERY = {key: (key,) * 3 for key in REGISTRY} | {"adastride-s": ("strided-conv", "strided-conv", "adastride")}
+
+
+@pytest.mark.parametrize("methods", EVERY)
+def test_the_picture_of_a_short_clip_is_the_matrix(methods):
+    """Whatever window is asked for: what is small is sent whole."""
+    trace = tracing.trace(network(EVERY[methods]), noise(1.5), LayerSettings(stride=2.3))
+    for index, layer in enumerate(trace.layers):
+        seen = raster.picture(layer, raster.input_edges(trace, index), 0.3, 0.4, 30, 20)
+        assert seen.whole
+        assert (seen.low, seen.high) == (0, layer.output_frames)
+        np.testing.assert_array_equal(seen.columns, np.arange(layer.input_frames + 1))
+        np.testing.assert_allclose(seen.weights / 255, dense(layer), atol=0.003)
+
+
+@pytest.mark.parametrize("methods", EVERY)
+def test_the_picture_of_a_part_is_pooled_to_the_screen(methods, monkeypatch):
+    """Every pixel is the largest weight of the frames it covers; the part covers the window that was asked for."""
+    monkeypatch.setattr(raster, "_WHOLE_PICTURE", 0)
+    trace = tracing.trace(network(EVERY[methods]), noise(3.0))
+    for index, layer in enumerate(trace.layers):
+        edges = raster.input_edges(trace, index)
+        seen = raster.picture(layer, edges, 1.0, 2.0, 20, 7)
+        rows, columns = seen.weights.shape
+        assert rows <= 7
+        assert columns <= 20
+        assert edges[seen.columns[0]] <= 1.0
+        assert edges[seen.columns[-1]] >= 2.0
+        row_edges = seen.low + np.arange(rows + 1) * (seen.high - seen.low) // rows
+        assert trace.boundary_seconds(index)[seen.low] <= 1.0
+        assert trace.boundary_seconds(index)[seen.high] >= 2.0
+        matrix = dense(layer)
+        for row in range(rows):
+            for column in range(columns):
+                part = matrix[row_edges[row] : row_edges[row + 1], seen.columns[column] : seen.columns[column + 1]]
+                assert seen.weights[row, column] / 255 == pytest.approx(part.max(), abs=0.003)
+
+
+@pytest.mark.parametrize("methods", ["avg-pool", "blur-pool", "spectral-pool", "diffstride", "dct-diffstride"])
+def test_a_few_rows_stand_for_all_of_a_linear_operation(methods, monkeypatch):
+    """Where many output frames share a pixel, sampled rows make nearly the picture that all of them would."""
+    trace = tracing.trace(network(EVERY[methods]), noise(30.0), LayerSettings(stride=2.3))
+    layer, edges = trace.layers[0], raster.input_edges(trace, 0)
+    monkeypatch.setattr(raster, "_WHOLE_PICTURE", 0)
+    exact = raster.picture(layer, edges, 0.0, 30.0, 300, 50).weights / 255
+    monkeypatch.setattr(raster, "_EXACT_ELEMENTS", 0)
+    sampled = raster.picture(layer, edges, 0.0, 30.0, 300, 50).weights / 255
+    assert np.abs(sampled - exact).mean() < 0.005
+    assert (np.abs(sampled - exact) > 0.1).mean() < 0.01
+    assert (sampled.max(axis=1) > 0.99).all()
+    assert (sampled.max(axis=0) > 0.99).all()
+
+
+@pytest.mark.parametrize("methods", EVERY)
+def test_ten_minutes_are_a_small_picture(methods):
+    """However long the clip, a picture has no more bytes than the screen has pixels, and little memory is needed for it."""
+    trace = tracing.trace(network(EVERY[methods]), noise(600.0))
+    edges = raster.input_edges(trace, 0)
+    tracemalloc.start()
+    whole = raster.picture(trace.layers[0], edges, 0.0, 600.0, 1000, 112)
+    part = raster.picture(trace.layers[0], edges, 300.0, 302.0, 1000, 112)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert whole.weights.size <= 112_000
+    assert part.weights.size <= 112_000
+    assert peak < 100e6
+    assert (whole.weights.max(axis=1) == 255).all()
+    assert (whole.weights.max(axis=0) > 10).all()

@@ -30,8 +30,8 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers
         value = query.get(name)
         if value is None or value in choices:
             return value
-        if name == "clip" and value.startswith("upload:"):
-            problems.append(f"This link was made with the file {quoted(value[7:])}: upload it to see the same.")
+        if value.startswith("upload:"):
+            problems.append(f"This link was made with the {what} file {quoted(value[7:])}: upload it to see the same.")
         else:
             problems.append(f"This link's {what} {quoted(value)} is not here: {instead} is shown.")
         return None
@@ -65,7 +65,7 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers
         return text
 
     clip = known("clip", clips, "clip", "the first sample")
-    checkpoint = known("checkpoint", checkpoints, "checkpoint", "the first one")
+    checkpoint = known("checkpoint", checkpoints, "checkpoint", "the usual one")
     settings = zip(numbers("sigma", *SIGMA_RANGE), numbers("stride", *STRIDE_RANGE), listed("variant", variant, " or ".join(VARIANTS)), strict=True)
     return Link(clip, checkpoint, tuple(LayerSettings(*each) for each in settings), tuple(problems))
 

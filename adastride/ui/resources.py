@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import hashlib
+import math
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 import torch
 
-from adastride import audio, checkpoints
+from adastride import audio, checkpoints, raster
 from adastride.audio import MelPreset, Waveform
+from adastride.checkpoints import CheckpointError
 from adastride.comparison import ComparisonSettings, Features, compare, mel_features, traced_features
 from adastride.device import choose_device
 from adastride.downsampling import METHODS, LayerSettings
@@ -23,6 +27,29 @@ from adastride.tracing import Trace, trace
 ICON = str(Path(__file__).parent / "icon.png")  # a named icon would be fetched from another server
 # Clips up to this long run on one thread: the thread pool would fight the server and the browser for the cores.
 SINGLE_THREAD_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class OwnCheckpoint:
+    """A checkpoint file of a person's own. The session that loaded it holds it; what is cached of it has its SHA-256 for a name.
+
+    title: the file's name. data: the file. Two of the same data are equal, whatever their names.
+    """
+
+    sha256: str
+    title: str = field(compare=False)
+    data: bytes = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, data: bytes, title: str) -> OwnCheckpoint:
+        return cls(hashlib.sha256(data).hexdigest(), title, data)
+
+    @property
+    def id(self) -> str:
+        return f"own-{self.sha256}"
+
+
+_BY_CONTENT = {OwnCheckpoint: lambda own: own.id}
 
 
 def _freeze() -> None:
@@ -62,12 +89,28 @@ def prepare_comparison() -> None:
     _freeze()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def model(name: str, device: str = "auto") -> Classifier:
-    """A checkpoint of the catalogue, loaded once and shared by every session; nobody may change it. One run on a second
-    of silence warms it up: the first convolution of a process takes five times as long as the second."""
-    network = checkpoints.load(name, choose_device(device))
-    trace(network, torch.zeros(network.config.mel.sample_rate))
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_CONTENT)
+def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Classifier:
+    """A checkpoint of the catalogue by its name, or a person's own, loaded once and shared by every session; nobody may change
+    it. One run on a second of noise warms it up, pictures of its layers included: the first convolution of a process takes
+    five times as long as the second, the first backward pass fifty times.
+
+    Raises CheckpointError, one sentence, for a file of a person's own that is none or can't be run.
+    """
+    own = isinstance(checkpoint, OwnCheckpoint)
+    chosen = choose_device(device)
+    network = checkpoints.load_bytes(checkpoint.data, checkpoint.title, chosen) if own else checkpoints.load(checkpoint, chosen)
+    try:
+        noise = torch.rand(network.config.mel.sample_rate, generator=torch.Generator().manual_seed(0)) - 0.5
+        tried = trace(network, noise)
+        for index, layer in enumerate(tried.layers):
+            raster.picture(layer, raster.input_edges(tried, index), 0.0, 1.0, 64, 64)
+    except (RuntimeError, ValueError) as error:
+        if own:
+            raise CheckpointError(f"{checkpoint.title} holds a network that can't be run ({error}): train it again.") from None
+        raise
+    if own and not all(map(math.isfinite, tried.probabilities.values())):
+        raise CheckpointError(f"{checkpoint.title} holds a network whose results are not numbers: its training diverged.")
     _freeze()
     return network
 
@@ -78,8 +121,8 @@ def sample_waveform(name: str) -> Waveform:
     return audio.read(samples()[name].path)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def sample_trace(checkpoint: str, sample: str) -> Trace:
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT)
+def sample_trace(checkpoint: str | OwnCheckpoint, sample: str) -> Trace:
     """A bundled clip as the checkpoint was trained: what a first visit shows."""
     return trace(model(checkpoint), sample_waveform(sample))
 
@@ -87,7 +130,9 @@ def sample_trace(checkpoint: str, sample: str) -> Trace:
 _LONG_RUNS = threading.Semaphore(1)  # two 10-minute clips at once would only slow each other down and double the memory
 
 
-def run(checkpoint: str, clip: Waveform, settings: tuple[LayerSettings, ...] | None, previous: Trace | None) -> tuple[Trace, str | None]:
+def run(
+    checkpoint: str | OwnCheckpoint, clip: Waveform, settings: tuple[LayerSettings, ...] | None, previous: Trace | None
+) -> tuple[Trace, str | None]:
     """`trace` on the best device; where a GPU runs out of memory, on the CPU, with a sentence that says so."""
     network = model(checkpoint)
     try:
@@ -101,19 +146,19 @@ def run(checkpoint: str, clip: Waveform, settings: tuple[LayerSettings, ...] | N
         return trace(model(checkpoint, "cpu"), clip, settings, previous), notice
 
 
-def features(checkpoint: str, clip: Waveform, source: str, learned: bool) -> Features:
+def features(checkpoint: str | OwnCheckpoint, clip: Waveform, source: str, learned: bool) -> Features:
     """What the Compare page downsamples; the network runs only where its features or, for `learned`, its scores are needed."""
     return _features(checkpoint, source, learned, clip.sha256, clip)
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _features(checkpoint: str, source: str, learned: bool, sha256: str, _clip: Waveform) -> Features:
+@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)
+def _features(checkpoint: str | OwnCheckpoint, source: str, learned: bool, sha256: str, _clip: Waveform) -> Features:
     network = model(checkpoint)
     if source == "mel" and not learned:
         return mel_features(_clip, network.config.mel)
     return traced_features(source, run(checkpoint, _clip, None, None)[0], network)
 
 
-def clip_mel(checkpoint: str, clip: Waveform) -> tuple[np.ndarray, MelPreset]:
+def clip_mel(checkpoint: str | OwnCheckpoint, clip: Waveform) -> tuple[np.ndarray, MelPreset]:
     """The (n_mels, T) natural-log mel of a clip as a checkpoint sees it, and the front end that made it."""
     return features(checkpoint, clip, "mel", False).values[0].numpy(), model(checkpoint).config.mel

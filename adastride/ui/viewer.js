@@ -2,11 +2,14 @@
 //
 // Every panel shares one time axis in seconds. An upper layer's input frames are the output frames of the layer below,
 // so they are drawn as wide as the time they stand for. Dragging sigma or a stride redraws a layer at once, because its
-// positions depend on neither; the layers above follow when the server has run the network again. At most one request
-// is under way, and the newest values wait, so a drag always ends on its last value.
+// positions depend on neither; the layers above follow when the server has run the network again, and so does a layer
+// without positions, of which the server sends a picture. At most one request is under way, and the newest values wait,
+// so a drag always ends on its last value.
 
 const GUTTER = 46, RIGHT = 6;
 const ANSWER_TIMEOUT_MS = 20000;
+const QUIET_MS = 150; // the window has not moved for so long: time to ask for a finer picture of it
+const LAYER_HEIGHT = 112; // CSS pixels of an alignment
 
 class Viewer extends LiveView {
   constructor(parent) {
@@ -25,6 +28,7 @@ class Viewer extends LiveView {
     if (this.audioUrl) URL.revokeObjectURL(this.audioUrl);
     clearTimeout(this.timeout);
     clearTimeout(this.lateTimer);
+    clearTimeout(this.quiet);
     this.disposers.forEach((dispose) => dispose());
   }
 
@@ -58,7 +62,10 @@ class Viewer extends LiveView {
     const answered = this.underWay === null || header.sequence === this.underWay;
     if (!answered && this.header?.clip.id === header.clip.id) return; // an answer to something older
     this.header = header;
-    this.server = this.layOutAll(header.layers.map((layer, k) => ({ ...layer, u: arrays[`u${k}`], taps: arrays[`taps${k}`] })));
+    this.server = this.layOutAll(header.layers.map((layer, k) => {
+      const picture = layer.picture && { ...layer.picture, data: arrays[`matrix${k}`], columns: arrays[`columns${k}`] };
+      return { ...layer, u: arrays[`u${k}`], taps: arrays[`taps${k}`], edges: arrays[`edges${k}`], picture };
+    }));
     if (this.underWay !== null) {
       const sequence = this.underWay;
       requestAnimationFrame(() => this.note("followed", sequence));
@@ -94,24 +101,27 @@ class Viewer extends LiveView {
     return layers.map((layer, k) => {
       const before = this.server?.[k], settings = this.header.settings[k];
       // What has not moved keeps its layout, and with it its drawing: a drag repaints only what follows it.
-      const kept = before && before.layout.inEdges === edges && sameSettings(before.layout, settings) && same(before.u, layer.u) && same(before.taps, layer.taps);
-      const layout = kept ? before.layout : layOut(layer, edges, settings);
+      const kept = before && before.layout.inEdges === edges && sameSettings(before.layout, settings) && same(before.u, layer.u) && same(before.taps, layer.taps)
+        && before.picture?.version === layer.picture?.version && same(before.edges, layer.edges);
+      const layout = kept ? before.layout : layer.picture ? layOutPicture(layer.edges, layer.picture, edges, settings) : layOut(layer, edges, settings);
       edges = layout.outEdges;
       return { ...layer, layout };
     });
   }
 
-  // Draws what the settings in hand mean now: exact for the lowest changed layer, from last positions above it.
+  // Draws what the settings in hand mean now: exact for the lowest changed layer, from last positions above it. A picture
+  // waits for the server.
   follow() {
     const first = this.settings.findIndex((s, k) => !sameSettings(s, this.header.settings[k]));
     this.layers = this.server.map((layer, k) =>
-      sameSettings(this.settings[k], this.header.settings[k]) || layer.taps ? layer : { ...layer, layout: layOut(layer, layer.layout.inEdges, this.settings[k]) });
-    this.firstStale = first < 0 ? Infinity : first + 1;
+      sameSettings(this.settings[k], this.header.settings[k]) || layer.picture ? layer : { ...layer, layout: layOut(layer, layer.layout.inEdges, this.settings[k]) });
+    this.firstStale = first < 0 ? Infinity : this.server[first].picture ? first : first + 1;
     if (first < 0) {
       clearTimeout(this.lateTimer);
       this.lateTimer = null;
       this.markLate();
     } else this.lateTimer ??= setTimeout(() => { this.lateTimer = null; this.markLate(); }, 250); // a quick answer makes no label flicker
+    if (this.hover) this.writeTip();
     this.refreshControls();
     this.redraw(false);
   }
@@ -123,21 +133,41 @@ class Viewer extends LiveView {
 
   // ------------------------------------------------------------ data out
 
-  change(layers, values) {
-    for (const k of layers) if (!this.header.fixed[k]) Object.assign(this.settings[k], values);
+  // choose: the value for a layer, given its number.
+  change(layers, name, choose) {
+    for (const k of layers) if (this.settings[k][name] != null) this.settings[k][name] = choose(k);
     this.follow();
     this.request();
+  }
+
+  // What the server should draw for: the window in view, null for all of the clip, and the device pixels of a layer's plot.
+  screen() {
+    const { view, clip } = this, panel = this.panels?.find((each) => each.kind === "layer"), ratio = window.devicePixelRatio || 1;
+    const whole = !view || !clip || (view.from <= 0 && view.to >= clip.seconds - 1e-9);
+    const width = panel?.base.clientWidth ? this.plotWidth(panel) : 1024;
+    return { view: whole ? null : [view.from, view.to], pixels: [Math.round(width * ratio), Math.round(LAYER_HEIGHT * ratio)] };
+  }
+
+  // Asks for other pictures if what is in view needs them: another window, or more pixels.
+  sharpen() {
+    const parts = this.header?.layers.some((layer) => layer.picture && !layer.picture.whole);
+    if (!parts || !this.clip || this.header.clip.id !== this.clip.id) return;
+    const { view, pixels } = this.screen(), shown = this.header;
+    const near = (a, b) => Math.abs(a - b) < 1e-6;
+    const seen = view === null || shown.view === null ? view === shown.view : near(view[0], shown.view[0]) && near(view[1], shown.view[1]);
+    if (!seen || Math.min(pixels[0], 2048) > 1.1 * shown.pixels[0]) this.request();
   }
 
   request() {
     if (this.underWay !== null) { this.waiting = true; return; }
     this.waiting = false;
     this.underWay = ++this.sequence;
+    this.root.dataset.state = "following";
     this.note("sent", this.underWay);
     clearTimeout(this.timeout);
     this.timeout = setTimeout(() => { this.underWay = null; if (this.waiting || this.firstStale < Infinity) this.request(); }, ANSWER_TIMEOUT_MS);
     this.setStateValue("request", {
-      sequence: this.underWay, revision: this.revision, have: this.clip?.id ?? "", settings: this.settings.map((s) => ({ ...s })),
+      sequence: this.underWay, revision: this.revision, have: this.clip?.id ?? "", settings: this.settings.map((s) => ({ ...s })), ...this.screen(),
     });
   }
 
@@ -150,6 +180,7 @@ class Viewer extends LiveView {
       this.layers.map((l, k) => `Layer ${k + 1}: ${l.layout.T} to ${l.layout.L} frames.`).join(" ");
     if (this.spokenText !== text) this.one(".spoken").textContent = this.spokenText = text;
     this.describe();
+    this.root.dataset.state = "settled";
   }
 
   link() {
@@ -202,20 +233,18 @@ class Viewer extends LiveView {
   }
 
   slide(name, value) {
-    const began = performance.now();
-    const chosen = this.chosen(), trained = this.header.trained[chosen[0]][name];
-    if (name === "sigma") {
-      const near = trained && Math.abs(value - Math.log10(trained)) < 0.0051; // the trained value need not be on the slider's grid
-      this.change(chosen, { sigma: near ? trained : Number((10 ** value).toPrecision(5)) });
-    } else {
-      this.change(chosen, { stride: Math.abs(value - trained) < 0.0051 ? trained : value });
-    }
+    const began = performance.now(), { trained, layers } = this.header;
+    this.change(this.chosen(), name, (k) => { // the trained value need not be on the slider's grid
+      const usual = trained[k][name];
+      if (name === "sigma") return Math.abs(value - Math.log10(usual)) < 0.0051 ? usual : Number((10 ** value).toPrecision(5));
+      if (Math.abs(value - usual) < 0.0051) return usual;
+      return layers[k].wholeStrides ? Math.max(1, roundHalfEven(value)) : value;
+    });
     requestAnimationFrame(() => this.note("local", performance.now() - began));
   }
 
   chosen() {
-    const all = this.settings.map((_, k) => k).filter((k) => !this.header.fixed[k]);
-    return this.scope === "all" ? all : [this.scope];
+    return this.scope === "all" ? this.settings.map((_, k) => k) : [this.scope];
   }
 
   key(event) {
@@ -229,8 +258,11 @@ class Viewer extends LiveView {
     else if (event.key === "0") this.setView(0, this.clip.seconds);
     else if (event.key === "Escape") this.setHover(null);
     else if (event.key === "Enter" && panel) this.playFrom(this.hover ? this.layers[this.hover.layer].layout.outEdges[this.hover.row] : this.view.from);
-    else if (step) this.slide("sigma", clamp(Math.log10(this.settings[this.chosen()[0]].sigma) + 0.05 * step, -2, 2));
-    else if (panel && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+    else if (step) {
+      const first = this.chosen().find((k) => this.settings[k].sigma != null);
+      if (first === undefined) return;
+      this.slide("sigma", clamp(Math.log10(this.settings[first].sigma) + 0.05 * step, -2, 2));
+    } else if (panel && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
       const layer = panel.layer ?? this.tickLayer, { L } = this.layers[layer].layout;
       const row = this.hover?.layer === layer ? this.hover.row + (event.key === "ArrowRight" ? 1 : -1) : 0;
       this.setHover({ layer, row: clamp(row, 0, L - 1) });
@@ -257,7 +289,7 @@ class Viewer extends LiveView {
     const key = JSON.stringify([this.scope, chosen.map((k) => settings[k].variant), header.revision]);
     if (key !== this.controlsKey) { // rebuilt only when they change, so that focus stays where it is during a drag
       this.controlsKey = key;
-      this.segments(this.one(".scope"), [["all", "All layers"], ...settings.map((_, k) => [k, `${k + 1}`, header.fixed[k]])], this.scope, (scope) => {
+      this.segments(this.one(".scope"), [["all", "All layers"], ...settings.map((_, k) => [k, `${k + 1}`])], this.scope, (scope) => {
         this.scope = scope;
         if (scope !== "all") this.tickLayer = scope;
         this.controlsKey = null;
@@ -265,26 +297,43 @@ class Viewer extends LiveView {
         this.refreshControls();
         this.redraw();
       });
-      const variants = new Set(chosen.map((k) => settings[k].variant));
+      const variants = new Set(chosen.map((k) => settings[k].variant).filter((variant) => variant != null));
+      this.one(".variant").hidden = !variants.size;
       this.segments(this.one(".variant"), [["adastride", "AdaStride"], ["adastride-f", "AdaStride-F"]], variants.size === 1 ? [...variants][0] : null,
-        (variant) => { this.change(this.chosen(), { variant }); });
+        (variant) => { this.change(this.chosen(), "variant", () => variant); });
     }
-    for (const slider of this.root.querySelectorAll(".slider")) {
-      const name = slider.dataset.name, input = slider.querySelector("input");
-      const values = [...new Set(chosen.map((k) => settings[k][name]))], value = values[0] ?? trained[0][name] ?? 1;
-      const toSlider = (v) => (name === "sigma" ? Math.log10(v) : v);
-      if (this.root.getRootNode().activeElement !== input || Math.abs(Number(input.value) - toSlider(value)) > 0.05) input.value = toSlider(value);
-      input.disabled = !chosen.length;
-      const text = (v) => (name === "sigma" ? `${digits(v)} output frames · σ⁻² = ${digits(v ** -2)}` : `${v.toFixed(2)} input frames per output frame`);
-      slider.querySelector("output").textContent = values.length > 1 ? `differs by layer: ${values.map((v) => digits(v)).join(", ")}` : text(value);
-      input.setAttribute("aria-valuetext", text(value));
-      const mark = slider.querySelector(".trained"), at = trained[chosen[0] ?? 0][name];
-      mark.hidden = at == null;
-      const share = at == null ? 0 : (toSlider(at) - input.min) / (input.max - input.min);
-      mark.style.left = `calc(8px + ${share} * (100% - 16px))`;
-      mark.title = at == null ? "" : `trained: ${text(at)}`;
-    }
+    for (const slider of this.root.querySelectorAll(".slider")) this.refreshSlider(slider, slider.dataset.name, chosen);
     this.one(".reset").disabled = settings.every((s, k) => sameSettings(s, trained[k]));
+  }
+
+  refreshSlider(slider, name, chosen) {
+    const { settings, header } = this, { layers } = header, trained = header.trained;
+    const input = slider.querySelector("input"), output = slider.querySelector("output"), mark = slider.querySelector(".trained");
+    const moved = chosen.filter((k) => settings[k][name] != null);
+    slider.classList.toggle("without", !moved.length);
+    input.disabled = !moved.length;
+    if (!moved.length) {
+      const labels = [...new Set(chosen.map((k) => layers[k].label))];
+      output.textContent = `${labels.join(" and ")} ${labels.length > 1 ? "have" : "has"} none`;
+      return;
+    }
+    // Layers that take whole strides round the slider's value, which stands where the others are.
+    const whole = name === "stride" ? moved.filter((k) => layers[k].wholeStrides) : [], free = moved.filter((k) => !whole.includes(k));
+    const leading = free.length ? free : moved, values = [...new Set(leading.map((k) => settings[k][name]))];
+    const toSlider = (v) => (name === "sigma" ? Math.log10(v) : v), at = toSlider(values[0]);
+    input.step = free.length ? "0.01" : "1";
+    if (this.root.getRootNode().activeElement !== input || Math.abs(Number(input.value) - at) > 0.05) input.value = at;
+    const text = (v) => (name === "sigma" ? `${digits(v)} output frames · σ⁻² = ${digits(v ** -2)}` : `${free.length ? v.toFixed(2) : v} input frames per output frame`);
+    const named = (some) => `layer${some.length > 1 ? "s" : ""} ${some.map((k) => k + 1).join(", ")}`;
+    const parts = [values.length > 1 ? `differs by layer: ${values.map((v) => digits(v)).join(", ")}` : text(values[0])];
+    if (!free.length) parts.push("whole strides only");
+    else if (whole.length) parts.push(`whole strides in ${named(whole)}: ${[...new Set(whole.map((k) => settings[k].stride))].join(", ")}`);
+    if (moved.length < chosen.length) parts.push(`${named(moved)} only`);
+    output.textContent = parts.join(" · ");
+    input.setAttribute("aria-valuetext", output.textContent);
+    const usual = trained[leading[0]][name], share = clamp((toSlider(usual) - input.min) / (input.max - input.min), 0, 1);
+    mark.style.left = `calc(8px + ${share} * (100% - 16px))`;
+    mark.title = `trained: ${text(usual)}`;
   }
 
   refreshProbabilities() {
@@ -373,7 +422,7 @@ class Viewer extends LiveView {
     if (!this.panels || this.panels.filter((p) => p.kind === "layer").length !== count) {
       this.panels?.forEach((panel) => panel.element.remove());
       this.panels = [this.addPanel(host, "wave", 46), this.addPanel(host, "mel", 104), this.addPanel(host, "ticks", 12)];
-      for (let k = 0; k < count; k++) this.panels.push(this.addPanel(host, "layer", 112, k), this.addPanel(host, "profile", 50, k));
+      for (let k = 0; k < count; k++) this.panels.push(this.addPanel(host, "layer", LAYER_HEIGHT, k), this.addPanel(host, "profile", 50, k));
       this.panels.push(this.addPanel(host, "axis", 34));
     }
     const heads = `${this.clip.id} ${this.tickLayer} ${count}`;
@@ -479,17 +528,22 @@ class Viewer extends LiveView {
   setHover(hover, event) {
     if (hover?.layer === this.hover?.layer && hover?.row === this.hover?.row) { if (hover && event) this.moveTip(event); return; }
     this.hover = hover;
-    const tip = this.one(".tip");
-    tip.hidden = !hover;
+    this.one(".tip").hidden = !hover;
     if (hover) {
-      const { layout } = this.layers[hover.layer], { row } = hover;
-      const from = layout.outEdges[row], to = layout.outEdges[row + 1], { weights } = rowWeights(layout, row);
-      const made = weights.length ? `weights over ${weights.filter((w) => w > 0.01 * Math.max(...weights)).length} input frames` : "no frame is nearest to it: zero";
-      tip.textContent = `Layer ${hover.layer + 1}, output frame ${row}: stands for ${digits(layout.strides[row], 2)} input frames, ${from.toFixed(2)}–${to.toFixed(2)} s (${Math.round(1000 * (to - from))} ms); ${made}.`;
+      this.writeTip();
       if (event) this.moveTip(event);
-      else { tip.style.left = `${this.gutter()}px`; tip.style.top = "0px"; }
+      else Object.assign(this.one(".tip").style, { left: `${this.gutter()}px`, top: "0px" });
     }
     this.cover();
+  }
+
+  writeTip() {
+    const { layer, row } = this.hover, { layout } = this.layers[layer], { picture } = layout;
+    if (row >= layout.L) return;
+    const from = layout.outEdges[row], to = layout.outEdges[row + 1], { weights } = rowWeights(layout, row), least = 0.01 * largest(weights);
+    const coarse = picture && (picture.rows < picture.high - picture.low || picture.columns.length <= picture.columns.at(-1) - picture.columns[0]);
+    const made = coarse ? "zoom in for its weights" : weights.length ? `weights over ${weights.filter((w) => w > least).length} input frames` : "no frame is nearest to it: zero";
+    this.one(".tip").textContent = `Layer ${layer + 1}, output frame ${row}: stands for ${digits(layout.strides[row], 2)} input frames, ${from.toFixed(2)}–${to.toFixed(2)} s (${Math.round(1000 * (to - from))} ms); ${made}.`;
   }
 
   moveTip(event) {
@@ -504,6 +558,10 @@ class Viewer extends LiveView {
   // everything: the clip, the window, the size or the theme changed; otherwise only layouts that are new are drawn.
   redraw(everything = true) {
     this.everything ||= everything;
+    if (everything) {
+      clearTimeout(this.quiet);
+      this.quiet = setTimeout(() => this.sharpen(), QUIET_MS);
+    }
     if (!this.layers || this.drawing) return;
     this.drawing = requestAnimationFrame(() => { this.drawing = null; this.draw(); });
   }
@@ -633,26 +691,30 @@ class Viewer extends LiveView {
 
   drawLayer(context, box, theme, panel) {
     const layer = this.layers[panel.layer], { layout } = layer, { low, high } = this.rows(layout);
-    this.pixels(context, box, (pixels, width, height) => fillAlignment(pixels, width, height, layout, this.view, low, high, RAMPS[theme.name]));
+    const fill = layout.picture ? fillMatrix : fillAlignment;
+    this.pixels(context, box, (pixels, width, height) => fill(pixels, width, height, layout, this.view, low, high, RAMPS[theme.name]));
     context.strokeStyle = theme.ink(0.25);
     context.lineWidth = 1;
     context.strokeRect(box.x - 0.5, 0.5, box.width + 1, box.height - 1);
     const y = (row) => box.height * (1 - (row - low) / (high - low)), total = this.clip.seconds;
-    context.save();
-    context.beginPath();
-    context.rect(box.x, 0, box.width, box.height);
-    context.clip();
-    context.beginPath();
-    context.moveTo(this.x(box, 0), y(0));
-    context.lineTo(this.x(box, total), y(layout.L));
-    context.setLineDash([6, 5]);
-    context.lineWidth = 3.5; // a rim in the background's colour: the line crosses both ends of the colour map
-    context.strokeStyle = theme.back;
-    context.stroke();
-    context.lineWidth = 1.25;
-    context.strokeStyle = theme.ink(0.9);
-    context.stroke();
-    context.restore();
+    // A line for comparison, where strides could differ from it; others would only lie under it.
+    if (this.layers.slice(0, panel.layer + 1).some((each) => each.adaptive)) {
+      context.save();
+      context.beginPath();
+      context.rect(box.x, 0, box.width, box.height);
+      context.clip();
+      context.beginPath();
+      context.moveTo(this.x(box, 0), y(0));
+      context.lineTo(this.x(box, total), y(layout.L));
+      context.setLineDash([6, 5]);
+      context.lineWidth = 3.5; // a rim in the background's colour: the line crosses both ends of the colour map
+      context.strokeStyle = theme.back;
+      context.stroke();
+      context.lineWidth = 1.25;
+      context.strokeStyle = theme.ink(0.9);
+      context.stroke();
+      context.restore();
+    }
     this.label(context, theme, String(Math.round(high) - 1), box.x - 6, 7);
     this.label(context, theme, String(Math.floor(low)), box.x - 6, box.height - 7);
     if (this.gutter() >= GUTTER) {
@@ -664,12 +726,12 @@ class Viewer extends LiveView {
   headLayer(panel, layer, theme) {
     const { layout } = layer, exact = panel.layer < this.firstStale;
     const head = panel.element.querySelector("header");
-    const numbers = [`${layout.T} → ${layout.L} frames`, layout.taps ? null : `σ = ${digits(layout.sigma)}`, `stride ${digits(layout.stride)}`];
-    if (!layout.taps) numbers.push(`position loss ${exact && this.firstStale === Infinity ? digits(layer.positionLoss, 2) : "…"}`);
+    const numbers = [`${layout.T} → ${layout.L} frames`, layout.sigma == null ? null : `σ = ${digits(layout.sigma)}`, `stride ${digits(layout.stride)}`];
+    if (layer.u) numbers.push(`position loss ${exact && this.firstStale === Infinity ? digits(layer.positionLoss, 2) : "…"}`);
     numbers.push(`${layer.milliseconds.toFixed(1)} ms`);
     if (!head.firstChild) head.innerHTML = '<b><i class="swatch"></i><span class="name"></span></b><span class="numbers"></span><span class="late">catching up …</span>';
     head.querySelector(".swatch").style.background = LAYER_COLOURS[theme.name][panel.layer % 3];
-    head.querySelector(".name").textContent = `Layer ${panel.layer + 1} · ${layout.taps ? layer.label : layout.hard ? "AdaStride-F" : "AdaStride"}`;
+    head.querySelector(".name").textContent = `Layer ${panel.layer + 1} · ${layout.variant == null ? layer.label : layout.hard ? "AdaStride-F" : "AdaStride"}`;
     const text = numbers.filter(Boolean).join(" · ");
     if (panel.numbers !== text) head.querySelector(".numbers").textContent = panel.numbers = text;
   }
@@ -750,7 +812,7 @@ class Viewer extends LiveView {
         for (let i = 1; i < layer.L; i++) { if (layer.strides[i] < layer.strides[small]) small = i; if (layer.strides[i] > layer.strides[large]) large = i; }
         const at = (i) => `${digits(layer.strides[i], 2)} frames at ${((layer.outEdges[i] + layer.outEdges[i + 1]) / 2).toFixed(2)} s`;
         text = panel.kind === "layer"
-          ? `Alignment of layer ${panel.layer + 1}: ${layer.T} input frames to ${layer.L} output frames. Smallest stride ${at(small)}, largest ${at(large)}. Left and right arrow keys step through output frames, up and down change sigma.`
+          ? `Alignment of layer ${panel.layer + 1}: ${layer.T} input frames to ${layer.L} output frames. Smallest stride ${at(small)}, largest ${at(large)}. Left and right arrow keys step through output frames${layer.sigma == null ? "" : ", up and down change sigma"}.`
           : `Stride profile of layer ${panel.layer + 1}: smallest ${at(small)}, largest ${at(large)}.`;
       }
       if (panel.base.getAttribute("aria-label") !== text) panel.base.setAttribute("aria-label", text);
@@ -800,7 +862,7 @@ class Viewer extends LiveView {
 
   drawBeam(context, box, theme, panel, beams) {
     const k = panel.layer ?? 0, beam = beams[k];
-    const edges = this.layers[k].layout.inEdges, { start, weights } = beam.weights, top = Math.max(...weights, 1e-9);
+    const edges = this.layers[k].layout.inEdges, { start, weights } = beam.weights, top = Math.max(largest(weights), 1e-9);
     const share = new Float64Array(Math.ceil(box.width) + 1);
     for (let n = 0; n < weights.length; n++) {
       const x0 = Math.floor(this.x(box, edges[start + n]) - box.x), x1 = Math.ceil(this.x(box, edges[start + n + 1]) - box.x);
@@ -817,7 +879,7 @@ class Viewer extends LiveView {
     context.globalAlpha = 1;
     if (panel.kind !== "layer") return;
     const { low, high } = this.rows(this.layers[k].layout), colour = LAYER_COLOURS[theme.name][k % 3];
-    const y = (row) => box.height * (1 - (row - low) / (high - low)), best = Math.max(...beam.rows.weights, 1e-9);
+    const y = (row) => box.height * (1 - (row - low) / (high - low)), best = Math.max(largest(beam.rows.weights), 1e-9);
     context.fillStyle = colour;
     beam.rows.weights.forEach((w, n) => { // the output frames that take part, beside the axis
       const row = beam.rows.start + n;

@@ -1,7 +1,8 @@
 """The linked viewer: a components-v2 component that is sent positions and draws the alignments itself (viewer.js).
 
 One top-level bytes value goes to the browser: a JSON header and the arrays it names. Clip data (waveform, mel, sound)
-is sent once; a request from the browser says which clip it has.
+is sent once; a request from the browser says which clip it has. A layer without positions sends a picture of its matrix
+instead, of a long clip only as much of it as is in view and as fine as the screen.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import struct
+import zlib
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -18,9 +21,11 @@ import numpy as np
 import soundfile
 import streamlit as st
 
+from adastride import raster
+from adastride.alignment import Alignment
 from adastride.audio import LOG_FLOOR, mel_band_centres
 from adastride.device import device_name
-from adastride.downsampling import LayerSettings
+from adastride.downsampling import METHODS, LayerSettings
 from adastride.downsampling.strided import TapAlignment
 from adastride.tracing import Trace
 from adastride.ui.source import Clip
@@ -34,6 +39,9 @@ _SHOWN_DECIBELS = 90.0
 _WHOLE_WAVEFORM = 640_000
 _PEAKS = 200_000
 _WORTH_A_SPINNER = 30.0  # seconds of sound
+_USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many it has
+_MOST_PIXELS = (2048, 256)
+_MARGIN = 0.25  # of the window in view, sent to either side of it
 
 _component = st.components.v2.component(
     "adastride_viewer",
@@ -67,14 +75,26 @@ def viewer(
             slow = new and clip.waveform.seconds > _WORTH_A_SPINNER
             with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True) if slow else nullcontext():
                 trace, notice = run(state["settings"], previous)
-        except (MemoryError, RuntimeError):
+            if not all(map(math.isfinite, trace.probabilities.values())):
+                raise FloatingPointError
+        except (MemoryError, RuntimeError, ValueError, FloatingPointError) as error:
             _log.exception("running the network failed")
-            st.error(f"The network could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.", icon=":material/error:")
+            st.error(
+                f"The network's results for {plain(clip.title)} are not numbers: choose another network." if isinstance(error, FloatingPointError)
+                else f"The network could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.",
+                icon=":material/error:",
+            )
             if new:
                 return None
             trace, notice = previous, None
     state["trace"] = trace
+    view, pixels = (request["view"], request["pixels"]) if request and request["have"] == clip.id else (None, _USUAL_PIXELS)
     header, arrays = _live(trace, trained, revision)
+    header["view"], header["pixels"] = view, pixels
+    for index, (described, found) in enumerate(_pictures(trace, view, pixels, state)):
+        if described:
+            header["layers"][index]["picture"] = described
+            arrays |= {f"{name}{index}": array for name, array in found.items()}
     header["sequence"] = request["sequence"] if request else 0
     header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
     header["link"] = {"clip": clip.link, "checkpoint": link_checkpoint}
@@ -112,11 +132,23 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
         settings = tuple(
             LayerSettings(sigma=each["sigma"], stride=each["stride"], variant=each["variant"]) for each in value["settings"]
         )
-        request = {"sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings}
-    except (TypeError, KeyError, ValueError, OverflowError):
+        view = None if value["view"] is None else (float(value["view"][0]), float(value["view"][1]))
+        pixels = tuple(max(16, min(int(value["pixels"][axis]), _MOST_PIXELS[axis])) for axis in (0, 1))
+        request = {
+            "sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings,
+            "view": view, "pixels": pixels,
+        }
+    except (TypeError, KeyError, ValueError, OverflowError, IndexError):
         return None
-    in_range = all((s.sigma is None or 0.0099 <= s.sigma <= 101) and (s.stride is None or s.stride <= 8) for s in settings)
-    return request if len(settings) == len(trained) and in_range else None
+    if view is not None and not (math.isfinite(view[1]) and 0 <= view[0] < view[1]):
+        return None
+    if len(settings) != len(trained):
+        return None
+    in_range = all(  # or as trained: a stride may have been learned, or a person's own network be of another kind
+        (chosen.sigma in (None, usual.sigma) or 0.0099 <= chosen.sigma <= 101) and (chosen.stride in (None, usual.stride) or chosen.stride <= 8)
+        for chosen, usual in zip(settings, trained, strict=True)
+    )
+    return request if in_range else None
 
 
 def _settings(settings: LayerSettings) -> dict:
@@ -127,21 +159,58 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
     """What changes with the settings: about 1 kB a layer."""
     layers, arrays = [], {}
     for index, layer in enumerate(trace.layers):
-        layers.append({"label": layer.label, "positionLoss": layer.position_loss, "milliseconds": layer.milliseconds})
+        method = METHODS[layer.method]
+        layers.append({
+            "label": layer.label, "positionLoss": layer.position_loss, "milliseconds": layer.milliseconds,
+            "wholeStrides": method.whole_strides, "adaptive": method.kind == "adaptive",
+        })
         if isinstance(layer.alignment, TapAlignment):
             arrays[f"taps{index}"] = layer.alignment.taps.cpu().numpy().astype("<f4")
-        else:
+        elif isinstance(layer.alignment, Alignment):
             arrays[f"u{index}"] = layer.alignment.unit_positions[0].cpu().numpy().astype("<f4")
     header = {
         "revision": revision,
         "layers": layers,
         "settings": [_settings(s) for s in trace.settings],
         "trained": [_settings(s) for s in trained],
-        "fixed": [layer.settings.variant is None for layer in trace.layers],
         "labels": list(trace.probabilities),
         "probabilities": list(trace.probabilities.values()),
     }
     return header, arrays
+
+
+def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int, int], state: dict) -> list[tuple[dict, dict[str, np.ndarray]]]:
+    """What the browser draws of each layer: a description and arrays, both empty where it has positions or taps to draw from.
+
+    view: the seconds the browser shows, None for all. pixels: columns and rows of a layer's plot. What a session's last
+    answer had of the same run, window and screen is taken from there.
+    """
+    begin, end = _widened(view, trace.waveform.seconds)
+    scale = (end - begin) / (view[1] - view[0]) if view else 1.0
+    columns, rows = (math.ceil(size * scale) for size in pixels)
+    kept, results = state.get("pictures", []), []
+    for index, layer in enumerate(trace.layers):
+        wanted = (layer, begin, end, columns, rows)
+        if isinstance(layer.alignment, (Alignment, TapAlignment)):
+            results.append((wanted, ({}, {})))
+        elif index < len(kept) and kept[index][0][0] is layer and (kept[index][1][0]["whole"] or kept[index][0][1:] == wanted[1:]):
+            results.append((wanted, kept[index][1]))
+        else:
+            seen = raster.picture(layer, raster.input_edges(trace, index), begin, end, columns, rows)
+            described = {"low": seen.low, "high": seen.high, "rows": seen.weights.shape[0], "whole": seen.whole}
+            described["version"] = zlib.crc32(seen.weights, zlib.crc32(seen.columns, zlib.crc32(json.dumps(described).encode())))
+            arrays = {"edges": layer.boundaries.astype("<f4"), "columns": seen.columns.astype("<f4"), "matrix": seen.weights.T}
+            results.append((wanted, (described, arrays)))
+    state["pictures"] = results
+    return [result for _, result in results]
+
+
+def _widened(view: tuple[float, float] | None, seconds: float) -> tuple[float, float]:
+    """The window in view and a margin to pan into, within the clip."""
+    if view is None or view[0] >= seconds:
+        return 0.0, seconds
+    margin = _MARGIN * (view[1] - view[0])
+    return max(0.0, view[0] - margin), min(seconds, view[1] + margin)
 
 
 def _details(clip: Clip) -> str:

@@ -55,7 +55,8 @@ _LOOK = """(root) => {
 }"""
 # Settled: no header waits for the server ("…" stands for a number that is not known yet), and two frames have been painted.
 _SETTLED = """(root) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(
-  root.querySelectorAll(".bar-row").length > 0
+  root.dataset.state === "settled"
+  && root.querySelectorAll(".bar-row").length > 0
   && [...root.querySelectorAll(".panel.layer header .numbers")].every((each) => each.textContent && !each.textContent.includes("…"))
   && !root.querySelector(".panel.catching-up")))))"""
 # Share of a layer's plot in the highest and in the lowest colour of the legend, and how light the plot is (0 to 1).
@@ -295,6 +296,24 @@ class Explorer:
             self.source("Upload")
         file = {"name": name, "mimeType": "application/octet-stream", "buffer": data}
         self.page.locator('.st-key-source_upload input[type="file"]').set_input_files(file)
+
+    def task(self, label: str) -> None:
+        """Chooses what the network was trained on, or "Your own file"."""
+        self.page.locator(".st-key-explore_task input").click()
+        self.page.get_by_role("option", name=label).click()
+
+    def load_checkpoint(self, name: str, data: bytes) -> None:
+        """Gives the picker a checkpoint file."""
+        if not self.page.locator(".st-key-explore_own").is_visible():
+            self.task("Your own file")
+        file = {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+        self.page.locator('.st-key-explore_own input[type="file"]').set_input_files(file)
+
+    def wait_methods(self, *labels: str) -> Explorer:
+        """Waits for the picture of a network with these methods, lowest layer first."""
+        wanted = [f"Layer {index} · {label}" for index, label in enumerate(labels, start=1)]
+        wait_for(lambda: self.look()["names"] == wanted, 2 * PATIENCE, f"no picture of {labels}")
+        return self.settle()
 
     def wait_title(self, title: str) -> Explorer:
         """Waits for the picture of the clip with that title."""

@@ -1,0 +1,119 @@
+"""Choosing a trained network: a shipped one by task, method and sigma, or a person's own file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from adastride.checkpoints import MAX_OWN_BYTES, CatalogueEntry, CheckpointError, catalogue
+from adastride.downsampling import METHODS
+from adastride.ui import resources
+from adastride.ui.resources import OwnCheckpoint
+from adastride.ui.text import plain
+
+DEFAULT = "digits-adastride"
+TASKS = {"digits": "Spoken digits", "commands": "Spoken commands", "emotion": "Emotion in speech", "scenes": "Environmental sounds"}
+_OWN = "own"
+_MIXED = {"adastride-s": "AdaStride-S"}  # networks whose layers differ have no registry key
+
+
+@dataclass(frozen=True)
+class ChosenCheckpoint:
+    """A trained network somebody chose.
+
+    network: what the functions of `resources` take. id: unique by content. title: for people. link: what a link to it says.
+    """
+
+    network: str | OwnCheckpoint
+    id: str
+    title: str
+    link: str
+
+
+def choose_checkpoint(key: str, name: str | None) -> None:
+    """Makes a shipped checkpoint the one the picker `key` starts with, before it is drawn; None leaves it at the usual one."""
+    if name is not None:
+        st.session_state[f"{key}_kept"] = {"checkpoint": name}
+
+
+def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
+    """Draws the picker and returns the network to use.
+
+    key: distinguishes the pickers of different pages; `{key}_checkpoint` is the widget with the names. A person's own file
+    belongs to the session and both pages offer it. A file that is no checkpoint is explained; the last network stays.
+    """
+    known = catalogue()
+    kept = st.session_state.setdefault(f"{key}_kept", {})  # a page forgets the widgets of another, a visitor should not notice
+    last = kept.get("checkpoint", DEFAULT if DEFAULT in known else next(iter(known)))
+    task_key, name_key = f"{key}_task", f"{key}_checkpoint"
+    if task_key not in st.session_state:
+        st.session_state[task_key] = kept.get("task", known[last].task)
+    tasks = [*dict.fromkeys(entry.task for entry in known.values()), _OWN]
+    task = st.selectbox(
+        "Network trained on", tasks, format_func=lambda name: "Your own file" if name == _OWN else TASKS.get(name, name.capitalize()),
+        key=task_key, help=help,
+    )
+    kept["task"] = task
+    if task == _OWN:
+        return _own(key) or _shipped(last)
+    names = [name for name, entry in known.items() if entry.task == task]
+    if st.session_state.get(name_key) not in names:
+        st.session_state[name_key] = _most_alike(known[last], names)
+    name = st.selectbox("Method", names, format_func=lambda name: _option(known[name]), key=name_key)
+    kept["checkpoint"] = name
+    entry = known[name]
+    st.caption(f"{entry.description} {_percent(entry.accuracy)} of {entry.clips:,} test clips are right.")
+    return _shipped(name)
+
+
+def _shipped(name: str) -> ChosenCheckpoint:
+    return ChosenCheckpoint(name, name, catalogue()[name].title, name)
+
+
+def _most_alike(last: CatalogueEntry, names: list[str]) -> str:
+    """Of another task, the network most like the last one: itself, or its method and sigma, or its method."""
+    known = catalogue()
+    return max(names, key=lambda name: (
+        name == last.name, known[name].method == last.method, known[name].sigma_inv2 == last.sigma_inv2, -names.index(name),
+    ))
+
+
+def _option(entry: CatalogueEntry) -> str:
+    label = _MIXED.get(entry.method) or METHODS[entry.method].label
+    sigma = "" if entry.sigma_inv2 is None else f" · σ⁻² = {entry.sigma_inv2:g}"
+    return f"{label}{sigma} · {_percent(entry.accuracy)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _own(key: str) -> ChosenCheckpoint | None:
+    """The uploader, and what this session has loaded with it; None before the first good file."""
+    file = st.file_uploader(
+        "Checkpoint file", type="safetensors", key=f"{key}_own", max_upload_size=MAX_OWN_BYTES // 1_000_000,
+        help=f"A .safetensors file of `python -m adastride train`, up to {MAX_OWN_BYTES / 1e6:.0f} MB.",
+    )
+    seen = st.session_state.setdefault("own_checkpoint", {})  # file: the last one looked at; good: the last good one; problem
+    if file is not None and seen.get("file") != file.file_id:
+        seen["file"], seen["problem"] = file.file_id, None
+        try:
+            with st.spinner("Loading the network …"):
+                own = OwnCheckpoint.of(file.getvalue(), file.name)
+                resources.model(own)
+            seen["good"] = own
+        except CheckpointError as error:
+            seen["problem"] = str(error)
+    if file is not None and seen["problem"]:
+        st.error(plain(seen["problem"]), icon=":material/error:")
+    own = seen.get("good")
+    if own is None:
+        st.caption("Until a file is loaded, the last network stays.")
+        return None
+    config = resources.model(own).config
+    methods = " + ".join(dict.fromkeys(METHODS[method].label for method in config.methods))
+    st.caption(
+        f"{plain(own.title)}: {methods}, {len(config.labels)} classes. It stays in this session: a link names the file and does not carry it."
+    )
+    return ChosenCheckpoint(own, own.id, own.title, f"upload:{own.title}")
