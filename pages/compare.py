@@ -14,37 +14,31 @@ from adastride.comparison_figure import comparison_figure
 from adastride.downsampling import METHODS
 from adastride.samples import samples
 from adastride.ui import comparison_link, resources, shell
+from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint
 from adastride.ui.compare_viewer import compare_viewer, kept_state, pinned_scores
 from adastride.ui.source import choose_sample, pick_clip
 
 VIEWER = "compare_viewer"
-CHOICES = ("methods", "source", "scores", "both_axes", "checkpoint")
+CHOICES = ("methods", "source", "scores", "both_axes")
 
 shell.enter()
 resources.prepare_comparison()
 if "compare_link" not in st.session_state:  # a link counts once, when the session opens
     link = comparison_link.parse(st.query_params, samples(), catalogue())
     st.session_state["compare_link"] = link
-    st.session_state["compare_kept"] = {name: getattr(link.settings, name) for name in CHOICES[:-1]}
-    st.session_state["compare_kept"]["checkpoint"] = link.checkpoint or next(iter(catalogue()))
+    st.session_state["compare_choices"] = {name: getattr(link.settings, name) for name in CHOICES}
     choose_sample(link.clip)
+    choose_checkpoint("compare", link.checkpoint)
     for problem in link.problems:
         st.toast(problem, icon=":material/link_off:", duration="long")
-link, kept = st.session_state["compare_link"], st.session_state["compare_kept"]
+link, kept = st.session_state["compare_link"], st.session_state["compare_choices"]
 for name in CHOICES:  # another page forgets this page's widgets
     value = kept[name]
     st.session_state.setdefault(f"compare_{name}", list(value) if name == "methods" else value)
 
 with st.sidebar:
     clip = pick_clip()
-    known = catalogue()
-    checkpoint = st.selectbox(
-        "Checkpoint",
-        list(known),
-        format_func=lambda name: known[name].title,
-        key="compare_checkpoint",
-        help="It lends its score to the methods that place frames, and its features as a source.",
-    )
+    checkpoint = pick_checkpoint("compare", help="It lends its score to the methods that place frames, and its features as a source.")
 
 methods = st.multiselect(
     f"Methods to compare, {FEWEST_METHODS} to {MOST_METHODS}",
@@ -68,7 +62,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         disabled=source != "mel" or not any(METHODS[key].build_2d for key in methods),
         help="Spectral pooling, DiffStride and DCT-DiffStride also make the mel bands fewer, by the same stride.",
     )
-st.session_state["compare_kept"] = dict(zip(CHOICES, (methods, source, scores, both_axes, checkpoint), strict=True))
+st.session_state["compare_choices"] = dict(zip(CHOICES, (methods, source, scores, both_axes), strict=True))
 
 if not FEWEST_METHODS <= len(methods) <= MOST_METHODS:
     wrong = (
@@ -82,8 +76,8 @@ if not FEWEST_METHODS <= len(methods) <= MOST_METHODS:
 chosen = comparison.ComparisonSettings(tuple(methods), source=source, scores=scores, both_axes=both_axes)
 learned = "checkpoint" in {scores, *pinned_scores(VIEWER, link.settings)} and any(map(comparison.takes_scores, methods))
 with st.spinner("Preparing the clip …", show_time=True):
-    features = resources.features(checkpoint, clip.waveform, source, learned)
-    mel, preset = resources.clip_mel(checkpoint, clip.waveform)
+    features = resources.features(checkpoint.network, clip.waveform, source, learned)
+    mel, preset = resources.clip_mel(checkpoint.network, clip.waveform)
 
 
 @st.fragment
@@ -100,7 +94,7 @@ def live() -> None:
         key=VIEWER,
         link={
             "clip": clip.link,
-            "checkpoint": checkpoint,
+            "checkpoint": checkpoint.link,
             "methods": ",".join(methods),
             "source": source,
             "scores": scores,

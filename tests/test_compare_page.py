@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from adastride.checkpoints import catalogue
+from adastride.checkpoints import catalogue, save_checkpoint
 from adastride.comparison import DRAWN_POINTS, ComparisonSettings, Pin, compare, mel_features
 from adastride.downsampling import METHODS
+from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.samples import samples
 from adastride.ui import compare_viewer, resources
 from adastride.ui.comparison_link import DEFAULT, decode_drawn, encode_drawn, parse
@@ -47,6 +49,24 @@ def test_long_formulas_are_broken_between_their_parts():
     """A card is narrow: no line of a formula holds two equations."""
     app = opened(methods="diffstride,cif,a-tome,adastride")
     assert all(r"\\" in each.value and r"\quad" not in each.value for each in app.latex)
+
+
+def test_a_network_of_ones_own_lends_its_scores_and_features(tmp_path):
+    """It is chosen as on Explore, its features have its own width, and the link names the file."""
+    torch.manual_seed(0)
+    model = Classifier(ClassifierConfig(labels=("no", "yes"), methods=("adastride",) * 3, width=16)).eval()
+    torch.nn.init.normal_(model.downsamplers[1].score.weight)
+    save_checkpoint(model, tmp_path / "mine.safetensors", {})
+    app = opened(source="layer 2", methods="avg-pool,adastride")
+    app.selectbox(key="compare_task").select("own").run()
+    app.file_uploader(key="compare_own").set_value(("mine.safetensors", (tmp_path / "mine.safetensors").read_bytes(), "application/octet-stream")).run()
+    assert not app.exception
+    assert not app.error
+    features = app.session_state["compare_viewer_state"]["comparison"].features
+    assert features.values.shape[1] == 16
+    assert np.ptp(features.learned) > 0.1
+    app.selectbox(key="compare_task").select("digits").run()
+    assert app.session_state["compare_viewer_state"]["comparison"].features.values.shape[1] > 16
 
 
 @pytest.mark.parametrize(
@@ -223,7 +243,7 @@ BAD = {
     "pin": ["adastride", "nope~1~1~energy", "adastride~9~1~energy", "adastride~nan~1~energy", "adastride~4~0.4~drawn~abc"],
     "view": ["1", "2,1", "nan,nan", "-1,3", "0,inf"],
     "clip": ["nope", "upload:my file.wav"],
-    "checkpoint": ["nope"],
+    "checkpoint": ["nope", "upload:my file.wav"],
 }
 
 

@@ -141,12 +141,12 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
         settings = replace(settings, drawn=curve or ())
     pinned = read("pin", pins, "nothing is pinned") or {}
     settings = replace(settings, pins=tuple(pinned.get(method) for method in settings.methods))
-    file = query.get("clip", "").startswith("upload:")
-    if file:
-        problems.append(f"This link was made with the file {quoted(query['clip'][7:])}: upload it to see the same.")
+    files = [name for name in ("clip", "checkpoint") if query.get(name, "").startswith("upload:")]
+    for name in files:
+        problems.append(f"This link was made with the file {quoted(query[name][7:])}: upload it to see the same.")
     return ComparisonLink(
-        None if file else read("clip", one_of(clips, "a clip here"), "the first sample is shown"),
-        read("checkpoint", one_of(checkpoints, "here"), "the first one is used"),
+        None if "clip" in files else read("clip", one_of(clips, "a clip here"), "the first sample is shown"),
+        None if "checkpoint" in files else read("checkpoint", one_of(checkpoints, "here"), "the usual one is used"),
         settings,
         read("view", seconds, "the loudest part is shown"),
         tuple(problems),

@@ -17,7 +17,7 @@ import torch
 from adastride import audio, checkpoints, raster
 from adastride.audio import MelPreset, Waveform
 from adastride.checkpoints import CheckpointError
-from adastride.comparison import ComparisonSettings, Features, compare, mel_features, traced_features
+from adastride.comparison import ComparisonSettings, Features, best_device, compare, mel_features, traced_features
 from adastride.device import choose_device
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.models.classifier import Classifier
@@ -83,9 +83,9 @@ def prepare_comparison() -> None:
     """Once a server, when the Compare page is first opened: every method and every number on a second of noise, so that
     what they import and build (the profiler, automatic differentiation) is frozen and no first run is slow."""
     noise = torch.rand(16_000, generator=torch.Generator().manual_seed(0)).numpy() - 0.5
-    features, keys = mel_features(audio.from_samples(noise, 16_000)), list(METHODS)
+    features, keys, device = mel_features(audio.from_samples(noise, 16_000)), list(METHODS), best_device()
     for first in {*range(0, len(keys) - 1, 2), len(keys) - 2}:
-        compare(features, ComparisonSettings((keys[first], keys[first + 1]), scores="energy"), settled=True, budget=float("inf"))
+        compare(features, ComparisonSettings((keys[first], keys[first + 1]), scores="energy"), settled=True, budget=float("inf"), device=device)
     _freeze()
 
 
