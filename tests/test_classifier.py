@@ -11,7 +11,7 @@ from torch import Tensor
 
 from adastride.downsampling import METHODS, AdaStride, LayerSettings, StridedConvolution
 from adastride.models import Classifier, ClassifierConfig
-from adastride.models.classifier import MaskedBatchNorm
+from adastride.models.classifier import MaskedBatchNorm, network_options
 
 LABELS = ("no", "perhaps", "yes")
 ADASTRIDE_S = ("strided-conv", "strided-conv", "adastride")
@@ -275,3 +275,80 @@ def test_every_parameter_learns():
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_very_short_clips(methods: tuple[str, ...], length: int):
     assert make(methods)(mels(length)[0]).logits.isfinite().all()
+
+
+# --- options that came later
+
+
+def test_a_learned_sigma_gets_a_gradient_and_reads_as_a_number():
+    model = make(learn_sigma=True, sigma=0.5)
+    for layer in model.downsamplers:
+        layer.sigma = 0.5
+    mel, lengths = mels(40, 23)
+    output = model(mel, lengths)
+    output.logits[:, 0].sum().backward()
+    for layer, down in zip(model.downsamplers, output.downsampled, strict=True):
+        assert type(layer.sigma) is float
+        assert layer.sigma == pytest.approx(0.5, rel=1e-6)
+        assert down.alignment.sigma.requires_grad
+        assert layer.log_sigma.grad is not None
+        assert float(layer.log_sigma.grad) != 0
+
+
+def test_a_learned_sigma_is_what_the_layers_run_with():
+    model = make(learn_sigma=True)
+    fixed = make()
+    values = {name: value for name, value in model.state_dict().items() if not name.endswith("log_sigma")}
+    fixed.load_state_dict(values)
+    for one, other, sigma in zip(model.downsamplers, fixed.downsamplers, (0.2, 0.7, 2.0), strict=True):
+        one.log_sigma.data.fill_(sigma).log_()
+        other.sigma = sigma
+    torch.testing.assert_close(model(*mels(40, 23)).logits, fixed(*mels(40, 23)).logits)
+
+
+def test_settings_replace_a_learned_sigma():
+    model = make(learn_sigma=True)
+    chosen = model(*mels(40), settings=(LayerSettings(sigma=3.0),) * 3)
+    assert [down.alignment.sigma for down in chosen.downsampled] == [3.0] * 3
+
+
+@pytest.mark.parametrize("methods", [("adastride",) * 3, ("adastride-f",) * 3, ("lpf-adastride",) * 3, ADASTRIDE_S], ids=str)
+def test_every_layer_with_a_sigma_can_learn_it(methods: tuple[str, ...]):
+    names = [name for name, _ in Classifier(ClassifierConfig(LABELS, methods, width=4, learn_sigma=True)).named_parameters() if "log_sigma" in name]
+    assert len(names) == sum("sigma" in METHODS[method].parameters for method in methods)
+
+
+def test_other_parameters_reach_the_layers_that_take_them():
+    config = ClassifierConfig(LABELS, ("diffstride", "blur-pool", "adastride"), width=4, parameters={"smoothness": 6.0, "filter_size": 5})
+    layers = Classifier(config).downsamplers
+    assert (layers[0].smoothness, layers[1].filter_size) == (6.0, 5)
+    assert ClassifierConfig(**config.to_dict()) == config
+    assert hash(ClassifierConfig(**config.to_dict())) == hash(config)
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"parameters": {"smoothness": 4.0}}, "takes a parameter 'smoothness'"),
+    ({"parameters": {"sigma": 1.0}}, "takes a parameter 'sigma'"),
+    ({"methods": ("diffstride",) * 3, "parameters": {"smoothness": 99.0}}, "smoothness must be a number from 1 to 16, got 99"),
+    ({"methods": ("diffstride",) * 3, "parameters": {"smoothness": float("nan")}}, "smoothness must be"),
+    ({"methods": ("blur-pool",) * 3, "parameters": {"filter_size": 2.5}}, "filter_size must be a whole number from 2 to 7"),
+    ({"methods": ("diffstride",) * 3, "learn_sigma": True}, "no sigma to learn in diffstride"),
+    ({"learn_sigma": 1}, "learn_sigma must be true or false"),
+], ids=str)
+def test_options_that_cannot_be_are_refused(changes: dict, says: str):
+    with pytest.raises(ValueError, match=says):
+        ClassifierConfig(LABELS, **changes)
+
+
+def test_a_configuration_of_before_still_builds():
+    """Checkpoints written earlier say nothing of learn_sigma and parameters."""
+    older = {name: value for name, value in ClassifierConfig(LABELS).to_dict().items() if name not in ("learn_sigma", "parameters")}
+    assert ClassifierConfig(**older) == ClassifierConfig(LABELS)
+
+
+def test_names_of_networks():
+    assert network_options("blur-pool") == {"methods": ("blur-pool",) * 3}
+    assert ClassifierConfig(LABELS, **network_options("adastride-sigma")).learn_sigma
+    assert network_options("adastride-s")["methods"] == ADASTRIDE_S
+    with pytest.raises(ValueError, match="there is no method 'magic': choose one of strided-conv"):
+        network_options("magic")

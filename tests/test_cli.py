@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save
 
 from adastride import audio, checkpoints, cli, export, tracing
 from adastride.downsampling import LayerSettings
@@ -288,6 +290,42 @@ def test_train_knows_adastride_s(capsys, tmp_path, data):
     assert checkpoints.load(tmp_path / "s.safetensors").config.methods == ("strided-conv", "strided-conv", "adastride")
 
 
+def test_train_takes_the_settings_of_a_row(capsys, tmp_path, data):
+    out = tmp_path / "m.safetensors"
+    options = ("--method", "adastride-sigma", "--preset", "commands", "--silence", 0, "--patience", 7, "--balanced", "--epochs", 1, "--sigma-inv2", 1)
+    code, printed, _ = train(capsys, data, out, *options)
+    assert code == 0
+    assert "8 training clips, settings for commands" in printed
+    details = checkpoints.details(out)["details"]["training"]
+    assert (details["as_is"], details["patience"], details["balanced"], details["batch_size"]) == (1.0, 7, True, 8)
+    config = checkpoints.load(out).config
+    assert config.learn_sigma
+    assert config.sigma == 1
+
+
+def test_train_finds_the_settings_by_the_clips(capsys, tmp_path, data):
+    _, printed, _ = train(capsys, data, tmp_path / "m.safetensors", "--epochs", 1, "--silence-seconds", 0.5, 0.3)
+    assert "settings for digits" in printed, "the clips are a quarter of a second long"
+    assert checkpoints.details(tmp_path / "m.safetensors")["details"]["training"]["window_seconds"] == [0.3, 0.5]
+
+
+def test_train_hands_parameters_to_the_method(capsys, tmp_path, data):
+    train(capsys, data, tmp_path / "m.safetensors", "--method", "diffstride", "--parameter", "smoothness=6", "--epochs", 1)
+    model = checkpoints.load(tmp_path / "m.safetensors")
+    assert [layer.smoothness for layer in model.downsamplers] == [6, 6, 6]
+
+
+def test_train_reads_a_folder_for_each_class(capsys, tmp_path, data):
+    for split in ("train", "valid", "test"):
+        for label in ("low", "high"):
+            (tmp_path / "plain" / split / label).mkdir(parents=True)
+            for file in Path(data).glob(f"{split}-{label}-*"):
+                (tmp_path / "plain" / split / label / file.name).write_bytes(file.read_bytes())
+    assert train(capsys, tmp_path / "plain", tmp_path / "m.safetensors", "--epochs", 1)[0] == 0
+    code, out, _ = run(capsys, "evaluate", tmp_path / "m.safetensors", "--data", tmp_path / "plain", "--json")
+    assert (code, json.loads(out)["clips"]) == (0, 6)
+
+
 def test_train_stops_cleanly_and_goes_on(capsys, tmp_path, monkeypatch, data):
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
     train(capsys, data, whole)
@@ -329,6 +367,12 @@ def test_train_stops_cleanly_and_goes_on(capsys, tmp_path, monkeypatch, data):
     ("--seed", "-1", "--seed"),
     ("--device", "abacus", "--device"),
     ("--out", "model.pt", "must end in .safetensors"),
+    ("--preset", "whales", "--preset"),
+    ("--silence", "2", "from 0 to 1"),
+    ("--parameter", "smoothness", "such as smoothness=8"),
+    ("--parameter", "smoothness=4", "takes a parameter 'smoothness'"),
+    ("--hold-out", "nobody", "no speaker, session or fold 'nobody'"),
+    ("--classes", "13", "--classes"),
 ])
 def test_train_with_a_bad_option_is_one_sentence(capsys, tmp_path, monkeypatch, data, option, value, says):
     monkeypatch.chdir(tmp_path)
@@ -339,6 +383,16 @@ def test_train_with_a_bad_option_is_one_sentence(capsys, tmp_path, monkeypatch, 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_train_without_the_device_asked_for_is_one_sentence(capsys, tmp_path, data):
     assert "'cuda'" in one_sentence(train(capsys, data, tmp_path / "tones.safetensors", "--device", "cuda"))
+
+
+def test_a_full_disk_while_training_is_one_sentence(capsys, tmp_path, monkeypatch, data):
+    def full(path, content):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(checkpoints, "write_atomically", full)
+    code, _, err = train(capsys, data, tmp_path / "tones.safetensors")
+    assert code == 2
+    assert err == f"{tmp_path / 'tones.safetensors'} can't be used: No space left on device.\n"
 
 
 def test_train_beside_a_state_it_cannot_use_is_one_sentence(capsys, tmp_path, data):
@@ -380,6 +434,13 @@ def test_evaluate_says_where_there_is_no_silence_to_measure(capsys, monkeypatch,
     assert (numbers["silence_stride"], numbers["sound_stride"], numbers["stride_ratio"]) == (None, 2.0, None)
     lines = run(capsys, "evaluate", checkpoint, "--data", data)[1].splitlines()
     assert [line.split()[-1] for line in lines if "stride" in line] == ["none", "2.00", "none"]
+
+
+def test_evaluate_refuses_a_checkpoint_of_a_newer_format(capsys, tmp_path, checkpoint, data):
+    with safe_open(checkpoint, framework="pt") as file:
+        header = json.loads(file.metadata()["adastride"])
+    (tmp_path / "new.safetensors").write_bytes(save(load_file(checkpoint), {"adastride": json.dumps({**header, "format": checkpoints.FORMAT + 1})}))
+    assert "new.safetensors was written by a newer version" in one_sentence(run(capsys, "evaluate", tmp_path / "new.safetensors", "--data", data))
 
 
 def test_evaluate_on_unusable_data_is_one_sentence(capsys, tmp_path, checkpoint, data, clip):

@@ -6,7 +6,11 @@ It writes a checkpoint, goes on after an interruption as if there had been none,
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +21,9 @@ import torch
 from safetensors.torch import load_file
 
 from adastride import checkpoints
+from adastride.downsampling import METHODS
 from adastride.models import Classifier, ClassifierConfig
+from adastride.training import loop
 from adastride.training.data import Clip, DataError, change_speed, licence_line, place_in_silence, stack_mels
 from adastride.training.datasets import load_split
 from adastride.training.evaluate import evaluate
@@ -173,6 +179,84 @@ def test_a_state_that_is_none_is_refused(data: Path, tmp_path: Path, rubbish: by
     with pytest.raises(DataError, match=r"m\.state") as caught:
         train([data], tmp_path / "m.safetensors", small, SETTINGS)
     one_sentence(caught.value)
+
+
+def test_patience_ends_a_run_that_no_longer_gets_better(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The third epoch is the best; two more have a chance, and its weights are the ones that stay."""
+    script = iter([0.5, 0.6, 0.8, 0.7, 0.7, 0.9])
+    monkeypatch.setattr(loop, "_validate", lambda *_: {"valid_accuracy": next(script), "valid_accuracy_in_silence": None, "valid_loss": 1.0})
+    seen: list[Progress] = []
+    train([data], tmp_path / "m.safetensors", small, replace(SETTINGS, epochs=30, patience=2), report=seen.append)
+    assert [p.best_epoch for p in seen] == [1, 2, 3, 3, 3]
+    assert checkpoints.details(tmp_path / "m.safetensors")["details"]["metrics"]["epoch"] == 3
+    assert len(finished_history(tmp_path / "m.safetensors")) == 5
+
+
+def test_of_equally_good_epochs_the_one_with_the_lower_loss_stays(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rows = iter([(0.5, 0.75, 1.0), (0.625, 0.625, 0.5), (0.25, 1.0, 0.7)])  # the same in sum
+    monkeypatch.setattr(loop, "_validate", lambda *_: dict(zip(("valid_accuracy", "valid_accuracy_in_silence", "valid_loss"), next(rows), strict=True)))
+    train([data], tmp_path / "m.safetensors", small, replace(SETTINGS, epochs=3))
+    assert checkpoints.details(tmp_path / "m.safetensors")["details"]["metrics"]["epoch"] == 2
+
+
+def test_where_training_adds_no_silence_none_is_validated(data: Path, tmp_path: Path):
+    seen: list[Progress] = []
+    train([data], tmp_path / "m.safetensors", small, replace(SETTINGS, epochs=1, as_is=1.0), report=seen.append)
+    assert seen[0].valid_accuracy_in_silence is None
+
+
+def test_settings_may_follow_from_the_clips(data: Path, tmp_path: Path):
+    def settings(clips: list[Clip], rate: int) -> TrainingSettings:
+        assert (len(clips), rate) == (10, 16_000)
+        return replace(SETTINGS, epochs=1)
+
+    train([data], tmp_path / "m.safetensors", small, settings)
+    assert checkpoints.details(tmp_path / "m.safetensors")["details"]["training"]["epochs"] == 1
+
+
+def test_a_run_that_diverges_says_so(data: Path, tmp_path: Path):
+    with pytest.raises(DataError, match=r"training of m\.safetensors diverged in epoch 1") as caught:
+        train([data], tmp_path / "m.safetensors", small, replace(SETTINGS, learning_rate=1e30, epochs=3))
+    one_sentence(caught.value)
+
+
+def test_a_full_disk_keeps_the_epochs_before(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real, calls = os.replace, []
+
+    def full(*paths: object) -> None:
+        calls.append(paths)
+        if len(calls) > 2:  # the first epoch's checkpoint and state are written
+            raise OSError(28, "No space left on device", str(tmp_path / "m.state"))
+        real(*paths)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        train([data], tmp_path / "m.safetensors", small, SETTINGS)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["m.safetensors", "m.state"], "no half-written file stays"
+    monkeypatch.setattr(os, "replace", real)
+    seen: list[Progress] = []
+    train([data], tmp_path / "m.safetensors", small, SETTINGS, report=seen.append)
+    assert [p.epoch for p in seen] == [2]
+
+
+def test_a_learned_sigma_is_trained_and_kept(data: Path, tmp_path: Path):
+    model = train([data], tmp_path / "m.safetensors", partial(small, learn_sigma=True), replace(SETTINGS, learning_rate=0.02))
+    sigmas = [layer.sigma for layer in model.downsamplers]
+    assert all(sigma != pytest.approx(5**-0.5, rel=1e-3) for sigma in sigmas)
+    assert [layer.sigma for layer in checkpoints.load(tmp_path / "m.safetensors").downsamplers] == sigmas
+
+
+def test_two_processes_train_together(data: Path, tmp_path: Path):
+    """As on several GPUs or machines: one checkpoint, both of one mind, and only the first one writes and prints."""
+    out = tmp_path / "m.safetensors"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "adastride", "train", "--data", str(data),
+               "--out", str(out), "--width", "8", "--epochs", "2", "--batch-size", "3", "--device", "cpu"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=Path(loop.__file__).parents[2], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("epoch")] == ["1/2", "2/2"]
+    assert len(finished_history(out)) == 2
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["m.safetensors"]
 
 
 # --- data that can't be used
@@ -369,9 +453,18 @@ def test_the_same_seed_gives_the_same_numbers(tiny: Classifier):
     assert (one.silence_stride, one.sound_stride) == (same.silence_stride, same.sound_stride)
 
 
-def test_a_layer_without_positions_of_its_own_can_be_evaluated():
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_evaluated(method: str):
     torch.manual_seed(0)
-    model = Classifier(small(tuple(HERTZ), methods=("strided-conv",) * 3)).eval()
+    model = Classifier(small(tuple(HERTZ), methods=(method,) * 3)).eval()
     result = evaluate(model, clips(), placed_seconds=0.5)
     assert result.clips == 8
-    assert np.isnan(result.stride_ratio) or result.stride_ratio == pytest.approx(1.0, abs=0.05)
+    assert result.loss > 0
+    assert result.sound_stride > 1
+    assert result.silence_stride > 1
+    if METHODS[method].kind != "adaptive":
+        assert result.stride_ratio == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_clip_as_long_as_the_window_still_gets_silence(tiny: Classifier):
+    assert np.isfinite(evaluate(tiny, clips(), placed_seconds=0.1).silence_stride)

@@ -169,7 +169,7 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Task:
 def _made(folder: Path, script: Path | None) -> Path:
     """The folder, made by its script if it is not there."""
     if not folder.exists() and script is not None:
-        print(f"making {folder} with {script}", flush=True)
+        print(f"making {folder} with {script}", file=sys.stderr)
         partial = folder.with_name(f"{folder.name}.{os.getpid()}.part")
         done = subprocess.run([sys.executable, str(script), str(partial)], capture_output=True, text=True)
         if done.returncode:
@@ -266,7 +266,7 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
                     process = spawn.Process(target=_work, args=(run, options), name=run.id)
                     process.start()
                     active[process.sentinel] = process
-            for sentinel in multiprocessing.connection.wait(list(active)):
+            for sentinel in multiprocessing.connection.wait(list(active)) if active else ():
                 process = active.pop(sentinel)
                 process.join()
                 if process.exitcode not in (_DONE, _STOPPED, _TAKEN):
@@ -393,7 +393,7 @@ def _row(run: Run, model: Classifier, out: Path, history: list[dict], cache: Pat
     metrics["test_accuracy_of"] = {source.name: evaluate(model, source.clips("test", cache=cache)).accuracy for source in extra}
     details = checkpoints.details(out)["details"]
     checkpoints.save_checkpoint(model, out, {**details, "run": run.id, "task": run.task.name, "metrics": {**details["metrics"], **metrics}})
-    return {name: _cell(value) for name, value in row.items()}
+    return {name: _cell(row.get(name)) for name in COLUMNS}
 
 
 def _cell(value: object) -> object:

@@ -189,10 +189,7 @@ class Compare extends LiveView {
 
   listen() {
     const { root } = this;
-    this.on(this.one(".play"), "click", () => this.togglePlay());
-    this.on(this.audio, "ended", () => this.stopped());
-    this.on(this.audio, "pause", () => this.stopped());
-    this.on(this.audio, "play", () => { this.one(".play").textContent = "Pause"; this.animate(); });
+    this.wirePlayer(this.one(".status-text"));
     this.on(this.one(".zoom-in"), "click", () => this.zoom(0.5));
     this.on(this.one(".zoom-out"), "click", () => this.zoom(2));
     this.on(this.one(".fit"), "click", () => this.setView(0, this.source.seconds));
@@ -362,32 +359,7 @@ class Compare extends LiveView {
     this.playhead = 0;
   }
 
-  togglePlay() {
-    const { from, to } = this.view;
-    if (this.audio.paused) this.playFrom(this.playhead > from && this.playhead < to - 0.02 ? this.playhead : from);
-    else this.audio.pause();
-  }
-
-  playFrom(seconds) {
-    this.audio.currentTime = this.playhead = clamp(seconds, 0, Math.max(0, this.source.seconds - 0.01));
-    this.audio.play().catch(() => { this.one(".status-text").textContent = "This browser can't play the clip."; });
-    this.cover();
-  }
-
-  stopped() {
-    this.one(".play").textContent = "Play";
-    this.playhead = this.audio.ended ? 0 : this.audio.currentTime;
-    this.cover();
-  }
-
-  animate() {
-    if (this.audio.paused) return;
-    const { from, to } = this.view;
-    this.playhead = this.audio.currentTime;
-    if (this.playhead > to && to < this.source.seconds) this.setView(this.playhead, this.playhead + to - from);
-    this.cover();
-    requestAnimationFrame(() => this.animate());
-  }
+  get seconds() { return this.source.seconds; }
 
   // ------------------------------------------------------------ time window
 

@@ -209,7 +209,7 @@ class Viewer extends LiveView {
 
   listen() {
     const { root } = this;
-    this.on(this.one(".play"), "click", () => this.togglePlay());
+    this.wirePlayer(this.one(".status"));
     this.on(this.one(".zoom-in"), "click", () => this.zoom(0.5));
     this.on(this.one(".zoom-out"), "click", () => this.zoom(2));
     this.on(this.one(".fit"), "click", () => this.setView(0, this.clip.seconds));
@@ -222,9 +222,6 @@ class Viewer extends LiveView {
     }
     this.on(root, "keydown", (event) => this.key(event));
     this.on(root, "transitionend", () => this.redraw()); // the theme changed: background-color has a 1 ms transition
-    this.on(this.audio, "ended", () => this.stopped());
-    this.on(this.audio, "pause", () => this.stopped());
-    this.on(this.audio, "play", () => { this.one(".play").textContent = "Pause"; this.animate(); });
     this.on(this.audio, "seeked", () => { this.playhead = this.audio.currentTime; this.cover(); });
     const observer = new ResizeObserver(() => this.redraw());
     observer.observe(root);
@@ -373,32 +370,7 @@ class Viewer extends LiveView {
     this.redraw();
   }
 
-  // ------------------------------------------------------------ sound
-
-  togglePlay() {
-    if (this.audio.paused) this.playFrom(this.playhead >= this.clip.seconds - 0.02 ? this.view.from : this.playhead);
-    else this.audio.pause();
-  }
-
-  playFrom(seconds) {
-    this.audio.currentTime = this.playhead = clamp(seconds, 0, Math.max(0, this.clip.seconds - 0.01));
-    this.audio.play().catch(() => { this.one(".status").textContent = "This browser can't play the clip."; });
-    this.cover();
-  }
-
-  stopped() {
-    this.one(".play").textContent = "Play";
-    this.playhead = this.audio.ended ? 0 : this.audio.currentTime;
-    this.cover();
-  }
-
-  animate() {
-    if (this.audio.paused) return;
-    this.playhead = this.audio.currentTime;
-    if (this.playhead > this.view.to && this.view.to < this.clip.seconds) this.setView(this.playhead, this.playhead + this.view.to - this.view.from);
-    this.cover();
-    requestAnimationFrame(() => this.animate());
-  }
+  get seconds() { return this.clip.seconds; }
 
   // ------------------------------------------------------------ time window
 
