@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from adastride.audio import LOG_FLOOR, PRESETS
 from adastride.training import settings as presets
 from adastride.training.augment import augment, batches, epoch_order, mask_mels
 from adastride.training.data import Clip
+from adastride.training.measure import stopwatch
 from adastride.training.settings import TrainingSettings, preset_for
 
 MEL = PRESETS["classification"]
@@ -147,3 +149,14 @@ def test_presets_place_short_words_in_silence_and_nothing_else():
     assert {name: settings.as_is < 1 for name, settings in presets.PRESETS.items()} == {
         "commands": True, "digits": True, "emotion": False, "scenes": False,
     }
+
+
+def test_time_on_one_thread_is_the_processors():
+    """Waiting, as for other programs, does not count, so that runs beside each other can be compared."""
+    torch.set_num_threads(1)
+    began = stopwatch(torch.device("cpu"))
+    time.sleep(0.3)
+    waited = stopwatch(torch.device("cpu")) - began
+    torch.rand(400, 400) @ torch.rand(400, 400)
+    assert waited < 0.1
+    assert stopwatch(torch.device("cpu")) > began

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from adastride.audio import MelPreset
 from adastride.downsampling import METHODS
 from adastride.models.classifier import Classifier
 from adastride.training.data import Clip, DataError, place_in_silence, stack_mels
+from adastride.training.measure import stopwatch
 
 MOST_POOLED = 16
 SHIFTS = range(11)
@@ -169,7 +169,7 @@ def placed(clips: Sequence[Clip], preset: MelPreset, seconds: float, snr_db: flo
 
 
 def inference_milliseconds(model: Classifier, clips: Sequence[Clip], repeats: int = 30) -> float:
-    """Median time of one clip alone, log-mel to logits, over at most `repeats` clips spread over the list."""
+    """Median time of one clip alone, log-mel to logits, over at most `repeats` clips spread over the list, by `measure.stopwatch`."""
     device = next(model.parameters()).device
     chosen = [clips[i] for i in np.linspace(0, len(clips) - 1, min(repeats, len(clips))).round().astype(int)]
     return float(np.median([seconds * 1e3 for seconds in _run_times(model, chosen, device)]))
@@ -180,10 +180,10 @@ def _run_times(model: Classifier, clips: Sequence[Clip], device: torch.device) -
     for index, clip in enumerate([clips[0], clips[0], *clips]):  # the first runs warm up
         mel, lengths = stack_mels([clip.samples], model.config.mel)
         mel, lengths = mel.to(device), lengths.to(device)
-        began = time.perf_counter()
+        began = stopwatch(device)
         model(mel, lengths).logits.cpu()
         if index >= 2:
-            yield time.perf_counter() - began
+            yield stopwatch(device) - began
 
 
 @torch.inference_mode()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,7 +31,7 @@ from adastride.training.augment import batches
 from adastride.training.data import Clip, DataError, licence_line
 from adastride.training.datasets import Source, as_source
 from adastride.training.evaluate import Prepared, placed
-from adastride.training.memory import PeakMemory
+from adastride.training.measure import PeakMemory, stopwatch
 from adastride.training.settings import TrainingSettings
 
 PLACED_SECONDS = 2.0
@@ -44,7 +43,7 @@ Settings = TrainingSettings | Callable[[Sequence[Clip], int], TrainingSettings]
 class Progress:
     """What is reported after an epoch. loss: mean cross-entropy of its training batches. valid_accuracy: of the clips as
     they are; valid_accuracy_in_silence: placed in silence, None where training never does that. seconds: of training,
-    without validation. history: a row like this for every epoch so far. best_epoch: the one whose weights are kept."""
+    without validation, by `measure.stopwatch`. history: a row like this for every epoch so far. best_epoch: the one whose weights are kept."""
 
     epoch: int
     epochs: int
@@ -89,7 +88,7 @@ def train(
     best = _best(history)
     memory = PeakMemory(accelerator.device)
     while epoch < settings.epochs and epoch - best < settings.patience:
-        began, losses, position_losses = time.perf_counter(), [], []
+        began, losses, position_losses = stopwatch(accelerator.device), [], []
         network.train()
         share = accelerator.process_index, accelerator.num_processes
         for step, batch in enumerate(batches(train_clips, labels, model.config.mel, settings, epoch, *share)):
@@ -105,7 +104,7 @@ def train(
             losses.append(loss.detach())
             position_losses.append(output.position_loss.detach())
         means = accelerator.reduce(torch.stack([torch.stack(losses).mean(), torch.stack(position_losses).mean()]), "mean").tolist()
-        seconds, peak = time.perf_counter() - began, memory.megabytes()
+        seconds, peak = stopwatch(accelerator.device) - began, memory.megabytes()
         if not math.isfinite(sum(means)):
             raise DataError(f"training of {out.name} diverged in epoch {epoch + 1}, its loss is no longer a number: give a lower learning rate.")
         scores = _validate(valid, model.eval(), accelerator)

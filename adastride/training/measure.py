@@ -1,15 +1,29 @@
-"""How much memory training takes."""
+"""How much time and memory training takes."""
 
 from __future__ import annotations
 
 import gc
 import resource
 import sys
+import time
 from pathlib import Path
 
 import torch
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def stopwatch(device: torch.device) -> float:
+    """Seconds so far: differences are how long something took.
+
+    On a CPU with one thread, of the processor's work for this process alone, which takes no longer while other programs
+    run beside it, so that runs of a grid can be compared. Elsewhere of the clock, after the GPU has done what it was given.
+    """
+    if device.type == "cpu" and torch.get_num_threads() == 1:
+        return time.process_time()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 class PeakMemory:
