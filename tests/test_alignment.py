@@ -608,8 +608,10 @@ def test_gradients_are_those_of_the_dense_matrix(drawn):
         return torch.autograd.grad((pooled * weights).sum(), (values, unit, sigma))
 
     fast, plain = gradients(Alignment.pool), gradients(lambda a, values: values @ a.dense().transpose(1, 2))
-    for ours, theirs in zip(fast, plain, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=(1e-10 + rounding(aligned)) * max(1.0, float(theirs.abs().max())))
+    # The plain gradient to sigma is a difference of terms d^2 / sigma^3 and loses what those lose.
+    lost = 1e-15 * aligned.frames**2 * max(1.0, float(weights.abs().max())) * x.shape[1] / float(aligned.sigma) ** 3
+    for ours, theirs, extra in zip(fast, plain, (0.0, 0.0, lost), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=(1e-10 + rounding(aligned)) * max(1.0, float(theirs.abs().max())) + extra)
 
 
 def test_a_learnable_sigma_gets_a_gradient():
