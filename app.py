@@ -12,4 +12,5 @@ with st.sidebar:
 st.navigation([
     st.Page("pages/explore.py", title="Explore", icon=":material/graphic_eq:", default=True),
     st.Page("pages/compare.py", title="Compare", icon=":material/view_column:"),
+    st.Page("pages/results.py", title="Results", icon=":material/leaderboard:"),
 ]).run()

@@ -1,0 +1,157 @@
+"""Results: what the trained networks reach, next to the papers' tables, all of it from the results file.
+
+Demonstrates: charts described once and drawn by Plotly and Matplotlib, tables and sentences worked out from runs, downloads.
+"""
+
+import streamlit as st
+
+from adastride import figures, results, results_report
+from adastride.results_figures import (
+    Chart,
+    accuracy_chart,
+    cost_chart,
+    export_figure,
+    plotly_panel,
+    pooled_chart,
+    shift_chart,
+    sigma_chart,
+    stride_chart,
+)
+from adastride.ui import shell
+from adastride.ui.text import plain
+
+PANELS_IN_A_ROW = 2
+MOST_LINES = 6
+MOST_ROWS, TABLE_HEIGHT = 14, 480  # a longer table scrolls inside so many pixels
+NO_BREAK, LONGEST_UNBROKEN = "\N{NO-BREAK SPACE}", 30  # letters: a cell as short as that stays on one line
+USUAL_LINES = ("strided-conv", "spectral-pool", "diffstride", "adastride", "adastride-f")
+SECTIONS = {
+    "sigma": "σ",
+    "pooled": "Frames pooled",
+    "shift": "Shifted input",
+    "cost": "Time and memory",
+    "strides": "Learned strides",
+    "coverage": "What is missing",
+}
+
+shell.enter()
+dark = st.context.theme.type == "dark"
+
+
+def show_chart(chart: Chart, nothing: str) -> None:
+    """The panels, what they stand on, and the figure as files; or a sentence where there is nothing to draw."""
+    if not chart.panels:
+        st.info(nothing, icon=":material/hourglass_empty:")
+        return
+    for first in range(0, len(chart.panels), PANELS_IN_A_ROW):
+        panels = chart.panels[first : first + PANELS_IN_A_ROW]
+        for place, (column, panel) in enumerate(zip(st.columns(PANELS_IN_A_ROW, gap="medium"), panels, strict=False), first):
+            column.plotly_chart(
+                plotly_panel(panel, dark),
+                theme=None,
+                key=f"{chart.name}-{place}",
+                config={"displayModeBar": False},
+                alt=f"{chart.title}: {panel.title}",
+            )
+    st.caption(plain(chart.facts))
+    with st.container(horizontal=True):
+        for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
+            st.download_button(
+                f"{kind.upper()} figure",
+                lambda kind=kind: figures.render(export_figure(chart), kind),
+                f"adastride-results-{chart.name}.{kind}",
+                mime,
+                key=f"{chart.name}-{kind}",
+                on_click="ignore",
+            )
+
+
+def show_table(rows: list[dict[str, str]], name: str) -> None:
+    """A table, and the same as a file. Wide ones scroll sideways in their place."""
+    whole = [{column: text.replace(" ", NO_BREAK) if len(text) <= LONGEST_UNBROKEN else text for column, text in row.items()} for row in rows]
+    st.table(whole, border="horizontal", hide_index=True, height="content" if len(rows) <= MOST_ROWS else TABLE_HEIGHT)
+    st.download_button(
+        "CSV table", results_report.to_csv(rows), f"adastride-results-{name}.csv", "text/csv", key=f"{name}-csv", on_click="ignore"
+    )
+
+
+def show_list(texts: list[str]) -> None:
+    """Sentences, one under the other; those that have nothing to say are empty."""
+    st.markdown("\n".join(f"- {text}" for text in texts if text))
+
+
+path = results.results_path()
+try:
+    every_run = results.read(path)
+except results.ResultsError as error:
+    st.error(plain(str(error)), icon=":material/error:")
+    st.stop()
+
+st.header("Does an adaptive stride help?")
+if not every_run:
+    st.info(
+        f"There are no results yet: {plain(str(path))} has no finished run. "
+        "`python -m adastride grid results/grid.toml` writes it, one line for each run.",
+        icon=":material/hourglass_empty:",
+    )
+    st.subheader("What the papers report")
+    show_table(results_report.overview_table([]), "overview")
+    st.stop()
+
+width = st.session_state.setdefault("results_width", results.widths_of(every_run)[0])
+if len(results.widths_of(every_run)) > 1:
+    width = st.selectbox("Width of the networks (channels)", results.widths_of(every_run), key="results_width", width=260)
+runs = [run for run in every_run if run.width == width]
+tasks, found = results.tasks_of(runs), results.papers()
+
+show_list(results_report.story(runs))
+st.caption(plain(results_report.basis(runs)) + " " + results_report.coverage(runs)[0])
+
+st.subheader("Accuracy")
+show_chart(accuracy_chart(runs), "There is no run with the usual σ yet.")
+rankings = [text for table in found.accuracy if (text := results_report.ranking(runs, table))]
+if rankings:
+    st.markdown("**Our order and the paper’s**")
+    show_list(rankings)
+st.markdown("**Against strided convolution**")
+task = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="results_task")
+show_table(results_report.comparison_table(runs, task), f"comparison-{task}")
+st.caption(results_report.comparison_sentence(runs, task))
+st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
+show_table(results_report.overview_table(runs), "overview")
+
+st.subheader("More")
+section = st.segmented_control("Show", list(SECTIONS), format_func=SECTIONS.get, default="sigma", required=True, key="results_section")
+if section == "sigma":
+    show_chart(sigma_chart(runs), "No task has AdaStride with two different σ yet.")
+    show_list([results_report.sigma_ranking(runs, table) for table in found.sigma])
+    show_table(results_report.sigma_table(runs), "sigma")
+elif section == "pooled":
+    adaptive = [method for method in results.methods_of(runs) if any(results.pooled(runs, each, method) for each in tasks)]
+    usual = adaptive.index("adastride-s") if "adastride-s" in adaptive else 0
+    if adaptive:
+        method = st.selectbox("Method", adaptive, index=usual, format_func=results.label, key="results_pooled", width=260)
+        show_chart(pooled_chart(runs, method), "")
+    else:
+        st.info("No run of an adaptive method is finished yet.", icon=":material/hourglass_empty:")
+    st.caption(found.notes["pooled"])
+    show_table(results_report.pooled_table(runs), "pooled")
+elif section == "shift":
+    methods = results.methods_of(run for run in runs if run.shifts and run.usual)
+    usual = [method for method in USUAL_LINES if method in methods] or methods[:MOST_LINES]
+    lines = st.multiselect("Methods", methods, usual, format_func=results.label, max_selections=MOST_LINES, key="results_shift")
+    show_chart(shift_chart(runs, lines), "Choose at least one method that has been tested with shifted input.")
+    show_list([results_report.shift_rank(runs, each) for each in tasks])
+    st.caption(found.notes["shift"])
+    show_table(results_report.shift_table(runs), "shift")
+elif section == "cost":
+    machine = st.selectbox("Runs on", results.machines(runs), key="results_machine", width=360)
+    show_chart(cost_chart(runs, machine), "There is no run of strided convolution and of another method on one task here yet.")
+    show_table(results_report.cost_table(runs, machine), "cost")
+elif section == "strides":
+    show_chart(stride_chart(runs), "No run of a method with learned strides or a learned σ is finished yet.")
+    show_table(results_report.stride_table(runs), "strides")
+else:
+    show_list(results_report.coverage(runs))
+    st.caption("Number of finished runs, with the usual σ⁻² of 5 where a method has one.")
+    show_table(results_report.coverage_table(runs), "coverage")

@@ -1,0 +1,77 @@
+"""The Results page in a real Chromium, on made-up results: nothing cut, nothing wider than the screen, files that open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import made_up_results as made_up
+import pytest
+from browser import start_server
+from explorer import SHOTS
+from playwright.sync_api import Page
+
+from adastride import results
+
+pytestmark = pytest.mark.e2e
+
+SECTIONS = ("σ", "Frames pooled", "Shifted input", "Time and memory", "Learned strides", "What is missing")
+# Texts of the plots that reach beyond their own drawing or are clipped by their legend.
+_CUT = """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap((plot) => {
+  const frame = plot.getBoundingClientRect();
+  return [...plot.querySelectorAll("svg text")].filter((text) => {
+    const box = text.getBoundingClientRect();
+    return text.textContent.trim() && (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1);
+  }).map((text) => text.textContent);
+})"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of a server that reads a file of made-up results."""
+    path = made_up.write(tmp_path_factory.mktemp("results") / "results.csv", made_up.many(2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(results.RESULTS_VARIABLE, str(path))
+        process, server = start_server()
+    yield f"{server}/results"
+    process.terminate()
+    process.wait(timeout=20)
+
+
+def opened(page: Page, address: str) -> Page:
+    page.goto(address)
+    page.get_by_role("heading", name="More").wait_for(timeout=60_000)
+    page.locator(".js-plotly-plot").nth(7).wait_for()
+    return page
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (1400, "dark"), (390, "light")])
+def test_everything_fits(new_page: Callable[..., Page], address: str, width: int, scheme: str):
+    page = opened(new_page(width, 1000, color_scheme=scheme), address)
+    for section in SECTIONS:
+        page.get_by_role("radio", name=section, exact=True).click()
+        page.wait_for_timeout(2000)
+        assert page.get_by_test_id("stException").count() == 0, section
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, section
+        assert page.evaluate(_CUT) == [], section
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
+    page.screenshot(path=SHOTS / f"results-{scheme}-{width}.png")
+
+
+def test_text_can_be_read_on_a_dark_page(new_page: Callable[..., Page], address: str):
+    page = opened(new_page(color_scheme="dark"), address)
+    assert page.locator(".js-plotly-plot .ytick text").first.evaluate("(text) => getComputedStyle(text).fill") == "rgb(238, 241, 247)"
+
+
+def test_downloads_open(page: Page, address: str):
+    opened(page, address)
+    for name, begins in (("PNG figure", b"\x89PNG"), ("SVG figure", b"<?xml"), ("CSV table", b"Method,")):
+        with page.expect_download(timeout=40_000) as download:
+            page.get_by_role("button", name=name).first.click()
+        assert download.value.path().read_bytes().startswith(begins)
+
+
+def test_the_navigation_leads_there(page: Page, address: str):
+    page.goto(address.removesuffix("/results"))
+    page.get_by_role("link", name="Results").click(timeout=60_000)
+    page.get_by_role("heading", name="Does an adaptive stride help?").wait_for(timeout=60_000)
