@@ -37,9 +37,9 @@ screenshots: e2e
 	cp build/screenshots/explore-phone-390.png docs/explore-phone.png
 	cp build/screenshots/compare-light-1400.png docs/compare-light.png
 
-# DATA is a folder with a manifest.csv, such as the Free Spoken Digit Dataset in this project's layout.
+# DATA is the folder with the data sets fsdd, commands, emodb and esc10, each with a manifest.csv.
 evaluate: $(VENV)/.app
-	$(BIN)/python -m adastride evaluate digits-adastride --data $(DATA)
+	$(BIN)/python -m checkpoints.ship check $(DATA)
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ was made. Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
 import json
@@ -172,8 +173,8 @@ def _resolve(name_or_path: str | Path) -> Path:
     except (OSError, ValueError):  # a name too long, or with a zero byte in it
         there = False
     if not there:
-        choices = " or ".join(known) or "a trained one"
-        raise CheckpointError(f"there is no checkpoint {str(name_or_path)[:80]!r}: choose {choices}, or give the path of a .safetensors file.")
+        alike = difflib.get_close_matches(str(name_or_path)[:80], known, n=3, cutoff=0.3) or list(known)[:3]
+        raise CheckpointError(f"there is no checkpoint {str(name_or_path)[:80]!r}: choose {' or '.join(alike)}, or give the path of a .safetensors file.")
     if path.stat().st_size > MAX_BYTES:
         raise CheckpointError(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB, more than the {MAX_BYTES / 1e6:.0f} MB a checkpoint may have.")
     return path

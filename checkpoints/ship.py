@@ -1,0 +1,133 @@
+"""Puts trained networks of a grid into this folder, and checks those that are in it.
+
+    python -m checkpoints.ship take results/results.csv runs     copies the networks that are shipped, writes catalogue.json
+                                                                 and the table of README.md
+    python -m checkpoints.ship check DATA_ROOT [NAME ...]        evaluates them on the test splits and compares with the catalogue
+
+What is shipped: of every task one network of each method below, and of digits one for each sigma.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from adastride import checkpoints
+from adastride.downsampling import METHODS
+
+HERE = Path(__file__).resolve().parent
+METHODS_SHIPPED = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
+SIGMAS_SHIPPED = ("0.1", "1", "5", "10")  # of digits
+TASKS = {  # folder of the data, title, what it does
+    "digits": ("fsdd", "Spoken digits", "Tells the English digits zero to nine apart"),
+    "commands": ("commands", "Spoken commands", "Tells ten English command words, other words and silence apart"),
+    "emotion": ("emodb", "Emotion in speech", "Tells seven acted emotions in German sentences apart"),
+    "scenes": ("esc10", "Environmental sounds", "Tells ten kinds of environmental sound apart"),
+}
+BEST = "digits-adastride"  # trained apart from the grid: see README.md
+MOST_BYTES = 40_000_000
+TOLERANCE = 0.002  # of accuracy, between the catalogue and a check
+TABLE = ("<!-- table -->", "<!-- /table -->")
+
+
+def label(method: str) -> str:
+    """A method's name for people."""
+    return "AdaStride-S" if method == "adastride-s" else METHODS[method].label
+
+
+def wanted() -> dict[str, tuple[str, str, str]]:
+    """Names of shipped checkpoints: (task, method, sigma_inv2 as the results file writes it, "" where there is none)."""
+    found = {}
+    for task in TASKS:
+        for method in METHODS_SHIPPED:
+            if f"{task}-{method}" != BEST:
+                found[f"{task}-{method}"] = task, method, "5" if method.startswith("adastride") else ""
+    return found | {f"digits-adastride-{sigma}": ("digits", "adastride", sigma) for sigma in SIGMAS_SHIPPED}
+
+
+def take(results: Path, runs: Path) -> None:
+    """Copies seed 0 of what is wanted, and says what is not there yet."""
+    with results.open(newline="", encoding="utf-8") as file:
+        rows = {(row["task"], row["method"], row["sigma_inv2"]): row for row in csv.DictReader(file) if row["seed"] == "0" and not row["fold"]}
+    entries = {entry["name"]: entry for entry in json.loads((HERE / "catalogue.json").read_text(encoding="utf-8"))}
+    for name, key in wanted().items():
+        source = runs / f"{rows[key]['run']}.safetensors" if key in rows else None
+        if source is None or not source.is_file():
+            print(f"{name}: no finished run", file=sys.stderr)
+            continue
+        shutil.copyfile(source, HERE / f"{name}.safetensors")
+        task, method, sigma = key
+        many = f", σ⁻² = {sigma}" if sigma else ""
+        entries[name] = {
+            "name": name, "file": f"{name}.safetensors", "title": f"{TASKS[task][1]} · {label(method)}" + many * (method == "adastride"),
+            "description": f"{TASKS[task][2]}. {_layers(method)}{many}, stride 2, width {rows[key]['width']}.",
+            "task": task, "method": method, "sigma_inv2": float(sigma) if sigma else None,
+            "accuracy": float(rows[key]["accuracy"]), "clips": int(rows[key]["clips_test"]),
+        }
+    order = [BEST, *wanted()]
+    entries = [entries[name] for name in sorted(entries, key=lambda name: (list(TASKS).index(entries[name]["task"]), order.index(name)))]
+    (HERE / "catalogue.json").write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    total = sum((HERE / entry["file"]).stat().st_size for entry in entries)
+    print(f"{len(entries)} checkpoints, {total / 1e6:.1f} MB")
+    if total > MOST_BYTES:
+        raise SystemExit(f"{total / 1e6:.1f} MB are more than the {MOST_BYTES / 1e6:.0f} MB that may be shipped: train narrower networks.")
+    _write_table(entries)
+
+
+def _layers(method: str) -> str:
+    return "Two strided convolutions and an AdaStride layer above them" if method == "adastride-s" else f"Three layers of {label(method)}"
+
+
+def _write_table(entries: list[dict]) -> None:
+    """The table of README.md: what each file was measured to do, from its own header."""
+    lines = ["| checkpoint | method | σ⁻² | width | epoch kept | valid | test | test, in silence | test clips |", "|---" * 9 + "|"]
+    for entry in entries:
+        header = checkpoints.details(entry["name"] if entry["name"] == BEST else HERE / entry["file"])
+        metrics = header["details"]["metrics"]
+        shares = [metrics.get("valid_accuracy"), entry["accuracy"], metrics.get("test_accuracy_in_silence")]
+        cells = ["–" if share is None else f"{100 * share:.1f} %" for share in shares]
+        sigma = "–" if entry["sigma_inv2"] is None else f"{entry['sigma_inv2']:g}"
+        cells = [entry["name"], label(entry["method"]), sigma, header["config"]["width"], metrics["epoch"], *cells, entry["clips"]]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    readme = HERE / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split(TABLE[0])
+    after = rest.split(TABLE[1])[1]
+    readme.write_text(before + "\n".join([TABLE[0], *lines, TABLE[1]]) + after, encoding="utf-8")
+
+
+def check(root: Path, names: list[str]) -> None:
+    """Accuracy of every shipped checkpoint on all clips of its test split; exits with 1 if one is not what the catalogue says."""
+    from adastride.training.datasets import as_source
+    from adastride.training.evaluate import evaluate
+
+    wrong, clips = [], {}
+    for name, entry in checkpoints.catalogue().items():
+        if names and name not in names:
+            continue
+        folder = TASKS[entry.task][0]
+        clips.setdefault(folder, None)
+        if clips[folder] is None:
+            clips[folder] = as_source(root / folder).clips("test")
+        result = evaluate(checkpoints.load(name), clips[folder])
+        right = abs(result.accuracy - entry.accuracy) <= TOLERANCE and result.clips == entry.clips
+        print(
+            f"{name}: {100 * result.accuracy:.1f} % of {result.clips} clips, catalogue {100 * entry.accuracy:.1f} % of {entry.clips}"
+            f"; first layer's mean stride in silence {result.silence_stride:.2f}, in sound {result.sound_stride:.2f}{'' if right else '  <- DIFFERENT'}",
+            flush=True,
+        )
+        wrong += [] if right else [name]
+    if wrong:
+        raise SystemExit(f"{len(wrong)} checkpoints differ from the catalogue: {', '.join(wrong)}.")
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["take", results, runs]:
+            take(Path(results), Path(runs))
+        case ["check", root, *names]:
+            check(Path(root), names)
+        case _:
+            raise SystemExit(__doc__)
