@@ -349,16 +349,18 @@ def test_a_failed_run_is_named_and_the_others_go_on(folder: Path, capfd: pytest.
     assert "names x.wav, but" in line
 
 
-def test_control_c_keeps_whole_epochs(folder: Path):
-    """The real program, interrupted after its first epoch, and again to its end."""
+@pytest.mark.parametrize(("sent", "interrupts"), [(signal.SIGINT, signal.SIG_DFL), (signal.SIGTERM, signal.SIG_IGN)], ids=["Ctrl-C", "in the background"])
+def test_stopping_keeps_whole_epochs(folder: Path, sent: signal.Signals, interrupts: signal.Handlers):
+    """The real program, interrupted after its first epoch. A shell has what it starts in the background ignore Ctrl-C."""
     (folder / "grid.toml").write_text(GRID.replace("EPOCHS", "500"), encoding="utf-8")
     command = [sys.executable, "-m", "adastride", "grid", str(folder / "grid.toml"), "--data-root", str(folder), "--runs", str(folder / "runs"),
                "--only", "tones/strided-conv", "--device", "cpu"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, interrupts))
     for line in process.stdout:
         if "epoch 1/" in line:
             break
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, sent) if interrupts is signal.SIG_DFL else process.send_signal(sent)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.splitlines()[-1].startswith("stopped")

@@ -312,6 +312,7 @@ class _OutOfTime(Exception):
 def _work(run: Run, options: Options) -> None:
     """A process's whole life: one run, from its claim to its line in the CSV."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the parent's word to stop, even where a shell has it ignored
 
     def say(text: str) -> None:
         print(f"{run.id}  {text}", flush=True)
