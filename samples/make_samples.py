@@ -116,14 +116,14 @@ def spoken(text: str, voice: str, words_per_minute: int = 140, pitch: int = 50) 
     return fade(samples / np.abs(samples).max(), 0.005, 0.03)
 
 
-def digit(word: str, voice: str, seconds: float, start: float) -> np.ndarray:
+def word_clip(word: str, voice: str, seconds: float, start: float) -> np.ndarray:
     """One unhurried word (n,), from `start` seconds in a clip of `seconds`."""
     return mix(seconds, [(start, spoken(word, voice, 130))])
 
 
 def digit_clip(word: str, voice: str, seconds: float, start: float, description: str) -> Clip:
     """The catalogue's entry for one spoken digit."""
-    make = functools.partial(digit, word, voice, seconds, start)
+    make = functools.partial(word_clip, word, voice, seconds, start)
     return Clip(word, f"One word in silence: {word}", description, make, str(WORDS.index(word)))
 
 
@@ -307,6 +307,11 @@ CLIPS = (
         "rhythm", "A drum rhythm with a stop",
         "Strokes on a regular grid, then a gap: see whether the strides pulse with the beat and widen in the gap.",
         rhythm,
+    ),
+    Clip(
+        "left", "One command in silence: left",
+        "For the networks that know commands. A soft onset, a vowel, a hiss, a gap and a burst: see which of them get time steps.",
+        functools.partial(word_clip, "left", "en-gb-x-rp+m3", 3.0, 1.1), "left",
     ),
 )
 
