@@ -382,32 +382,31 @@ class _Blocks:
 
     def _needed(self, queries: Array, example: Array) -> tuple[Array, Array, Array]:
         """Of queries and their examples, of any one shape: the first key needed, the one after the last, and the distance to the nearest."""
-        xp = _namespace(queries)
-        keys, counts = self._keys, self._key_counts[0]
-        if self.batch == 1:
-            begin = shift = 0
-        else:  # Examples one after the other on one line, far enough apart: a search then finds its place in all of them at once.
-            begin, shift = example * self.key_total, example * float(2 * (self.key_total + self.query_total))
-            counts = _like(self._key_counts, keys)[example]
-            keys = keys + _like(range(self.batch), keys)[:, None] * float(2 * (self.key_total + self.query_total))
-
-        def search(keys, wanted, side: str = "left"):
-            found = xp.searchsorted(keys.reshape(-1), wanted + shift, side=side)
-            return found.clip(max=counts) if self.batch == 1 else xp.minimum((found - begin).clip(0), counts)
-
-        after = search(keys, queries)
-        after = after.clip(max=counts - 1) if self.batch == 1 else xp.minimum(after, counts - 1)
+        xp, keys = _namespace(queries), self._keys
+        begin, counts = example * self.key_total, _like(self._key_counts, keys)[example]
+        after = xp.minimum(self._search(keys, queries, example), counts - 1)
         before = (after - 1).clip(0)
-        flat = self._keys.reshape(-1)
+        flat = keys.reshape(-1)
         above, below = abs(flat[after + begin] - queries), abs(flat[before + begin] - queries)
         closest = xp.minimum(above, below)
         if self.nearest:
-            rounded, whole = xp.round(self._keys) + (keys - self._keys), xp.round(queries)
-            return search(rounded, whole), search(rounded, whole, "right"), closest
+            rounded, whole = xp.round(keys), xp.round(queries)
+            return self._search(rounded, whole, example), self._search(rounded, whole, example, "right"), closest
         radius = xp.sqrt(closest * closest + self._reach)
         closer = xp.where(below <= above, before, after)
-        low = xp.minimum(search(keys, queries - radius), closer)
-        return low, xp.maximum(search(keys, queries + radius, "right"), closer + 1), closest
+        low = xp.minimum(self._search(keys, queries - radius, example), closer)
+        return low, xp.maximum(self._search(keys, queries + radius, example, "right"), closer + 1), closest
+
+    def _search(self, keys: Array, wanted: Array, example: Array, side: str = "left") -> Array:
+        """Where `wanted` would be inserted among the valid keys (batch, K) of its example, an array of the same shape."""
+        xp = _namespace(wanted)
+        if self.batch == 1:
+            return xp.searchsorted(keys.reshape(-1), wanted, side=side).clip(max=self._key_counts[0])
+        # Examples one after the other on one line, far enough apart: a search then finds its place in all of them at once.
+        apart = float(2 * (self.key_total + self.query_total))
+        line = keys + _like(range(self.batch), keys)[:, None] * apart
+        found = xp.searchsorted(line.reshape(-1), wanted + example * apart, side=side) - example * self.key_total
+        return xp.minimum(found.clip(0), _like(self._key_counts, keys)[example])
 
     def _group(self, blocks: list[int], first: list[int], last: list[int]) -> list[_Group]:
         widths = [stop - start for start, stop in zip(first, last, strict=True)]

@@ -234,6 +234,14 @@ def test_entropy_is_that_of_the_rows(drawn):
     assert (aligned.entropy() - plain).abs().max() < 1e-6 + 100 * rounding(aligned)
 
 
+@pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
+def test_nearest_windows_of_a_batch_are_exact(scale: float):
+    """Whole numbers are compared, so an example's place in the batch must not round them."""
+    torch.manual_seed(0)
+    aligned = align(scale * torch.randn(7, 178, dtype=torch.float64), [178, 25, 178, 177, 1, 60, 133], 2.85, 10.0, nearest=True)
+    torch.testing.assert_close(aligned.entropy(), torch.special.entr(aligned.dense()).sum(dim=2), atol=1e-9, rtol=0)
+
+
 @pytest.mark.parametrize("wrong", [(2, 3, 9), (1, 3, 8), (3, 9)])
 def test_pool_refuses_another_shape(wrong: tuple[int, ...]):
     with pytest.raises(ValueError, match=r"expected \(1, channels, 9 time\)"):
