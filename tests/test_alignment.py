@@ -234,12 +234,15 @@ def test_entropy_is_that_of_the_rows(drawn):
     assert (aligned.entropy() - plain).abs().max() < 1e-6 + 100 * rounding(aligned)
 
 
-@pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
-def test_nearest_windows_of_a_batch_are_exact(scale: float):
-    """Whole numbers are compared, so an example's place in the batch must not round them."""
-    torch.manual_seed(0)
-    aligned = align(scale * torch.randn(7, 178, dtype=torch.float64), [178, 25, 178, 177, 1, 60, 133], 2.85, 10.0, nearest=True)
-    torch.testing.assert_close(aligned.entropy(), torch.special.entr(aligned.dense()).sum(dim=2), atol=1e-9, rtol=0)
+@pytest.mark.parametrize(("seed", "batch", "time"), [(39, 8, 149), (0, 6, 300)])
+def test_nearest_windows_of_a_batch_are_exact(seed: int, batch: int, time: int):
+    """Whole numbers are compared, so an example's place in the batch must not round them (it did, in the first case)."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = [time, *torch.randint(1, time, (batch,), generator=generator).tolist()[1:]]
+    for scale in (0.0, 0.1, 1.0):
+        scores = scale * torch.randn(batch, time, generator=generator, dtype=torch.float64)
+        aligned = align(scores, lengths, 2.85, 10.0, nearest=True)
+        torch.testing.assert_close(aligned.entropy(), torch.special.entr(aligned.dense()).sum(dim=2), atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("wrong", [(2, 3, 9), (1, 3, 8), (3, 9)])
