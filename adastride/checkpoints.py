@@ -41,7 +41,7 @@ class CatalogueEntry:
 
     task: what it tells apart, "digits". method: registry key, or "adastride-s" (two strided convolutions under an AdaStride).
     sigma_inv2: sigma ** -2 it was trained with, None for a method without sigma or with learned ones. accuracy: from 0 to 1,
-    on how many clips of the test split.
+    on how many clips of the test split. width: channels of the network.
     """
 
     name: str
@@ -53,6 +53,7 @@ class CatalogueEntry:
     sigma_inv2: float | None
     accuracy: float
     clips: int
+    width: int = 128
 
 
 @functools.cache

@@ -66,6 +66,7 @@ def take(results: Path, runs: Path) -> None:
             "description": f"{TASKS[task][2]}. {_layers(method)}{many}, stride 2, width {rows[key]['width']}.",
             "task": task, "method": method, "sigma_inv2": float(sigma) if sigma else None,
             "accuracy": float(rows[key]["accuracy"]), "clips": int(rows[key]["clips_test"]),
+            "width": int(rows[key]["width"]),
         }
     order = [BEST, *wanted()]
     entries = [entries[name] for name in sorted(entries, key=lambda name: (list(TASKS).index(entries[name]["task"]), order.index(name)))]
@@ -83,14 +84,15 @@ def _layers(method: str) -> str:
 
 def _write_table(entries: list[dict]) -> None:
     """The table of README.md: what each file was measured to do, from its own header."""
-    lines = ["| checkpoint | method | σ⁻² | width | epoch kept | valid | test | test, in silence | test clips |", "|---" * 9 + "|"]
+    lines = ["| checkpoint | method | σ⁻² | width | epoch kept | valid | test | test, in silence | test clips | espeak-ng voices |", "|---" * 10 + "|"]
     for entry in entries:
         header = checkpoints.details(entry["name"] if entry["name"] == BEST else HERE / entry["file"])
         metrics = header["details"]["metrics"]
         shares = [metrics.get("valid_accuracy"), entry["accuracy"], metrics.get("test_accuracy_in_silence")]
-        cells = ["–" if share is None else f"{100 * share:.1f} %" for share in shares]
+        shares.append(metrics.get("test_accuracy_of", {}).get("spoken-digits"))
+        *cells, voices = ["–" if share is None else f"{100 * share:.1f} %" for share in shares]
         sigma = "–" if entry["sigma_inv2"] is None else f"{entry['sigma_inv2']:g}"
-        cells = [entry["name"], label(entry["method"]), sigma, header["config"]["width"], metrics["epoch"], *cells, entry["clips"]]
+        cells = [entry["name"], label(entry["method"]), sigma, header["config"]["width"], metrics["epoch"], *cells, entry["clips"], voices]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     readme = HERE / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split(TABLE[0])

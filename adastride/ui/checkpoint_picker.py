@@ -60,7 +60,8 @@ def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
     names = [name for name, entry in known.items() if entry.task == task]
     if st.session_state.get(name_key) not in names:
         st.session_state[name_key] = _most_alike(known[last], names)
-    name = st.selectbox("Method", names, format_func=lambda name: _option(known[name]), key=name_key)
+    widths = len({known[name].width for name in names}) > 1
+    name = st.selectbox("Method", names, format_func=lambda name: _option(known[name], widths), key=name_key)
     kept["checkpoint"] = name
     entry = known[name]
     st.caption(f"{entry.description} {_percent(entry.accuracy)} of {entry.clips:,} test clips are right.")
@@ -79,10 +80,10 @@ def _most_alike(last: CatalogueEntry, names: list[str]) -> str:
     ))
 
 
-def _option(entry: CatalogueEntry) -> str:
+def _option(entry: CatalogueEntry, width: bool) -> str:
     label = _MIXED.get(entry.method) or METHODS[entry.method].label
     sigma = "" if entry.sigma_inv2 is None else f" · σ⁻² = {entry.sigma_inv2:g}"
-    return f"{label}{sigma} · {_percent(entry.accuracy)}"
+    return f"{label}{sigma}{f' · width {entry.width}' if width else ''} · {_percent(entry.accuracy)}"
 
 
 def _percent(share: float) -> str:
