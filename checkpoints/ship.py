@@ -1,7 +1,7 @@
 """Puts trained networks of a grid into this folder, and checks those that are in it.
 
     python -m checkpoints.ship take results/results.csv runs     copies the networks that are shipped, writes catalogue.json
-                                                                 and the table of README.md
+                                                                 the table of README.md and tests/data/shipped.json
     python -m checkpoints.ship check DATA_ROOT [NAME ...]        evaluates them on the test splits and compares with the catalogue
 
 What is shipped: of every task one network of each method below, and of digits one for each sigma.
@@ -15,8 +15,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from adastride import checkpoints
+from adastride import audio, checkpoints
 from adastride.downsampling import METHODS
+from adastride.samples import samples
+from adastride.tracing import trace
 
 HERE = Path(__file__).resolve().parent
 METHODS_SHIPPED = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
@@ -29,6 +31,7 @@ TASKS = {  # folder of the data, title, what it does
 }
 BEST = "digits-adastride"  # trained apart from the grid: see README.md
 MOST_BYTES = 40_000_000
+ANSWERED = ("seven", "left", "rhythm")  # bundled clips
 TOLERANCE = 0.002  # of accuracy, between the catalogue and a check
 TABLE = ("<!-- table -->", "<!-- /table -->")
 
@@ -76,6 +79,8 @@ def take(results: Path, runs: Path) -> None:
     if total > MOST_BYTES:
         raise SystemExit(f"{total / 1e6:.1f} MB are more than the {MOST_BYTES / 1e6:.0f} MB that may be shipped: train narrower networks.")
     _write_table(entries)
+    checkpoints.catalogue.cache_clear()
+    _write_answers()
 
 
 def _layers(method: str) -> str:
@@ -98,6 +103,17 @@ def _write_table(entries: list[dict]) -> None:
     before, rest = readme.read_text(encoding="utf-8").split(TABLE[0])
     after = rest.split(TABLE[1])[1]
     readme.write_text(before + "\n".join([TABLE[0], *lines, TABLE[1]]) + after, encoding="utf-8")
+
+
+def _write_answers() -> None:
+    """What every network says to some bundled clips, for a test: whoever changes the code that runs them will know."""
+    answers = {}
+    for name in checkpoints.catalogue():
+        model = checkpoints.load(name)
+        seen = {clip: trace(model, audio.read(samples()[clip].path)) for clip in ANSWERED}
+        answers[name] = {clip: (each.top, round(each.probabilities[each.top], 4)) for clip, each in seen.items()}
+    text = ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in answers.items())
+    (HERE.parent / "tests" / "data" / "shipped.json").write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
 
 
 def check(root: Path, names: list[str]) -> None:
