@@ -85,14 +85,15 @@ def by_length(x: Tensor, lengths: Tensor, operate: Callable[[Tensor], Tensor]) -
     Shape: x (batch, channels, time), operate: (group, channels, T_b) -> (group, channels, L_b). Returns
     (batch, channels, L), zero past each example's own L_b. Its cost is one call for every distinct length.
     """
-    distinct = lengths.unique().tolist()
+    distinct, counts = (each.tolist() for each in lengths.unique(return_counts=True))
     if len(distinct) == 1:
         return operate(x[..., : distinct[0]])
-    groups = [(lengths == length).nonzero()[:, 0] for length in distinct]
-    results = [operate(x[group, :, :length]) for group, length in zip(groups, distinct, strict=True)]
+    # Sorted and split once: to index every group by itself would cost a gradient of the size of x for each of them.
+    order = lengths.argsort(stable=True)
+    results = [operate(part[..., :length]) for part, length in zip(x[order].split(counts), distinct, strict=True)]
     frames = max(result.shape[2] for result in results)
     stacked = torch.cat([nn.functional.pad(result, (0, frames - result.shape[2])) for result in results])
-    return stacked[torch.cat(groups).argsort()]
+    return stacked[order.argsort()]
 
 
 class Downsampler(nn.Module, ABC):
