@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from adastride.downsampling import METHODS
+from adastride.models.classifier import NETWORKS, network_label
 
 FOLDER = Path(__file__).resolve().parent.parent / "results"
 RESULTS_VARIABLE = "ADASTRIDE_RESULTS"
@@ -40,7 +41,6 @@ PLANNED_METHODS = (
     "strided-conv", "avg-pool", "blur-pool", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s",
     "adastride-sigma", "lpf-adastride", "cif",
 )
-_NETWORKS = {"adastride-s": "AdaStride-S", "adastride-sigma": "AdaStride, learned σ"}
 _SHORT = {"cif": "CIF"}
 COSTS = {"training_time": "seconds_per_epoch", "training_memory": "peak_memory_mb", "inference_time": "inference_ms_per_clip"}
 COST_NAMES = {"training_time": "Training time", "training_memory": "Training memory", "inference_time": "Inference time"}
@@ -256,19 +256,19 @@ def papers() -> Papers:
 
 def label(method: str) -> str:
     """What a person calls a method; the key itself where nobody knows it."""
-    return _NETWORKS.get(method) or _SHORT.get(method) or (METHODS[method].label if method in METHODS else method)
+    return _SHORT.get(method) or (network_label(method) if method in METHODS or method in NETWORKS else method)
 
 
 def kind(method: str) -> str:
     """Whether its strides are "fixed", "learned" or "adaptive"; nobody knows that of an unknown method, which counts as fixed."""
-    return METHODS[method].kind if method in METHODS else "adaptive" if method in _NETWORKS else "fixed"
+    return METHODS[method].kind if method in METHODS else "adaptive" if method in NETWORKS else "fixed"
 
 
 def order_of(method: str) -> tuple[int, str]:
     """Sorts methods as the registry does, the networks with names of their own after the family they belong to."""
     if method in METHODS:
         return list(METHODS).index(method), ""
-    return list(METHODS).index("adastride-f") if method in _NETWORKS else len(METHODS), method
+    return list(METHODS).index("adastride-f") if method in NETWORKS else len(METHODS), method
 
 
 def tasks_of(runs: Iterable[Run]) -> list[str]:

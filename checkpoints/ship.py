@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from adastride import audio, checkpoints
-from adastride.downsampling import METHODS
+from adastride.models.classifier import network_label
 from adastride.samples import samples
 from adastride.tracing import trace
 
@@ -34,11 +34,6 @@ MOST_BYTES = 40_000_000
 ANSWERED = ("seven", "left", "rhythm")  # bundled clips
 TOLERANCE = 0.002  # of accuracy, between the catalogue and a check
 TABLE = ("<!-- table -->", "<!-- /table -->")
-
-
-def label(method: str) -> str:
-    """A method's name for people."""
-    return "AdaStride-S" if method == "adastride-s" else METHODS[method].label
 
 
 def wanted() -> dict[str, tuple[str, str, str]]:
@@ -65,7 +60,7 @@ def take(results: Path, runs: Path) -> None:
         task, method, sigma = key
         many = f", σ⁻² = {sigma}" if sigma else ""
         entries[name] = {
-            "name": name, "file": f"{name}.safetensors", "title": f"{TASKS[task][1]} · {label(method)}" + many * (method == "adastride"),
+            "name": name, "file": f"{name}.safetensors", "title": f"{TASKS[task][1]} · {network_label(method)}" + many * (method == "adastride"),
             "description": f"{TASKS[task][2]}. {_layers(method)}{many}, stride 2, width {rows[key]['width']}.",
             "task": task, "method": method, "sigma_inv2": float(sigma) if sigma else None,
             "accuracy": float(rows[key]["accuracy"]), "clips": int(rows[key]["clips_test"]),
@@ -84,7 +79,7 @@ def take(results: Path, runs: Path) -> None:
 
 
 def _layers(method: str) -> str:
-    return "Two strided convolutions and an AdaStride layer above them" if method == "adastride-s" else f"Three layers of {label(method)}"
+    return "Two strided convolutions and an AdaStride layer above them" if method == "adastride-s" else f"Three layers of {network_label(method)}"
 
 
 def _write_table(entries: list[dict]) -> None:
@@ -97,7 +92,7 @@ def _write_table(entries: list[dict]) -> None:
         shares.append(metrics.get("test_accuracy_of", {}).get("spoken-digits"))
         *cells, voices = ["–" if share is None else f"{100 * share:.1f} %" for share in shares]
         sigma = "–" if entry["sigma_inv2"] is None else f"{entry['sigma_inv2']:g}"
-        cells = [entry["name"], label(entry["method"]), sigma, header["config"]["width"], metrics["epoch"], *cells, entry["clips"], voices]
+        cells = [entry["name"], network_label(entry["method"]), sigma, header["config"]["width"], metrics["epoch"], *cells, entry["clips"], voices]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     readme = HERE / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split(TABLE[0])

@@ -31,6 +31,17 @@ NETWORKS = {
     "adastride-sigma": {"methods": ("adastride",) * 3, "learn_sigma": True},
 }
 
+_LABELS = {"adastride-s": "AdaStride-S", "adastride-sigma": "AdaStride, learned σ"}
+
+
+def network_label(name: str) -> str:
+    """What a person calls a network of this name, a registry key or one of `NETWORKS`; KeyError for any other.
+
+    >>> network_label("adastride-s")
+    'AdaStride-S'
+    """
+    return _LABELS.get(name) or METHODS[name].label
+
 
 def network_options(name: str) -> dict:
     """ClassifierConfig's methods, and what else a network of this name needs: a registry key, or one of `NETWORKS`.

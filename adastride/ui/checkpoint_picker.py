@@ -8,6 +8,7 @@ import streamlit as st
 
 from adastride.checkpoints import MAX_OWN_BYTES, CatalogueEntry, CheckpointError, catalogue
 from adastride.downsampling import METHODS
+from adastride.models.classifier import network_label
 from adastride.ui import resources
 from adastride.ui.resources import OwnCheckpoint
 from adastride.ui.text import plain
@@ -15,7 +16,6 @@ from adastride.ui.text import plain
 DEFAULT = "digits-adastride"
 TASKS = {"digits": "Spoken digits", "commands": "Spoken commands", "emotion": "Emotion in speech", "scenes": "Environmental sounds"}
 _OWN = "own"
-_MIXED = {"adastride-s": "AdaStride-S"}  # networks whose layers differ have no registry key
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,8 @@ def _most_alike(last: CatalogueEntry, names: list[str]) -> str:
 
 
 def _option(entry: CatalogueEntry, width: bool) -> str:
-    label = _MIXED.get(entry.method) or METHODS[entry.method].label
     sigma = "" if entry.sigma_inv2 is None else f" · σ⁻² = {entry.sigma_inv2:g}"
-    return f"{label}{sigma}{f' · width {entry.width}' if width else ''} · {_percent(entry.accuracy)}"
+    return f"{network_label(entry.method)}{sigma}{f' · width {entry.width}' if width else ''} · {_percent(entry.accuracy)}"
 
 
 def _percent(share: float) -> str:
