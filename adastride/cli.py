@@ -1,4 +1,4 @@
-"""The command line: explain a clip, train a classifier or a grid of them, evaluate it, run the benchmarks.
+"""The command line: explain a clip, train a classifier or a grid of them, evaluate it, sweep σ and stride, run the benchmarks.
 
 Whatever is wrong with the input ends in one sentence on stderr and exit code 2. Heavy imports wait until a command
 needs them, so that `--help` and a mistyped option answer at once.
@@ -64,9 +64,10 @@ def _sentence(error: Exception) -> str | None:
         return f"{error.filename or 'a file'} can't be used: {error.strerror or error}."
     from adastride.audio import AudioError
     from adastride.checkpoints import CheckpointError
+    from adastride.sweep import SweepError
     from adastride.training.data import DataError
 
-    return str(error) if isinstance(error, AudioError | CheckpointError | DataError) else None
+    return str(error) if isinstance(error, AudioError | CheckpointError | DataError | SweepError) else None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -143,6 +144,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_device(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
+    sweep = commands.add_parser("sweep", help="accuracy of checkpoints on a labelled folder against σ, stride or both", allow_abbrev=False)
+    _add_data(sweep)
+    sweep.add_argument("--checkpoint", metavar="NAME", action="append", required=True,
+                       help="a shipped checkpoint or a .safetensors file; may be repeated")
+    sweep.add_argument("--sigma-inv2", metavar=("LOW", "HIGH", "N"), nargs=3, type=_number(), help="N values of σ⁻², each a constant factor above the last")
+    sweep.add_argument("--stride", metavar=("LOW", "HIGH", "N"), nargs=3, type=_number(),
+                       help="N overall strides, evenly spaced and spread over the layers; with --sigma-inv2 every pair of both")
+    sweep.add_argument("--split", default="test", help="which clips (default: %(default)s)")
+    sweep.add_argument("--csv", metavar="OUT", required=True, help="write a line for each checkpoint and value")
+    sweep.add_argument("--ray", metavar="ADDRESS", help="spread the work over a Ray cluster, or local; needs `pip install ray` here and on its workers")
+    _add_device(sweep)
+    sweep.set_defaults(run=_sweep)
+
     bench = commands.add_parser("bench", help="run the benchmarks of this repository", allow_abbrev=False)
     bench.set_defaults(run=_bench)
     return parser
@@ -160,7 +174,7 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to run (default: %(default)s)")
 
 
-def _number(low: float, high: float = math.inf) -> Callable[[str], float]:
+def _number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], float]:
     """An argparse type: a finite number from low to high."""
 
     def convert(text: str) -> float:
@@ -169,8 +183,8 @@ def _number(low: float, high: float = math.inf) -> Callable[[str], float]:
         except ValueError:
             value = math.nan
         if not (math.isfinite(value) and low <= value <= high):
-            span = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
-            raise argparse.ArgumentTypeError(f"expected a number {span}, got {text!r}")
+            span = f" from {low:g} to {high:g}" if math.isfinite(high) else f" of at least {low:g}" if math.isfinite(low) else ""
+            raise argparse.ArgumentTypeError(f"expected a number{span}, got {text!r}")
         return value
 
     return convert
@@ -233,10 +247,7 @@ def _explain(args: argparse.Namespace) -> None:
             figure = figures.publication_figure(trace, title)
             files.update({kind: figures.render(figure, kind) for kind in figures.FORMATS if kind in outputs})
     for kind, data in files.items():
-        try:
-            checkpoints.write_atomically(outputs[kind], data)
-        except OSError as error:
-            raise CommandError(f"{outputs[kind]} can't be written: {error.strerror or error}.") from None
+        _write(outputs[kind], data)
 
     summary = export.summary(trace)
     if args.json:
@@ -478,6 +489,67 @@ def _evaluation_report(result: Evaluation) -> str:
         "confusion, clips as they are (rows: true, columns: predicted)",
         *_columns(table, left=1),
     ])
+
+
+# sweep
+
+
+def _sweep(args: argparse.Namespace) -> None:
+    if args.sigma_inv2 is None and args.stride is None:
+        raise CommandError("there is nothing to sweep: give --sigma-inv2 LOW HIGH N, --stride LOW HIGH N, or both.")
+    out = Path(args.csv)
+    if not out.parent.is_dir():
+        raise CommandError(f"{out} can't be written: there is no folder {out.parent}.")
+    _check_file(out, out.parent)
+
+    from adastride import checkpoints, sweep
+
+    settings = sweep.points(
+        () if args.sigma_inv2 is None else sweep.sigma_values(*args.sigma_inv2[:2], _count(args.sigma_inv2)),
+        () if args.stride is None else sweep.stride_values(*args.stride[:2], _count(args.stride)),
+    )
+    device = _device("cpu" if args.ray and args.device == "auto" else args.device)  # workers may have no GPU
+    models = [checkpoints.load(name, device) for name in dict.fromkeys(args.checkpoint)]
+    rates = sorted({model.config.mel.sample_rate for model in models})
+    if len(rates) > 1:
+        raise CommandError(f"these checkpoints hear sound at {' and '.join(map(str, rates))} Hz: sweep them one by one.")
+    clips = [clip for source in _sources(args) for clip in source.clips(args.split, rates[0])]
+    spread = {"spread": sweep.on_ray(args.ray)} if args.ray else {}
+
+    scores, share = (), 0.0
+    try:
+        for progress in sweep.sweep_clips(models, clips, settings, **spread):
+            scores, share = progress.scores, progress.share
+            print(f"\r{100 * share:3.0f} % of {len(models)} × {len(settings)} × {len(clips)} runs", end="", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"\nstopped at {100 * share:.0f} %; nothing was written.") from None
+    print(file=sys.stderr)
+    _write(out, sweep.scores_csv(scores).encode())
+    rows = [("checkpoint", "σ⁻²", "stride", "accuracy", "95 % interval", "work")]
+    rows += [(
+        score.checkpoint, "as trained" if score.setting.sigma_inv2 is None else f"{score.setting.sigma_inv2:.4g}", f"{score.stride:.4g}",
+        f"{100 * score.accuracy:.1f} %", "{:.1f} – {:.1f} %".format(*(100 * bound for bound in score.bounds)), f"{100 * score.work:.0f} %",
+    ) for score in scores]
+    print("\n".join(_columns(rows, left=1)))
+    print("work: frames that convolutions work on, relative to a stride of 1 everywhere")
+    print(f"wrote {out}")
+
+
+def _count(values: Sequence[float]) -> int:
+    """N of LOW HIGH N."""
+    if not values[2].is_integer():
+        raise CommandError(f"the number of values must be whole, not {values[2]:g}.")
+    return int(values[2])
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Writes a file whole; CommandError if that can't be done."""
+    from adastride.checkpoints import write_atomically
+
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise CommandError(f"{path} can't be written: {error.strerror or error}.") from None
 
 
 # bench

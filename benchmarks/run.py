@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from adastride.device import device_name
-from benchmarks import layers, viewer
+from benchmarks import layers, sweeps, viewer
 
 TARGET = Path(__file__).resolve().parent.parent / "benchmarks.md"
 
@@ -16,7 +16,7 @@ TARGET = Path(__file__).resolve().parent.parent / "benchmarks.md"
 def main() -> None:
     """Prints and writes the tables."""
     lines = ["# Benchmarks", "", f"`make bench` on {platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads.", ""]
-    lines += ["## What a person waits for", "", *viewer.report(), ""]
+    lines += ["## What a person waits for", "", *viewer.report(), "", "## Sweeps", "", *sweeps.report(), ""]
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
         name = device_name(device)
         lines += [f"## AdaStride against average pooling: {layers.CHANNELS} channels, stride 2, on {name}", ""]

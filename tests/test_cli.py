@@ -17,7 +17,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from adastride import audio, checkpoints, cli, export, tracing
+from adastride import audio, checkpoints, cli, export, sweep, tracing
 from adastride.downsampling import LayerSettings
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
@@ -256,7 +256,7 @@ def test_a_mistake_of_the_program_is_not_blamed_on_the_input(monkeypatch, checkp
         cli.main(["explain", clip, "--checkpoint", checkpoint])
 
 
-@pytest.mark.parametrize("argv", [(), ("dance",), ("explain",), ("train",), ("evaluate", "x")])
+@pytest.mark.parametrize("argv", [(), ("dance",), ("explain",), ("train",), ("evaluate", "x"), ("sweep",)])
 def test_a_missing_argument_is_one_sentence(capsys, argv):
     assert "--help` lists" in one_sentence(run(capsys, *argv))
 
@@ -448,6 +448,80 @@ def test_evaluate_on_unusable_data_is_one_sentence(capsys, tmp_path, checkpoint,
     assert "'holiday'" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", data, "--split", "holiday"))
     (tmp_path / "manifest.csv").write_text(f"path,label,split\n{clip},middle,test\n", encoding="utf-8")
     assert "'middle', but tiny only knows low, high" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", tmp_path))
+
+
+# sweep
+
+
+def sweep_lines(path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_sweep_writes_a_line_for_each_checkpoint_and_value(capsys, tmp_path, checkpoint, data):
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(Path(checkpoint).read_bytes())
+    start = ("sweep", "--data", data, "--checkpoint", checkpoint, "--checkpoint", other, "--csv", tmp_path / "out.csv")
+    code, out, err = run(capsys, *start, "--sigma-inv2", 0.1, 10, 3)
+    assert code == 0
+    assert "100 % of 2 × 3 × 6 runs" in err
+    lines = sweep_lines(tmp_path / "out.csv")
+    assert [(line["checkpoint"], line["sigma_inv2"]) for line in lines] == [(name, value) for name in ("tiny", "other") for value in ("0.1", "1", "10")]
+    assert {line["clips"] for line in lines} == {"6"}
+    assert f"{100 * float(lines[0]['accuracy']):.1f} %" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.safetensors", "out.csv"]
+
+
+def test_sweep_of_the_stride_and_of_both(capsys, tmp_path, checkpoint, data):
+    start = ("sweep", "--data", data, "--checkpoint", checkpoint, "--csv", tmp_path / "out.csv")
+    assert run(capsys, *start, "--stride", 1, 8, 3)[0] == 0
+    assert [(line["sigma_inv2"], line["stride"]) for line in sweep_lines(tmp_path / "out.csv")] == [("", "1"), ("", "4.5"), ("", "8")]
+    assert run(capsys, *start, "--stride", 1, 8, 3, "--sigma-inv2", 0.1, 10, 2)[0] == 0
+    assert len(sweep_lines(tmp_path / "out.csv")) == 6
+
+
+def test_sweep_with_ray_writes_the_same(capsys, monkeypatch, tmp_path, checkpoint, data):
+    ray = types.ModuleType("ray")
+    ray.init, ray.shutdown, ray.put, ray.get = lambda address: None, lambda: None, lambda value: value, lambda work: work()
+    ray.remote = lambda function: types.SimpleNamespace(remote=lambda *arguments: lambda: function(*arguments))
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    start = ("sweep", "--data", data, "--checkpoint", checkpoint, "--sigma-inv2", 0.1, 10, 3, "--csv")
+    assert run(capsys, *start, tmp_path / "here.csv")[0] == 0
+    assert run(capsys, *start, tmp_path / "there.csv", "--ray", "local")[0] == 0
+    assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "nothing to sweep"), (("--sigma-inv2", "10", "1", "5"), "upside down"), (("--stride", "2", "2", "5"), "has no length"),
+        (("--sigma-inv2", "0", "1", "5"), "must lie between"), (("--sigma-inv2", "1", "2", "2.5"), "must be whole"),
+        (("--sigma-inv2", "1", "x", "5"), "expected a number"), (("--stride", "1", "8", "2", "--split", "holiday"), "holiday"),
+    ],
+)
+def test_a_sweep_that_can_t_be_done_is_one_sentence(capsys, tmp_path, checkpoint, data, options, said):
+    assert said in one_sentence(run(capsys, "sweep", "--data", data, "--checkpoint", checkpoint, "--csv", tmp_path / "out.csv", *options))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_of_unusable_data_or_without_ray_is_one_sentence(capsys, monkeypatch, tmp_path, checkpoint, data, clip):
+    start = ("sweep", "--checkpoint", checkpoint, "--csv", tmp_path / "out.csv", "--sigma-inv2", 1, 2, 2, "--data")
+    (tmp_path / "data").mkdir()
+    assert "can't be read" in one_sentence(run(capsys, *start, tmp_path / "data"))
+    (tmp_path / "data" / "manifest.csv").write_text(f"path,label,split\n{clip},middle,test\n", encoding="utf-8")
+    assert "'middle', which tiny does not know" in one_sentence(run(capsys, *start, tmp_path / "data"))
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert "pip install ray" in one_sentence(run(capsys, *start, data, "--ray", "local"))
+
+
+def test_an_interrupted_sweep_writes_nothing(capsys, monkeypatch, tmp_path, checkpoint, data):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "count_right", interrupted)
+    code, _, err = run(capsys, "sweep", "--data", data, "--checkpoint", checkpoint, "--csv", tmp_path / "out.csv", "--stride", 1, 8, 3)
+    assert code == 130
+    assert "nothing was written" in err
+    assert not list(tmp_path.iterdir())
 
 
 # bench

@@ -71,7 +71,9 @@ def _return_large_blocks() -> None:
 @st.cache_resource(show_spinner=False)
 def prepare() -> None:
     """Once a server: the settings that make live runs quick, after the imports of every page."""
-    from adastride import export, figures, results_figures, results_report  # noqa: F401 (what pages import later would not be frozen)
+    # What pages import later would not be frozen.
+    from adastride import export, figures, results_figures, results_report, sweep_figures  # noqa: F401
+    from adastride.training import archive  # noqa: F401
 
     torch.set_num_threads(1)
     _return_large_blocks()
