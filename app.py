@@ -12,5 +12,7 @@ with st.sidebar:
 st.navigation([
     st.Page("pages/explore.py", title="Explore", icon=":material/graphic_eq:", default=True),
     st.Page("pages/compare.py", title="Compare", icon=":material/view_column:"),
+    st.Page("pages/sigma.py", title="Sigma", icon=":material/tune:"),
     st.Page("pages/results.py", title="Results", icon=":material/leaderboard:"),
+    st.Page("pages/learn.py", title="Learn", icon=":material/school:"),
 ]).run()

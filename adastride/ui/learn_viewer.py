@@ -60,7 +60,7 @@ def parse(query: Mapping[str, str]) -> LessonLink:
         try:
             settings[control.name] = control.read(text)
         except ValueError as error:
-            problems.append(f"This link has {control.name} = {quoted(text)}, not {error}: the usual one is shown.")
+            problems.append(f"This link has {control.name} = {quoted(text)}, not {error}: left out.")
     return LessonLink(number, settings, query.get("presenter") == "1", tuple(problems))
 
 
@@ -135,7 +135,7 @@ def _described(control: learn.Control) -> dict:
 
 def _positions(settings: Settings, action: str, state: dict) -> tuple[dict, dict[str, np.ndarray]]:
     """Steps whose numbers the browser works out by itself."""
-    return {"limit": learn.SCORE_LIMIT, "energyBars": learn.word_bars()}, {}
+    return {"limit": learn.SCORE_LIMIT, "energyBars": learn.word_bars(), "scores": learn.EVENT}, {}
 
 
 def _word(settings: Settings, action: str, state: dict) -> tuple[dict, dict[str, np.ndarray]]:
@@ -169,7 +169,8 @@ def _cost(settings: Settings, action: str, state: dict) -> tuple[dict, dict[str,
     """Step 9: what was measured on this machine, after somebody asked for it."""
     if action == "measure":
         state["timings"] = learn.measure_costs(round(settings["channels"]), settings["stride"], settings["sigma"])
-    return {"timings": [asdict(each) for each in state.get("timings", ())]}, {}
+        state["measured"] = settings
+    return {"timings": [asdict(each) for each in state.get("timings", ())], "measured": state.get("measured")}, {}
 
 
 def _learning(settings: Settings, action: str, state: dict) -> tuple[dict, dict[str, np.ndarray]]:

@@ -72,7 +72,7 @@ def _return_large_blocks() -> None:
 def prepare() -> None:
     """Once a server: the settings that make live runs quick, after the imports of every page."""
     # What pages import later would not be frozen.
-    from adastride import export, figures, results_figures, results_report, sweep_figures  # noqa: F401
+    from adastride import export, figures, learn, results_figures, results_report, sweep_figures  # noqa: F401
     from adastride.training import archive  # noqa: F401
 
     torch.set_num_threads(1)
