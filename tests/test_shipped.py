@@ -1,0 +1,58 @@
+"""The networks that come with the project: they are what the catalogue says, and answer as they did when they were shipped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adastride import audio, checkpoints
+from adastride.checkpoints import catalogue
+from adastride.models.classifier import network_options
+from adastride.samples import samples
+from adastride.tracing import trace
+
+ANSWERS = json.loads((Path(__file__).parent / "data" / "shipped.json").read_text(encoding="utf-8"))
+NAMES = list(catalogue())
+DIGITS = {"seven": "7", "three": "3", "six": "6", "nine": "9"}
+
+
+def answer(name: str, clip: str) -> tuple[str, float]:
+    """The label a network finds most probable for a bundled clip, and how probable."""
+    seen = trace(checkpoints.load(name), audio.read(samples()[clip].path))
+    return seen.top, seen.probabilities[seen.top]
+
+
+def test_all_fit_into_40_megabytes():
+    assert sum(entry.path.stat().st_size for entry in catalogue().values()) <= 40_000_000
+    assert {path.stem for path in checkpoints.FOLDER.glob("*.safetensors")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_is_what_the_catalogue_says(name: str):
+    entry, model = catalogue()[name], checkpoints.load(name)
+    assert model.config.methods == network_options(entry.method)["methods"]
+    assert model.config.width == entry.width
+    if entry.sigma_inv2 is not None:
+        assert model.config.sigma**-2 == pytest.approx(entry.sigma_inv2)
+    assert 0.5 < entry.accuracy <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_answers_as_it_did(name: str):
+    """Bundled clips that no network was trained on; `python -m checkpoints.ship take` wrote the answers down."""
+    for clip, (label, probability) in ANSWERS[name].items():
+        found = answer(name, clip)
+        assert found == (label, pytest.approx(probability, abs=0.02)), clip
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "digits"])
+def test_bundled_digits_are_recognised(name: str):
+    """Spoken by voices that the training did not have; one of the four may be missed."""
+    assert sum(answer(name, clip)[0] == label for clip, label in DIGITS.items()) >= 3
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "commands"])
+def test_the_bundled_command_is_recognised(name: str):
+    assert answer(name, "left")[0] == "left"
