@@ -335,6 +335,7 @@ class Viewer extends LiveView {
 
   refreshProbabilities() {
     const { labels, probabilities } = this.header, best = this.best(), bars = this.one(".bars");
+    bars.style.setProperty("--longest", `${0.8 + 0.5 * Math.min(14, Math.max(...labels.map((label) => label.length)))}em`); // all bars begin at one place
     if (bars.childElementCount !== labels.length || this.barLabels !== labels.join("\n")) {
       this.barLabels = labels.join("\n");
       bars.replaceChildren(...labels.map((label) => {

@@ -263,3 +263,17 @@ def test_matrices_in_both_themes_and_on_a_phone(
     light = explorer.settle().weights(0)["light"]
     assert (light > 0.8) == (scheme == "light")
     explorer.shoot(f"explore-matrix-{name}", full_page=True)
+
+
+@pytest.mark.parametrize("checkpoint", ["commands-adastride", "scenes-strided-conv"])
+def test_bars_of_long_names_begin_at_one_place(explorer: Explorer, checkpoint: str):
+    """Bars are compared with each other, and every name can be read."""
+    explorer.open(f"?checkpoint={checkpoint}")
+    rows = explorer.root.evaluate("""(root) => [...root.querySelectorAll(".bar-row")].map((row) => {
+      const name = row.querySelector(".name");
+      return [row.querySelector(".rail").getBoundingClientRect().left, name.scrollWidth - name.clientWidth, row.querySelector(".rail").clientWidth];
+    })""")
+    assert len(rows) >= 10
+    assert len({round(left, 1) for left, _, _ in rows}) == 1
+    assert all(cut <= 0 for _, cut, _ in rows)
+    assert all(width > 40 for _, _, width in rows)
