@@ -343,7 +343,7 @@ def aligned(scores: tuple[float, ...], stride: float, sigma: float = 0.447, near
     return Alignment(unit, lengths, output_lengths(lengths, stride), sigma, nearest, torch.float64)
 
 
-@pytest.mark.parametrize("stride", [1.0, 2.0, 3.7, 8.0])
+@pytest.mark.parametrize("stride", [1.0, 3.7])
 def test_positions_are_the_librarys(learner: Learner, stride: float):
     numbers = learner.open(f"?step=3&stride={stride}").numbers()
     expected = aligned(learn.EVENT, stride)
@@ -351,7 +351,7 @@ def test_positions_are_the_librarys(learner: Learner, stride: float):
     np.testing.assert_allclose(numbers["p"], expected.positions[0], atol=1e-6)
 
 
-@pytest.mark.parametrize(("sigma", "stride"), [(0.447, 2.0), (0.05, 2.0), (5.0, 2.0), (1.0, 5.0)])
+@pytest.mark.parametrize(("sigma", "stride"), [(0.05, 2.0), (1.0, 5.0)])
 def test_weights_are_the_librarys(learner: Learner, sigma: float, stride: float):
     numbers = learner.open(f"?step=4&sigma={sigma}&stride={stride}").numbers()
     np.testing.assert_allclose(numbers["A"], aligned(learn.EVENT, stride, sigma).dense()[0], atol=1e-3)
@@ -370,7 +370,7 @@ def test_the_word_is_pooled_as_by_the_library(learner: Learner):
     np.testing.assert_allclose(numbers["Y"], pooled, atol=1e-3 * 255)
 
 
-@pytest.mark.parametrize("stride", [1.0, 2.0, 5.0])
+@pytest.mark.parametrize("stride", [1.0, 5.0])
 def test_the_position_loss_is_the_librarys(learner: Learner, stride: float):
     expected = aligned(learn.JUMP, stride)
     assert learner.open(f"?step=6&stride={stride}").numbers()["loss"] == pytest.approx(float(position_loss(expected.positions, expected.lengths)), abs=1e-6)
@@ -387,7 +387,7 @@ def test_adastride_f_is_the_librarys(learner: Learner):
 
 
 @pytest.mark.parametrize("kind", ["diffstride", "dct-diffstride"])
-@pytest.mark.parametrize(("stride", "smoothness"), [(3.0, 4.0), (1.0, 4.0), (8.0, 4.0), (1.2, 16.0), (4.0, 0.5)])
+@pytest.mark.parametrize(("stride", "smoothness"), [(3.0, 4.0), (1.0, 4.0), (1.2, 16.0)])
 def test_masks_gradients_and_outputs_are_the_librarys(learner: Learner, kind: str, stride: float, smoothness: float):
     """Mask, its gradient by automatic differentiation, the crop, and the signal that comes out."""
     numbers = learner.open(f"?step=8&kind={kind}&stride={stride}&smoothness={smoothness}").numbers()
