@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,12 @@ MAKE = """
 import pathlib, shutil, sys
 shutil.copytree(pathlib.Path(__file__).parent / "tones", sys.argv[1])
 """
+
+
+@pytest.fixture(autouse=True)
+def _plain_main(monkeypatch: pytest.MonkeyPatch):
+    """A new process begins by importing the main module, and a test of a page may have put that page in its place."""
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
 
 
 @pytest.fixture

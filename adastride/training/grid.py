@@ -264,7 +264,9 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
                 run = pending.pop(0)
                 if not _is_taken(run, options):
                     process = spawn.Process(target=_work, args=(run, options), name=run.id)
+                    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a process that is being started would die of Ctrl-C with a traceback
                     process.start()
+                    signal.signal(signal.SIGINT, usual)
                     active[process.sentinel] = process
             for sentinel in multiprocessing.connection.wait(list(active)) if active else ():
                 process = active.pop(sentinel)
@@ -275,11 +277,12 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
                         say(f"{process.name}  ended with exit code {process.exitcode}")
     finally:
         signal.signal(signal.SIGTERM, previous)
-        for process in active.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGINT)
-        for process in active.values():
-            process.join()
+        while any(process.is_alive() for process in active.values()):
+            for process in active.values():  # again, for one that was not yet ready to listen
+                if process.is_alive():
+                    os.kill(process.pid, signal.SIGINT)
+            for process in active.values():
+                process.join(3)
     left = len(pending)
     if left:
         say(f"stopped in time with {left} runs not begun: run the same command again to go on")

@@ -71,7 +71,7 @@ def load_method(explorer: Explorer, files: dict[str, bytes], key: str) -> Explor
 # ------------------------------------------------------------------ every method
 
 
-@pytest.mark.parametrize("key", NETWORKS)
+@pytest.mark.parametrize("key", ["strided-conv", "spectral-pool", "dct-diffstride", "blur-pool", "lpf-adastride", "cif", "a-tome", "adastride-s"])
 def test_every_method_draws_every_layer(show: Callable[[str], Explorer], key: str):
     """Three matrices that are not empty, each with its largest weights, and strides below them; hovering lights them up."""
     explorer = show(key)
