@@ -430,8 +430,9 @@ def _device(name: str) -> torch.device:
 
 def _grid(args: argparse.Namespace) -> None:
     from adastride.training import grid
+    from adastride.training.datasets import default_data_root
 
-    runs = grid.selected(grid.read_grid(args.grid, args.data_root or grid.default_data_root()), args.only)
+    runs = grid.selected(grid.read_grid(args.grid, args.data_root or default_data_root()), args.only)
     if args.list:
         print("\n".join(run.id for run in runs))
         return

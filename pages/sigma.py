@@ -16,8 +16,7 @@ from adastride.sweep import SIGMA, STRIDE, Run, SweepError
 from adastride.tracing import as_trained
 from adastride.training.archive import MAX_BYTES, MAX_SOUNDS, MAX_UNPACKED_BYTES, read_zip
 from adastride.training.data import DataError
-from adastride.training.datasets import Source, load_split
-from adastride.training.grid import default_data_root
+from adastride.training.datasets import Source, default_data_root, load_split
 from adastride.ui import resources, shell
 from adastride.ui.checkpoint_picker import pick_checkpoint
 from adastride.ui.source import pick_clip

@@ -23,6 +23,7 @@ from adastride import checkpoints, cli
 from adastride.models import Classifier, ClassifierConfig
 from adastride.training import grid
 from adastride.training.data import Clip, DataError
+from adastride.training.datasets import default_data_root
 from adastride.training.evaluate import Prepared, shifted
 from adastride.training.grid import COLUMNS, Options, append_row, execute, finished_runs, read_grid, run_grid, selected
 
@@ -122,8 +123,8 @@ def test_the_grid_of_the_repository_can_be_read():
     """Without the data: only leaving speakers out needs to know who they are."""
     text = (ROOT / "results" / "grid.toml").read_text(encoding="utf-8")
     assert text.count("[[blocks]]") >= 8
-    if grid.default_data_root().is_dir() and (ROOT / "build" / "spoken-digits").is_dir():
-        runs = read_grid(ROOT / "results" / "grid.toml", grid.default_data_root())
+    if default_data_root().is_dir() and (ROOT / "build" / "spoken-digits").is_dir():
+        runs = read_grid(ROOT / "results" / "grid.toml", default_data_root())
         assert len({run.id for run in runs}) == len(runs) > 300
         assert {run.width for run in runs} == {128}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from adastride import checkpoints, sweep
 from adastride.models.classifier import Classifier, ClassifierConfig
-from adastride.training.grid import DATA_ROOT_VARIABLE
+from adastride.training.datasets import DATA_ROOT_VARIABLE
 
 PAGE = str(Path(__file__).resolve().parents[1] / "pages" / "sigma.py")
 
@@ -219,3 +221,10 @@ def test_a_finished_sweep_is_not_run_again(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sweep.Run, "advance", lambda *_: pytest.fail("it was run again"))
     app.run()
     assert not app.exception
+
+
+def test_the_page_does_not_load_what_only_training_needs():
+    """Accelerate takes seconds to import, and every later run would wait for the collection of what it brings."""
+    program = f"from streamlit.testing.v1 import AppTest; AppTest.from_file({PAGE!r}).run(timeout=60); import sys; print('accelerate' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], cwd=Path(PAGE).parents[1], capture_output=True, text=True, timeout=120)
+    assert ended.stdout.split() == ["False"], ended.stderr[-500:]

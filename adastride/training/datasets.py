@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ from adastride import audio
 from adastride.checkpoints import write_atomically
 from adastride.training.data import Clip, DataError
 
+DATA_ROOT_VARIABLE = "ADASTRIDE_DATA"
 SPLITS = ("train", "valid", "test")
 GROUP_COLUMNS = ("speaker", "session", "fold")
 COMMAND_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -135,6 +137,11 @@ class Source:
             write_atomically(file, save({"samples": samples, "ends": np.cumsum([clip.samples.size for clip in clips])}))
             return clips
         return [Clip(part, row.label, row.path, row.group) for part, row in zip(parts, rows, strict=True)]
+
+
+def default_data_root() -> Path:
+    """Where data sets lie: the folder the variable ADASTRIDE_DATA names, else ../shared/data."""
+    return Path(os.environ.get(DATA_ROOT_VARIABLE) or Path("..") / "shared" / "data")
 
 
 def as_source(data: str | Path | Source) -> Source:

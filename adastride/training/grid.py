@@ -43,7 +43,6 @@ from adastride.training.evaluate import MOST_POOLED, SHIFTS, Prepared, evaluate,
 from adastride.training.loop import Progress, finished_history, train
 from adastride.training.settings import PRESETS, TrainingSettings
 
-DATA_ROOT_VARIABLE = "ADASTRIDE_DATA"
 USUAL_SIGMA_INV2 = 5.0
 COLUMNS = (
     "run", "task", "fold", "method", "sigma_inv2", "learn_sigma", "seed", "width", "clips_train", "clips_test", "epochs", "best_epoch", "train_loss",
@@ -107,11 +106,6 @@ class Options:
     runs: Path
     device: str = "cpu"
     deadline: float = float("inf")
-
-
-def default_data_root() -> Path:
-    """Where data sets lie: the folder the variable ADASTRIDE_DATA names, else ../shared/data."""
-    return Path(os.environ.get(DATA_ROOT_VARIABLE) or Path("..") / "shared" / "data")
 
 
 def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
