@@ -470,7 +470,9 @@ class _Blocks:
         weights, closest = self._exponential(distance, 0.0), 0.0
         weights *= needed
         total = weights.sum(2)[:, :, None]
-        if total.min() < 1e-20:  # a query is so far from all keys that the nearest one's distance must be taken off first
+        if needed is not True:  # a row that needs nothing, padding or an empty output of AdaStride-F, is zero and stays so
+            total = xp.where(needed.any(2)[:, :, None], total, 1.0)
+        if total.min() < 1e-8:  # a query so far from all keys that what the exponent is cut off at would count: take the nearest one's distance off first
             distance = abs(distance) if needed is True else xp.where(needed, abs(distance), math.inf)
             closest = xp.amin(distance, axis=2, keepdims=True)
             closest = xp.where(closest < math.inf, closest, 0.0)

@@ -625,6 +625,18 @@ def test_gradients_are_those_of_the_dense_matrix(drawn):
         torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=(1e-10 + rounding(aligned)) * max(1.0, float(theirs.abs().max())) + extra)
 
 
+@pytest.mark.parametrize("before", [3.0, 5.6, 6.3, 9.0])
+def test_a_row_far_from_all_frames_is_exact(before: float):
+    """Few frames on one side of a gap, many on the other: their exponents are so small that where they are cut off would count."""
+    rows, gap = 40, 14.0
+    left = (rows - 1) / 2 - before
+    positions = torch.cat([torch.zeros(1), torch.full((40,), left), torch.full((400,), left + gap), torch.full((1,), rows - 1.0)]).double()
+    aligned = Alignment(positions[None] / (rows - 1), torch.tensor([442]), torch.tensor([rows]), 1.0, False, torch.float64)
+    x = torch.rand(1, 2, 442, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    softmax = torch.softmax(-((torch.arange(rows)[:, None] - positions) ** 2), 1)
+    torch.testing.assert_close(aligned.pool(x), x @ softmax.T, rtol=0, atol=1e-13)
+
+
 def test_a_learnable_sigma_gets_a_gradient():
     sigma = torch.nn.Parameter(torch.tensor(0.8))
     aligned = align(torch.randn(1, 30, generator=torch.Generator().manual_seed(0)), sigma=sigma)

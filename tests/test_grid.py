@@ -377,6 +377,29 @@ def test_stopping_keeps_whole_epochs(folder: Path, sent: signal.Signals, interru
     assert not (folder / "results.csv").exists()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_run_that_is_told_to_stop_again_and_again_leaves_quietly(folder: Path):
+    """Ctrl-C comes from the terminal and from the parent, and the second must not hit a process on its way out."""
+    (folder / "grid.toml").write_text(GRID.replace("EPOCHS", "500"), encoding="utf-8")
+    command = [sys.executable, "-m", "adastride", "grid", str(folder / "grid.toml"), "--data-root", str(folder), "--runs", str(folder / "runs"),
+               "--only", "tones/strided-conv", "--device", "cpu"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if "epoch 1/" in line:
+            break
+    children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    living = set(children)
+    while living:
+        for pid in list(living):
+            if Path(f"/proc/{pid}/cmdline").exists() and b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGINT)
+            else:
+                living.remove(pid)
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)  # the run itself has ended, so that the grid ends whether this comes in time or not
+    assert "Traceback" not in process.communicate(timeout=60)[1]
+
+
 def test_the_command_line_lists_and_refuses(folder: Path, capsys: pytest.CaptureFixture[str]):
     start = ["grid", str(folder / "grid.toml"), "--data-root", str(folder)]
     assert cli.main([*start, "--list", "--only", "tones/adastride"]) == 0

@@ -271,12 +271,14 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
                         say(f"{process.name}  ended with exit code {process.exitcode}")
     finally:
         signal.signal(signal.SIGTERM, previous)
-        while any(process.is_alive() for process in active.values()):
+        for _ in range(10):
             for process in active.values():  # again, for one that was not yet ready to listen
                 if process.is_alive():
                     os.kill(process.pid, signal.SIGINT)
             for process in active.values():
                 process.join(3)
+        for process in active.values():  # one that swallowed the word, in a destructor for instance; whole epochs are on the disk
+            process.kill()
     left = len(pending)
     if left:
         say(f"stopped in time with {left} runs not begun: run the same command again to go on")
@@ -284,6 +286,12 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
 
 
 def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _interrupt_once(*_: object) -> None:
+    """Ctrl-C reaches a run's process from the terminal and from its parent: the second would hit it on its way out."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -309,7 +317,7 @@ class _OutOfTime(Exception):
 def _work(run: Run, options: Options) -> None:
     """A process's whole life: one run, from its claim to its line in the CSV."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # the parent's word to stop, even where a shell has it ignored
+    signal.signal(signal.SIGINT, _interrupt_once)  # the parent's word to stop, even where a shell has it ignored
 
     def say(text: str) -> None:
         print(f"{run.id}  {text}", flush=True)
@@ -334,6 +342,8 @@ def _work(run: Run, options: Options) -> None:
     except OSError as error:
         say(f"failed: {error.filename or options.results} can't be used: {error.strerror or error}.")
         sys.exit(_BAD)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what Python does while it leaves should not be interrupted
 
 
 def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> dict[str, object]:
