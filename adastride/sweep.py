@@ -267,7 +267,7 @@ def sweep_clip(model: Classifier, waveform: Waveform, settings: Sequence[Setting
             places = range(len(seen.layers)) if details else ()
             yield Column(
                 setting, overall_stride(layers), work_share(frames), seen.milliseconds, seen.probabilities,
-                tuple(_numbers(model, seen, place) for place in places), tuple(_picture(seen, place, _PICTURE_COLUMNS, _PICTURE_ROWS) for place in places),
+                tuple(_numbers(model, seen, place) for place in places), tuple(_picture(seen, place) for place in places),
             )
 
     return columns()
@@ -288,14 +288,9 @@ def _numbers(model: Classifier, seen: Trace, place: int) -> LayerNumbers:
     )
 
 
-def _picture(seen: Trace, place: int, columns: int, rows: int) -> np.ndarray:
-    weights = raster.rasterise(seen.layers[place], raster.input_edges(seen, place), seen.waveform.seconds, columns, rows)
+def _picture(seen: Trace, place: int) -> np.ndarray:
+    weights = raster.rasterise(seen.layers[place], raster.input_edges(seen, place), seen.waveform.seconds, _PICTURE_COLUMNS, _PICTURE_ROWS)
     return np.round(255 * weights).astype(np.uint8)
-
-
-def pictures(seen: Trace, columns: int, rows: int) -> tuple[np.ndarray, ...]:
-    """The alignments of a trace as `Column` has them, at most so large."""
-    return tuple(_picture(seen, place, columns, rows) for place in range(len(seen.layers)))
 
 
 def clip_csv(columns: Iterable[Column]) -> str:

@@ -30,8 +30,6 @@ _COST = "Cost: frames that convolutions work on"
 _MOST_TICKS = 8
 _MOST_LABELS = 5
 _LAYER_HEIGHT, _GAP = 72, 2  # pixels of a strip's layer, and between two pictures
-_LARGE_HEIGHT = 110  # pixels of a layer that is looked at
-LARGE = (800, _LARGE_HEIGHT)  # columns and rows of the pictures for `large`
 
 
 def _palette(dark: bool) -> list[int]:
@@ -146,29 +144,6 @@ def _hover(column: Column, what: str, layer: int) -> str:
         f"{what} {rounded(swept(column.setting, column.stride))}, layer {layer + 1}<br>{rounded(numbers.effective_frames)} input frames an output frame"
         f"<br>lost {numbers.lost:.1f} %, aliased {numbers.aliased:.1f} %<br>“{column.top}” {100 * column.probabilities[column.top]:.1f} %"
     )
-
-
-def large(pictures: Sequence[np.ndarray], seconds: float, dark: bool) -> go.Figure:
-    """The alignments of one value, one above the other on one time axis. pictures: (rows, columns) uint8 as `sweep.pictures` makes them."""
-    ink, quiet, grid = _INK[dark]
-    height, width = _LARGE_HEIGHT, max(picture.shape[1] for picture in pictures)
-    canvas = np.full((len(pictures) * (height + 4), width), 255, np.uint8)
-    for layer, picture in enumerate(pictures):
-        canvas[layer * (height + 4) : layer * (height + 4) + height] = _tile(picture, height, width)
-    figure = go.Figure(_colour_bar(dark))
-    figure.add_layout_image(
-        source=_png(canvas, dark), xref="x", yref="y", x=0, y=-0.5, sizex=seconds, sizey=len(pictures), sizing="stretch", layer="below", yanchor="top",
-    )
-    figure.update_xaxes(
-        range=[0, seconds], title={"text": "Time (s)", "font": {"size": 12, "color": quiet}}, automargin=True, fixedrange=True, showgrid=False, zeroline=False,
-        linecolor=grid, showline=True, tickfont={"size": 12, "color": ink}, nticks=8,
-    )
-    figure.update_yaxes(
-        range=[len(pictures) - 0.5, -0.5], tickvals=list(range(len(pictures))), ticktext=[f"layer {layer + 1}" for layer in range(len(pictures))],
-        automargin=True, fixedrange=True, showgrid=False, zeroline=False, tickfont={"size": 12, "color": ink},
-    )
-    _separate(figure, len(pictures), dark)
-    return _layout(figure, dark, _LARGE_HEIGHT * len(pictures) + 70)
 
 
 def _separate(figure: go.Figure, layers: int, dark: bool) -> None:

@@ -3,7 +3,6 @@
 Demonstrates: work that shows its results as they come and stops when asked to, or when the tab is closed; answers with their rules.
 """
 
-import hashlib
 import itertools
 from urllib.parse import urlencode
 
@@ -12,15 +11,18 @@ import torch
 
 from adastride import sweep, sweep_figures
 from adastride.checkpoints import catalogue
+from adastride.downsampling import LayerSettings
+from adastride.samples import samples
 from adastride.sweep import SIGMA, STRIDE, Run, SweepError
-from adastride.tracing import as_trained
-from adastride.training.archive import MAX_BYTES, MAX_SOUNDS, MAX_UNPACKED_BYTES, read_zip
+from adastride.tracing import as_trained, resolve_settings
 from adastride.training.data import DataError
-from adastride.training.datasets import Source, default_data_root, load_split
-from adastride.ui import resources, shell
-from adastride.ui.checkpoint_picker import pick_checkpoint
-from adastride.ui.source import pick_clip
+from adastride.ui import resources, shell, sweep_link
+from adastride.ui.address import write_address
+from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint
+from adastride.ui.labelled import pick_labelled
+from adastride.ui.source import choose_sample, pick_clip
 from adastride.ui.text import plain
+from adastride.ui.viewer import viewer
 
 SUBJECTS = {"clip": "This clip", "many": "Many labelled clips"}
 KINDS = {"sigma": "σ", "stride": "Stride", "both": "σ × stride"}
@@ -29,12 +31,29 @@ USUAL = {  # low, high and number of values by what is swept, of one clip and of
     "many": {"sigma": (0.05, 100.0, 16), "stride": (1.0, 8.0, 8)},
     "both": {"sigma": (0.05, 100.0, 12), "stride": (1.0, 8.0, 8)},
 }
-UPLOAD = "upload"
 MOST_CHECKPOINTS = 6
 SECONDS_BY_ITSELF = 60.0  # a longer clip is swept when asked to: it takes a while
 BETWEEN_PICTURES = 0.3  # seconds of work
 
+def link_choices(link: sweep_link.SweepLink) -> dict[str, object]:
+    """What the page's widgets show when it opens, by their keys."""
+    subject, kind = link.subject or "clip", link.kind or "sigma"
+    choices = {"sigma_subject": subject, "sigma_kind": kind}
+    for name, values in link.ranges.items():
+        choices |= {f"sigma_{subject}_{kind}_{name}_{part}": value for part, value in zip(("low", "high", "count"), values, strict=True)}
+    return choices
+
+
 shell.enter()
+if "sigma_link" not in st.session_state:  # a link counts once, when the session opens
+    link = sweep_link.parse(st.query_params, samples(), catalogue(), SUBJECTS, KINDS)
+    st.session_state["sigma_link"] = link
+    st.session_state["sigma_memory"] = link_choices(link)
+    choose_sample(link.clip)
+    choose_checkpoint("sigma", link.checkpoint)
+    for problem in link.problems:
+        st.toast(problem, icon=":material/link_off:", duration="long")
+link = st.session_state["sigma_link"]
 drawn = itertools.count()  # a chart that is drawn again in one run needs a key of its own
 dark = st.context.theme.type == "dark"
 with st.sidebar:
@@ -42,6 +61,8 @@ with st.sidebar:
     checkpoint = pick_checkpoint("sigma")
 network = resources.model(checkpoint.network)
 rate = network.config.mel.sample_rate
+linked = checkpoint.id == st.session_state.setdefault("sigma_first_checkpoint", checkpoint.id)  # what a link says of settings is meant for its network
+cursors = st.session_state.setdefault("sigma_cursors", {})  # what is looked at, by checkpoint and what is swept
 usual = sigmas_trained, stride_trained = sweep.trained_sigmas(network), sweep.overall_stride(as_trained(network))
 
 
@@ -57,14 +78,14 @@ def chart(figure, alt: str) -> None:
 
 def remembered(key: str, usual):
     """The key of a widget that shows what it last said; a page forgets the widgets of another, a visitor should not notice."""
-    memory = st.session_state.setdefault("sigma_memory", {})
+    memory = st.session_state["sigma_memory"]
     memory[key] = st.session_state.setdefault(key, memory.get(key, usual))
     return key
 
 
 def ranges() -> tuple[tuple[float, ...], tuple[float, ...], list[sweep.Setting]]:
     """The values of σ⁻² and of the stride that somebody chose, () for one that is not swept, and the points they make."""
-    found = {"sigma": (), "stride": ()}
+    found, asked = {"sigma": (), "stride": ()}, {}
     steps = {"sigma": (SIGMA, sweep.sigma_values), "stride": ("Overall stride", sweep.stride_values)}
     try:
         for name in ("sigma", "stride") if kind == "both" else (kind,):
@@ -75,7 +96,9 @@ def ranges() -> tuple[tuple[float, ...], tuple[float, ...], list[sweep.Setting]]
                 first = st.number_input(f"{what} from", format="%g", key=remembered(f"{key}_low", low), width=130)
                 last = st.number_input(f"{what} to", format="%g", key=remembered(f"{key}_high", high), width=130)
                 values = st.number_input("Values", 2, sweep.MOST_VALUES, key=remembered(f"{key}_count", count), width=130)
-            found[name] = make(first, last, values)
+            asked[name] = first, last, values
+            found[name] = make(*asked[name])
+        address.update(sweep_link.write(asked))
         return *found.values(), sweep.points(*found.values())
     except SweepError as error:
         stop(str(error))
@@ -187,89 +210,47 @@ def one_clip() -> None:
         download(sweep.clip_csv(columns), kind)
 
 
+def beside(settings) -> tuple[LayerSettings, ...]:
+    """What the link's viewer was moved to, and these settings where it says nothing."""
+    both = zip(link.settings, settings, strict=True)
+    return resolve_settings(network, [
+        LayerSettings(asked.sigma or usual.sigma, asked.stride or usual.stride, asked.variant or usual.variant) for asked, usual in both
+    ])
+
+
 @st.fragment
 def look(columns, values, what, trained) -> None:
-    """The strip, and one of its columns larger."""
+    """The strip, and one of its columns in the viewer."""
     names = {sweep.swept(column.setting, column.stride): column for column in columns}
-    first = list(names)[sweep.nearest(list(names), trained[len(trained) // 2])]
+    wanted = link.at if linked and link.at and kind == (link.kind or kind) else trained[len(trained) // 2]
+    values_here = list(names)
+    first = values_here[sweep.nearest(values_here, cursors.get((checkpoint.id, what), wanted))]
     strip = st.empty()
     if len(names) > 1:
-        chosen = st.select_slider(f"Look at {what}", list(names), first, format_func=sweep.rounded, key=f"sigma_cursor_{hash((kind, *names))}")
+        chosen = st.select_slider(f"Look at {what}", values_here, first, format_func=sweep.rounded, key=f"sigma_cursor_{hash((checkpoint.id, kind, *names))}")
     else:
         chosen = first
+    cursors[checkpoint.id, what] = chosen
     with strip:
         chart(sweep_figures.strip(columns, values, what, trained, chosen, dark), "Alignments, a column for each value")
     settings = sweep.layer_settings(network, names[chosen].setting)
-    seen, notice = resources.run(checkpoint.network, clip.waveform, settings, None)
-    if notice:
-        st.warning(notice, icon=":material/memory:")
-    here = f"{SIGMA if what == SIGMA else 'Overall stride'} {sweep.rounded(chosen)}"
-    st.markdown(f"**{here}**: “{plain(seen.top)}” with {100 * seen.probabilities[seen.top]:.1f} %, in {seen.milliseconds:.0f} ms")
-    chart(sweep_figures.large(sweep.pictures(seen, *sweep_figures.LARGE), clip.waveform.seconds, dark), f"Alignments: {here}")
-    query = {"clip": clip.link, "checkpoint": checkpoint.link, **sweep.link_parameters(settings)}
-    st.link_button("Open in Explore", f"./?{urlencode(query)}", icon=":material/graphic_eq:", help="In a tab of its own, with these settings.")
+    start = beside(settings) if linked and link.at and chosen == values_here[sweep.nearest(values_here, link.at)] else settings
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**At {what} {sweep.rounded(chosen)}**")
+        query = {"clip": clip.link, "checkpoint": checkpoint.link, **sweep.link_parameters(settings)}
+        st.link_button("Open in Explore", f"./?{urlencode(query)}", icon=":material/graphic_eq:", help="In a tab of its own, with these settings.")
+    follow(start, f"{checkpoint.id} {what} {chosen:g}")
+    write_address({**address, "at": f"{chosen:g}"}, key="sigma_address")
+
+
+@st.fragment
+def follow(start, revision) -> None:
+    """The viewer of the value that is looked at; its own sliders go on from there."""
+    viewer(clip, lambda settings, previous: resources.run(checkpoint.network, clip.waveform, settings, previous), as_trained(network), start, revision,
+           checkpoint.link, key="sigma_viewer")
 
 
 # ------------------------------------------------------------------ many labelled clips
-
-
-@st.cache_resource(max_entries=2, show_spinner="Reading the clips …")
-def test_clips(folder: str, sha256: str, sample_rate: int):
-    """The test split of a data set; sha256: of its manifest, so that another one is read again."""
-    return load_split(folder, "test", sample_rate)
-
-
-def unpacked(file) -> tuple[str, list] | None:
-    """SHA-256 and clips of an uploaded zip, decoded once; None, with a sentence on the page, where it can't be used."""
-    data = file.getvalue()
-    sha256 = hashlib.sha256(data).hexdigest()
-    kept = st.session_state.get("sigma_zip")
-    if kept is None or kept[0] != (sha256, rate):
-        bar = st.progress(0.0, "Decoding the clips …")
-        try:
-            kept = ((sha256, rate), read_zip(data, file.name, rate, lambda share: bar.progress(share, "Decoding the clips …")), None)
-        except DataError as error:
-            kept = ((sha256, rate), [], str(error))
-        bar.empty()
-        st.session_state["sigma_zip"] = kept
-    if kept[2]:
-        stop(kept[2])
-    return sha256, kept[1]
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def test_labels(folder: str, sha256: str) -> frozenset[str]:
-    """The labels in the test split of a data set; none for one that can't be read."""
-    try:
-        return frozenset(row.label for row in Source(folder).rows() if row.split == "test")
-    except DataError:
-        return frozenset()
-
-
-def test_sets() -> dict[str, tuple[str, str]]:
-    """Folder, and SHA-256 of its manifest, of the data sets here whose labels the network knows, by their names."""
-    known = set(network.config.labels)
-    found = {path.parent.name: (str(path.parent), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(default_data_root().glob("*/manifest.csv"))}
-    return {name: each for name, each in found.items() if (labels := test_labels(*each)) and labels <= known}
-
-
-def labelled() -> tuple[str, list] | None:
-    """What names the clips by their content, and the clips; None before there are any."""
-    here = test_sets()
-    source = st.selectbox(
-        "Clips", [*here, UPLOAD], format_func=lambda name: "Upload a zip" if name == UPLOAD else f"Test split of {name}", key="sigma_source", width=360,
-    )
-    if source != UPLOAD:
-        folder, sha256 = here[source]
-        try:
-            return sha256, test_clips(folder, sha256, rate)
-        except DataError as error:
-            stop(str(error))
-    file = st.file_uploader(
-        "Zip with a folder for each class, or with a manifest.csv (path, label)", type="zip", key="sigma_upload", max_upload_size=MAX_BYTES // 1_000_000,
-        help=f"Up to {MAX_BYTES / 1e6:.0f} MB, {MAX_SOUNDS:,} WAV, FLAC, OGG or MP3 files, {MAX_UNPACKED_BYTES / 1e6:.0f} MB unpacked. Nothing is stored.",
-    )
-    return None if file is None else unpacked(file)
 
 
 def networks() -> list:
@@ -287,15 +268,18 @@ def networks() -> list:
 
 
 def many_clips() -> None:
-    found = labelled()
+    try:
+        found = pick_labelled("sigma", network)
+    except DataError as error:
+        stop(str(error))
     sigmas, strides, points = ranges()
     models = [network] if kind == "both" else networks()
     if found is None:
         st.info("Choose a zip file to begin with.", icon=":material/folder_zip:")
         return
-    sha256, clips = found
+    clips = found.clips
     names = [checkpoint.title if model is network and checkpoint.network not in catalogue() else model.name for model in models]
-    key = (sha256, rate, tuple(model.name for model in models), tuple(points))
+    key = (found.sha256, rate, tuple(model.name for model in models), tuple(points))
     run = st.session_state.get("sigma_run_many")
     if run is not None and run.key != key:
         forget()
@@ -350,7 +334,10 @@ with st.container(horizontal=True):
         kind = "stride"
 if not sweep.has_sigma(network):
     st.info("This network has no σ: none of its layers weighs frames by their distance. Its stride can be swept instead.", icon=":material/info:")
+address = {"clip": clip.link, "checkpoint": checkpoint.link, "sweep": subject, "over": kind}
 if subject == "clip":
     one_clip()
 else:
     many_clips()
+if subject == "many" or kind == "both":  # `look` writes it where it is shown
+    write_address({**address, **dict.fromkeys(("at", "sigma", "stride", "variant"))}, key="sigma_address")

@@ -78,7 +78,7 @@ def test_the_page_opens_on_a_finished_sweep():
     assert not app.error
     assert "The prediction “7” is stable from σ⁻²" in said(app)
     assert "e to the power of the mean entropy" in said(app)
-    assert len(app.get("plotly_chart")) == 2 + 7  # the strip, one value larger, curves
+    assert len(app.get("plotly_chart")) == 1 + 7  # the strip, curves
     assert app.select_slider[0].value == pytest.approx(5, rel=0.2)
     link = app.get("link_button")[0].proto.url
     assert link.startswith("./?clip=seven&checkpoint=digits-adastride&sigma=0.4")
@@ -88,8 +88,35 @@ def test_the_cursor_picks_a_value():
     app = opened()
     app.select_slider[0].set_value(0.05).run()
     assert not app.exception
-    assert "**σ⁻² 0.05**" in said(app)
+    assert "**At σ⁻² 0.05**" in said(app)
     assert "sigma=4.4721%2C" in app.get("link_button")[0].proto.url
+
+
+def linked(**query: str) -> AppTest:
+    app = AppTest.from_file(PAGE, default_timeout=100)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_a_link_restores_the_sweep_and_the_cursor():
+    app = linked(clip="three", checkpoint="digits-adastride", sweep="clip", over="stride", strides="2,6,5", at="5.1")
+    assert app.select_slider[0].value == 5
+    assert [app.number_input(key=f"sigma_clip_stride_stride_{part}").value for part in ("low", "high", "count")] == [2, 6, 5]
+    assert "clip=three" in app.get("link_button")[0].proto.url
+    assert not app.toast
+    app = set_(app.segmented_control(key="sigma_kind"), "sigma")  # and from there on the visitor's choice counts
+    assert app.select_slider[0].value == pytest.approx(5, rel=0.2)
+
+
+def test_nonsense_in_a_link_is_said_and_the_page_opens():
+    app = linked(clip="seven", over="colour", sigmas="9,1,x", at="-3", sigma="cold")
+    assert len(app.toast) == 4
+    assert app.select_slider[0].value == pytest.approx(5, rel=0.2)
+    app = linked(over="sigma", sigmas="100,0.05,9")  # numbers, and no range
+    assert "upside down" in app.error[0].value
 
 
 def test_stride_and_map():
@@ -142,7 +169,7 @@ def test_a_long_clip_waits_until_it_is_asked_for():
     assert not app.get("plotly_chart")
     app.button(key="sigma_begin").click().run()
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 2 + 7
+    assert len(app.get("plotly_chart")) == 1 + 7
 
 
 def test_a_zip_of_labelled_clips():
@@ -209,7 +236,7 @@ def test_a_stopped_sweep_shows_what_it_has_and_can_begin_again(monkeypatch: pyte
     monkeypatch.setattr(sweep.Run, "advance", three)
     app = opened()
     assert "Stopped after 3 of 25 points." in app.info[0].value
-    assert len(app.get("plotly_chart")) == 2 + 7
+    assert len(app.get("plotly_chart")) == 1 + 7
     monkeypatch.setattr(sweep.Run, "advance", advance)
     app.button(key="sigma_again").click().run()
     assert not app.exception

@@ -415,8 +415,6 @@ def test_a_strip_is_one_picture_with_the_trained_value_marked(model: Classifier,
     curves = sweep_figures.curves(columns, values, SIGMA, (5.0,), dark)
     assert list(curves) == ["Prediction", *sweep.MEASURES.values()]
     assert [len(each.data) for each in curves.values()] == [2] + [3] * 6
-    large = sweep_figures.large(sweep.pictures(tracing.trace(model, clip), *sweep_figures.LARGE), clip.seconds, dark)
-    assert len(large.layout.images) == 1
 
 
 def test_accuracy_has_a_band_for_each_checkpoint():

@@ -60,15 +60,35 @@ def test_everything_fits(new_page: Callable[..., Page], started: tuple[int, str]
     page.screenshot(path=SHOTS / f"sigma-{scheme}-{width}.png")
 
 
-def test_the_cursor_leads_to_explore(page: Page, started: tuple[int, str]):
+def test_the_cursor_moves_the_viewer_and_a_link_restores_both(page: Page, new_page: Callable[..., Page], started: tuple[int, str]):
     opened(page, started[1])
-    page.get_by_role("slider").press("Home")
-    expect(page.get_by_text("σ⁻² 0.05: “7”", exact=False).or_(page.get_by_text("σ⁻² 0.05: “2”", exact=False))).to_be_visible(timeout=20_000)
+    sigma = page.locator(".slider[data-name=sigma] output")
+    expect(sigma).to_contain_text("0.416", timeout=20_000)
+    page.get_by_role("slider", name="Look at σ⁻²").press("Home")
+    expect(sigma).to_contain_text("4.47", timeout=20_000)
+    expect(page.get_by_text("At σ⁻² 0.05", exact=True)).to_be_visible()
+    page.locator(".slider[data-name=stride] input").press("ArrowRight")  # the viewer's own sliders go on from there
+    stride = page.locator(".slider[data-name=stride] output")
+    expect(stride).to_contain_text("2.01")
+    page.wait_for_url(lambda url: "stride=2.01" in url and "at=0.05" in url, timeout=20_000)
+    restored = opened(new_page(), page.url)
+    expect(restored.locator(".slider[data-name=sigma] output")).to_contain_text("4.47", timeout=20_000)
+    expect(restored.locator(".slider[data-name=stride] output")).to_contain_text("2.01")
+    expect(restored.get_by_text("At σ⁻² 0.05", exact=True)).to_be_visible()
     with page.context.expect_page() as other:
         page.get_by_role("link", name="Open in Explore").click()
     other.value.locator(".bar-row").first.wait_for(timeout=60_000)
     assert "sigma=4.47" in other.value.url
     other.value.close()
+
+
+def test_the_address_follows_what_is_swept(page: Page, started: tuple[int, str]):
+    opened(page, started[1])
+    page.wait_for_url(lambda url: "over=sigma" in url and "at=5.78" in url, timeout=20_000)
+    steps = page.evaluate("history.length")
+    shown(page, "σ × stride")
+    page.wait_for_url(lambda url: "over=both" in url and "at=" not in url and "strides=1%2C8%2C8" in url, timeout=20_000)
+    assert page.evaluate("history.length") == steps, "going back leads to where one came from"
 
 
 def test_the_numbers_download(page: Page, started: tuple[int, str]):
