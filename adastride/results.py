@@ -56,7 +56,8 @@ class ResultsError(ValueError):
 class Run:
     """One finished run: a line of the results file. None and () where the file has nothing, as for a method without sigma.
 
-    fold: the group that was held out. accuracy: 0 to 1, on clips_test clips. strides, sigmas: of the three layers, in input
+    fold: the group that was held out. accuracy: 0 to 1, on clips_test clips; accuracy_in_silence: of the same clips with silence
+    around them. train_loss: mean cross-entropy of the best epoch's training clips. strides, sigmas: of the three layers, in input
     and output frames. pooled: (17,) shares of the output frames that got 0 ... 16 or more input frames; pooled_entropy in
     nats. shifts: (11,) accuracies with the mel shifted by 0 ... 10 frames. *_stride*: input frames per output frame.
     """
@@ -72,6 +73,8 @@ class Run:
     clips_train: int
     clips_test: int
     accuracy: float
+    accuracy_in_silence: float | None
+    train_loss: float | None
     device: str
     threads: int
     seconds_per_epoch: float | None
@@ -103,8 +106,8 @@ class Run:
 _TEXTS = ("run", "task", "method", "device")
 _WHOLE = ("seed", "width", "clips_train", "clips_test", "threads")
 _NUMBERS = (
-    "seconds_per_epoch", "peak_memory_mb", "inference_ms_per_clip", "silence_stride", "sound_stride", "adaptive_stride_mean", "adaptive_stride_std",
-    "pooled_entropy",
+    "accuracy_in_silence", "train_loss", "seconds_per_epoch", "peak_memory_mb", "inference_ms_per_clip", "silence_stride", "sound_stride",
+    "adaptive_stride_mean", "adaptive_stride_std", "pooled_entropy",
 )
 _SERIES = {
     "strides": tuple(f"stride_{n + 1}" for n in range(LAYERS)), "sigmas": tuple(f"sigma_{n + 1}" for n in range(LAYERS)),

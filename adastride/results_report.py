@@ -100,7 +100,7 @@ def data_of(runs: Sequence[Run]) -> str:
 
 
 def story(runs: Sequence[Run]) -> list[str]:
-    """For each task one or two sentences: AdaStride against strided convolution, and what is highest."""
+    """For each task one or two sentences, AdaStride against strided convolution and what is highest; and where it is below, its `reason`."""
     texts = []
     for task in tasks_of(runs):
         lacking = [label(method) for method in ("adastride", BASELINE) if not chosen(runs, task, method)]
@@ -112,7 +112,36 @@ def story(runs: Sequence[Run]) -> list[str]:
             text = f"On **{task}**, {said}"
         best = _highest(runs, task)
         texts.append(text + (f" Highest mean: {best}." if best else ""))
+        if why := reason(runs, task):
+            texts.append(why)
     return texts
+
+
+def reason(runs: Sequence[Run], task: str) -> str:
+    """Where AdaStride is below strided convolution: how many clips that is, and what else its runs say; "" where it is not.
+
+    Nothing here is a proof: what was measured is put side by side.
+    """
+    ours, base = chosen(runs, task, "adastride"), chosen(runs, task, BASELINE)
+    found = next((each for each in differences(runs, task) if each.method == "adastride"), None)
+    if found is None or float(points(found.points).replace("−", "-")) >= 0:
+        return ""
+
+    def means(name: str) -> tuple[float, float] | None:
+        values = [[getattr(run, name) for run in own] for own in (ours, base)]
+        return None if any(None in each for each in values) else (statistics.fmean(values[0]), statistics.fmean(values[1]))
+
+    clips = -found.points / 100 * summary(ours).clips
+    texts = [f"{-found.points:.1f} points are {clips:.0f} of {summary(ours).clips} test clips"]
+    fit, quiet = means("train_loss"), means("accuracy_in_silence")
+    if fit:
+        worse = fit[0] > fit[1]
+        meaning = "so it has learned the training clips less well" if worse else "so it has learned the training clips better, by heart"
+        texts.append(f"its training loss is {'higher' if worse else 'lower'}, {fit[0]:.2f} against {fit[1]:.2f}, {meaning}")
+    if quiet and (gap := points(100 * (quiet[0] - quiet[1]))) != "0.0":
+        there = f"{'above' if quiet[0] > quiet[1] else 'below'} ({100 * quiet[0]:.1f} % against {100 * quiet[1]:.1f} %)"
+        texts.append(f"with silence around the same clips, which its strides can skip, it is {gap[1:]} points {there}")
+    return f"Why on **{task}**? {'; '.join(texts)}."
 
 
 def _against(found: Difference, runs: Sequence[Run], task: str) -> str:

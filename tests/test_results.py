@@ -179,9 +179,15 @@ def test_the_story(tmp_path: Path):
     assert text.startswith("On **commands**, AdaStride is 2.0 points above strided convolution (82.0 ± 0.6 % against 80.0 ± 0.6 %; n = 5, p = 0.001")
     assert "chance" not in text
     lines[-5:] = [made_up.row(method="adastride", seed=seed, accuracy=0.75) for seed in range(1)]
-    (text,) = results_report.story(made_up.runs(tmp_path, lines))
+    text, why = results_report.story(made_up.runs(tmp_path, lines))
     assert "5.0 points below" in text
     assert "one run: difference untested" in text
+    assert why == (
+        "Why on **commands**? 5.0 points are 25 of 500 test clips; its training loss is higher, 0.90 against 0.80, so it has learned the training clips "
+        "less well; with silence around the same clips, which its strides can skip, it is 5.2 points above (80.2 % against 75.0 %)."
+    )
+    lines[-1] |= {"train_loss": 0.5, "accuracy_in_silence": ""}
+    assert results_report.story(made_up.runs(tmp_path, lines))[1].endswith("0.50 against 0.80, so it has learned the training clips better, by heart.")
 
 
 def test_another_order_than_the_papers_is_said(tmp_path: Path):
