@@ -121,10 +121,10 @@ class _UnitPositions(torch.autograd.Function):
         if int(lengths.min()) < time:
             moves[_array(~length_mask(lengths, time))] = -math.inf
         # A single frame has no move: its top is -inf and its total 0. Any other total is 1, the largest move's, or more.
-        moves -= xp.amax(moves, axis=1, keepdims=True).clip(-1e300)
+        moves -= _at_least(xp.amax(moves, axis=1, keepdims=True), -1e300)
         displacement = xp.exp(moves)
         path = xp.cumsum(displacement, 1)
-        total = path[:, -1:].clip(1.0)
+        total = _at_least(path[:, -1:], 1.0)
         path, share = torch.as_tensor(path / total), torch.as_tensor(displacement / total)
         ctx.save_for_backward(share, path)
         ctx.dtype = scores.dtype
@@ -145,8 +145,28 @@ def position_loss(positions: Tensor, lengths: Tensor) -> Tensor:
 
     Shape: positions (batch, time), lengths (batch,) -> scalar in output frames. An example of one frame counts 0.
     """
-    excess = F.relu(positions[:, 1:] - positions[:, :-1] - 1)  # none in the padding: the last position repeats there
-    return (excess.sum(dim=1) / (lengths - 1).clamp(min=1)).mean()
+    return _PositionLoss.apply(positions, lengths)
+
+
+class _PositionLoss(torch.autograd.Function):
+    """`position_loss` and its gradient in closed form, for the same reason as `_UnitPositions`."""
+
+    @staticmethod
+    def forward(ctx, positions, lengths):
+        path, steps = _array(positions), _array((lengths - 1).clamp(min=1))
+        excess = _at_least(path[:, 1:] - path[:, :-1] - 1, 0.0)  # none in the padding: the last position repeats there
+        ctx.save_for_backward(torch.as_tensor(excess), torch.as_tensor(steps))
+        return torch.as_tensor((excess.sum(1) / steps).mean(), dtype=positions.dtype)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        excess, steps = map(_array, ctx.saved_tensors)
+        slopes = (excess > 0) * (_array(grad) / (steps * len(steps)))[:, None]
+        gradient = grad.new_zeros(excess.shape[0], excess.shape[1] + 1)
+        _array(gradient)[:, 1:] += slopes
+        _array(gradient)[:, :-1] -= slopes
+        return gradient, None
 
 
 @dataclass(frozen=True)
@@ -180,7 +200,7 @@ class Alignment:
 
     def _indices(self) -> Tensor:
         """The output indices q_i = i for every example: (batch, L) float64."""
-        return torch.arange(self.frames, dtype=torch.float64, device=self.positions.device).repeat(len(self.lengths), 1)
+        return torch.arange(self.frames, dtype=torch.float64, device=self.positions.device).expand(len(self.lengths), -1)
 
     def _inverse_variance(self) -> Tensor:
         return torch.as_tensor(self.sigma, dtype=torch.float64, device=self.positions.device).reshape(()) ** -2
@@ -385,7 +405,7 @@ class _Blocks:
         xp, keys = _namespace(queries), self._keys
         begin, counts = example * self.key_total, _like(self._key_counts, keys)[example]
         after = xp.minimum(self._search(keys, queries, example), counts - 1)
-        before = (after - 1).clip(0)
+        before = _at_least(after - 1, 0)
         flat = keys.reshape(-1)
         above, below = abs(flat[after + begin] - queries), abs(flat[before + begin] - queries)
         closest = xp.minimum(above, below)
@@ -401,12 +421,12 @@ class _Blocks:
         """Where `wanted` would be inserted among the valid keys (batch, K) of its example, an array of the same shape."""
         xp = _namespace(wanted)
         if self.batch == 1:
-            return xp.searchsorted(keys.reshape(-1), wanted, side=side).clip(max=self._key_counts[0])
+            return _at_most(xp.searchsorted(keys.reshape(-1), wanted, side=side), self._key_counts[0])
         # Examples one after the other on one line, far enough apart: a search then finds its place in all of them at once.
         apart = float(2 * (self.key_total + self.query_total))
         line = keys + _like(range(self.batch), keys)[:, None] * apart
         found = xp.searchsorted(line.reshape(-1), wanted + example * apart, side=side) - example * self.key_total
-        return xp.minimum(found.clip(0), _like(self._key_counts, keys)[example])
+        return xp.minimum(_at_least(found, 0), _like(self._key_counts, keys)[example])
 
     def _group(self, blocks: list[int], first: list[int], last: list[int]) -> list[_Group]:
         widths = [stop - start for start, stop in zip(first, last, strict=True)]
@@ -442,7 +462,7 @@ class _Blocks:
     def _block_queries(self, group: _Group) -> tuple[Array, Array, Array]:
         """(n, rows) queries of a group's blocks, their row in the example and (n, 1) the example; past its end, the last query again."""
         row = _like([block % self.per_example * self.rows for block in group.blocks], self._queries)[:, None]
-        row = (row + _like(range(self.rows), self._queries)).clip(max=self.query_total - 1)
+        row = _at_most(row + _like(range(self.rows), self._queries), self.query_total - 1)
         example = _like([block // self.per_example for block in group.blocks], self._queries)[:, None]
         return self._queries.reshape(-1)[row + example * self.query_total], row, example
 
@@ -477,7 +497,7 @@ class _Blocks:
             closest = xp.amin(distance, axis=2, keepdims=True)
             closest = xp.where(closest < math.inf, closest, 0.0)
             weights = self._exponential(distance - closest, closest) * needed
-            total = weights.sum(2)[:, :, None].clip(1e-30)
+            total = _at_least(weights.sum(2)[:, :, None], 1e-30)
         weights /= total
         return _Band(torch.as_tensor(weights), weights, columns, closest)
 
@@ -497,13 +517,13 @@ class _Blocks:
         keys = np.where(needed, column, 0) + example[:, :, None] * self.key_total  # what a row does not need: any key, with a weight of 0
         closest = closest[:, :, None]
         weights = self._exponential(abs(self._keys.reshape(-1)[keys] - queries[:, :, None]) - closest, closest) * needed
-        weights /= weights.sum(2, keepdims=True).clip(1e-30)
+        weights /= _at_least(weights.sum(2, keepdims=True), 1e-30)
         size = len(group.blocks) * self.rows * group.width
         places = column - np.array(group.starts)[:, None, None] + np.arange(0, size, group.width).reshape(-1, self.rows, 1)
         matrix = np.zeros(size + 1, weights.dtype)  # the last element takes what is not needed
         matrix[np.where(needed, places, size)] = weights
         matrix = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
-        return _Band(matrix, weights, keys, closest, places.clip(0, size - 1))
+        return _Band(matrix, weights, keys, closest, _at_most(_at_least(places, 0), size - 1))
 
     def _exponential(self, excess: Array, closest: Array | float) -> Array:
         """exp((d_min^2 - d^2) / sigma^2) in the product's type, from d - d_min and d_min in float64.
@@ -516,7 +536,7 @@ class _Blocks:
         exponent *= -1.0 / self.variance
         # A window is wider than its single rows need. What lies outside of a row's is negligible, and as denormal
         # numbers it would make the products thirty times slower.
-        return _namespace(exponent).exp(exponent.clip(-69.0))
+        return _namespace(exponent).exp(_at_least(exponent, -69.0))
 
     def position_gradients(self, group: _Group, slopes: Tensor, needs: tuple[bool, bool, bool]) -> tuple[Array | None, Array | None, Array | None]:
         """Gradients to the keys (batch * K,) float64, to a group's queries (n, rows) and to sigma^-2 (scalar); None where not needed.
@@ -627,6 +647,16 @@ def _namespace(values: Array) -> ModuleType:
 def _array(values: Tensor) -> Array:
     """A tensor as what `_Blocks` works with: a NumPy array of the same memory if it is on the CPU, else itself."""
     return values.detach().numpy() if values.device.type == "cpu" else values
+
+
+def _at_least(values: Array, low: float) -> Array:
+    """The values, and `low` where they are below it. A NumPy array's own clip looks up the limits of its type first, which takes longer."""
+    return values.clamp(min=low) if isinstance(values, Tensor) else np.maximum(values, low)
+
+
+def _at_most(values: Array, high: float) -> Array:
+    """The values, and `high` where they are above it."""
+    return values.clamp(max=high) if isinstance(values, Tensor) else np.minimum(values, high)
 
 
 def _like(values: list | range, array: Array) -> Array:
