@@ -35,6 +35,7 @@ MOST_CHECKPOINTS = 6
 SECONDS_BY_ITSELF = 60.0  # a longer clip is swept when asked to: it takes a while
 BETWEEN_PICTURES = 0.3  # seconds of work
 
+
 def link_choices(link: sweep_link.SweepLink) -> dict[str, object]:
     """What the page's widgets show when it opens, by their keys."""
     subject, kind = link.subject or "clip", link.kind or "sigma"
