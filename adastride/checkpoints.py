@@ -28,6 +28,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
 MAX_BYTES = 200_000_000
 MAX_OWN_BYTES = 40_000_000  # of a file that somebody loads in the page
 MAX_OWN_LABELS, MAX_OWN_LETTERS = 200, 100
+# Titles of what shipped networks tell apart, in the order of the catalogue.
+TASKS = {"digits": "Spoken digits", "commands": "Spoken commands", "emotion": "Emotion in speech", "scenes": "Environmental sounds"}
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 

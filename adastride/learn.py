@@ -25,6 +25,7 @@ from adastride.samples import samples
 
 FRAMES = 24  # whose displacements a person drags
 SCORE_LIMIT = 3.0  # a displacement goes from exp(-3) to exp(3)
+TONE_STRIDES = range(2, 7)  # of step 2
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _LETTER_STEPS = 60  # between the lowest and the highest bar, so that tenths are met exactly
 
@@ -217,12 +218,11 @@ STEPS: tuple[Step, ...] = (
         },
         (
             Slider("frequency", "Tone f", 0.0, 0.5, 0.2, 0.005, "frequency", "cycles per input frame"),
-            Slider("stride", "Stride s", 2, 6, 4, 1, "stride", "input frames per output frame", whole=True),
+            Slider("stride", "Stride s", TONE_STRIDES[0], TONE_STRIDES[-1], 4, 1, "stride", "input frames per output frame", whole=True),
         ),
         "At stride 4, which tone above the limit seems to stand still?",
         "$f = 0.25$: one cycle in every 4 frames. Every kept frame meets it at the same point, so $f s = 1$ and $f_\\text{out} = 0$: it looks constant. "
         "Averaging 4 frames takes a whole cycle each time, and leaves nothing.",
-        live=True,
     ),
     Step(
         "positions",
@@ -441,37 +441,41 @@ TONE_METHODS = ("every-s-th", "avg-pool", "blur-pool", "spectral-pool")
 GAIN_POINTS = 101  # frequencies from 0 to 1/2
 
 
-def _pooled_tones(tones: Tensor, stride: int) -> dict[str, tuple[Tensor, np.ndarray]]:
-    """(n, time) tones through the four methods: for each, its output (n, L) and the input times (L,) its frames stand for."""
-    found = {"every-s-th": (tones[:, ::stride], np.arange(0.0, tones.shape[1], stride))}
+@functools.cache
+def tone_layers(stride: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What the four methods of step 2 do: they are linear, so a matrix says all of it.
+
+    stride: whole input frames per output frame, one of `TONE_STRIDES`.
+    Returns, for each of `TONE_METHODS`, the times (L,) in input frames that its output frames stand for, and the matrix
+    (L, TONE_FRAMES) that takes a signal to its output: what the layer makes of one frame is a column.
+
+    >>> times, matrix = tone_layers(4)["avg-pool"]
+    >>> matrix[1, 3:9].tolist()
+    [0.0, 0.25, 0.25, 0.25, 0.25, 0.0]
+    >>> float(times[1])
+    5.5
+    """
+    frames = torch.eye(TONE_FRAMES)
+    found = {"every-s-th": (np.arange(0.0, TONE_FRAMES, stride), frames[::stride].numpy())}
     for key in TONE_METHODS[1:]:
         with torch.no_grad():
-            out = METHODS[key].build(1, stride=stride)(tones[:, None]).values[:, 0]
-        times = np.arange(out.shape[1]) * (tones.shape[1] / out.shape[1] if key == "spectral-pool" else stride)
+            matrix = METHODS[key].build(1, stride=stride)(frames[:, None]).values[:, 0].T
+        times = np.arange(len(matrix)) * (TONE_FRAMES / len(matrix) if key == "spectral-pool" else stride)
         if key == "avg-pool":  # the middles of its windows, the last of which may be cut
-            times = (times + np.minimum(times + stride, tones.shape[1]) - 1) / 2
-        found[key] = (out, times)
+            times = (times + np.minimum(times + stride, TONE_FRAMES) - 1) / 2
+        found[key] = (times, matrix.numpy())
     return found
 
 
-def _tones(frequencies: Tensor, phase: float = 1.0) -> Tensor:
-    """(n, TONE_FRAMES) cosines. The usual phase keeps a tone at the limit from falling between the kept frames."""
-    frames = torch.arange(TONE_FRAMES) - TONE_FRAMES / 2
-    return torch.cos(2 * math.pi * frequencies[:, None] * frames + phase)
+def tone(frequency: float | np.ndarray, phase: float = 1.0) -> np.ndarray:
+    """Cosines: (TONE_FRAMES,) of a frequency in cycles per frame, (n, TONE_FRAMES) of n of them as (n, 1).
 
+    phase: in radians; the usual one keeps a tone at the limit from falling between the kept frames.
 
-def pool_tone(frequency: float, stride: int) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """A tone and what the four methods of step 2 make of it.
-
-    frequency: cycles per frame, 0 to 0.5. stride: whole input frames per output frame, 2 or more.
-    Returns the tone (TONE_FRAMES,) and, for each of `TONE_METHODS`, the times (L,) in input frames and the values (L,).
-
-    >>> tone, outputs = pool_tone(0.25, 4)
-    >>> bool(np.ptp(outputs["every-s-th"][1]) < 1e-5)  # one cycle in every 4 frames looks constant
+    >>> bool(np.ptp(tone_layers(4)["every-s-th"][1] @ tone(0.25)) < 1e-12)  # one cycle in every 4 frames looks constant
     True
     """
-    tone = _tones(torch.tensor([frequency]))
-    return tone[0].numpy(), {key: (times, out[0].numpy()) for key, (out, times) in _pooled_tones(tone, stride).items()}
+    return np.cos(2 * np.pi * frequency * (np.arange(TONE_FRAMES) - TONE_FRAMES / 2) + phase)
 
 
 @functools.cache
@@ -480,13 +484,11 @@ def tone_gains(stride: int) -> dict[str, np.ndarray]:
 
     The ends of the signal, where a method meets its border, are left out.
     """
-    frequencies, border, gains = torch.linspace(0, 0.5, GAIN_POINTS), max(1, 8 // stride), {}
+    frequencies, border = np.linspace(0, 0.5, GAIN_POINTS)[:, None], max(1, 8 // stride)
     # A cosine and a sine: the squares of what becomes of them add up to the envelope's, whatever the phase.
-    cosine, sine = (_pooled_tones(_tones(frequencies, phase), stride) for phase in (0.0, -math.pi / 2))
-    for key in TONE_METHODS:
-        power = cosine[key][0].square() + sine[key][0].square()
-        gains[key] = power[:, border:-border].mean(dim=1).sqrt().numpy()
-    return gains
+    cosine, sine = tone(frequencies, 0.0), tone(frequencies, -np.pi / 2)
+    powers = {key: (cosine @ matrix.T) ** 2 + (sine @ matrix.T) ** 2 for key, (_, matrix) in tone_layers(stride).items()}
+    return {key: np.sqrt(power[:, border:-border].mean(axis=1)) for key, power in powers.items()}
 
 
 # ------------------------------------------------------------------ costs (step 9)

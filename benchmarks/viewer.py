@@ -19,6 +19,7 @@ from adastride.samples import samples
 from tests.e2e.browser import CHROMIUM_ARGUMENTS, chromium, start_server
 
 DRAG_SECONDS = 4.0
+LESSONS = ((2, "frequency", "the tone"), (4, "sigma", "σ"), (5, "contrast", "the score’s weight"))  # steps, sliders, what they are called
 ANSWERED = """() => {
   const numbers = (kind) => window.adastrideLog.filter((entry) => entry[0] === kind).map((entry) => entry[2]);
   const answered = numbers("followed");
@@ -35,12 +36,8 @@ def open_page(browser: Browser, address: str, shown: str = ".panel.layer .number
     return page, time.perf_counter() - began
 
 
-def drag(page: Page, slider: str) -> dict[str, float]:
-    """Drags a slider for four seconds and reads what was painted when from the viewer's own log.
-
-    local: milliseconds from a move to the dragged layer's paint. followed: from sending a request to the paint of its
-    answer, the layers above and the probabilities. landed: seconds from letting go to the last answer.
-    """
+def move(page: Page, slider: str) -> float:
+    """Drags a slider for four seconds, with a new log; returns the browser's time of letting go, in milliseconds."""
     box = page.locator(f".slider[data-name={slider}] input").bounding_box()
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 0.3 * box["width"], y)
@@ -51,7 +48,16 @@ def drag(page: Page, slider: str) -> dict[str, float]:
         page.mouse.move(box["x"] + box["width"] * (0.3 + 0.4 * passed / DRAG_SECONDS), y)
         time.sleep(0.012)
     page.mouse.up()
-    released = page.evaluate("() => performance.now()")
+    return page.evaluate("() => performance.now()")
+
+
+def drag(page: Page, slider: str) -> dict[str, float]:
+    """Drags a slider for four seconds and reads what was painted when from the viewer's own log.
+
+    local: milliseconds from a move to the dragged layer's paint. followed: from sending a request to the paint of its
+    answer, the layers above and the probabilities. landed: seconds from letting go to the last answer.
+    """
+    released = move(page, slider)
     page.wait_for_timeout(300)
     page.wait_for_function(ANSWERED, timeout=30_000)
     log = page.evaluate("() => window.adastrideLog")
@@ -64,6 +70,17 @@ def drag(page: Page, slider: str) -> dict[str, float]:
         "paints a second": sum(at <= released for at, _ in answers) / DRAG_SECONDS,
         "landed": max(0.0, (max(at for at, _ in answers) - released) / 1e3),
     }
+
+
+def lesson(browser: Browser, address: str, step: int, slider: str) -> float:
+    """Drags a slider of a step of the Learn page; median milliseconds from a move to the paint of its picture."""
+    page, _ = open_page(browser, f"{address}/learn?step={step}", ".learn .controls input, .learn .actions button")
+    for _ in range(2):  # the first one warms up
+        page.wait_for_timeout(1000)
+        move(page, slider)
+    painted = page.evaluate("() => window.adastrideLog.filter(([kind]) => kind === 'painted').map((entry) => entry[2])")
+    page.close()
+    return statistics.median(painted)
 
 
 def ten_minutes() -> bytes:
@@ -126,6 +143,8 @@ def report() -> list[str]:
             got = drag(compare, "stride")
             compare.close()
             lines.append(f"| Compare, four columns, 5 s clip, drag stride: painted, median | ≤ 200 ms | {got['followed median']:.0f} ms |")
+            for step, slider, what in LESSONS:
+                lines.append(f"| Learn, step {step}, drag {what}: painted, median | ≤ 100 ms | {lesson(browser, address, step, slider):.0f} ms |")
             wav = Path(folder) / "ten-minutes.wav"
             wav.write_bytes(ten_minutes())
             memory = PeakMemory(process.pid)

@@ -23,11 +23,11 @@ from adastride.tracing import trace
 HERE = Path(__file__).resolve().parent
 METHODS_SHIPPED = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
 SIGMAS_SHIPPED = ("0.1", "1", "5", "10")  # of digits
-TASKS = {  # folder of the data, title, what it does
-    "digits": ("fsdd", "Spoken digits", "Tells the English digits zero to nine apart"),
-    "commands": ("commands", "Spoken commands", "Tells ten English command words, other words and silence apart"),
-    "emotion": ("emodb", "Emotion in speech", "Tells seven acted emotions in German sentences apart"),
-    "scenes": ("esc10", "Environmental sounds", "Tells ten kinds of environmental sound apart"),
+DATA = {  # of every task: folder of the data, what a network trained on it does
+    "digits": ("fsdd", "Tells the English digits zero to nine apart"),
+    "commands": ("commands", "Tells ten English command words, other words and silence apart"),
+    "emotion": ("emodb", "Tells seven acted emotions in German sentences apart"),
+    "scenes": ("esc10", "Tells ten kinds of environmental sound apart"),
 }
 BEST = "digits-adastride"  # trained apart from the grid: see README.md
 MOST_BYTES = 40_000_000
@@ -39,7 +39,7 @@ TABLE = ("<!-- table -->", "<!-- /table -->")
 def wanted() -> dict[str, tuple[str, str, str]]:
     """Names of shipped checkpoints: (task, method, sigma_inv2 as the results file writes it, "" where there is none)."""
     found = {}
-    for task in TASKS:
+    for task in checkpoints.TASKS:
         for method in METHODS_SHIPPED:
             if f"{task}-{method}" != BEST:
                 found[f"{task}-{method}"] = task, method, "5" if method.startswith("adastride") else ""
@@ -60,14 +60,14 @@ def take(results: Path, runs: Path) -> None:
         task, method, sigma = key
         many = f", σ⁻² = {sigma}" if sigma else ""
         entries[name] = {
-            "name": name, "file": f"{name}.safetensors", "title": f"{TASKS[task][1]} · {network_label(method)}" + many * (method == "adastride"),
-            "description": f"{TASKS[task][2]}. {_layers(method)}{many}, stride 2, width {rows[key]['width']}.",
+            "name": name, "file": f"{name}.safetensors", "title": f"{checkpoints.TASKS[task]} · {network_label(method)}" + many * (method == "adastride"),
+            "description": f"{DATA[task][1]}. {_layers(method)}{many}, stride 2, width {rows[key]['width']}.",
             "task": task, "method": method, "sigma_inv2": float(sigma) if sigma else None,
             "accuracy": float(rows[key]["accuracy"]), "clips": int(rows[key]["clips_test"]),
             "width": int(rows[key]["width"]),
         }
     order = [BEST, *wanted()]
-    entries = [entries[name] for name in sorted(entries, key=lambda name: (list(TASKS).index(entries[name]["task"]), order.index(name)))]
+    entries = [entries[name] for name in sorted(entries, key=lambda name: (list(checkpoints.TASKS).index(entries[name]["task"]), order.index(name)))]
     (HERE / "catalogue.json").write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     total = sum((HERE / entry["file"]).stat().st_size for entry in entries)
     print(f"{len(entries)} checkpoints, {total / 1e6:.1f} MB")
@@ -120,7 +120,7 @@ def check(root: Path, names: list[str]) -> None:
     for name, entry in checkpoints.catalogue().items():
         if names and name not in names:
             continue
-        folder = TASKS[entry.task][0]
+        folder = DATA[entry.task][0]
         clips.setdefault(folder, None)
         if clips[folder] is None:
             clips[folder] = as_source(root / folder).clips("test")

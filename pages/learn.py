@@ -7,7 +7,7 @@ import streamlit as st
 
 from adastride.learn import STEPS
 from adastride.ui import shell
-from adastride.ui.learn_viewer import learn_viewer, parse, term_in_play
+from adastride.ui.learn_viewer import PRESENTER_STYLE, learn_viewer, parse, term_in_play
 
 VIEWER = "learn_viewer"
 IN_PLAY = {"light": "#B86B00", "dark": "#E69F00"}  # the second layer's colour: it stands out of text in both themes
@@ -42,6 +42,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
 kept["presenter"] = presenter
 if presenter:
     st.set_page_config(initial_sidebar_state="collapsed")
+    st.html(PRESENTER_STYLE)
 step = STEPS[kept["step"] - 1]
 
 
@@ -52,7 +53,7 @@ def show_words() -> None:
     (st.header if presenter else st.subheader)(f"{kept['step']} · {step.title}", anchor=False)
     if not presenter:
         st.markdown(step.prose)
-    st.latex((r"\Large " if presenter else "") + step.latex(term, colour))
+    st.latex(step.latex(term, colour))
     (st.markdown if presenter else st.caption)(step.terms[term].meaning)
     with st.expander(f"**Question.** {step.question}", key=f"learn_question_{step.key}"):
         st.markdown(step.answer)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import functools
 
+import app_pages
 import numpy as np
 import pytest
 import torch
@@ -18,14 +19,8 @@ from adastride.ui import compare_viewer, resources
 from adastride.ui.comparison_link import DEFAULT, decode_drawn, encode_drawn, parse
 from adastride.ui.source import Clip
 
-PAGE = str(Path(__file__).resolve().parents[1] / "pages" / "compare.py")
-
-
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(PAGE, default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.run()
+PAGE = "pages/compare.py"
+opened = functools.partial(app_pages.opened, PAGE)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +131,7 @@ def test_a_method_that_fails_gets_a_sentence(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(compare_viewer, "_compare", fail)
     waveform = resources.sample_waveform("seven")
-    app = AppTest.from_file(PAGE, default_timeout=60)
+    app = app_pages.unopened(PAGE)
     app.session_state["source_kind"] = "upload"
     app.session_state["source_last"] = Clip("one", "[a](http://b).wav", waveform, "upload:a.wav")
     app.run()

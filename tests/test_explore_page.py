@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -10,6 +11,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import app_pages
 import numpy as np
 import pytest
 import soundfile
@@ -26,19 +28,12 @@ from adastride.downsampling import METHODS, LayerSettings
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
 from adastride.ui import checkpoint_picker, permalink, resources, viewer
-from adastride.ui.viewer import _request, pack
+from adastride.ui.component import pack
+from adastride.ui.viewer import _request
 
-APP = Path(__file__).resolve().parents[1] / "app.py"
+open_page = functools.partial(app_pages.opened, "app.py")
 NOTHING = LayerSettings()
 TRAINED = (LayerSettings(sigma=5**-0.5, stride=2.0, variant="adastride"),) * 3
-
-
-def open_page(**query: str) -> AppTest:
-    """The app as a first visitor's browser runs it."""
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.run()
 
 
 def tone(seconds: float = 0.5, rate: int = 8000) -> bytes:

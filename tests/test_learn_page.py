@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import functools
 
+import app_pages
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from adastride import learn
 from adastride.learn import STEPS
 from adastride.ui import learn_viewer
+from adastride.ui.component import pack
 from adastride.ui.learn_viewer import parse
 
-PAGE = str(Path(__file__).resolve().parents[1] / "pages" / "learn.py")
-
-
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(PAGE, default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.run()
+opened = functools.partial(app_pages.opened, "pages/learn.py")
 
 
 @pytest.mark.parametrize("number", range(1, 11))
@@ -57,7 +51,6 @@ def test_presenting():
     assert app.toggle(key="learn_presenter").value
     assert app.header[0].value == f"4 · {STEPS[3].title}"
     assert STEPS[3].prose not in [each.value for each in app.markdown]
-    assert r"\Large" in app.latex[0].value
     app.toggle(key="learn_presenter").set_value(False).run()
     assert STEPS[3].prose in [each.value for each in app.markdown]
 
@@ -149,5 +142,5 @@ def test_nothing_is_trained_unless_asked_and_never_past_the_end():
 def test_every_step_packs_for_the_browser():
     for step in STEPS:
         header, arrays = learn_viewer._PICTURES.get(step.key, learn_viewer._positions)(step.usual, "", {})
-        assert learn_viewer.pack(header, arrays)
+        assert pack(header, arrays)
         assert all(array.dtype.itemsize in (1, 4) for array in arrays.values())

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import app_pages
 import made_up_results as made_up
 import pytest
+from app_pages import said
 from streamlit.testing.v1 import AppTest
 
 from adastride import results
 
-PAGE = str(Path(__file__).resolve().parents[1] / "pages" / "results.py")
 SECTIONS = ("sigma", "pooled", "shift", "cost", "strides", "coverage")
 
 
@@ -24,15 +25,11 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., App
         if lines is not None:
             made_up.write(path, lines)
         monkeypatch.setenv(results.RESULTS_VARIABLE, str(path))
-        app = AppTest.from_file(PAGE, default_timeout=60).run()
+        app = app_pages.opened("pages/results.py")
         assert not app.exception
         return app
 
     return run
-
-
-def said(app: AppTest) -> str:
-    return "\n".join(each.value for kind in (app.markdown, app.caption, app.info, app.error) for each in kind)
 
 
 def table(app: AppTest, column: str):

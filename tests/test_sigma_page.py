@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from app_pages import opened, said
 from streamlit.testing.v1 import AppTest
 
 from adastride import checkpoints, sweep
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.training.datasets import DATA_ROOT_VARIABLE
 
-PAGE = str(Path(__file__).resolve().parents[1] / "pages" / "sigma.py")
+PAGE = "pages/sigma.py"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -28,20 +30,10 @@ def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def opened() -> AppTest:
-    app = AppTest.from_file(PAGE, default_timeout=100).run()
-    assert not app.exception
-    return app
-
-
 def set_(widget, value) -> AppTest:
     app = widget.set_value(value).run()
     assert not app.exception
     return app
-
-
-def said(app: AppTest) -> str:
-    return "\n".join(each.value for kind in (app.markdown, app.caption, app.info, app.error) for each in kind)
 
 
 def tone(pitch: float) -> bytes:
@@ -64,7 +56,7 @@ def uploaded(app: AppTest, data: bytes) -> AppTest:
 
 def many(kind: str = "sigma", count: int = 3) -> AppTest:
     """The page on labelled clips, a few values of each range."""
-    app = opened()
+    app = opened(PAGE)
     if kind != "sigma":
         app = set_(app.segmented_control(key="sigma_kind"), kind)
     app = set_(app.segmented_control(key="sigma_subject"), "many")
@@ -74,7 +66,7 @@ def many(kind: str = "sigma", count: int = 3) -> AppTest:
 
 
 def test_the_page_opens_on_a_finished_sweep():
-    app = opened()
+    app = opened(PAGE)
     assert not app.error
     assert "The prediction “7” is stable from σ⁻²" in said(app)
     assert "e to the power of the mean entropy" in said(app)
@@ -85,24 +77,15 @@ def test_the_page_opens_on_a_finished_sweep():
 
 
 def test_the_cursor_picks_a_value():
-    app = opened()
+    app = opened(PAGE)
     app.select_slider[0].set_value(0.05).run()
     assert not app.exception
     assert "**At σ⁻² 0.05**" in said(app)
     assert "sigma=4.4721%2C" in app.get("link_button")[0].proto.url
 
 
-def linked(**query: str) -> AppTest:
-    app = AppTest.from_file(PAGE, default_timeout=100)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
-
-
 def test_a_link_restores_the_sweep_and_the_cursor():
-    app = linked(clip="three", checkpoint="digits-adastride", sweep="clip", over="stride", strides="2,6,5", at="5.1")
+    app = opened(PAGE, clip="three", checkpoint="digits-adastride", sweep="clip", over="stride", strides="2,6,5", at="5.1")
     assert app.select_slider[0].value == 5
     assert [app.number_input(key=f"sigma_clip_stride_stride_{part}").value for part in ("low", "high", "count")] == [2, 6, 5]
     assert "clip=three" in app.get("link_button")[0].proto.url
@@ -112,15 +95,15 @@ def test_a_link_restores_the_sweep_and_the_cursor():
 
 
 def test_nonsense_in_a_link_is_said_and_the_page_opens():
-    app = linked(clip="seven", over="colour", sigmas="9,1,x", at="-3", sigma="cold")
+    app = opened(PAGE, clip="seven", over="colour", sigmas="9,1,x", at="-3", sigma="cold")
     assert len(app.toast) == 4
     assert app.select_slider[0].value == pytest.approx(5, rel=0.2)
-    app = linked(over="sigma", sigmas="100,0.05,9")  # numbers, and no range
+    app = opened(PAGE, over="sigma", sigmas="100,0.05,9")  # numbers, and no range
     assert "upside down" in app.error[0].value
 
 
 def test_stride_and_map():
-    app = set_(opened().segmented_control(key="sigma_kind"), "stride")
+    app = set_(opened(PAGE).segmented_control(key="sigma_kind"), "stride")
     assert "an overall stride of 8 convolutions work on" in said(app)
     app = set_(app.segmented_control(key="sigma_kind"), "both")
     assert len(app.get("plotly_chart")) == 1
@@ -130,7 +113,7 @@ def test_stride_and_map():
 
 @pytest.mark.parametrize(("low", "high", "sentence"), [(10.0, 1.0, "upside down"), (5.0, 5.0, "has no length"), (0.0, 5.0, "must lie between")])
 def test_a_range_that_is_none(low: float, high: float, sentence: str):
-    app = opened()
+    app = opened(PAGE)
     set_(app.number_input(key="sigma_clip_sigma_sigma_high"), high)
     app = set_(app.number_input(key="sigma_clip_sigma_sigma_low"), low)
     assert len(app.error) == 1
@@ -139,7 +122,7 @@ def test_a_range_that_is_none(low: float, high: float, sentence: str):
 
 
 def test_a_map_of_too_many_points_gets_one_sentence():
-    app = set_(opened().segmented_control(key="sigma_kind"), "both")
+    app = set_(opened(PAGE).segmented_control(key="sigma_kind"), "both")
     app = set_(app.number_input(key="sigma_clip_both_sigma_count"), 2)
     app = set_(app.number_input(key="sigma_clip_both_stride_count"), 200)
     app = set_(app.number_input(key="sigma_clip_both_sigma_count"), 200)
@@ -151,7 +134,7 @@ def test_a_network_without_sigma_is_swept_over_its_stride(tmp_path: Path):
     torch.manual_seed(0)
     model = Classifier(ClassifierConfig(labels=("no", "yes"), methods=("strided-conv",) * 3, width=16)).eval()
     checkpoints.save_checkpoint(model, tmp_path / "mine.safetensors", {})
-    app = set_(opened().selectbox(key="sigma_task"), "own")
+    app = set_(opened(PAGE).selectbox(key="sigma_task"), "own")
     data = (tmp_path / "mine.safetensors").read_bytes()
     app = set_(app.file_uploader(key="sigma_own"), ("mine.safetensors", data, "application/octet-stream"))
     assert "This network has no σ" in said(app)
@@ -160,7 +143,7 @@ def test_a_network_without_sigma_is_swept_over_its_stride(tmp_path: Path):
 
 
 def test_a_long_clip_waits_until_it_is_asked_for():
-    app = set_(opened().number_input(key="sigma_clip_sigma_sigma_count"), 2)
+    app = set_(opened(PAGE).number_input(key="sigma_clip_sigma_sigma_count"), 2)
     app = set_(app.segmented_control(key="source_kind"), "upload")
     buffer = io.BytesIO()
     soundfile.write(buffer, 0.1 * np.random.default_rng(0).standard_normal(8000 * 61), 8000, format="WAV")
@@ -234,7 +217,7 @@ def test_a_stopped_sweep_shows_what_it_has_and_can_begin_again(monkeypatch: pyte
         run.stop()
 
     monkeypatch.setattr(sweep.Run, "advance", three)
-    app = opened()
+    app = opened(PAGE)
     assert "Stopped after 3 of 25 points." in app.info[0].value
     assert len(app.get("plotly_chart")) == 1 + 7
     monkeypatch.setattr(sweep.Run, "advance", advance)
@@ -244,7 +227,7 @@ def test_a_stopped_sweep_shows_what_it_has_and_can_begin_again(monkeypatch: pyte
 
 
 def test_a_finished_sweep_is_not_run_again(monkeypatch: pytest.MonkeyPatch):
-    app = opened()
+    app = opened(PAGE)
     monkeypatch.setattr(sweep.Run, "advance", lambda *_: pytest.fail("it was run again"))
     app.run()
     assert not app.exception
@@ -253,5 +236,5 @@ def test_a_finished_sweep_is_not_run_again(monkeypatch: pytest.MonkeyPatch):
 def test_the_page_does_not_load_what_only_training_needs():
     """Accelerate takes seconds to import, and every later run would wait for the collection of what it brings."""
     program = f"from streamlit.testing.v1 import AppTest; AppTest.from_file({PAGE!r}).run(timeout=60); import sys; print('accelerate' in sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", program], cwd=Path(PAGE).parents[1], capture_output=True, text=True, timeout=120)
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert ended.stdout.split() == ["False"], ended.stderr[-500:]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from adastride.checkpoints import MAX_OWN_BYTES, CatalogueEntry, CheckpointError, catalogue
+from adastride.checkpoints import MAX_OWN_BYTES, TASKS, CatalogueEntry, CheckpointError, catalogue
 from adastride.downsampling import METHODS
 from adastride.models.classifier import network_label
 from adastride.ui import resources
@@ -14,7 +14,6 @@ from adastride.ui.resources import OwnCheckpoint
 from adastride.ui.text import plain
 
 DEFAULT = "digits-adastride"
-TASKS = {"digits": "Spoken digits", "commands": "Spoken commands", "emotion": "Emotion in speech", "scenes": "Environmental sounds"}
 _OWN = "own"
 
 

@@ -11,7 +11,6 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -39,24 +38,18 @@ from adastride.comparison import (
 )
 from adastride.downsampling import METHODS
 from adastride.downsampling.strided import TapAlignment
+from adastride.ui.component import live_component, pack
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
-from adastride.ui.viewer import pack
 
 _log = logging.getLogger(__name__)
-_HERE = Path(__file__).parent
 _SHOWN_DECIBELS = 90.0
 _SHOWN_ERROR = 20.0  # dB; larger errors have the same colour
 _MOST_COLUMNS = 2048  # of one picture; finer than any screen's column
 _MOST_BANDS = 80  # features with more channels are shown by every n-th
 _LIVE_NUMBERS = 1 << 22  # that may be worked out for one alignment's picture while somebody drags
 
-_component = st.components.v2.component(
-    "adastride_compare",
-    html=(_HERE / "compare_viewer.html").read_text(encoding="utf-8"),
-    css=(_HERE / "compare_viewer.css").read_text(encoding="utf-8"),
-    js="".join((_HERE / name).read_text(encoding="utf-8") for name in ("drawing.js", "compare_viewer.js")),
-)
+_component = live_component("compare_viewer")
 
 
 def compare_viewer(

@@ -55,6 +55,12 @@ function spectralMask(T, { kind, stride, smoothness: R }) {
   return { mask, slope, kept, passed, frames: fourier ? Math.max(2 * (kept - 1), 1) : kept, fourier, kappa };
 }
 
+// What a method makes of a tone: row i of its matrix has the same number of weights for the frames from first[i] on.
+function downsampleTone(tone, first, weights) {
+  const width = weights.length / first.length;
+  return Array.from(first, (begin, i) => { let sum = 0; for (let j = 0; j < width; j++) sum += weights[i * width + j] * tone[begin + j]; return sum; });
+}
+
 // The transform of a short real signal: [real, imaginary] of each of Fourier's bins, or [coefficient, 0] of each cosine.
 function transform(x, fourier) {
   const T = x.length;
@@ -269,7 +275,7 @@ PICTURES.aliasing = {
   height: 500,
   buttons: [["sweep", "Sweep", "Stop"]],
   draw(pen, lesson) {
-    const { k, theme } = pen, { frequency: f, stride } = lesson.settings, s = Math.round(stride), { arrays, header } = lesson;
+    const { k, theme } = pen, { frequency: f, stride } = lesson.settings, s = Math.round(stride), { arrays, header } = lesson, T = header.toneFrames;
     const top = 24 * k, h = 120 * k, x = (v) => pen.x(v / 0.5), y = (v) => top + h - (v / 1.1) * h, limit = 1 / (2 * s);
     pen.title("How much of a tone comes through", 10 * k);
     pen.box(x(limit), top, x(0.5) - x(limit), h, theme.ink(0.07));
@@ -278,24 +284,25 @@ PICTURES.aliasing = {
     pen.text("f, cycles per input frame", pen.width, top + h + 28 * k, { align: "right" });
     pen.line([[x(limit), top], [x(limit), top + h]], theme.ink(0.8), 1.5, [5, 4]);
     pen.text(`limit 1/(2s) = ${digits(limit)}`, x(0.5) - 6, top + h * 0.32, { align: "right" });
-    const gains = header.methods.map((_, m) => arrays[`gain${m}`]);
+    const gains = header.methods.map((_, m) => arrays[`gain${s}-${m}`]);
     gains.forEach((gain, m) => pen.line(Array.from(gain, (g, i) => [x((0.5 * i) / (gain.length - 1)), y(Math.min(g, 1.1))]), theme.four[m], 2.2));
     pen.line([[x(f), top], [x(f), top + h]], theme.play, 2);
-    const folded = Math.abs(f * s - roundHalfEven(f * s)), T = arrays.tone.length, time = (t) => pen.x((t + 0.5) / T);
+    const folded = Math.abs(f * s - roundHalfEven(f * s)), time = (t) => pen.x((t + 0.5) / T), cosine = (t) => Math.cos(2 * Math.PI * f * (t - T / 2) + 1);
+    const tone = Array.from({ length: T }, (_, t) => cosine(t)), values = header.methods.map((_, m) => downsampleTone(tone, arrays[`first${s}-${m}`], arrays[`weights${s}-${m}`]));
     const left = gains.map((gain) => gain[Math.round((f / 0.5) * (gain.length - 1))]);
     header.methods.forEach((name, m) => {
       const row = (190 + 76 * m) * k, middle = row + 40 * k, swing = 24 * k, wave = [];
       const wide = pen.title(name, row, theme.four[m]);
       pen.text(`${percent(left[m])} of it left`, wide + 12, row);
-      for (let t = 0; t <= T - 1; t += 0.2) wave.push([time(t), middle - swing * Math.cos(2 * Math.PI * f * (t - T / 2) + 1)]);
+      for (let t = 0; t <= T - 1; t += 0.2) wave.push([time(t), middle - swing * cosine(t)]);
       pen.line(wave, theme.ink(0.28));
-      const times = arrays[`times${m}`], points = Array.from(arrays[`values${m}`], (v, i) => [time(times[i]), middle - swing * clamp(v, -1.2, 1.2)]);
+      const times = arrays[`times${s}-${m}`], points = values[m].map((v, i) => [time(times[i]), middle - swing * clamp(v, -1.2, 1.2)]);
       pen.line(points, theme.four[m], 2);
       points.forEach(([px, py]) => pen.dot(px, py, 3, theme.four[m]));
     });
     const beyond = f > limit + 1e-9;
     lesson.say(`<i>f s</i> = ${digits(f)} · ${s} = <em>${digits(f * s)}</em> cycles per output frame, ${beyond ? `beyond 1/2: what is left comes back as <em>${digits(folded)}</em>.` : "at most 1/2: it stays what it is."}`);
-    return { folded, left: Array.from(left), shown: header.shown };
+    return { folded, left, values, frequency: f, stride: s };
   },
   point(x, y, lesson, pressed) {
     if (pressed && y < 160 * lesson.pen.k) lesson.change({ frequency: Math.round(clamp(((x - lesson.pen.left) / lesson.pen.inner) * 0.5, 0, 0.5) * 200) / 200 }, "frequency");
@@ -650,6 +657,7 @@ class Lesson extends LiveView {
     this.canvas = this.one(".picture");
     this.barsBox = this.one(".bars");
     this.remembered = {}; // settings of steps seen before
+    this.waiting = this.quiet = null;
     this.listen();
   }
 
@@ -668,14 +676,14 @@ class Lesson extends LiveView {
 
   receive(packed, setStateValue) {
     this.setStateValue = setStateValue;
-    const { header, arrays } = unpack(packed), changed = header.step !== this.header?.step;
+    const { header, arrays } = unpack(packed), before = this.header?.step, changed = header.step !== before;
     const answered = header.client === this.client && header.sequence === this.underWay;
     Object.assign(this, { header, arrays });
     this.note("received", header.sequence);
     if (changed) {
       this.stopAnimation();
-      Object.assign(this, { playing: false, chosen: null, cell: null, term: header.terms[0], waiting: null });
-      clearTimeout(this.quiet);
+      if (this.quiet !== null || this.waiting !== null) this.send(before, ""); // what the server does not know yet would be lost on another page
+      Object.assign(this, { playing: false, chosen: null, cell: null, term: header.terms[0] });
       this.settings = this.remembered[header.step] ?? header.settings;
       this.build();
       this.writeAddress();
@@ -698,13 +706,19 @@ class Lesson extends LiveView {
   // action: what to do beyond following the settings. While a request is under way the newest waits.
   request(action = "") {
     clearTimeout(this.quiet);
-    if (this.underWay !== null) { this.waiting = action || this.waiting || ""; return; }
-    this.waiting = null;
+    this.quiet = null;
+    if (this.underWay !== null) this.waiting = action || this.waiting || "";
+    else this.send(this.header.step, action);
+  }
+
+  send(step, action) {
+    clearTimeout(this.quiet);
+    this.quiet = this.waiting = null;
     this.underWay = ++this.sequence;
     this.note("sent", this.underWay);
     clearTimeout(this.timeout);
     this.timeout = setTimeout(() => { this.underWay = null; if (this.waiting !== null) this.request(this.waiting); }, LESSON_TIMEOUT_MS);
-    this.setStateValue("request", { client: this.client, sequence: this.underWay, step: this.header.step, settings: structuredClone(this.settings), term: this.term, action });
+    this.setStateValue("request", { client: this.client, sequence: this.underWay, step, settings: structuredClone(this.settings), term: this.term, action });
   }
 
   change(values, term) {

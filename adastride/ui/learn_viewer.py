@@ -5,6 +5,7 @@ Links: ?step=4&sigma=1&stage=exp&presenter=1. The settings are the step's contro
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -15,19 +16,14 @@ import streamlit as st
 
 from adastride import learn
 from adastride.learn import NUMBER, STEPS, Bars, Settings, Slider, Step
+from adastride.ui.component import live_component, pack
 from adastride.ui.permalink import quoted
-from adastride.ui.viewer import pack
 
-_HERE = Path(__file__).parent
 _STEPS_A_RUN = 3  # of the optimiser: a run then takes about 40 ms, and a drag never waits long
 _MOST_SEQUENCE = 1 << 53
+PRESENTER_STYLE = Path(__file__).parent / "presenter.css"  # of the page around the component
 
-_component = st.components.v2.component(
-    "adastride_learn",
-    html=(_HERE / "learn_viewer.html").read_text(encoding="utf-8"),
-    css=(_HERE / "learn_viewer.css").read_text(encoding="utf-8"),
-    js="".join((_HERE / name).read_text(encoding="utf-8") for name in ("drawing.js", "learn_viewer.js")),
-)
+_component = live_component("learn_viewer")
 
 
 # ------------------------------------------------------------------ links
@@ -107,10 +103,10 @@ def learn_viewer(step: Step, kept: dict[str, Settings], presenter: bool, key: st
     request = _request(st.session_state.get(key, {}).get("request"))
     state = st.session_state.setdefault(f"{key}_state", {})
     action = ""
-    if request is not None and request.step == step.key:
-        kept[step.key] = request.settings
+    if request is not None:
+        kept[request.step] = request.settings  # of the step before, if the page was turned at once
         if (request.client, request.number) != state.get("done"):  # a request is seen again whenever the fragment runs
-            state["done"], action = (request.client, request.number), request.action
+            state["done"], action = (request.client, request.number), request.action if request.step == step.key else ""
     settings = kept.get(step.key, step.usual)
     header, arrays = _PICTURES.get(step.key, _positions)(settings, action, state)
     header |= {
@@ -148,14 +144,25 @@ def _word(settings: Settings, action: str, state: dict) -> tuple[dict, dict[str,
 
 
 def _aliasing(settings: Settings, action: str, state: dict) -> tuple[dict, dict[str, np.ndarray]]:
-    """Step 2: a tone through four methods, and what they leave of every other tone."""
-    stride = round(settings["stride"])
-    tone, outputs = learn.pool_tone(settings["frequency"], stride)
-    arrays = {"tone": tone.astype("<f4")}
-    for index, (method, (times, values)) in enumerate(outputs.items()):
-        arrays |= {f"times{index}": times.astype("<f4"), f"values{index}": values.astype("<f4")}
-        arrays[f"gain{index}"] = learn.tone_gains(stride)[method].astype("<f4")
-    return {"shown": dict(settings), "methods": ["Every s-th frame", "Average pooling", "BlurPool", "Spectral pooling"]}, arrays
+    """Step 2: what four methods do at every stride, so that the browser can put any tone through them."""
+    methods = ["Every s-th frame", "Average pooling", "BlurPool", "Spectral pooling"]
+    return {"methods": methods, "toneFrames": learn.TONE_FRAMES}, _tone_layers()
+
+
+@functools.cache
+def _tone_layers() -> dict[str, np.ndarray]:
+    """Of every stride and method: times, gains, and the rows of its matrix, cut to the window where any of them has weights."""
+    arrays = {}
+    for stride in learn.TONE_STRIDES:
+        for index, (method, (times, matrix)) in enumerate(learn.tone_layers(stride).items()):
+            used, frames = matrix != 0, matrix.shape[1]
+            first = used.argmax(axis=1)
+            width = int((frames - used[:, ::-1].argmax(axis=1) - first).max())
+            first = np.minimum(first, frames - width)
+            weights = np.take_along_axis(matrix, first[:, None] + np.arange(width), axis=1)
+            found = {"times": times, "first": first, "weights": weights, "gain": learn.tone_gains(stride)[method]}
+            arrays |= {f"{name}{stride}-{index}": array.astype("<f4") for name, array in found.items()}
+    return arrays
 
 
 def _spectral(settings: Settings, action: str, state: dict) -> tuple[dict, dict[str, np.ndarray]]:

@@ -11,11 +11,9 @@ import io
 import json
 import logging
 import math
-import struct
 import zlib
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -28,11 +26,11 @@ from adastride.device import device_name
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.downsampling.strided import TapAlignment
 from adastride.tracing import Trace
+from adastride.ui.component import live_component, pack
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
 _log = logging.getLogger(__name__)
-_HERE = Path(__file__).parent
 _DECIBELS = float(20 / np.log(10))  # natural log of an amplitude -> dB
 _SHOWN_DECIBELS = 90.0
 # Up to this many samples the waveform is sent as it is, and is also what is played; beyond it, peaks and a FLAC.
@@ -43,12 +41,7 @@ _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many 
 _MOST_PIXELS = (2048, 256)
 _MARGIN = 0.25  # of the window in view, sent to either side of it
 
-_component = st.components.v2.component(
-    "adastride_viewer",
-    html=(_HERE / "viewer.html").read_text(encoding="utf-8"),
-    css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
-    js="".join((_HERE / name).read_text(encoding="utf-8") for name in ("drawing.js", "viewer.js")),
-)
+_component = live_component("viewer")
 
 Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, str | None]]
 
@@ -110,20 +103,6 @@ def viewer_state(key: str) -> dict:
     """What a viewer of this session remembers between runs: settings, trace, revision. A download is made outside of the
     session, so whoever offers one takes hold of this dictionary while the page runs."""
     return st.session_state.setdefault(f"{key}_state", {})
-
-
-def pack(header: dict, arrays: dict[str, np.ndarray]) -> bytes:
-    """[u32 header size][JSON header][arrays, each 4-byte aligned]; header["arrays"] says type, offset and count."""
-    described, parts, offset = {}, [], 0
-    for name, array in arrays.items():
-        data = np.ascontiguousarray(array).tobytes()
-        described[name] = {"type": f"{array.dtype.kind}{array.dtype.itemsize}", "offset": offset, "count": int(array.size)}
-        data += b"\0" * (-len(data) % 4)
-        parts.append(data)
-        offset += len(data)
-    text = json.dumps({**header, "arrays": described}, allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    return b"".join([struct.pack("<I", len(text)), text, *parts])
 
 
 def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:

@@ -102,6 +102,17 @@ def wait_for(what: Callable[[], Found], seconds: float = PATIENCE, why: str = ""
         time.sleep(0.03)
 
 
+def shoot_whole(page: Page, name: str) -> None:
+    """Saves a screenshot of a page with what one would have to scroll to; the README shows some of them."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    before = page.viewport_size
+    page.set_viewport_size({"width": before["width"], "height": min(height + 20, 6000)})
+    page.wait_for_timeout(400)
+    page.screenshot(path=SHOTS / f"{name}.png")
+    page.set_viewport_size(before)
+
+
 class Explorer:
     """One visitor's Explore page."""
 

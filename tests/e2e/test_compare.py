@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import soundfile
-from explorer import SHOTS, wait_for
+from explorer import shoot_whole, wait_for
 from playwright.sync_api import Page
 
 pytestmark = pytest.mark.e2e
@@ -124,15 +124,6 @@ class Comparer:
             self.page.get_by_role("button", name="CSV numbers").click()
         return list(csv.DictReader(io.StringIO(download.value.path().read_text())))
 
-    def shoot(self, name: str) -> None:
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        height = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-        before = self.page.viewport_size
-        self.page.set_viewport_size({"width": before["width"], "height": min(height + 20, 6000)})
-        self.page.wait_for_timeout(400)
-        self.page.screenshot(path=SHOTS / f"{name}.png")
-        self.page.set_viewport_size(before)
-
 
 @pytest.fixture(scope="module", autouse=True)
 def warm(visitor, server: str) -> None:
@@ -161,7 +152,7 @@ def test_first_paint(comparer: Comparer):
     loud = [float(text.replace("−", "-")) for text in comparer.row("Error, loud parts")]
     assert min(loud) == loud[3]
     assert all("…" not in cells for cells in look["table"])
-    comparer.shoot("compare-light-1400")
+    shoot_whole(comparer.page, "compare-light-1400")
 
 
 def test_all_columns_follow_the_stride_while_dragging(comparer: Comparer):
@@ -399,7 +390,7 @@ def test_phone(new_page: Callable[..., Page], server: str):
     assert all(width < room + 1 for width, room in formulas), "a formula is cut"
     sharp = comparer.page.locator(".cell.out canvas.base").first.evaluate("(canvas) => canvas.width / canvas.clientWidth")
     assert sharp == pytest.approx(2, abs=0.02)
-    comparer.open().shoot("compare-light-390")
+    shoot_whole(comparer.open().page, "compare-light-390")
 
 
 def test_dark(new_page: Callable[..., Page], server: str):
@@ -413,7 +404,7 @@ def test_dark(new_page: Callable[..., Page], server: str):
           return sum / (bytes.length / 4) / 765;
         }""")
         assert light < 0.3
-    comparer.shoot("compare-dark-1400")
+    shoot_whole(comparer.page, "compare-dark-1400")
 
 
 def test_keyboard(comparer: Comparer):

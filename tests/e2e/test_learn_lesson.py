@@ -10,11 +10,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from explorer import SHOTS, wait_for
+from explorer import shoot_whole, wait_for
 from playwright.sync_api import Page
 
 from adastride import learn
 from adastride.alignment import Alignment, output_lengths, position_loss, unit_positions
+from adastride.downsampling import METHODS
 from adastride.downsampling.spectral import dct_diff_stride, dct_diff_stride_mask, diff_stride, diff_stride_mask
 from adastride.learn import STEPS
 
@@ -79,15 +80,6 @@ class Learner:
             "(input, value) => { input.value = value; input.dispatchEvent(new Event('input', { bubbles: true })); }", value
         )
 
-    def shoot(self, name: str) -> None:
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        height = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-        before = self.page.viewport_size
-        self.page.set_viewport_size({"width": before["width"], "height": min(height + 20, 6000)})
-        self.page.wait_for_timeout(400)
-        self.page.screenshot(path=SHOTS / f"{name}.png")
-        self.page.set_viewport_size(before)
-
 
 @pytest.fixture
 def learner(page: Page, server: str) -> Learner:
@@ -129,7 +121,7 @@ def test_every_step_is_drawn(learner: Learner, number: int):
     assert len(learner.readout()) > 20
     assert learner.address().endswith(f"?step={number}")
     nothing_is_cut(learner)
-    learner.shoot(f"learn-{number}-light-1400")
+    shoot_whole(learner.page, f"learn-{number}-light-1400")
 
 
 def test_dark(new_page: Callable[..., Page], server: str):
@@ -137,7 +129,7 @@ def test_dark(new_page: Callable[..., Page], server: str):
     for number in (1, 2, 4, 8):
         learner.open(f"?step={number}")
         nothing_is_cut(learner)
-        learner.shoot(f"learn-{number}-dark-1400")
+        shoot_whole(learner.page, f"learn-{number}-dark-1400")
 
 
 def test_phone(new_page: Callable[..., Page], server: str):
@@ -146,10 +138,38 @@ def test_phone(new_page: Callable[..., Page], server: str):
     for number in range(1, 11):
         learner.open(f"?step={number}")
         nothing_is_cut(learner)
-        learner.shoot(f"learn-{number}-light-390")
+        shoot_whole(learner.page, f"learn-{number}-light-390")
     boxes = [each.bounding_box() for each in learner.page.get_by_role("radio").all()]
     assert len(boxes) == 10
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+
+
+def type_around(page: Page) -> list[tuple[float, str]]:
+    """Sizes and colours of what stands around the picture: steps, buttons, the switch, a question, its answer, the formula."""
+    if not page.locator("details[open]").count():
+        page.locator(".stMain summary").click()
+    parts = ['[role="radio"][aria-checked="false"] p', ".st-key-learn_back p", ".st-key-learn_presenter p", "summary p", "details p", ".katex-display .katex"]
+    return page.evaluate("""(parts) => parts.map((each) => getComputedStyle([...document.querySelectorAll(`.stMain ${each}`)].at(-1)))
+      .map(({ fontSize, color }) => [parseFloat(fontSize), color])""", parts)
+
+
+@pytest.mark.parametrize(("scheme", "ink"), [("light", "rgb(0, 0, 0)"), ("dark", "rgb(255, 255, 255)")])
+@pytest.mark.parametrize(("width", "height", "larger"), [(1400, 900, 1.25), (390, 844, 1.12)])
+def test_all_type_grows_while_presenting(new_page: Callable[..., Page], server: str, scheme: str, ink: str, width: int, height: int, larger: float):
+    """Steps, buttons, question and answer too, in black or in white; and back again."""
+    learner = Learner(new_page(width, height, color_scheme=scheme), server).open("?step=4")
+    before = type_around(learner.page)
+    learner.page.get_by_text("Presenter", exact=True).click()
+    wait_for(lambda: "presenter=1" in learner.address())
+    learner.settle()
+    shown = type_around(learner.page)
+    assert [colour for _, colour in shown] == [ink] * len(shown)
+    assert all(large >= larger * small for (large, _), (small, _) in zip(shown, before, strict=True))
+    nothing_is_cut(learner)
+    shoot_whole(learner.page, f"learn-4-presenter-{scheme}-{width}")
+    learner.page.get_by_text("Presenter", exact=True).click()
+    wait_for(lambda: "presenter=1" not in learner.address())
+    assert type_around(learner.settle().page) == before
 
 
 def test_presenting(new_page: Callable[..., Page], server: str):
@@ -162,9 +182,13 @@ def test_presenting(new_page: Callable[..., Page], server: str):
     assert learner.page.locator(".readout").evaluate("(each) => parseFloat(getComputedStyle(each).fontSize)") > 1.4 * small
     assert not learner.page.get_by_text("goes through a softmax").count()
     for number in range(1, 11):
+        learner.page.set_viewport_size({"width": 1400, "height": 900})
         learner.open(f"?step={number}&presenter=1")
         nothing_is_cut(learner)
-        learner.shoot(f"learn-{number}-presenter")
+        shoot_whole(learner.page, f"learn-{number}-presenter")
+        for width, height in ((1024, 768), (390, 844)):
+            learner.page.set_viewport_size({"width": width, "height": height})
+            nothing_is_cut(learner.settle())
 
 
 # ------------------------------------------------------------------ hands and keys
@@ -261,7 +285,10 @@ def test_bars_are_drawn_with_the_mouse_at_once(learner: Learner):
     assert again.numbers()["p"] == pytest.approx(numbers["p"], abs=1e-9)
 
 
-@pytest.mark.parametrize(("number", "slider"), [(1, "stride"), (2, "frequency"), (4, "sigma"), (5, "contrast"), (7, "sigma"), (8, "stride"), (9, "frames")])
+@pytest.mark.parametrize(
+    ("number", "slider"),
+    [(1, "stride"), (2, "frequency"), (2, "stride"), (4, "sigma"), (5, "contrast"), (7, "sigma"), (8, "stride"), (9, "frames")],
+)
 def test_sliders_paint_at_once(learner: Learner, number: int, slider: str):
     learner.open(f"?step={number}")
     box = learner.page.locator(f'.slider[data-name="{slider}"] input').bounding_box()
@@ -276,14 +303,10 @@ def test_sliders_paint_at_once(learner: Learner, number: int, slider: str):
     painted = learner.page.evaluate("adastrideLog.filter(([kind]) => kind === 'painted').map((each) => each[2])")
     print(f"step {number}: {len(painted)} paints, median {statistics.median(painted):.1f} ms")
     assert statistics.median(painted) <= 100
-    if number == 2:  # the layers' answers come from the server, and end on the last place of the hand
-        learner.settle()
-        wait_for(lambda: learner.numbers()["shown"]["frequency"] > 0.4)
-        sent = dict(learner.page.evaluate("adastrideLog.filter(([kind]) => kind === 'sent').map(([, at, n]) => [n, at])"))
-        received = learner.page.evaluate("adastrideLog.filter(([kind]) => kind === 'received').map(([, at, n]) => [n, at])")
-        waits = [at - sent[n] for n, at in received if n in sent]
-        print(f"step 2: {len(waits)} answers, median {statistics.median(waits):.1f} ms")
-        assert statistics.median(waits) <= 250
+    if number == 2:  # no picture waits for the server: each has the tone of its moment, downsampled
+        for each in learner.page.evaluate("adastrideLog.filter(([kind]) => kind === 'drawn').map((entry) => entry[2])"):
+            kept = learn.tone(each["frequency"])[:: each["stride"]]
+            np.testing.assert_allclose(each["values"][0], kept, atol=1e-6)
 
 
 def test_the_term_in_play_follows_the_hand(learner: Learner):
@@ -341,6 +364,15 @@ def aligned(scores: tuple[float, ...], stride: float, sigma: float = 0.447, near
     lengths = torch.tensor([len(scores)])
     unit = unit_positions(torch.tensor([scores], dtype=torch.float64), lengths)
     return Alignment(unit, lengths, output_lengths(lengths, stride), sigma, nearest, torch.float64)
+
+
+@pytest.mark.parametrize(("frequency", "stride"), [(0.2, 4), (0.37, 3), (0.5, 6)])
+def test_tones_are_downsampled_as_by_the_layers(learner: Learner, frequency: float, stride: int):
+    values = learner.open(f"?step=2&frequency={frequency}&stride={stride}").numbers()["values"]
+    x = torch.from_numpy(learn.tone(frequency)).float()[None, None]
+    np.testing.assert_allclose(values[0], x[0, 0, ::stride], atol=1e-4)
+    for key, found in zip(learn.TONE_METHODS[1:], values[1:], strict=True):
+        np.testing.assert_allclose(found, METHODS[key].build(1, stride=stride)(x).values[0, 0], atol=1e-4)
 
 
 @pytest.mark.parametrize("stride", [1.0, 3.7])
@@ -444,23 +476,23 @@ def test_training_starts_pauses_steps_and_starts_again(learner: Learner):
     assert learner.numbers()["ratio"] > 3
     assert learner.numbers()["accuracy"] > 0.9
     assert learner.page.get_by_role("button", name="Trained").is_disabled()
-    learner.shoot("learn-10-trained-light-1400")
+    shoot_whole(learner.page, "learn-10-trained-light-1400")
     learner.page.get_by_role("button", name="Reset").click()
     wait_for(lambda: learner.numbers()["trained"] == 0)
 
 
 def test_the_tone_is_swept(learner: Learner):
-    """The button becomes a way to stop; every place of the tone is answered by the layers on the way."""
+    """The button becomes a way to stop; what the methods make of the tone is drawn on the way."""
     learner.open("?step=2")
     learner.page.get_by_role("button", name="Sweep").click()
-    wait_for(lambda: learner.numbers()["shown"]["frequency"] > 0.25)
+    wait_for(lambda: learner.numbers()["frequency"] > 0.25)
     learner.page.get_by_role("button", name="Stop").click()
-    at = learner.settle().numbers()["shown"]["frequency"]
+    at = learner.settle().numbers()["frequency"]
     learner.page.wait_for_timeout(400)
-    assert 0.25 < learner.numbers()["shown"]["frequency"] == at < 0.5
+    assert 0.25 < learner.numbers()["frequency"] == at < 0.5
     assert learner.page.get_by_role("button", name="Sweep").count() == 1
     learner.page.get_by_role("button", name="Sweep").click()
-    wait_for(lambda: learner.numbers()["shown"]["frequency"] == 0.5)
+    wait_for(lambda: learner.numbers()["frequency"] == 0.5)
     wait_for(lambda: learner.page.get_by_role("button", name="Sweep").count() == 1)
 
 
