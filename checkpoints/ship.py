@@ -22,14 +22,13 @@ from adastride.tracing import trace
 
 HERE = Path(__file__).resolve().parent
 METHODS_SHIPPED = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
-SIGMAS_SHIPPED = ("0.1", "1", "5", "10")  # of digits
+USUAL_SIGMA, OTHER_SIGMAS = "5", ("0.1", "1", "10")  # the others of digits alone
 DATA = {  # of every task: folder of the data, what a network trained on it does
     "digits": ("fsdd", "Tells the English digits zero to nine apart"),
     "commands": ("commands", "Tells ten English command words, other words and silence apart"),
     "emotion": ("emodb", "Tells seven acted emotions in German sentences apart"),
     "scenes": ("esc10", "Tells ten kinds of environmental sound apart"),
 }
-BEST = "digits-adastride"  # trained apart from the grid: see README.md
 MOST_BYTES = 40_000_000
 ANSWERED = ("seven", "left", "rhythm")  # bundled clips
 TOLERANCE = 0.002  # of accuracy, between the catalogue and a check
@@ -38,12 +37,11 @@ TABLE = ("<!-- table -->", "<!-- /table -->")
 
 def wanted() -> dict[str, tuple[str, str, str]]:
     """Names of shipped checkpoints: (task, method, sigma_inv2 as the results file writes it, "" where there is none)."""
-    found = {}
-    for task in checkpoints.TASKS:
-        for method in METHODS_SHIPPED:
-            if f"{task}-{method}" != BEST:
-                found[f"{task}-{method}"] = task, method, "5" if method.startswith("adastride") else ""
-    return found | {f"digits-adastride-{sigma}": ("digits", "adastride", sigma) for sigma in SIGMAS_SHIPPED}
+    found = {
+        f"{task}-{method}": (task, method, USUAL_SIGMA if method.startswith("adastride") else "")
+        for task in checkpoints.TASKS for method in METHODS_SHIPPED
+    }
+    return found | {f"digits-adastride-{sigma}": ("digits", "adastride", sigma) for sigma in OTHER_SIGMAS}
 
 
 def take(results: Path, runs: Path) -> None:
@@ -66,7 +64,7 @@ def take(results: Path, runs: Path) -> None:
             "accuracy": float(rows[key]["accuracy"]), "clips": int(rows[key]["clips_test"]),
             "width": int(rows[key]["width"]),
         }
-    order = [BEST, *wanted()]
+    order = list(wanted())
     entries = [entries[name] for name in sorted(entries, key=lambda name: (list(checkpoints.TASKS).index(entries[name]["task"]), order.index(name)))]
     (HERE / "catalogue.json").write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     total = sum((HERE / entry["file"]).stat().st_size for entry in entries)
@@ -86,7 +84,7 @@ def _write_table(entries: list[dict]) -> None:
     """The table of README.md: what each file was measured to do, from its own header."""
     lines = ["| checkpoint | method | σ⁻² | width | epoch kept | valid | test | test, in silence | test clips | espeak-ng voices |", "|---" * 10 + "|"]
     for entry in entries:
-        header = checkpoints.details(entry["name"] if entry["name"] == BEST else HERE / entry["file"])
+        header = checkpoints.details(HERE / entry["file"])
         metrics = header["details"]["metrics"]
         shares = [metrics.get("valid_accuracy"), entry["accuracy"], metrics.get("test_accuracy_in_silence")]
         shares.append(metrics.get("test_accuracy_of", {}).get("spoken-digits"))
