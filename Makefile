@@ -12,7 +12,7 @@ app: $(VENV)/.app
 
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile --junitxml=build/tests.xml
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --junitxml=build/tests.xml
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest --ignore=tests/e2e
