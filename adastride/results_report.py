@@ -223,7 +223,7 @@ def coverage(runs: Sequence[Run]) -> list[str]:
         if len(missing) == len(PLANNED_METHODS):
             texts.append(f"Nothing yet on {task}.")
         elif missing:
-            texts.append(f"Missing on {task}: {', '.join(missing)}.")
+            texts.append(f"Missing on {task}: {'; '.join(missing)}.")  # a label may have a comma
     return texts
 
 

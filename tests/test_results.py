@@ -222,6 +222,8 @@ def test_what_is_missing(tmp_path: Path):
     texts = results_report.coverage(made_up.runs(tmp_path, made_up.many(2, tuple(made_up.TASKS)[:2], tuple(made_up.METHODS)[:-1])))
     assert texts[0].startswith("44 of 240 planned runs are finished")
     assert texts[1:] == ["Missing on commands: CIF.", "Missing on emotion: CIF.", "Nothing yet on digits.", "Nothing yet on scenes."]
+    done = [method for method in made_up.METHODS if method not in ("adastride-sigma", "cif")]
+    assert "Missing on commands: AdaStride, learned σ; CIF." in results_report.coverage(made_up.runs(tmp_path, made_up.many(1, ("commands",), tuple(done))))
 
 
 def test_costs_need_the_same_machine(tmp_path: Path):
