@@ -80,8 +80,9 @@ def check_lengths(lengths: Tensor | None, x: Tensor) -> Tensor:
     lengths = torch.as_tensor(lengths, device=x.device)
     if lengths.shape != (batch,) or lengths.is_floating_point():
         raise ValueError(f"expected {batch} whole-number lengths, got {lengths.dtype} {tuple(lengths.shape)}")
-    if batch and not (int(lengths.min()) >= 1 and int(lengths.max()) <= time):
-        raise ValueError(f"lengths must lie in 1..{time}, got {lengths.tolist()}")
+    found = lengths.tolist()  # one look at the values: each minimum or maximum of a tensor is a step, and on an accelerator a wait
+    if found and not (min(found) >= 1 and max(found) <= time):
+        raise ValueError(f"lengths must lie in 1..{time}, got {found}")
     return lengths.long()
 
 
@@ -118,7 +119,7 @@ class _UnitPositions(torch.autograd.Function):
         moves = _array(scores.to(torch.float64, copy=True))
         xp = _namespace(moves)
         moves[:, 0] = -math.inf
-        if int(lengths.min()) < time:
+        if min(lengths.tolist(), default=time) < time:
             moves[_array(~length_mask(lengths, time))] = -math.inf
         # A single frame has no move: its top is -inf and its total 0. Any other total is 1, the largest move's, or more.
         moves -= _at_least(xp.amax(moves, axis=1, keepdims=True), -1e300)
@@ -196,7 +197,7 @@ class Alignment:
     @property
     def frames(self) -> int:
         """Padded output length: the longest of `output_lengths`."""
-        return int(self.output_lengths.max())
+        return max(self.output_lengths.tolist())
 
     def _indices(self) -> Tensor:
         """The output indices q_i = i for every example: (batch, L) float64."""

@@ -130,12 +130,13 @@ def report() -> list[str]:
                 page.locator(".reset").click()
                 page.wait_for_timeout(500)
                 got = drag(page, slider)
+                status = page.locator(".status").inner_text()  # of the drag's last answer
                 page.locator(".reset").click()
                 page.wait_for_timeout(500)
                 lines.append(f"| drag {slider}, 5 s clip: dragged layer painted, 95 % | ≤ 33 ms "
                              f"| {got['local 95 %']:.0f} ms (median {got['local median']:.0f}) |")
                 lines.append(f"| drag {slider}: layers above and probabilities painted, median / 95 % | ≤ 70 / ≤ 130 ms "
-                             f"| {got['followed median']:.0f} / {got['followed 95 %']:.0f} ms, {page.locator('.status').inner_text()[:-1].lower()} |")
+                             f"| {got['followed median']:.0f} / {got['followed 95 %']:.0f} ms, {status[:-1].lower()} |")
                 lines.append(f"| drag {slider}: distinct paints a second | ≥ 12 | {got['paints a second']:.1f} |")
             compare, _ = open_page(browser, f"{address}/compare", ".cell.result canvas.base, .cell canvas.base")
             compare.wait_for_timeout(4000)

@@ -72,7 +72,7 @@ class AdaStride(Downsampler):
         if x.shape[1] != self.channels:
             raise ValueError(f"expected (batch, {self.channels}, time), got {tuple(x.shape)}")
         settings = settings or AS_TRAINED
-        if int(lengths.min()) < x.shape[2]:  # whatever the padding holds, NaN included, takes no part
+        if min(lengths.tolist(), default=0) < x.shape[2]:  # whatever the padding holds, NaN included, takes no part
             x = x.masked_fill(~maths.length_mask(lengths, x.shape[2])[:, None], 0.0)
         aligned = self.align(x, lengths, settings)
         loss = maths.position_loss(aligned.positions, aligned.lengths)
