@@ -1,4 +1,4 @@
-"""The Results page in a real Chromium, on made-up results: nothing cut, nothing wider than the screen, files that open."""
+"""The Results page in a real Chromium, on made-up results and on ours: nothing cut, nothing wider than the screen, files that open."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.wait(timeout=20)
 
 
-def opened(page: Page, address: str) -> Page:
+def opened(page: Page, address: str, charts: int = 8) -> Page:
     page.goto(address)
     page.get_by_role("heading", name="More").wait_for(timeout=60_000)
-    page.locator(".js-plotly-plot").nth(7).wait_for()
+    page.locator(".js-plotly-plot").nth(charts - 1).wait_for()
     return page
 
 
@@ -56,6 +56,17 @@ def test_everything_fits(new_page: Callable[..., Page], address: str, width: int
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     page.screenshot(path=SHOTS / f"results-{scheme}-{width}.png")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_what_we_measured_fits(new_page: Callable[..., Page], server: str, width: int, scheme: str):
+    """The results file of the repository, for people to look at, and in the README."""
+    page = opened(new_page(width, 1000, color_scheme=scheme), f"{server}/results", charts=4)
+    page.wait_for_timeout(1000)
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(_CUT) == []
+    page.screenshot(path=SHOTS / f"results-measured-{scheme}-{width}.png")
 
 
 def test_text_can_be_read_on_a_dark_page(new_page: Callable[..., Page], address: str):
