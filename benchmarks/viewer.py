@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from adastride import audio
 from adastride.samples import samples
-from tests.e2e.browser import CHROMIUM_ARGUMENTS, chromium, start_server
+from tests.e2e.browser import CHROMIUM_ARGUMENTS, chromium, start_server, stop_server
 
 DRAG_SECONDS = 4.0
 LESSONS = ((2, "frequency", "the tone"), (4, "sigma", "σ"), (5, "contrast", "the score’s weight"))  # steps, sliders, what they are called
@@ -164,7 +164,6 @@ def report() -> list[str]:
             memory.running = False
             lines.append(f"| 10 minutes: peak server memory | < 1.5 GB | {memory.peak / 1e3:.2f} GB |")
         finally:
-            process.terminate()
-            process.wait(timeout=20)
+            stop_server(process)
             browser.close()
     return lines

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,3 +46,16 @@ def start_server(port: int | None = None, log: Path | None = None) -> tuple[subp
             time.sleep(0.25)
     process.kill()
     raise RuntimeError("the app did not start within a minute")
+
+
+def stop_server(process: subprocess.Popen) -> None:
+    """Ends a server of `start_server`. One that does not hear is ended by force, and a warning names it: no visitor waits for that."""
+    for _ in range(3):
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+            return
+        except subprocess.TimeoutExpired:
+            warnings.warn(f"server {process.pid} did not end within 15 seconds of being told to", stacklevel=2)
+    process.kill()
+    process.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from browser import CHROMIUM_ARGUMENTS, ROOT, chromium, start_server
+from browser import CHROMIUM_ARGUMENTS, ROOT, chromium, start_server, stop_server
 from explorer import SIZE, Explorer
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -17,8 +17,7 @@ def server() -> Iterator[str]:
     process, address = start_server(log=log)
     yield address
     assert process.poll() is None, f"the server ended by itself with {process.returncode}: {log.read_text()[-2000:]}"
-    process.terminate()
-    process.wait(timeout=20)
+    stop_server(process)
 
 
 @pytest.fixture(scope="session")

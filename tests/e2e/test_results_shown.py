@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import made_up_results as made_up
 import pytest
-from browser import start_server
+from browser import start_server, stop_server
 from explorer import SHOTS
 from playwright.sync_api import Page
 
@@ -33,8 +33,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv(results.RESULTS_VARIABLE, str(path))
         process, server = start_server()
     yield f"{server}/results"
-    process.terminate()
-    process.wait(timeout=20)
+    stop_server(process)
 
 
 def opened(page: Page, address: str, charts: int = 8) -> Page:

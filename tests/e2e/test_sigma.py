@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browser import start_server
+from browser import start_server, stop_server
 from explorer import SHOTS
 from playwright.sync_api import Page, expect
 
@@ -30,8 +30,7 @@ def started() -> Iterator[tuple[int, str]]:
     """Process and address of a server of this module's own: its processor time is measured."""
     process, server = start_server()
     yield process.pid, f"{server}/sigma"
-    process.terminate()
-    process.wait(timeout=20)
+    stop_server(process)
 
 
 def opened(page: Page, address: str) -> Page:
