@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adastride import audio
+from adastride import audio, letters
 from adastride.alignment import Alignment, output_lengths, unit_positions
 from adastride.comparison import choose_scores, mel_features
 from adastride.downsampling import METHODS, AdaStride
@@ -26,7 +26,6 @@ from adastride.samples import samples
 FRAMES = 24  # whose displacements a person drags
 SCORE_LIMIT = 3.0  # a displacement goes from exp(-3) to exp(3)
 TONE_STRIDES = range(2, 7)  # of step 2
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _LETTER_STEPS = 60  # between the lowest and the highest bar, so that tenths are met exactly
 
 Value = float | str | tuple[float, ...]
@@ -100,7 +99,7 @@ class Bars:
 
     def read(self, text: str) -> tuple[float, ...]:
         try:
-            return self.check([(_LETTERS.index(letter) / _LETTER_STEPS * 2 - 1) * SCORE_LIMIT for letter in text])
+            return self.check(letters.decode(text, -SCORE_LIMIT, SCORE_LIMIT, _LETTER_STEPS))
         except ValueError:
             raise ValueError(f"{FRAMES} letters") from None
 
@@ -118,7 +117,7 @@ def encode_bars(scores: tuple[float, ...]) -> str:
     >>> encode_bars((0.0,) * 24) == "e" * 24
     True
     """
-    return "".join(_LETTERS[round((score / SCORE_LIMIT + 1) / 2 * _LETTER_STEPS)] for score in scores)
+    return letters.encode(scores, -SCORE_LIMIT, SCORE_LIMIT, _LETTER_STEPS)
 
 
 Control = Slider | Choice | Bars

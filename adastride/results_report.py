@@ -100,31 +100,31 @@ def data_of(runs: Sequence[Run]) -> str:
 
 
 def story(runs: Sequence[Run]) -> list[str]:
-    """For each task one or two sentences, AdaStride against strided convolution and what is highest; and where it is below, its `reason`."""
+    """For each task one or two sentences, AdaStride against strided convolution and what is highest; and where it is below, what may be the reason."""
     texts = []
     for task in tasks_of(runs):
+        why = ""
         lacking = [label(method) for method in ("adastride", BASELINE) if not chosen(runs, task, method)]
         if lacking:
             text = f"On **{task}**, {' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no finished run yet."
         else:
             found = next((each for each in differences(runs, task) if each.method == "adastride"), None)
             said = _against(found, runs, task) if found else "AdaStride and strided convolution share no held-out group."
-            text = f"On **{task}**, {said}"
+            text, why = f"On **{task}**, {said}", _reason(found, runs, task) if found else ""
         best = _highest(runs, task)
         texts.append(text + (f" Highest mean: {best}." if best else ""))
-        if why := reason(runs, task):
+        if why:
             texts.append(why)
     return texts
 
 
-def reason(runs: Sequence[Run], task: str) -> str:
+def _reason(found: Difference, runs: Sequence[Run], task: str) -> str:
     """Where AdaStride is below strided convolution: how many clips that is, and what else its runs say; "" where it is not.
 
     Nothing here is a proof: what was measured is put side by side.
     """
     ours, base = chosen(runs, task, "adastride"), chosen(runs, task, BASELINE)
-    found = next((each for each in differences(runs, task) if each.method == "adastride"), None)
-    if found is None or float(points(found.points).replace("−", "-")) >= 0:
+    if round(found.points, 1) >= 0:
         return ""
 
     def means(name: str) -> tuple[float, float] | None:

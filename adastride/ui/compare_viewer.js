@@ -9,8 +9,7 @@ const ROW_OF = { mel: 1, strip: 2, method: 4, out: 5, align: 6, rec: 7, err: 8, 
 const TITLES = { out: "Downsampled", align: "Alignment", rec: "Reconstruction", err: "Error" };
 const METHOD_COLOURS = { dark: ["#56B4E9", "#E69F00", "#2FC79B", "#CC79A7"], light: ["#0072B2", "#B86B00", "#007A5A", "#A6497E"] };
 const ERRORS = { dark: ramp([[16, 20, 34], [92, 34, 52], [176, 58, 46], [236, 122, 50], [255, 214, 130]]), light: ramp([[255, 255, 255], [253, 219, 199], [244, 165, 130], [203, 62, 66], [103, 0, 31]]) };
-const DRAW_CODE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; // the same in comparison_link.py
-const DRAW_STEPS = 62, DRAW_LIMIT = 3;
+const DRAW_STEPS = 62, DRAW_LIMIT = 3; // the same in comparison_link.py
 const QUIET_MS = 220; // nothing has moved for so long: time for the slow numbers
 const COMPARE_TIMEOUT_MS = 30000;
 
@@ -903,7 +902,7 @@ class Compare extends LiveView {
 // A short number: 12.3, 4.56, 0.0123; smaller than a thousandth is as good as none.
 const short = (x) => (Math.abs(x) < 1e-3 ? "0" : Math.abs(x) >= 100 ? x.toFixed(0) : Math.abs(x) >= 10 ? x.toFixed(1) : Number(x.toPrecision(3)).toString()).replace("-", "−");
 const snapped = (value) => (Math.round(((value + DRAW_LIMIT) / (2 * DRAW_LIMIT)) * DRAW_STEPS) / DRAW_STEPS) * 2 * DRAW_LIMIT - DRAW_LIMIT;
-const encodeDrawn = (values) => values.map((value) => DRAW_CODE[Math.round(((value + DRAW_LIMIT) / (2 * DRAW_LIMIT)) * DRAW_STEPS)]).join("");
+const encodeDrawn = (values) => encodeLetters(values, DRAW_LIMIT, DRAW_STEPS);
 
 export default function ({ data, parentElement, setStateValue }) {
   const viewer = (parentElement.adastrideCompare ??= new Compare(parentElement));

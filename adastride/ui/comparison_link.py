@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from adastride import letters
 from adastride.audio import MAX_SECONDS
 from adastride.comparison import (
     DRAWN_POINTS,
@@ -29,7 +30,6 @@ from adastride.ui.permalink import quoted
 
 # What the page opens with: the oldest methods, the one that loses nothing below the limit, and the one that adapts.
 DEFAULT = ComparisonSettings(methods=("strided-conv", "avg-pool", "spectral-pool", "adastride"))
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _STEPS = 62  # between the lowest and the highest drawn value: with an even number, zero is one of them
 
 
@@ -46,17 +46,14 @@ class ComparisonLink:
 
 def encode_drawn(values: tuple[float, ...]) -> str:
     """A letter for each value, to the nearest of 63 steps."""
-    low, high = DRAWN_RANGE
-    return "".join(_LETTERS[round((value - low) / (high - low) * _STEPS)] for value in values)
+    return letters.encode(values, *DRAWN_RANGE, _STEPS)
 
 
 def decode_drawn(text: str) -> tuple[float, ...]:
     """The values again. Raises ValueError for anything that is not DRAWN_POINTS of the letters."""
-    low, high = DRAWN_RANGE
-    steps = [_LETTERS.index(letter) for letter in text]
-    if len(steps) != DRAWN_POINTS or max(steps) > _STEPS:
+    if len(text) != DRAWN_POINTS:
         raise ValueError("not a drawn curve")
-    return tuple(step / _STEPS * (high - low) + low for step in steps)
+    return letters.decode(text, *DRAWN_RANGE, _STEPS)
 
 
 def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> ComparisonLink:

@@ -1,5 +1,5 @@
 // What every component of this app draws with: colour maps, the packed bytes the server sends, and the maths of
-// alignment.py in the browser. ui/viewer.py puts this file before each component's own.
+// alignment.py in the browser. ui/component.py puts this file before each component's own.
 
 const LAYER_COLOURS = { dark: ["#56B4E9", "#E69F00", "#2FC79B"], light: ["#0072B2", "#B86B00", "#007A5A"] };
 const MAGMA = [[0, 0, 4], [20, 14, 54], [59, 15, 112], [100, 26, 128], [140, 41, 129], [183, 55, 121], [222, 73, 104], [247, 112, 92], [254, 159, 109], [254, 207, 146], [252, 253, 191]];
@@ -9,6 +9,7 @@ const WEIGHTS = {
   light: [[255, 255, 255], [222, 235, 247], [174, 209, 231], [106, 174, 214], [47, 126, 188], [14, 82, 151], [6, 36, 92]],
 };
 const MOST_COMPOSED = 400; // rows of a matrix that one beam is followed through
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; // of numbers in links, the same in letters.py
 const REACH = 14; // a weight of exp(-14) of the row's largest is black in every colour map
 
 function ramp(stops) {
@@ -24,6 +25,8 @@ const EXPONENT_STEPS = 64;
 const WEIGHT_INDEX = Uint8Array.from({ length: REACH * EXPONENT_STEPS + 1 }, (_, i) => Math.round(255 * Math.exp(-i / EXPONENT_STEPS)));
 
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
+// A letter for each value from -limit to limit, to the nearest of so many steps.
+const encodeLetters = (values, limit, steps) => values.map((value) => LETTERS[Math.round(((value + limit) / (2 * limit)) * steps)]).join("");
 const roundHalfEven = (x) => { const r = Math.round(x); return Math.abs(x % 1) === 0.5 && r % 2 ? r - 1 : r; };
 const digits = (x, n = 3) => (x >= 1000 ? String(Math.round(x)) : x >= 100 ? x.toFixed(Math.max(0, n - 3)) : x >= 10 ? x.toFixed(n - 2) : x >= 1 ? x.toFixed(n - 1) : Number(x.toPrecision(n)).toString());
 const percent = (p) => (p >= 0.9995 ? "100 %" : p < 0.0005 ? "0 %" : `${(100 * p).toFixed(p >= 0.0995 ? 0 : 1)} %`);

@@ -6,7 +6,7 @@
 const PLAY_COLOUR = { dark: "#E69F00", light: "#B86B00" }; // the same in pages/learn.py: the term in play
 const BAD_COLOUR = { dark: "#FF7B6B", light: "#B3261E" };
 const FOUR_COLOURS = { dark: ["#CC79A7", "#B8A5E8", "#56B4E9", "#2FC79B"], light: ["#A6497E", "#6A51A3", "#0072B2", "#007A5A"] };
-const BAR_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", BAR_STEPS = 60; // the same in learn.py
+const BAR_STEPS = 60; // between the letters of a link, the same in learn.py
 const QUIET_MS = 250; // a step that needs no server tells it its settings when nothing has moved for so long
 const LESSON_TIMEOUT_MS = 15000;
 const FRAME_TAIL = 18; // e⁻¹⁸ of a row's largest weight is left out, and more of a longer signal: alignment.py
@@ -955,7 +955,7 @@ class Lesson extends LiveView {
   }
 }
 
-const encodeBars = (values, limit) => values.map((value) => BAR_LETTERS[Math.round(((value / limit + 1) / 2) * BAR_STEPS)]).join("");
+const encodeBars = (values, limit) => encodeLetters(values, limit, BAR_STEPS);
 
 export default function ({ data, parentElement, setStateValue }) {
   const lesson = (parentElement.adastrideLearn ??= new Lesson(parentElement));
