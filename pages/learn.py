@@ -4,6 +4,7 @@ Demonstrates: a lesson as data, one component for all of its pictures, links to 
 """
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from adastride.learn import STEPS
 from adastride.ui import shell
@@ -29,7 +30,10 @@ def go(by: int) -> None:
 
 
 def choose() -> None:
-    kept["step"] = st.session_state["learn_step"]
+    """Goes to the step a person chose. A fragment's request also carries the step, as the browser knew it when it asked:
+    one that left just before the page was turned would turn it back."""
+    if not get_script_run_ctx().fragment_ids_this_run:
+        kept["step"] = st.session_state["learn_step"]
 
 
 with st.container(horizontal=True, vertical_alignment="center"):

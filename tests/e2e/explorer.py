@@ -224,6 +224,10 @@ class Explorer:
         """Where each panel shows a playhead, in CSS pixels from its left edge; the pointer must be elsewhere."""
         return [_runs(cover.evaluate(_COVERED)) for cover in self.page.locator(".panel canvas.cover").all()]
 
+    def playhead(self) -> list[float]:
+        """The same of the uppermost panel alone, which takes a tenth of the time."""
+        return _runs(self.page.locator(".panel canvas.cover").first.evaluate(_COVERED))
+
     # -------------------------------------------------------------- doing
 
     def slider(self, name: str) -> Locator:

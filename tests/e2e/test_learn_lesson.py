@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from explorer import shoot_whole, wait_for
-from playwright.sync_api import Page
+from playwright.sync_api import Page, WebSocketRoute
 
 from adastride import learn
 from adastride.alignment import Alignment, output_lengths, position_loss, unit_positions
@@ -358,6 +358,29 @@ def test_settings_survive_other_steps_and_pages(learner: Learner):
     learner.page.locator(".learn .actions .link").wait_for()
     assert learner.settle().number() == 6
     assert learner.numbers()["loss"] == 0
+
+
+def test_a_request_that_crosses_the_turning_of_a_page_does_not_turn_it_back(learner: Learner):
+    """A request tells the server every setting the browser knows: until the answer is there, also the step before."""
+    held, holding = [], False
+
+    def between(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: held.append((socket, message)) if holding else socket.send(message))
+
+    learner.page.route_web_socket("**/_stcore/stream", between)
+    learner.open("?step=6")
+    learner.page.get_by_role("button", name="All equal").click()
+    holding = True
+    learner.page.keyboard.press("ArrowRight")
+    wait_for(lambda: learner.page.evaluate("adastrideLog.some(([kind, sequence]) => kind === 'sent')") and len(held) > 3)
+    learner.page.wait_for_timeout(1000)  # the answers to both are on their way
+    holding = False
+    for socket, message in held:
+        socket.send(message)
+    learner.reach(7)
+    heading = learner.page.get_by_test_id("stHeading").first.inner_text()
+    assert heading == f"7 · {STEPS[6].title}"
 
 
 # ------------------------------------------------------------------ numbers are the library's
