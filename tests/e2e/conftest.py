@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from browser import CHROMIUM_ARGUMENTS, ROOT, chromium, start_server, stop_server
 from explorer import SIZE, Explorer
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser test gets a second try, which the summary names (RERUN): a browser, a server and a test on two busy cores
+    can lose twenty seconds to each other. What is wrong with the app is wrong twice."""
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[pytest.TestReport]:
+    """With a failure comes what its pages showed: the text and what our components noted in the report, the picture in a file."""
+    report = yield
+    if report.failed and call.when == "call" and item.get_closest_marker("e2e"):
+        owners = [getattr(value, "page", value) for value in item.funcargs.values()]
+        for page in {owner for owner in owners if isinstance(owner, Page) and not owner.is_closed()}:
+            try:
+                report.sections.append((f"page {page.url}", _described(page)))
+                path = ROOT / "build" / "failures" / f"{re.sub('[^a-z0-9]+', '-', item.name)}.png"
+                page.screenshot(path=path)
+                report.sections.append(("picture", str(path)))
+            except Error as error:  # the browser itself is gone: the test's own error is the one to read
+                report.sections.append(("page", f"cannot be looked at: {error}"))
+    return report
+
+
+def _described(page: Page) -> str:
+    """Title, the beginning of the text, and the last notes of our components."""
+    notes = page.evaluate("(window.adastrideLog ?? []).slice(-16).map(([kind, at, what]) => [kind, Math.round(at), what?.step ?? what])")
+    return f"{page.title()}\n{page.locator('body').inner_text()[:1500]}\n{str(notes)[:1500]}"
 
 
 @pytest.fixture(scope="session")
