@@ -4,9 +4,8 @@ Demonstrates: a lesson as data, one component for all of its pictures, links to 
 """
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from adastride.learn import STEPS
+from adastride.learn import NUMBER, STEPS
 from adastride.ui import shell
 from adastride.ui.learn_viewer import PRESENTER_STYLE, learn_viewer, parse, term_in_play
 
@@ -22,26 +21,26 @@ if "learn" not in st.session_state:  # a link counts once, when the session open
         st.toast(problem, icon=":material/link_off:", duration="long")
 kept = st.session_state["learn"]  # another page forgets this page's widgets
 st.session_state.setdefault("learn_presenter", kept["presenter"])
-st.session_state["learn_step"] = kept["step"]
 
 
 def go(by: int) -> None:
     kept["step"] = min(max(kept["step"] + by, 1), len(STEPS))
 
 
-def choose() -> None:
-    """Goes to the step a person chose. A fragment's request also carries the step, as the browser knew it when it asked:
-    one that left just before the page was turned would turn it back."""
-    if not get_script_run_ctx().fragment_ids_this_run:
-        kept["step"] = st.session_state["learn_step"]
+def turn_to(number: int) -> None:
+    kept["step"] = number
 
 
+st.html("<style>.st-key-learn_steps button { min-width: min(2.1rem, 8.6vw); padding-inline: 0.2rem; }</style>")  # wide enough for a finger
 with st.container(horizontal=True, vertical_alignment="center"):
     st.button("Back", on_click=go, args=(-1,), key="learn_back", shortcut="Left", disabled=kept["step"] == 1)
     st.button("Next", on_click=go, args=(1,), key="learn_next", shortcut="Right", disabled=kept["step"] == len(STEPS), type="primary")
-    st.segmented_control(
-        "Step", range(1, len(STEPS) + 1), key="learn_step", on_change=choose, required=True, label_visibility="collapsed", wrap=True
-    )
+    # Buttons, because a press is an event. Of a choice the browser sends the state with every request, and one that left
+    # just before the page was turned would turn it back.
+    with st.container(horizontal=True, gap=None, width="content", key="learn_steps"):
+        for number, each in enumerate(STEPS, 1):
+            kind = "primary" if number == kept["step"] else "tertiary"
+            st.button(str(number), on_click=turn_to, args=(number,), key=f"learn_step_{number}", type=kind, help=each.title)
     presenter = st.toggle("Presenter", key="learn_presenter", help="Larger type, more contrast, and the picture and its controls alone.")
 kept["presenter"] = presenter
 if presenter:
@@ -54,7 +53,7 @@ def show_words() -> None:
     """Title, formula with the term in play, question; while presenting, larger and without the prose, which is then spoken."""
     term = term_in_play(step, VIEWER)
     colour = IN_PLAY["dark" if st.context.theme.type == "dark" else "light"]
-    (st.header if presenter else st.subheader)(f"{kept['step']} · {step.title}", anchor=False)
+    (st.header if presenter else st.subheader)(f"{NUMBER[step.key]} · {step.title}", anchor=False)
     if not presenter:
         st.markdown(step.prose)
     st.latex(step.latex(term, colour))

@@ -691,8 +691,8 @@ class Lesson extends LiveView {
     this.remembered[header.step] = this.settings;
     if (header.finished) this.playing = false;
     if (answered) { this.underWay = null; clearTimeout(this.timeout); }
-    // Streamlit's shortcuts rest while a switch or a choice has the focus: after a click there (not a key) arrows should turn pages.
-    if (this.byHand && document.activeElement?.matches('[role="radio"], [type="checkbox"]')) document.activeElement.blur();
+    // Streamlit's shortcuts rest while a switch has the focus: after a click there (not a key) arrows should turn pages.
+    if (this.byHand && document.activeElement?.matches('[type="checkbox"]')) document.activeElement.blur();
     this.root.classList.toggle("presenter", header.presenter);
     this.refresh();
     this.draw();

@@ -82,6 +82,28 @@ class Learner:
         )
 
 
+class Answers:
+    """What the server sends to a page, which a test can hold back for a while: a slow line."""
+
+    def __init__(self, page: Page):
+        self.page, self.held, self.holding = page, [], False
+        page.route_web_socket("**/_stcore/stream", self._between)
+
+    def _between(self, socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: self.held.append((socket, message)) if self.holding else socket.send(message))
+
+    def hold(self) -> None:
+        self.holding = True
+
+    def release(self, after: float) -> None:
+        """Lets everything through, after so many milliseconds in which answers may still come in."""
+        self.page.wait_for_timeout(after)
+        self.holding = False
+        for socket, message in self.held:
+            socket.send(message)
+
+
 @pytest.fixture
 def learner(page: Page, server: str) -> Learner:
     return Learner(page, server)
@@ -141,7 +163,7 @@ def test_phone(new_page: Callable[..., Page], server: str):
         nothing_is_cut(learner)
         if number in SHOT:
             shoot_whole(learner.page, f"learn-{number}-light-390")
-    boxes = [each.bounding_box() for each in learner.page.get_by_role("radio").all()]
+    boxes = [each.bounding_box() for each in learner.page.locator(".st-key-learn_steps button:visible").all()]
     assert len(boxes) == 10
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
 
@@ -150,7 +172,7 @@ def type_around(page: Page) -> list[tuple[float, str]]:
     """Sizes and colours of what stands around the picture: steps, buttons, the switch, a question, its answer, the formula."""
     if not page.locator("details[open]").count():
         page.locator(".stMain summary").click()
-    parts = ['[role="radio"][aria-checked="false"] p', ".st-key-learn_back p", ".st-key-learn_presenter p", "summary p", "details p", ".katex-display .katex"]
+    parts = [".st-key-learn_step_9 p", ".st-key-learn_back p", ".st-key-learn_presenter p", "summary p", "details p", ".katex-display .katex"]
     return page.evaluate("""(parts) => parts.map((each) => getComputedStyle([...document.querySelectorAll(`.stMain ${each}`)].at(-1)))
       .map(({ fontSize, color }) => [parseFloat(fontSize), color])""", parts)
 
@@ -211,7 +233,7 @@ def test_arrow_keys_turn_the_pages(learner: Learner):
 def test_arrow_keys_after_a_click(learner: Learner):
     """A click on a step, on Next or on the presenter switch does not keep the arrow keys to itself; a tab stop does."""
     learner.open()
-    learner.page.get_by_role("radio", name="4", exact=True).click()
+    learner.page.get_by_role("button", name="4", exact=True).click()
     learner.reach(4)
     learner.page.keyboard.press("ArrowRight")
     learner.reach(5)
@@ -223,8 +245,8 @@ def test_arrow_keys_after_a_click(learner: Learner):
     learner.reach(7)
     learner.page.keyboard.press("ArrowRight")
     learner.reach(8)
-    learner.page.get_by_role("radio", name="8", exact=True).focus()
-    learner.page.keyboard.press("ArrowRight")
+    learner.page.get_by_role("button", name="8", exact=True).focus()
+    learner.page.keyboard.press("Tab")
     learner.page.keyboard.press("Space")
     learner.reach(9)
 
@@ -362,25 +384,28 @@ def test_settings_survive_other_steps_and_pages(learner: Learner):
 
 def test_a_request_that_crosses_the_turning_of_a_page_does_not_turn_it_back(learner: Learner):
     """A request tells the server every setting the browser knows: until the answer is there, also the step before."""
-    held, holding = [], False
-
-    def between(socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-        server.on_message(lambda message: held.append((socket, message)) if holding else socket.send(message))
-
-    learner.page.route_web_socket("**/_stcore/stream", between)
+    answers = Answers(learner.page)
     learner.open("?step=6")
     learner.page.get_by_role("button", name="All equal").click()
-    holding = True
+    answers.hold()
     learner.page.keyboard.press("ArrowRight")
-    wait_for(lambda: learner.page.evaluate("adastrideLog.some(([kind, sequence]) => kind === 'sent')") and len(held) > 3)
-    learner.page.wait_for_timeout(1000)  # the answers to both are on their way
-    holding = False
-    for socket, message in held:
-        socket.send(message)
+    wait_for(lambda: learner.page.evaluate("adastrideLog.some(([kind]) => kind === 'sent')"))
+    answers.release(after=1000)
     learner.reach(7)
-    heading = learner.page.get_by_test_id("stHeading").first.inner_text()
-    assert heading == f"7 · {STEPS[6].title}"
+    assert learner.page.get_by_test_id("stHeading").first.inner_text() == f"7 · {STEPS[6].title}"
+
+
+def test_pages_turn_as_often_as_a_key_is_pressed(learner: Learner):
+    """Also before the browser knows what the first press did."""
+    answers = Answers(learner.page)
+    learner.open("?step=3")
+    answers.hold()
+    for _ in range(3):
+        learner.page.keyboard.press("ArrowRight")
+        learner.page.wait_for_timeout(700)
+    answers.release(after=300)
+    learner.reach(6)
+    assert learner.page.locator('.st-key-learn_steps button[kind="primary"]:visible').inner_text() == "6"
 
 
 # ------------------------------------------------------------------ numbers are the library's
