@@ -212,6 +212,24 @@ def sigma_ranking(runs: Sequence[Run], table: PaperTable) -> str:
     return f"**{table.task}**: of σ⁻² = {', '.join(means)} the highest mean is at {ours}, {same} {where}."
 
 
+def sigma_learned(runs: Sequence[Run]) -> str:
+    """What networks that learn σ end with, layer by layer; "" where there is none."""
+    own = [run for run in runs if run.learn_sigma and all(run.sigmas)]
+    if not own:
+        return ""
+    layers = []
+    for n in range(LAYERS):
+        values = [run.sigmas[n] ** -2 for run in own]
+        low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+        layers.append(f"{low if low == high else f'{low} to {high}'} in layer {n + 1}")
+    widest = sum(max(run.sigmas) == run.sigmas[-1] for run in own)
+    count = f"{len(own)} run{'s' * (len(own) > 1)}"
+    return (
+        f"Networks that learn σ end with σ⁻² = {', '.join(layers[:-1])} and {layers[-1]} ({count} on {', '.join(tasks_of(own))}); "
+        f"the uppermost layer has the widest σ in {widest} of {len(own)}."
+    )
+
+
 def coverage(runs: Sequence[Run]) -> list[str]:
     """What of the planned comparison is there and what is missing, in sentences."""
     counts = {cell: len(chosen(runs, *cell)) for cell in itertools.product(PLANNED_TASKS, PLANNED_METHODS)}

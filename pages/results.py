@@ -124,7 +124,7 @@ st.subheader("More")
 section = st.segmented_control("Show", list(SECTIONS), format_func=SECTIONS.get, default="sigma", required=True, key="results_section")
 if section == "sigma":
     show_chart(sigma_chart(runs), "No task has AdaStride with two different σ yet.")
-    show_list([results_report.sigma_ranking(runs, table) for table in found.sigma])
+    show_list([*(results_report.sigma_ranking(runs, table) for table in found.sigma), results_report.sigma_learned(runs)])
     show_table(results_report.sigma_table(runs), "sigma")
 elif section == "pooled":
     adaptive = [method for method in results.methods_of(runs) if any(results.pooled(runs, each, method) for each in tasks)]

@@ -208,6 +208,21 @@ def test_the_best_sigma(tmp_path: Path):
     assert "of σ⁻² = 0.1, 1, 5, 10 the highest mean is at 10, as in the AdaStride paper" in said
 
 
+def test_the_sigma_that_networks_learn(tmp_path: Path):
+    """From the lowest to the highest of the runs, layer by layer; nothing is said where no network learns it."""
+    usual, learned = made_up.row(method="adastride"), made_up.row(method="adastride-sigma")
+    wide = made_up.row(method="adastride-sigma", task="scenes", sigma_3=0.625)
+    assert results_report.sigma_learned(made_up.runs(tmp_path, [usual])) == ""
+    assert results_report.sigma_learned(made_up.runs(tmp_path, [usual, learned])) == (
+        "Networks that learn σ end with σ⁻² = 4.0 in layer 1, 6.2 in layer 2 and 11.1 in layer 3 (1 run on commands); "
+        "the uppermost layer has the widest σ in 0 of 1."
+    )
+    assert results_report.sigma_learned(made_up.runs(tmp_path, [usual, learned, wide])) == (
+        "Networks that learn σ end with σ⁻² = 4.0 in layer 1, 6.2 in layer 2 and 2.6 to 11.1 in layer 3 (2 runs on commands, scenes); "
+        "the uppermost layer has the widest σ in 1 of 2."
+    )
+
+
 def test_what_it_stands_on(tmp_path: Path):
     """Devices, width and seeds, and where that is less than the paper's."""
     runs = made_up.runs(tmp_path, [made_up.row(), made_up.row(seed=1), made_up.row(method="cif", device="NVIDIA", threads=2)])
