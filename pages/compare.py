@@ -14,9 +14,9 @@ from adastride.comparison_figure import comparison_figure
 from adastride.downsampling import METHODS
 from adastride.samples import samples
 from adastride.ui import comparison_link, resources, shell
-from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint
+from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
 from adastride.ui.compare_viewer import compare_viewer, kept_state, pinned_scores
-from adastride.ui.source import choose_sample, pick_clip
+from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 
 VIEWER = "compare_viewer"
 CHOICES = ("methods", "source", "scores", "both_axes")
@@ -80,7 +80,7 @@ with st.spinner("Preparing the clip …", show_time=True):
     mel, preset = resources.clip_mel(checkpoint.network, clip.waveform)
 
 
-@st.fragment
+@shell.live(lambda: shell.values(*WIDGETS, *picker_widgets("compare"), *(f"compare_{name}" for name in CHOICES)))
 def live() -> None:
     compare_viewer(
         clip,

@@ -10,8 +10,8 @@ from adastride.checkpoints import catalogue
 from adastride.samples import samples
 from adastride.tracing import as_trained, resolve_settings
 from adastride.ui import permalink, resources, shell
-from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint
-from adastride.ui.source import choose_sample, pick_clip
+from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
+from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 from adastride.ui.viewer import viewer, viewer_state
 
 VIEWER = "explore_viewer"
@@ -43,7 +43,7 @@ def run(settings, previous):
     return resources.run(checkpoint.network, clip.waveform, settings, previous)
 
 
-@st.fragment
+@shell.live(lambda: shell.values(*WIDGETS, *picker_widgets("explore")))
 def live() -> None:
     viewer(clip, run, trained, start, revision=checkpoint.id, link_checkpoint=checkpoint.link, key=VIEWER)
 

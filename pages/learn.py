@@ -62,7 +62,7 @@ def show_words() -> None:
         st.markdown(step.answer)
 
 
-@st.fragment
+@shell.live(lambda: (kept["step"], st.session_state["learn_presenter"]))
 def live() -> None:
     words, picture = st.columns([5, 9] if presenter else [5, 8], gap="medium")
     with words:

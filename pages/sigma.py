@@ -18,9 +18,9 @@ from adastride.tracing import as_trained, resolve_settings
 from adastride.training.data import DataError
 from adastride.ui import resources, shell, sweep_link
 from adastride.ui.address import write_address
-from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint
+from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
 from adastride.ui.labelled import pick_labelled
-from adastride.ui.source import choose_sample, pick_clip
+from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 from adastride.ui.text import plain
 from adastride.ui.viewer import viewer
 
@@ -226,11 +226,8 @@ def look(columns, values, what, trained) -> None:
     wanted = link.at if linked and link.at and kind == (link.kind or kind) else trained[len(trained) // 2]
     values_here = list(names)
     first = values_here[sweep.nearest(values_here, cursors.get((checkpoint.id, what), wanted))]
-    strip = st.empty()
-    if len(names) > 1:
-        chosen = st.select_slider(f"Look at {what}", values_here, first, format_func=sweep.rounded, key=f"sigma_cursor_{hash((checkpoint.id, kind, *names))}")
-    else:
-        chosen = first
+    strip, cursor = st.empty(), f"sigma_cursor_{hash((checkpoint.id, kind, *names))}"
+    chosen = st.select_slider(f"Look at {what}", values_here, first, format_func=sweep.rounded, key=cursor) if len(names) > 1 else first
     cursors[checkpoint.id, what] = chosen
     with strip:
         chart(sweep_figures.strip(columns, values, what, trained, chosen, dark), "Alignments, a column for each value")
@@ -240,13 +237,13 @@ def look(columns, values, what, trained) -> None:
         st.markdown(f"**At {what} {sweep.rounded(chosen)}**")
         query = {"clip": clip.link, "checkpoint": checkpoint.link, **sweep.link_parameters(settings)}
         st.link_button("Open in Explore", f"./?{urlencode(query)}", icon=":material/graphic_eq:", help="In a tab of its own, with these settings.")
-    follow(start, f"{checkpoint.id} {what} {chosen:g}")
+    follow(start, f"{checkpoint.id} {what} {chosen:g}", cursor)
     write_address({**address, "at": f"{chosen:g}"}, key="sigma_address")
 
 
-@st.fragment
-def follow(start, revision) -> None:
-    """The viewer of the value that is looked at; its own sliders go on from there."""
+@shell.live(lambda start, revision, cursor: shell.values(*WIDGETS, *picker_widgets("sigma"), "sigma_subject", "sigma_kind", cursor))
+def follow(start, revision, cursor) -> None:
+    """The viewer of the value that is looked at; its own sliders go on from there. cursor: key of the slider that chose it."""
     viewer(clip, lambda settings, previous: resources.run(checkpoint.network, clip.waveform, settings, previous), as_trained(network), start, revision,
            checkpoint.link, key="sigma_viewer")
 

@@ -30,6 +30,11 @@ class ChosenCheckpoint:
     link: str
 
 
+def picker_widgets(key: str) -> tuple[str, ...]:
+    """Keys of the widgets of the picker `key`."""
+    return f"{key}_task", f"{key}_checkpoint", f"{key}_own"
+
+
 def choose_checkpoint(key: str, name: str | None) -> None:
     """Makes a shipped checkpoint the one the picker `key` starts with, before it is drawn; None leaves it at the usual one."""
     if name is not None:
@@ -45,7 +50,7 @@ def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
     known = catalogue()
     kept = st.session_state.setdefault(f"{key}_kept", {})  # a page forgets the widgets of another, a visitor should not notice
     last = kept.get("checkpoint", DEFAULT if DEFAULT in known else next(iter(known)))
-    task_key, name_key = f"{key}_task", f"{key}_checkpoint"
+    task_key, name_key, own_key = picker_widgets(key)
     if task_key not in st.session_state:
         st.session_state[task_key] = kept.get("task", known[last].task)
     tasks = [*dict.fromkeys(entry.task for entry in known.values()), _OWN]
@@ -55,7 +60,7 @@ def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
     )
     kept["task"] = task
     if task == _OWN:
-        return _own(key) or _shipped(last)
+        return _own(own_key) or _shipped(last)
     names = [name for name, entry in known.items() if entry.task == task]
     if st.session_state.get(name_key) not in names:
         st.session_state[name_key] = _most_alike(known[last], names)
@@ -91,7 +96,7 @@ def _percent(share: float) -> str:
 def _own(key: str) -> ChosenCheckpoint | None:
     """The uploader, and what this session has loaded with it; None before the first good file."""
     file = st.file_uploader(
-        "Checkpoint file", type="safetensors", key=f"{key}_own", max_upload_size=MAX_OWN_BYTES // 1_000_000,
+        "Checkpoint file", type="safetensors", key=key, max_upload_size=MAX_OWN_BYTES // 1_000_000,
         help=f"A .safetensors file of `python -m adastride train`, up to {MAX_OWN_BYTES / 1e6:.0f} MB.",
     )
     seen = st.session_state.setdefault("own_checkpoint", {})  # file: the last one looked at; good: the last good one; problem

@@ -853,7 +853,10 @@ class Lesson extends LiveView {
 
   listen() {
     this.on(this.root, "keydown", (event) => this.key(event));
-    for (const type of ["pointerdown", "keydown"]) this.on(document, type, () => { this.byHand = type === "pointerdown"; }, true);
+    for (const type of ["pointerdown", "keydown"]) this.on(document, type, () => {
+      this.byHand = type === "pointerdown";
+      if (this.quiet !== null) this.request(); // the press may lead to another page
+    }, true);
     this.on(this.root, "transitionend", (event) => { if (event.target === this.root) this.draw(); }); // the theme changed
     const observer = new ResizeObserver(() => this.draw());
     observer.observe(this.root);

@@ -100,13 +100,17 @@ def learn_viewer(step: Step, kept: dict[str, Settings], presenter: bool, key: st
 
     kept: settings by step, as the session remembers them; what the browser sends is put there.
     """
+    def remember() -> None:
+        """Also what was sent just before another step or page, which then is what runs."""
+        sent = _request(st.session_state.get(key, {}).get("request"))
+        if sent is not None:
+            kept[sent.step] = sent.settings
+
     request = _request(st.session_state.get(key, {}).get("request"))
     state = st.session_state.setdefault(f"{key}_state", {})
     action = ""
-    if request is not None:
-        kept[request.step] = request.settings  # of the step before, if the page was turned at once
-        if (request.client, request.number) != state.get("done"):  # a request is seen again whenever the fragment runs
-            state["done"], action = (request.client, request.number), request.action if request.step == step.key else ""
+    if request is not None and (request.client, request.number) != state.get("done"):  # seen again whenever the fragment runs
+        state["done"], action = (request.client, request.number), request.action if request.step == step.key else ""
     settings = kept.get(step.key, step.usual)
     header, arrays = _PICTURES.get(step.key, _positions)(settings, action, state)
     header |= {
@@ -120,7 +124,7 @@ def learn_viewer(step: Step, kept: dict[str, Settings], presenter: bool, key: st
         "client": request.client if request else "",
         "sequence": request.number if request else 0,
     }
-    _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
+    _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=remember)
 
 
 def _described(control: learn.Control) -> dict:

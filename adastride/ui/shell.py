@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterable
+
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
@@ -15,3 +18,34 @@ def enter() -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+def live(page: Callable[..., Iterable[object]]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes a fragment of a function, one that has its page run when the page is what has changed.
+
+    Streamlit's browser side puts all that changes in one moment into one message, and where something of a fragment is among
+    it the message asks for that fragment alone. Beside a component that talks all the time, a button or a choice outside of
+    the fragment would now and then seem dead.
+
+    page: what the page outside of the fragment depends on, such as the values of its widgets; it is given the function's arguments.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @st.fragment
+        def run(seen: list[object], *args: object) -> None:
+            if list(page(*args)) != seen:
+                st.rerun()
+            function(*args)
+
+        @functools.wraps(function)
+        def begin(*args: object) -> None:
+            run(list(page(*args)), *args)
+
+        return begin
+
+    return decorate
+
+
+def values(*keys: str) -> list[object]:
+    """The values of widgets; None for those that are not on the page."""
+    return [st.session_state.get(key) for key in keys]

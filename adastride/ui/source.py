@@ -13,6 +13,7 @@ from adastride.samples import samples
 from adastride.ui import resources
 from adastride.ui.text import plain
 
+WIDGETS = ("source_kind", "source_sample", "source_upload", "source_recording")  # keys of the picker's
 
 @dataclass(frozen=True)
 class Clip:

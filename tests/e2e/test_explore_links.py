@@ -218,3 +218,24 @@ def test_a_third_visitor_sees_the_trained_settings(explorer: Explorer, new_page:
     other = Explorer(new_page(), server).open().look()
     assert other["layer"] == before["layer"]
     assert other["percent"] == before["percent"]
+
+
+# ------------------------------------------------------------------ the page beside its viewer
+
+
+@pytest.mark.parametrize("first", ["slider", "choice"])
+@pytest.mark.parametrize("path", ["", "compare", "sigma"])
+def test_a_choice_in_the_moment_of_a_drag_is_followed(page: Page, server: str, path: str, first: str):
+    """Streamlit then sends one message for both, which asks for the viewer's part of the page alone."""
+    page.goto(f"{server}/{path}")
+    slider = page.locator('.slider[data-name="sigma"] input').first
+    slider.wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)  # the first requests are answered
+    slider.evaluate("""(slider, [choice, first]) => {
+      const drag = () => { slider.value = Number(slider.min) + 0.3 * (slider.max - slider.min); slider.dispatchEvent(new Event("input", { bubbles: true })); };
+      const [begin, end] = first === "slider" ? [drag, () => choice.click()] : [() => choice.click(), drag];
+      begin();
+      end();
+    }""", [page.locator(".st-key-source_kind").get_by_role("radio", name="Upload").element_handle(), first])
+    page.locator(".st-key-source_upload").wait_for(timeout=20_000)
+    assert page.get_by_test_id("stException").count() == 0
