@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playw
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser test gets a second try, which the summary names (RERUN): a browser, a server and a test on two busy cores
-    can lose twenty seconds to each other. What is wrong with the app is wrong twice."""
+    """A browser test gets a second try: a browser, a server and a test on two busy cores can lose twenty seconds to each
+    other. Why the first one failed is printed all the same, because a rare defect of the app looks no different."""
     for item in items:
         if item.get_closest_marker("e2e"):
             item.add_marker(pytest.mark.flaky(reruns=1))
