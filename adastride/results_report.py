@@ -158,7 +158,8 @@ def _highest(runs: Sequence[Run], task: str) -> str:
     if len(means) < 3:
         return ""
     top = max(means.values())
-    return " and ".join(label(method) for method, mean in means.items() if top - mean < 5e-4) + f", {100 * top:.1f} %"
+    names = [label(method) for method, mean in means.items() if top - mean < 5e-4]
+    return f"{100 * top:.1f} %, {'; '.join(names)}"  # a label may have a comma
 
 
 def ranking(runs: Sequence[Run], table: PaperTable) -> str:

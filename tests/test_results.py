@@ -208,6 +208,14 @@ def test_the_best_sigma(tmp_path: Path):
     assert "of σ⁻² = 0.1, 1, 5, 10 the highest mean is at 10, as in the AdaStride paper" in said
 
 
+def test_the_highest_of_several(tmp_path: Path):
+    """Level methods are told apart, also one whose name has a comma."""
+    lines = [made_up.row(method=method, accuracy=value) for method, value in
+             (("strided-conv", 0.8), ("adastride", 0.81), ("adastride-f", 0.85), ("adastride-sigma", 0.85))]
+    (said, *_) = results_report.story(made_up.runs(tmp_path, lines))
+    assert said.endswith("Highest mean: 85.0 %, AdaStride-F; AdaStride, learned σ.")
+
+
 def test_the_sigma_that_networks_learn(tmp_path: Path):
     """From the lowest to the highest of the runs, layer by layer; nothing is said where no network learns it."""
     usual, learned = made_up.row(method="adastride"), made_up.row(method="adastride-sigma")
