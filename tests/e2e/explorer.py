@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, TimeoutError
 
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 PATIENCE = 20.0  # seconds: the machine may be busy with something else
@@ -297,8 +297,7 @@ class Explorer:
 
     def choose_sample(self, title: str) -> Explorer:
         """Chooses a bundled clip in the sidebar."""
-        self.page.locator(".st-key-source_sample input").click()
-        self.page.get_by_role("option", name=title).click()
+        self._pick("source_sample", title)
         return self.wait_title(title)
 
     def source(self, kind: str) -> None:
@@ -314,8 +313,20 @@ class Explorer:
 
     def task(self, label: str) -> None:
         """Chooses what the network was trained on, or "Your own file"."""
-        self.page.locator(".st-key-explore_task input").click()
-        self.page.get_by_role("option", name=label).click()
+        self._pick("explore_task", label)
+
+    def _pick(self, key: str, option: str) -> None:
+        """Opens a list and takes an option. A list closes when what it belongs to scrolls, and a busy browser tells it of
+        the scrolling that brought it into view when it is open already: it is then opened again."""
+        field, wanted = self.page.locator(f".st-key-{key} input"), self.page.get_by_role("option", name=option)
+        for _ in range(4):
+            field.click()
+            try:
+                wanted.click(timeout=6000)
+                return
+            except TimeoutError:
+                continue
+        raise AssertionError(f"{key} shows no option {option}")
 
     def load_checkpoint(self, name: str, data: bytes) -> None:
         """Gives the picker a checkpoint file."""
