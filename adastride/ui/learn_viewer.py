@@ -88,9 +88,14 @@ def _request(value: object) -> _Request | None:
         return None
 
 
+def _sent(key: str) -> _Request | None:
+    """The last request of the component `key`."""
+    return _request(st.session_state.get(key, {}).get("request"))
+
+
 def term_in_play(step: Step, key: str) -> str:
     """The term that the browser's person moves or points at; the first of the formula before that."""
-    request = _request(st.session_state.get(key, {}).get("request"))
+    request = _sent(key)
     known = request is not None and request.step == step.key and request.term in step.terms
     return request.term if known else next(iter(step.terms))
 
@@ -101,12 +106,12 @@ def learn_viewer(step: Step, kept: dict[str, Settings], presenter: bool, key: st
     kept: settings by step, as the session remembers them; what the browser sends is put there.
     """
     def remember() -> None:
-        """Also what was sent just before another step or page, which then is what runs."""
-        sent = _request(st.session_state.get(key, {}).get("request"))
+        """Keeps the settings as soon as they arrive: what runs next may be another step, or another page."""
+        sent = _sent(key)
         if sent is not None:
             kept[sent.step] = sent.settings
 
-    request = _request(st.session_state.get(key, {}).get("request"))
+    request = _sent(key)
     state = st.session_state.setdefault(f"{key}_state", {})
     action = ""
     if request is not None and (request.client, request.number) != state.get("done"):  # seen again whenever the fragment runs

@@ -1,4 +1,4 @@
-"""What every page does first."""
+"""What the pages share: what each does first, and fragments that see when their page has changed."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from adastride.ui.text import plain
 
 WIDGETS = ("source_kind", "source_sample", "source_upload", "source_recording")  # keys of the picker's
 
+
 @dataclass(frozen=True)
 class Clip:
     """A sound somebody chose. id: unique by content. link: what a link to it says. sample: its name if it is bundled."""

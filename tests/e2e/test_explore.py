@@ -564,7 +564,7 @@ def test_the_playhead_moves_while_playing(explorer: Explorer):
             explorer.page.mouse.move(4, 400)
         return len(places) >= 4
 
-    wait_for(look, why=f"playheads at {places}")
+    wait_for(look)
 
 
 def test_the_end_of_the_clip_rewinds(explorer: Explorer):

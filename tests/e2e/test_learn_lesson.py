@@ -384,10 +384,10 @@ def test_settings_survive_other_steps_and_pages(learner: Learner):
 
 def test_a_setting_changed_just_before_leaving_is_kept(learner: Learner):
     learner.open("?step=6")
-    results = learner.page.get_by_test_id("stSidebar").get_by_text("Results")
-    x, y = (lambda box: (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2))(results.bounding_box())
+    box = learner.page.get_by_test_id("stSidebar").get_by_text("Results").bounding_box()
     learner.page.get_by_role("button", name="All equal").click()
-    learner.page.mouse.click(x, y, delay=60)  # a locator's click would wait for a while; a finger is down for at least so long
+    # A locator's click would wait for a while; a finger is down for at least so long.
+    learner.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, delay=60)
     learner.page.get_by_role("heading", name="Does an adaptive stride help?").wait_for(timeout=40_000)
     learner.page.get_by_test_id("stSidebar").get_by_text("Learn").click()
     learner.page.locator(".learn .actions .link").wait_for(timeout=40_000)
