@@ -21,10 +21,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 
+from adastride.files import bundled
 from adastride.models.classifier import Classifier, ClassifierConfig
 
 FORMAT = 1
-FOLDER = Path(__file__).resolve().parent.parent / "checkpoints"
+FOLDER = bundled("checkpoints")
 MAX_BYTES = 200_000_000
 MAX_OWN_BYTES = 40_000_000  # of a file that somebody loads in the page
 MAX_OWN_LABELS, MAX_OWN_LETTERS = 200, 100

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import torch
 
-    from adastride.tracing import Trace
+    from adastride.inspection.tracing import Trace
     from adastride.training.data import Clip
     from adastride.training.datasets import Source
     from adastride.training.evaluate import Evaluation
@@ -64,7 +64,7 @@ def _sentence(error: Exception) -> str | None:
         return f"{error.filename or 'a file'} can't be used: {error.strerror or error}."
     from adastride.audio import AudioError
     from adastride.checkpoints import CheckpointError
-    from adastride.sweep import SweepError
+    from adastride.sweep.core import SweepError
     from adastride.training.data import DataError
 
     return str(error) if isinstance(error, AudioError | CheckpointError | DataError | SweepError) else None
@@ -223,8 +223,9 @@ def _explain(args: argparse.Namespace) -> None:
 
     import torch
 
-    from adastride import audio, checkpoints, export, tracing
+    from adastride import audio, checkpoints
     from adastride.downsampling import LayerSettings
+    from adastride.inspection import export, tracing
 
     model = checkpoints.load(args.checkpoint)
     waveform = audio.read(clip, model.config.mel.sample_rate)
@@ -240,7 +241,7 @@ def _explain(args: argparse.Namespace) -> None:
     if "csv" in outputs:
         files["csv"] = export.to_csv(trace).encode()
     if outputs.keys() & {"png", "svg"}:
-        from adastride import figures
+        from adastride.inspection import figures
 
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a title in letters the font lacks
@@ -503,7 +504,8 @@ def _sweep(args: argparse.Namespace) -> None:
         raise CommandError(f"{out} can't be written: there is no folder {out.parent}.")
     _check_file(out, out.parent)
 
-    from adastride import checkpoints, sweep
+    from adastride import checkpoints
+    from adastride.sweep import core as sweep
 
     settings = sweep.points(
         () if args.sigma_inv2 is None else sweep.sigma_values(*args.sigma_inv2[:2], _count(args.sigma_inv2)),

@@ -7,7 +7,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "samples"
+from adastride.files import bundled
+
+FOLDER = bundled("samples")
 
 
 @dataclass(frozen=True)

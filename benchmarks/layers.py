@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adastride.comparison import peak_bytes
+from adastride.comparison.core import peak_bytes
 from adastride.downsampling import METHODS, Downsampled, Downsampler, build
 
 CHANNELS = 256

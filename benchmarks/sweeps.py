@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adastride import audio, checkpoints, sweep
+from adastride import audio, checkpoints
 from adastride.samples import samples
+from adastride.sweep import core as sweep
 from adastride.training.data import Clip
 
 SECONDS, VALUES = 5.0, 25

@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 
 from adastride import audio, checkpoints
+from adastride.inspection.tracing import trace
 from adastride.models.classifier import network_label
 from adastride.samples import samples
-from adastride.tracing import trace
 
 HERE = Path(__file__).resolve().parent
 METHODS_SHIPPED = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")

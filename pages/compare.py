@@ -7,15 +7,17 @@ import math
 
 import streamlit as st
 
-from adastride import comparison, figures
 from adastride.checkpoints import catalogue
-from adastride.comparison import FEWEST_METHODS, MOST_METHODS, SCORES, SOURCES
-from adastride.comparison_figure import comparison_figure
+from adastride.comparison import core as comparison
+from adastride.comparison.core import FEWEST_METHODS, MOST_METHODS, SCORES, SOURCES
+from adastride.comparison.figure import comparison_figure
 from adastride.downsampling import METHODS
+from adastride.inspection import figures
 from adastride.samples import samples
-from adastride.ui import comparison_link, resources, shell
+from adastride.ui import resources, shell
 from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
-from adastride.ui.compare_viewer import compare_viewer, kept_state, pinned_scores
+from adastride.ui.compare import link as comparison_link
+from adastride.ui.compare.viewer import compare_viewer, kept_state, pinned_scores
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 
 VIEWER = "compare_viewer"

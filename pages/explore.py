@@ -5,14 +5,15 @@ Demonstrates: the linked viewer, live settings, the checkpoint picker, permalink
 
 import streamlit as st
 
-from adastride import export, figures
 from adastride.checkpoints import catalogue
+from adastride.inspection import export, figures
+from adastride.inspection.tracing import as_trained, resolve_settings
 from adastride.samples import samples
-from adastride.tracing import as_trained, resolve_settings
-from adastride.ui import permalink, resources, shell
+from adastride.ui import resources, shell
 from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
+from adastride.ui.explore import link as permalink
+from adastride.ui.explore.viewer import viewer, viewer_state
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
-from adastride.ui.viewer import viewer, viewer_state
 
 VIEWER = "explore_viewer"
 

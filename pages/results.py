@@ -5,8 +5,10 @@ Demonstrates: charts described once and drawn by Plotly and Matplotlib, tables a
 
 import streamlit as st
 
-from adastride import figures, results, results_report
-from adastride.results_figures import (
+from adastride.inspection import figures
+from adastride.results import core as results
+from adastride.results import report as results_report
+from adastride.results.figures import (
     Chart,
     accuracy_chart,
     cost_chart,

@@ -9,20 +9,22 @@ from urllib.parse import urlencode
 import streamlit as st
 import torch
 
-from adastride import sweep, sweep_figures
 from adastride.checkpoints import catalogue
 from adastride.downsampling import LayerSettings
+from adastride.inspection.tracing import as_trained, resolve_settings
 from adastride.samples import samples
-from adastride.sweep import SIGMA, STRIDE, Run, SweepError
-from adastride.tracing import as_trained, resolve_settings
+from adastride.sweep import core as sweep
+from adastride.sweep import figures as sweep_figures
+from adastride.sweep.core import SIGMA, STRIDE, Run, SweepError
 from adastride.training.data import DataError
-from adastride.ui import resources, shell, sweep_link
+from adastride.ui import resources, shell
 from adastride.ui.address import write_address
 from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
-from adastride.ui.labelled import pick_labelled
+from adastride.ui.explore.viewer import viewer
+from adastride.ui.sigma import link as sweep_link
+from adastride.ui.sigma.labelled import pick_labelled
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 from adastride.ui.text import plain
-from adastride.ui.viewer import viewer
 
 SUBJECTS = {"clip": "This clip", "many": "Many labelled clips"}
 KINDS = {"sigma": "σ", "stride": "Stride", "both": "σ × stride"}

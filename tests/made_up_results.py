@@ -6,8 +6,8 @@ import csv
 import itertools
 from pathlib import Path
 
-from adastride import results
-from adastride.results import Run
+from adastride.results import core as results
+from adastride.results.core import Run
 
 TASKS = {"commands": 80.0, "emotion": 55.0, "digits": 97.0, "scenes": 75.0}
 METHODS = {

@@ -17,10 +17,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from adastride import audio, checkpoints, cli, export, sweep, tracing
+from adastride import audio, checkpoints, cli
 from adastride.downsampling import LayerSettings
+from adastride.inspection import export, tracing
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
+from adastride.sweep import core as sweep
 from adastride.training import evaluate as evaluation
 from adastride.training import loop
 

@@ -9,9 +9,9 @@ import pytest
 
 from adastride import audio, checkpoints
 from adastride.checkpoints import catalogue
+from adastride.inspection.tracing import trace
 from adastride.models.classifier import network_options
 from adastride.samples import samples
-from adastride.tracing import trace
 
 ANSWERS = json.loads((Path(__file__).parent / "data" / "shipped.json").read_text(encoding="utf-8"))
 NAMES = list(catalogue())

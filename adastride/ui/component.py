@@ -14,7 +14,7 @@ _HERE = Path(__file__).parent
 
 
 def live_component(name: str) -> Callable:
-    """The components-v2 component of name.html, name.css and name.js, which stand behind shared.css and drawing.js.
+    """The components-v2 component of a page: name/viewer.html, name/viewer.css and frontend/name.js, behind shared.css and drawing.js.
 
     Register it once, where its module is imported; call it with data=`pack(...)`.
     """
@@ -23,7 +23,8 @@ def live_component(name: str) -> Callable:
         return "".join((_HERE / file).read_text(encoding="utf-8") for file in files)
 
     return st.components.v2.component(
-        f"adastride_{name}", html=read(f"{name}.html"), css=read("shared.css", f"{name}.css"), js=read("drawing.js", f"{name}.js")
+        f"adastride_{name}", html=read(f"{name}/viewer.html"), css=read("shared.css", f"{name}/viewer.css"),
+        js=read("frontend/drawing.js", f"frontend/{name}.js"),
     )
 
 

@@ -14,15 +14,16 @@ import numpy as np
 import streamlit as st
 import torch
 
-from adastride import audio, checkpoints, raster
+from adastride import audio, checkpoints
 from adastride.audio import MelPreset, Waveform
 from adastride.checkpoints import CheckpointError
-from adastride.comparison import ComparisonSettings, Features, best_device, compare, mel_features, traced_features
+from adastride.comparison.core import ComparisonSettings, Features, best_device, compare, mel_features, traced_features
 from adastride.device import choose_device
 from adastride.downsampling import METHODS, LayerSettings
+from adastride.inspection import raster
+from adastride.inspection.tracing import Trace, trace
 from adastride.models.classifier import Classifier
 from adastride.samples import samples
-from adastride.tracing import Trace, trace
 
 ICON = str(Path(__file__).parent / "icon.png")  # a named icon would be fetched from another server
 # Clips up to this long run on one thread: the thread pool would fight the server and the browser for the cores.
@@ -72,7 +73,7 @@ def _return_large_blocks() -> None:
 def prepare() -> None:
     """Once a server: the settings that make live runs quick, after the imports of every page."""
     # What pages import later would not be frozen.
-    from adastride import export, figures, learn, results_figures, results_report, sweep_figures  # noqa: F401
+    from adastride.sweep import figures as sweep_figures  # noqa: F401
     from adastride.training import archive  # noqa: F401
 
     torch.set_num_threads(1)

@@ -13,11 +13,11 @@ import torch
 from explorer import shoot_whole, wait_for
 from playwright.sync_api import Page, WebSocketRoute
 
-from adastride import learn
 from adastride.alignment import Alignment, output_lengths, position_loss, unit_positions
 from adastride.downsampling import METHODS
 from adastride.downsampling.spectral import dct_diff_stride, dct_diff_stride_mask, diff_stride, diff_stride_mask
-from adastride.learn import STEPS
+from adastride.lesson import core as learn
+from adastride.lesson.core import STEPS
 
 pytestmark = pytest.mark.e2e
 SHOT = (1, 2, 4, 8)  # steps whose pictures are kept for people to look at, in every theme and size

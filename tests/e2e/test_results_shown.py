@@ -10,7 +10,7 @@ from browser import start_server, stop_server
 from explorer import SHOTS
 from playwright.sync_api import Page
 
-from adastride import results
+from adastride.results import core as results
 
 pytestmark = pytest.mark.e2e
 

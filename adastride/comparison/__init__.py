@@ -1,0 +1,1 @@
+"""Downsamplers side by side on one clip, without Streamlit."""

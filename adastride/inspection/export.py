@@ -1,0 +1,111 @@
+"""A trace as numbers to take away: NumPy arrays, a table of strides, a summary. The same trace gives the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from adastride.downsampling.strided import TapAlignment
+from adastride.inspection import raster
+from adastride.inspection.tracing import LayerTrace, Trace
+
+MAX_ELEMENTS = 64_000_000  # of all alignments of one file together: 256 MB before they are compressed
+_BLOCK_ELEMENTS = 1 << 21
+_NOTE = (
+    "The full alignments would have {elements:,} elements, more than the {most:,} this file may hold, so they are left out. To rebuild "
+    "layer k: row i of A is exp(-settings[k].sigma ** -2 * (positions_k - i) ** 2) divided by its sum; for adastride-f only frames whose "
+    "position rounds to i take part; for a layer with an array taps_k, tap n of row i is at frame i * stride + n - len(taps_k) // 2; "
+    "a layer with neither sigma nor taps can't be rebuilt: export a shorter part of the clip."
+)
+
+
+def to_npz(trace: Trace) -> bytes:
+    """A compressed NPZ file of everything a trace knows; np.load opens it without pickles.
+
+    mel (n_mels, T) natural-log mel. For layer k, counted from 0: alignment_k (L, T) float32 with rows that sum to 1 (or
+    are 0 where AdaStride-F left an output frame empty), positions_k (T,) in output frames, strides_k (L,) in input
+    frames, boundaries_seconds_k (L + 1,), and for a strided convolution taps_k. labels, probabilities (classes,).
+    settings: JSON, one object a layer. note: (1,) text, only where the alignments are left out because they would have
+    more than MAX_ELEMENTS elements; it says how to rebuild them.
+    """
+    arrays: dict[str, np.ndarray] = {"mel": trace.mel}
+    elements = sum(layer.output_frames * layer.input_frames for layer in trace.layers)
+    for index, layer in enumerate(trace.layers):
+        if elements <= MAX_ELEMENTS:
+            arrays[f"alignment_{index}"] = _full_alignment(layer)
+        arrays[f"positions_{index}"] = layer.positions
+        arrays[f"strides_{index}"] = layer.strides
+        arrays[f"boundaries_seconds_{index}"] = trace.boundary_seconds(index)
+        if isinstance(layer.alignment, TapAlignment):
+            arrays[f"taps_{index}"] = layer.alignment.taps.cpu().numpy()
+    arrays["labels"] = np.array(list(trace.probabilities))
+    arrays["probabilities"] = np.array(list(trace.probabilities.values()))
+    arrays["settings"] = np.array(json.dumps([{"method": layer.method, **asdict(layer.settings)} for layer in trace.layers]))
+    if elements > MAX_ELEMENTS:
+        arrays["note"] = np.array([_NOTE.format(elements=elements, most=MAX_ELEMENTS)])
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # its entries carry no time of day
+    return buffer.getvalue()
+
+
+def _full_alignment(layer: LayerTrace) -> np.ndarray:
+    """(L, T) float32, a block of rows at a time: `dense` would need ten times the memory of its result."""
+    every = np.arange(layer.input_frames)
+    result = np.empty((layer.output_frames, layer.input_frames), np.float32)
+    step = max(1, _BLOCK_ELEMENTS // layer.input_frames)
+    for begin in range(0, layer.output_frames, step):
+        rows = np.arange(begin, min(begin + step, layer.output_frames))
+        weights = raster.relative_weights(layer.alignment, rows, every, every)
+        result[rows] = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
+    return result
+
+
+def to_csv(trace: Trace) -> str:
+    """A row for every output frame: layer (1 is the lowest), output_frame, start_seconds, end_seconds, input_frames.
+
+    input_frames is the stride, in frames of the layer's own input; over a layer they add up to T. Lines end with a line feed.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["layer", "output_frame", "start_seconds", "end_seconds", "input_frames"])
+    for index, layer in enumerate(trace.layers):
+        edges = trace.boundary_seconds(index)
+        for frame, (start, end, stride) in enumerate(zip(edges[:-1], edges[1:], layer.strides, strict=True)):
+            writer.writerow([index + 1, frame, f"{start:.6f}", f"{end:.6f}", f"{stride:.6f}"])
+    return text.getvalue()
+
+
+def summary(trace: Trace) -> dict:
+    """The trace in a few numbers, ready for JSON: the object `python -m adastride explain --json` prints.
+
+    seconds and sample_rate (Hz) of the clip as the network heard it; strides in input frames; entropy: mean over the
+    alignment's rows, in nats; position_loss in output frames; milliseconds: what the layer took.
+    """
+    return {
+        "checkpoint": trace.checkpoint,
+        "seconds": trace.waveform.seconds,
+        "sample_rate": trace.waveform.sample_rate,
+        "mel_frames": trace.mel.shape[1],
+        "labels": list(trace.probabilities),
+        "probabilities": dict(trace.probabilities),
+        "top": trace.top,
+        "layers": [
+            {
+                "name": layer.name,
+                "method": layer.method,
+                "input_frames": layer.input_frames,
+                "output_frames": layer.output_frames,
+                "stride_min": float(layer.strides.min()),
+                "stride_median": float(np.median(layer.strides)),
+                "stride_max": float(layer.strides.max()),
+                "entropy": layer.entropy,
+                "position_loss": layer.position_loss,
+                "milliseconds": layer.milliseconds,
+            }
+            for layer in trace.layers
+        ],
+    }

@@ -1,0 +1,288 @@
+"""A trace as a figure for a paper or a slide: everything on one time axis, and what the network made of it.
+
+Figures are built without pyplot and returned, never shown. Matplotlib keeps its settings in one global table, so one
+lock covers the moments in which this module needs settings of its own: figures can be made from any thread.
+"""
+
+from __future__ import annotations
+
+import bisect
+import io
+import math
+import threading
+from contextlib import contextmanager
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.gridspec import GridSpec
+from matplotlib.image import AxesImage
+from matplotlib.textpath import TextToPath
+from matplotlib.ticker import MaxNLocator
+
+from adastride import audio
+from adastride.inspection import raster
+from adastride.inspection.tracing import LayerTrace, Trace
+
+FORMATS = ("png", "svg")
+
+# At 5.2 inches, 9 pt shrink to 6 pt in the column of a two-column paper: still readable.
+_WIDTH = 5.2
+_STYLE = {
+    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8,
+    "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "xtick.major.size": 2.5, "ytick.major.size": 2.5,
+    "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "axes.edgecolor": "#444444",
+    "xtick.color": "#444444", "ytick.color": "#444444", "xtick.labelcolor": "#222222", "ytick.labelcolor": "#222222",
+    "axes.titlecolor": "#222222", "axes.labelcolor": "#222222", "text.color": "#222222",
+    "svg.fonttype": "none", "svg.hashsalt": "adastride",
+}
+# A little less than the pixels a panel has in a PNG: of a finer picture some rows and columns would be lost there.
+_COLUMNS, _ROWS = 700, 200
+# Blue is what the clip and the network show, orange the uniform stride to compare with; safe for the colour-blind.
+_BLUE, _ORANGE, _GREY, _QUIET = "#0072B2", "#D55E00", "#C4C8CC", "#666666"
+_DECIBELS = 20 * math.log10(math.e)
+_FLOOR = 20 * math.log10(audio.LOG_FLOOR)
+_DYNAMIC_RANGE = (40.0, 80.0)  # dB that colour tells apart, at least and at most: silence is dark, not scaled up
+_FREQUENCY_TICKS = (500, 1000, 2000, 4000, 8000)
+_MAX_TICKS = 400  # more frames than this are drawn as their density
+_MAX_STEPS = 3000  # more steps than this go into an SVG as pixels
+_MAX_BARS = 12
+_ENVELOPE = 1200  # a waveform of more than twice as many samples is drawn as the range of each part
+_PANEL_POINTS = 250.0  # width of a panel at the least
+_LABEL_POINTS = {1: 110.0, 2: 50.0}  # width of a class label where bars stand in one column, or in two
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def styled():
+    """A figure is made and rendered inside this: fonts and sizes of our own, whatever a notebook has set; from one thread at a time."""
+    with _LOCK, matplotlib.rc_context():
+        matplotlib.rcdefaults()  # whatever a notebook has set (a dark theme, LaTeX), a figure looks the same
+        matplotlib.rcParams.update(_STYLE)
+        yield
+
+
+def publication_figure(trace: Trace, title: str | None = None) -> Figure:
+    """The whole trace on one page: waveform, log-mel, each layer's alignment and strides, class probabilities.
+
+    title: heading, the clip's name for instance; None leaves it out. Time is in seconds on one axis for all panels; an
+    input frame of an upper layer is as wide as the time it stands for. Memory stays bounded for clips of any length.
+    """
+    with styled():
+        return _compose(trace, title)
+
+
+def render(figure: Figure, kind: str) -> bytes:
+    """The figure as a file: "png" (200 dpi) or "svg" (text stays text, pictures embedded). The same bytes every time.
+
+    Raises ValueError for another kind.
+    """
+    if kind not in FORMATS:
+        raise ValueError(f"expected one of {', '.join(FORMATS)}, got {kind!r}")
+    buffer = io.BytesIO()
+    with styled():
+        # At 300 dpi the pictures inside an SVG keep all their columns; a date would make every file differ.
+        options = {"dpi": 200} if kind == "png" else {"dpi": 300, "metadata": {"Date": None}}
+        figure.savefig(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+def _compose(trace: Trace, title: str | None) -> Figure:
+    bar_rows = math.ceil(min(len(trace.probabilities), _MAX_BARS) / _bar_columns(trace))
+    heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + [0.14 * bar_rows]
+    # Inches that headings, the time axis and padding take from the page beside the panels themselves.
+    titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.6
+    figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), dpi=200, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(h_pad=0.025, w_pad=0.03, hspace=0.0, wspace=0.0)
+
+    # A colour bar takes a column of its own, so that all panels keep the same width: time is one axis.
+    grid = GridSpec(len(heights), 2, figure=figure, height_ratios=heights, width_ratios=[1, 0.028])
+    wave = figure.add_subplot(grid[0, 0])
+    panels = [wave] + [figure.add_subplot(grid[row, 0], sharex=wave) for row in range(1, len(heights) - 1)]
+    wave.set_xlim(0.0, trace.waveform.seconds)
+
+    _draw_waveform(wave, trace)
+    facts = f"{_seconds(trace.waveform.seconds)} · checkpoint {_fit(trace.checkpoint, 180, 7.5)}"
+    _head(wave, None if title is None else _fit(title, _PANEL_POINTS, 10, "bold"), facts, size=10)
+    _draw_mel(panels[1], figure.add_subplot(grid[1, 1]), trace)
+    _draw_frames(panels[2], trace)
+    picture = None
+    for index, layer in enumerate(trace.layers):
+        alignment, strides = panels[3 + 2 * index : 5 + 2 * index]
+        picture = _draw_alignment(alignment, trace, index)
+        _draw_strides(strides, trace, index)
+        _head(alignment, f"{layer.name.capitalize()} · {layer.label}", _layer_facts(layer))
+    bar = figure.colorbar(picture, cax=figure.add_subplot(grid[3, 1]))
+    bar.set_label("weight / row's largest")
+    bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"])
+
+    for panel in panels[:-1]:
+        panel.tick_params(axis="x", labelbottom=False)
+    panels[-1].xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
+    panels[-1].set_xlabel("Time (s)")
+    figure.align_ylabels(panels)
+    _draw_probabilities(figure.add_subplot(grid[-1, 0]), trace)
+
+    # The layout solver's last digits vary from run to run, and an SVG names its parts after them: lay out once, and round.
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(np.round(ax.get_position(original=True).bounds, 5))
+    return figure
+
+
+def _head(ax: Axes, heading: str | None, facts: str, size: float = 8.5) -> None:
+    """A bold heading and a quiet line of facts above a panel, both flush with its left edge."""
+    ax.set_title(facts, loc="left", color=_QUIET, fontsize=7.5, pad=3, parse_math=False)
+    if heading is not None:
+        ax.annotate(heading, (0, 1), (0, 14), xycoords="axes fraction", textcoords="offset points", annotation_clip=False,
+                    fontsize=size, fontweight="bold", parse_math=False)
+
+
+def _draw_waveform(ax: Axes, trace: Trace) -> None:
+    samples, rate = trace.waveform.samples, trace.waveform.sample_rate
+    if samples.size > 2 * _ENVELOPE:
+        starts = np.arange(_ENVELOPE) * samples.size // _ENVELOPE
+        low, high = np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
+        ax.fill_between((starts + np.diff(starts, append=samples.size) / 2) / rate, low, high, color=_BLUE, linewidth=0.3)
+    else:
+        ax.plot(np.arange(samples.size) / rate, samples, color=_BLUE, linewidth=0.6)
+    peak = float(np.abs(samples).max()) or 1.0
+    ax.set_ylim(-1.08 * peak, 1.08 * peak)
+    ax.yaxis.set_major_locator(MaxNLocator(3, symmetric=True))
+    ax.set_ylabel("Amplitude")
+
+
+def _draw_mel(ax: Axes, colour_axis: Axes, trace: Trace) -> None:
+    bands, frames = trace.mel.shape
+    columns = min(frames, _COLUMNS)
+    levels = _DECIBELS * np.maximum.reduceat(trace.mel, np.arange(columns) * frames // columns, axis=1)
+    least, most = _DYNAMIC_RANGE
+    top = max(float(levels.max()), _FLOOR + least)
+    bottom = min(max(float(levels.min()), top - most), top - least)
+    extent = (-0.5 / trace.preset.frames_per_second, (frames - 0.5) / trace.preset.frames_per_second, -0.5, bands - 0.5)
+    picture = ax.imshow(levels, origin="lower", aspect="auto", interpolation="nearest", cmap="magma", vmin=bottom, vmax=top, extent=extent)
+    ax.set_xlim(0.0, trace.waveform.seconds)
+    ax.set_facecolor(matplotlib.colormaps["magma"](0.0))  # what follows the last frame, less than a hop
+    centres = audio.mel_band_centres(trace.preset)
+    ticks = [f for f in _FREQUENCY_TICKS if centres[0] < f < centres[-1]]
+    ax.set_yticks(np.interp(ticks, centres, np.arange(bands)), labels=[f"{f / 1000:g}" for f in ticks])
+    ax.set_ylabel("Frequency\n(kHz)")
+    bar = ax.figure.colorbar(picture, cax=colour_axis, extend="min" if levels.min() < bottom else "neither")
+    bar.set_label("log-mel (dB)")
+    bar.locator = MaxNLocator(4, integer=True)
+
+
+def _draw_frames(ax: Axes, trace: Trace) -> None:
+    """Where one output frame of layer 1 ends and the next begins: ticks, or their density where they would merge."""
+    edges = trace.boundary_seconds(0)
+    if edges.size <= _MAX_TICKS:
+        ax.vlines(edges, 0, 1, color="#222222", linewidth=0.4)
+    else:
+        density, _ = np.histogram(edges, _MAX_TICKS, (0.0, trace.waveform.seconds))
+        ax.imshow(density[None], aspect="auto", interpolation="nearest", cmap="Greys", vmin=0, vmax=1.5 * density.max(),
+                  extent=(0.0, trace.waveform.seconds, 0, 1))
+        ax.set_xlim(0.0, trace.waveform.seconds)
+    ax.set_ylim(0, 1)
+    ax.set_yticks([])
+    ax.set_ylabel("layer 1\nframes", rotation=0, ha="right", va="center", fontsize=6.5)
+
+
+def _draw_alignment(ax: Axes, trace: Trace, index: int) -> AxesImage:
+    layer, seconds = trace.layers[index], trace.waveform.seconds
+    edges = raster.input_edges(trace, index)
+    weights = raster.rasterise(layer, edges, seconds, _COLUMNS, _ROWS)
+    picture = ax.imshow(weights, origin="lower", aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1,
+                        extent=(0.0, seconds, -0.5, layer.output_frames - 0.5))
+    # Uniform in this layer and those below: a straight line on the shared time axis, as in the viewer.
+    ax.plot((0.0, seconds), (-0.5, layer.output_frames - 0.5), color=_ORANGE, linewidth=0.6, dashes=(4, 5), label="uniform stride")
+    ax.set_xlim(0.0, seconds)
+    ax.set_ylim(-0.5, layer.output_frames - 0.5)
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+    ax.set_ylabel("Output frame")
+    if index == 0:
+        ax.legend(loc="upper left", facecolor="white", edgecolor="none", framealpha=0.8, fancybox=False, fontsize=7,
+                  borderaxespad=0.2, handlelength=2.2)
+    return picture
+
+
+def _draw_strides(ax: Axes, trace: Trace, index: int) -> None:
+    layer = trace.layers[index]
+    ax.stairs(layer.strides, trace.boundary_seconds(index), baseline=None, color=_BLUE, linewidth=0.8,
+              rasterized=layer.output_frames > _MAX_STEPS)
+    ax.axhline(layer.input_frames / layer.output_frames, color=_ORANGE, linewidth=0.6, dashes=(4, 5))
+    ax.set_ylim(0, 1.12 * max(float(layer.strides.max()), 1.0))
+    ax.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
+    ax.set_ylabel("Stride\n(frames)")
+
+
+def _layer_facts(layer: LayerTrace) -> str:
+    frames = f"{layer.input_frames} → {layer.output_frames} frames"
+    stride = f"stride {layer.settings.stride:.4g}"
+    if layer.settings.sigma is None:
+        return f"{frames} · {stride}"
+    inverse = layer.settings.sigma**-2
+    width = f"σ⁻² = {inverse:.3g}" if inverse < 1000 else f"σ⁻² = {inverse:.0f}"
+    loss = "< 0.001" if 0 < layer.position_loss < 0.0005 else f"{layer.position_loss:.3f}"
+    return f"{frames} · {width} · {stride} · position loss {loss}"
+
+
+def _draw_probabilities(ax: Axes, trace: Trace) -> None:
+    """Bars in the order of the labels; the least probable of many classes are one bar together."""
+    ax.set_title("Class probabilities", loc="left", fontsize=8.5, fontweight="bold")
+    shown = list(trace.probabilities.items())
+    if len(shown) > _MAX_BARS:
+        kept = set(sorted(trace.probabilities, key=trace.probabilities.__getitem__, reverse=True)[: _MAX_BARS - 1])
+        others = [probability for label, probability in shown if label not in kept]
+        shown = [entry for entry in shown if entry[0] in kept] + [(f"{len(others)} others", sum(others))]
+    columns = _bar_columns(trace)
+    rows = math.ceil(len(shown) / columns)
+    # Of the panel's width: where a column begins, and the length of a full bar; the label is left of it, the number right.
+    offset, full = (0.0, 0.7) if columns == 1 else (0.62, 0.25)
+    for index, (label, probability) in enumerate(shown):
+        column, row = divmod(index, rows)
+        start, top = offset * column, label == trace.top
+        weight = "bold" if top else "normal"
+        ax.barh(row, full * probability, left=start, height=0.72, color=_BLUE if top else _GREY)
+        ax.text(start - 0.012, row, _fit(label, _LABEL_POINTS[columns], 7.5, weight), ha="right", va="center_baseline",
+                fontsize=7.5, fontweight=weight, parse_math=False)
+        ax.text(start + full * probability + 0.01, row, _percent(probability), va="center_baseline", fontsize=7.5, fontweight=weight)
+        ax.vlines(start, row - 0.5, row + 0.5, color="#444444", linewidth=0.6)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(rows - 0.5, -0.5)
+    ax.set_axis_off()
+
+
+def _bar_columns(trace: Trace) -> int:
+    narrow = all(_fit(label, _LABEL_POINTS[2], 7.5, "bold") == label for label in trace.probabilities)
+    return 2 if narrow and len(trace.probabilities) > _MAX_BARS // 2 else 1
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    return f"{seconds:.2f} s" if seconds < 60 else f"{round(seconds) // 60} min {round(seconds) % 60} s"
+
+
+def _percent(probability: float) -> str:
+    if 0 < probability < 0.0005:
+        return "< 0.1 %"
+    return "> 99.9 %" if 0.9995 <= probability < 1 else f"{100 * probability:.1f} %"
+
+
+def _fit(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Text cut to a width in points at a font size, without the control characters an SVG can't hold."""
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+    def fits(candidate: str) -> bool:
+        return TextToPath().get_text_width_height_descent(candidate, font, ismath=False)[0] <= width
+
+    if fits(text):
+        return text
+    longest = bisect.bisect_left(range(1, len(text)), True, key=lambda length: not fits(text[:length].rstrip() + "…"))
+    return text[:longest].rstrip() + "…"

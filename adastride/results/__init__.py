@@ -1,0 +1,1 @@
+"""The results file and the papers' tables: reading, statistics, sentences and figures, without Streamlit."""

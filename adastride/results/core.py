@@ -1,0 +1,537 @@
+"""The results file and the papers' tables: reading them, and the statistics that compare runs.
+
+Accuracies are shares from 0 to 1. What is said about them is in `results_report`, what is drawn in `results_figures`.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import itertools
+import math
+import os
+import statistics
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from adastride.downsampling import METHODS
+from adastride.files import bundled
+from adastride.models.classifier import NETWORKS, network_label
+
+FOLDER = bundled("results")
+RESULTS_VARIABLE = "ADASTRIDE_RESULTS"
+PAPERS = FOLDER / "papers.toml"
+TASKS = {
+    "commands": "Speech Commands v0.02, its test list split by speaker, 12 classes",
+    "emotion": "Berlin Database of Emotional Speech, split by speaker, 7 emotions",
+    "digits": "Free Spoken Digit Dataset, its six speakers in every split, 10 digits",
+    "digits-speakers": "Free Spoken Digit Dataset, one speaker held out in turn, 10 digits",
+    "scenes": "ESC-10, split by fold, 10 kinds of sounds",
+}
+BASELINE = "strided-conv"
+USUAL_SIGMA_INV2 = 5.0
+SIGMAS_INV2 = (0.1, 1.0, 5.0, 10.0)
+PAPER_SEEDS, PAPER_WIDTH = 5, 256
+# What the comparison is planned to hold on every task but digits-speakers, with as many seeds as the paper.
+PLANNED_TASKS = ("commands", "emotion", "digits", "scenes")
+PLANNED_METHODS = (
+    "strided-conv", "avg-pool", "blur-pool", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s",
+    "adastride-sigma", "lpf-adastride", "cif",
+)
+_SHORT = {"cif": "CIF"}
+COSTS = {"training_time": "seconds_per_epoch", "training_memory": "peak_memory_mb", "inference_time": "inference_ms_per_clip"}
+COST_NAMES = {"training_time": "Training time", "training_memory": "Training memory", "inference_time": "Inference time"}
+LAYERS, POOLED, SHIFTS = 3, 17, 11
+_Z = 1.959964  # of a 95 % interval
+
+
+class ResultsError(ValueError):
+    """A results file that can't be used; the message is one sentence that names the file, the line and what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run: a line of the results file. None and () where the file has nothing, as for a method without sigma.
+
+    fold: the group that was held out. accuracy: 0 to 1, on clips_test clips; accuracy_in_silence: of the same clips with silence
+    around them. train_loss: mean cross-entropy of the best epoch's training clips. strides, sigmas: of the three layers, in input
+    and output frames. pooled: (17,) shares of the output frames that got 0 ... 16 or more input frames; pooled_entropy in
+    nats. shifts: (11,) accuracies with the mel shifted by 0 ... 10 frames. *_stride*: input frames per output frame.
+    """
+
+    run: str
+    task: str
+    fold: str | None
+    method: str
+    sigma_inv2: float | None
+    learn_sigma: bool
+    seed: int
+    width: int
+    clips_train: int
+    clips_test: int
+    accuracy: float
+    accuracy_in_silence: float | None
+    train_loss: float | None
+    device: str
+    threads: int
+    seconds_per_epoch: float | None
+    peak_memory_mb: float | None
+    inference_ms_per_clip: float | None
+    silence_stride: float | None
+    sound_stride: float | None
+    adaptive_stride_mean: float | None
+    adaptive_stride_std: float | None
+    pooled_entropy: float | None
+    strides: tuple[float | None, ...]
+    sigmas: tuple[float | None, ...]
+    pooled: tuple[float, ...]
+    shifts: tuple[float, ...]
+
+    @property
+    def usual(self) -> bool:
+        """Whether it belongs into a comparison of methods: no sigma, or the one the papers use."""
+        return self.sigma_inv2 in (None, USUAL_SIGMA_INV2)
+
+    @property
+    def machine(self) -> str:
+        """Device, threads and width: times and memory compare among runs that share them."""
+        return f"{self.device}, {self.threads} {'thread' if self.threads == 1 else 'threads'}, width {self.width}"
+
+
+# ------------------------------------------------------------------ reading
+
+_TEXTS = ("run", "task", "method", "device")
+_WHOLE = ("seed", "width", "clips_train", "clips_test", "threads")
+_NUMBERS = (
+    "accuracy_in_silence", "train_loss", "seconds_per_epoch", "peak_memory_mb", "inference_ms_per_clip", "silence_stride", "sound_stride",
+    "adaptive_stride_mean", "adaptive_stride_std", "pooled_entropy",
+)
+_SERIES = {
+    "strides": tuple(f"stride_{n + 1}" for n in range(LAYERS)), "sigmas": tuple(f"sigma_{n + 1}" for n in range(LAYERS)),
+    "pooled": tuple(f"pooled_{n}" for n in range(POOLED)), "shifts": tuple(f"shift_{n}" for n in range(SHIFTS)),
+}
+_NEEDED = (*_TEXTS, "fold", "sigma_inv2", "learn_sigma", *_WHOLE, "accuracy", *_NUMBERS, *itertools.chain(*_SERIES.values()))
+
+
+def results_path() -> Path:
+    """The file the Results page reads: the one that the variable ADASTRIDE_RESULTS names, else results/results.csv."""
+    return Path(os.environ.get(RESULTS_VARIABLE) or FOLDER / "results.csv")
+
+
+def read(path: str | Path) -> list[Run]:
+    """The runs of a results file, in its order; none where there is no such file. Columns it does not know are ignored.
+
+    Raises ResultsError for a file that can't be read, lacks a column, or has a broken line.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
+            if missing:
+                more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+                raise ResultsError(f"{path}, line 1, lacks the column {missing[0]}{more}: write the file again with python -m adastride grid.")
+            runs, lines = [], {}
+            for row in reader:
+                try:
+                    run = _run(row)
+                    if run.run in lines:
+                        raise ValueError(f"repeats the run {run.run} of line {lines[run.run]}")
+                except ValueError as error:
+                    raise ResultsError(f"{path}, line {reader.line_num}, {error}: remove the line and run the grid again.") from None
+                runs.append(run)
+                lines[run.run] = reader.line_num
+            return runs
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ResultsError(f"{path} can't be read as a CSV file: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _run(row: dict) -> Run:
+    if None in row or None in row.values():
+        raise ValueError("has another number of cells than the header")
+    if row["learn_sigma"] not in ("true", "false"):
+        raise ValueError(f"has learn_sigma = {row['learn_sigma']!r}, not true or false")
+    empty = next((name for name in _TEXTS if not row[name]), None)
+    if empty:
+        raise ValueError(f"has nothing in the column {empty}")
+    series = {name: tuple(_number(row, column) for column in columns) for name, columns in _SERIES.items()}
+    for name in ("pooled", "shifts"):
+        given = [value is not None and 0 <= value <= 1 for value in series[name]]
+        if any(given) != all(given):
+            raise ValueError(f"has {_SERIES[name][0]} to {_SERIES[name][-1]} that are not all shares from 0 to 1")
+        series[name] = series[name] if all(given) else ()
+    accuracy = _number(row, "accuracy")
+    if accuracy is None or not 0 <= accuracy <= 1:
+        raise ValueError(f"has accuracy = {row['accuracy']!r}, not a number from 0 to 1")
+    return Run(
+        **{name: row[name] for name in _TEXTS}, fold=row["fold"] or None, sigma_inv2=_number(row, "sigma_inv2"), accuracy=accuracy,
+        learn_sigma=row["learn_sigma"] == "true", **{name: _whole(row, name) for name in _WHOLE},
+        **{name: _number(row, name) for name in _NUMBERS}, **series,
+    )
+
+
+def _number(row: dict, name: str) -> float | None:
+    if row[name] == "":
+        return None
+    try:
+        value = float(row[name])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"has {name} = {row[name]!r}, not a number")
+    return value
+
+
+def _whole(row: dict, name: str) -> int:
+    try:
+        value = int(row[name])
+    except ValueError:
+        value = -1
+    if value < (name != "seed"):
+        raise ValueError(f"has {name} = {row[name]!r}, not a whole number{'' if name == 'seed' else ' from 1'}")
+    return value
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """Numbers of one paper's table on one data set. task: ours with data of the same kind, None where there is none.
+
+    values: by method (or σ⁻² as text), mean and standard deviation, in percent for accuracies.
+    """
+
+    paper: str
+    table: str
+    data: str
+    task: str | None
+    runs: int
+    values: dict[str, tuple[float, float]]
+
+    @property
+    def source(self) -> str:
+        return f"{self.paper} paper, {self.table}: {self.data}, {self.runs} runs"
+
+
+@dataclass(frozen=True)
+class PaperCost:
+    """Times and memory of one paper, relative to strided convolution, by kind of cost and method."""
+
+    paper: str
+    table: str
+    data: str
+    values: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Papers:
+    """results/papers.toml. strides: the first layer's over time, under the key "diffstride". notes: what figures show, in words."""
+
+    accuracy: tuple[PaperTable, ...]
+    sigma: tuple[PaperTable, ...]
+    strides: tuple[PaperTable, ...]
+    cost: tuple[PaperCost, ...]
+    notes: dict[str, str]
+
+
+@functools.cache
+def papers() -> Papers:
+    """The papers' numbers."""
+    read_in = tomllib.loads(PAPERS.read_text(encoding="utf-8"))
+
+    def tables(kind: str) -> tuple[PaperTable, ...]:
+        return tuple(
+            PaperTable(each["paper"], each["table"], each["data"], each.get("task"), each["runs"],
+                       {key: tuple(value) for key, value in each.get("values", {"diffstride": each.get("value")}).items()})
+            for each in read_in[kind]
+        )
+
+    kinds = (*COSTS, "inference_memory")
+    cost = tuple(PaperCost(each["paper"], each["table"], each["data"], {kind: each[kind] for kind in kinds}) for each in read_in["cost"])
+    return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"])
+
+
+# ------------------------------------------------------------------ names and choices
+
+
+def label(method: str) -> str:
+    """What a person calls a method; the key itself where nobody knows it."""
+    return _SHORT.get(method) or (network_label(method) if method in METHODS or method in NETWORKS else method)
+
+
+def kind(method: str) -> str:
+    """Whether its strides are "fixed", "learned" or "adaptive"; nobody knows that of an unknown method, which counts as fixed."""
+    return METHODS[method].kind if method in METHODS else "adaptive" if method in NETWORKS else "fixed"
+
+
+def order_of(method: str) -> tuple[int, str]:
+    """Sorts methods as the registry does, the networks with names of their own after the family they belong to."""
+    if method in METHODS:
+        return list(METHODS).index(method), ""
+    return list(METHODS).index("adastride-f") if method in NETWORKS else len(METHODS), method
+
+
+def tasks_of(runs: Iterable[Run]) -> list[str]:
+    """The tasks that have runs, in their usual order."""
+    found = {run.task for run in runs}
+    return [*(task for task in TASKS if task in found), *sorted(found - set(TASKS))]
+
+
+def methods_of(runs: Iterable[Run]) -> list[str]:
+    """The methods that have runs, in the order people see them in."""
+    return sorted({run.method for run in runs}, key=order_of)
+
+
+def widths_of(runs: Iterable[Run]) -> list[int]:
+    """The widths that have runs, the one with most runs first."""
+    widths = [run.width for run in runs]
+    return sorted(set(widths), key=lambda width: (-widths.count(width), -width))
+
+
+def chosen(runs: Iterable[Run], task: str, method: str) -> list[Run]:
+    """The runs that compare methods with each other: of a task and a method, with the usual sigma."""
+    return [run for run in runs if run.task == task and run.method == method and run.usual]
+
+
+def with_sigma(runs: Sequence[Run], task: str, sigma_inv2: float) -> list[Run]:
+    """AdaStride's runs with one σ⁻² in all layers."""
+    return [run for run in runs if run.task == task and run.method == "adastride" and run.sigma_inv2 == sigma_inv2]
+
+
+# ------------------------------------------------------------------ statistics
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval for a share that was found in `count` independent trials.
+
+    >>> tuple(round(x, 3) for x in wilson(0.9, 100))
+    (0.826, 0.945)
+    """
+    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    half = _Z / (1 + _Z**2 / count) * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def t_probability(t: float, freedom: float) -> float:
+    """Two-sided p-value of Student's t with any number of degrees of freedom from 1 up.
+
+    With t = √ν tan θ the density of t becomes a power of a cosine, cos(θ)^(ν − 1), which Gauss-Legendre quadrature
+    integrates to more digits than anybody reads.
+
+    >>> round(t_probability(2.776445, 4), 6)
+    0.05
+    """
+    begin = math.atan(abs(t) / math.sqrt(freedom))
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    half = (math.pi / 2 - begin) / 2
+    area = half * float(weights @ np.cos(begin + half * (nodes + 1)) ** (freedom - 1))
+    scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi)
+    return min(1.0, 2 * scale * area)
+
+
+def welch(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Two-sided p-value of Welch's t-test for equal means of two samples.
+
+    None where it says nothing: fewer than two values, or values without any spread that differ.
+    """
+    if min(len(first), len(second)) < 2:
+        return None
+    parts = [statistics.variance(values) / len(values) for values in (first, second)]
+    difference = statistics.fmean(first) - statistics.fmean(second)
+    if sum(parts) < 1e-18:
+        return 1.0 if abs(difference) < 1e-9 else None
+    freedom = sum(parts) ** 2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
+    return t_probability(difference / math.sqrt(sum(parts)), freedom)
+
+
+def paired(differences: Sequence[float]) -> float | None:
+    """Two-sided p-value of the paired t-test for a mean difference of zero; None where it says nothing, as in `welch`."""
+    if len(differences) < 2:
+        return None
+    variance = statistics.variance(differences) / len(differences)
+    if variance < 1e-18:
+        return 1.0 if abs(statistics.fmean(differences)) < 1e-9 else None
+    return t_probability(statistics.fmean(differences) / math.sqrt(variance), len(differences) - 1)
+
+
+def holm(values: Sequence[float | None]) -> list[float | None]:
+    """P-values adjusted after Holm for as many comparisons as there are values; None stays None and is not counted.
+
+    >>> [round(p, 2) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    adjusted, known = list(values), sorted((p, i) for i, p in enumerate(values) if p is not None)
+    highest = 0.0
+    for place, (p, index) in enumerate(known):
+        highest = max(highest, min(1.0, p * (len(known) - place)))
+        adjusted[index] = highest
+    return adjusted
+
+
+def _by_fold(runs: Sequence[Run]) -> dict[str, float]:
+    """Mean accuracy for each held-out group."""
+    folds = sorted({run.fold for run in runs})
+    return {fold: statistics.fmean(run.accuracy for run in runs if run.fold == fold) for fold in folds}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Accuracy of some runs. std: over runs or, where groups were held out in turn, over their means; None for one value.
+
+    interval: Wilson's 95 % interval of the mean on the test clips. clips: different test clips. unit: what `std` is over,
+    "runs" or "held-out groups".
+    """
+
+    mean: float
+    std: float | None
+    interval: tuple[float, float]
+    runs: int
+    clips: int
+    unit: str
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Mean ∓ std where there are several values, else the interval of the test clips."""
+        return self.interval if self.std is None else (self.mean - self.std, self.mean + self.std)
+
+    def __str__(self) -> str:
+        return f"{100 * self.mean:.1f}" + ("" if self.std is None else f" ± {100 * self.std:.1f}")
+
+
+def summary(runs: Sequence[Run]) -> Summary:
+    """See `Summary`; of at least one run, all of one task and method."""
+    held_out = runs[0].fold is not None
+    values = list(_by_fold(runs).values()) if held_out else [run.accuracy for run in runs]
+    clips = sum({run.fold: run.clips_test for run in runs}.values())
+    mean = statistics.fmean(values)
+    std = statistics.stdev(values) if len(values) > 1 else None
+    return Summary(mean, std, wilson(mean, clips), len(runs), clips, "held-out groups" if held_out else "runs")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A method against strided convolution on one task. points: hundredths of accuracy; p, adjusted: None where untested.
+
+    runs: of the method and of strided convolution.
+    """
+
+    method: str
+    points: float
+    p: float | None
+    adjusted: float | None
+    runs: tuple[int, int]
+
+
+def differences(runs: Sequence[Run], task: str) -> list[Difference]:
+    """Every method of a task against strided convolution, p-values adjusted for their number; none without the latter.
+
+    Where groups were held out in turn, only those that both methods have count, each against itself.
+    """
+    base, found = chosen(runs, task, BASELINE), []
+    for method in methods_of(run for run in runs if run.task == task and run.usual and run.method != BASELINE):
+        own = chosen(runs, task, method)
+        if not base:
+            continue
+        if own[0].fold is None:
+            points = statistics.fmean(run.accuracy for run in own) - statistics.fmean(run.accuracy for run in base)
+            p = welch([run.accuracy for run in own], [run.accuracy for run in base])
+        else:
+            ours, theirs = _by_fold(own), _by_fold(base)
+            both = [ours[fold] - theirs[fold] for fold in ours if fold in theirs]
+            if not both:
+                continue
+            points, p = statistics.fmean(both), paired(both)
+        found.append((method, 100 * points, p, (len(own), len(base))))
+    adjusted = holm([p for _, _, p, _ in found])
+    return [Difference(method, points, p, a, counts) for (method, points, p, counts), a in zip(found, adjusted, strict=True)]
+
+
+# ------------------------------------------------------------------ figure 10, figure 11, times, strides
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Figure 10 for some runs of a task and method: mean shares (17,), mean entropy in nats, its std over runs or None."""
+
+    shares: tuple[float, ...]
+    entropy: float
+    entropy_std: float | None
+    runs: int
+
+
+def pooled(runs: Sequence[Run], task: str, method: str) -> Pooled | None:
+    """See `Pooled`; None where no run has these numbers."""
+    own = [run for run in chosen(runs, task, method) if run.pooled and run.pooled_entropy is not None]
+    if not own:
+        return None
+    entropies = [run.pooled_entropy for run in own]
+    std = statistics.stdev(entropies) if len(own) > 1 else None
+    return Pooled(tuple(np.mean([run.pooled for run in own], axis=0).tolist()), statistics.fmean(entropies), std, len(own))
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """Figure 11 for some runs: points above the average over 0 ... 10 frames, (11,), averaged over runs, and their std over
+    the shifts, averaged over runs."""
+
+    changes: tuple[float, ...]
+    std: float
+    runs: int
+
+
+def shifted(runs: Sequence[Run], task: str, method: str) -> Shifted | None:
+    """See `Shifted`; None where no run has these numbers."""
+    own = [run for run in chosen(runs, task, method) if run.shifts]
+    if not own:
+        return None
+    changes = 100 * np.array([[accuracy - statistics.fmean(run.shifts) for accuracy in run.shifts] for run in own])
+    return Shifted(tuple(changes.mean(axis=0).tolist()), float(changes.std(axis=1).mean()), len(own))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A method's cost on one task and machine relative to strided convolution: ratios of medians over runs, by key of COSTS."""
+
+    task: str
+    method: str
+    ratios: dict[str, float]
+    runs: tuple[int, int]
+
+
+def machines(runs: Iterable[Run]) -> list[str]:
+    """Device, threads and width of the runs, the one with most runs first."""
+    found = [run.machine for run in runs]
+    return sorted(set(found), key=lambda machine: (-found.count(machine), machine))
+
+
+def costs(runs: Sequence[Run], machine: str) -> list[Cost]:
+    """Every task and method against strided convolution, among runs on one machine; tasks without the latter are left out."""
+    own = [run for run in runs if run.machine == machine and run.usual]
+    found = []
+    for task in tasks_of(own):
+        base = chosen(own, task, BASELINE)
+        for method in methods_of(run for run in own if run.task == task and run.method != BASELINE):
+            group, ratios = chosen(own, task, method), {}
+            for name, column in COSTS.items():
+                ours, theirs = ([value for run in each if (value := getattr(run, column))] for each in (group, base))
+                if ours and theirs:
+                    ratios[name] = statistics.median(ours) / statistics.median(theirs)
+            if ratios:
+                found.append(Cost(task, method, ratios, (len(group), len(base))))
+    return found
+
+
+def layer_values(runs: Sequence[Run], layer: int, what: str) -> tuple[float, float | None] | None:
+    """Mean and std over runs of one layer's stride (what = "strides") or σ⁻² ("sigmas"); None where there is none.
+
+    layer: from 0, the lowest.
+    """
+    values = [value for run in runs if (value := getattr(run, what)[layer])]
+    if not values:
+        return None
+    values = [value**-2 for value in values] if what == "sigmas" else values
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None

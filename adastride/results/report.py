@@ -1,0 +1,409 @@
+"""What the results say and don't say, in sentences and tables for people.
+
+Everything is worked out from the runs and the papers' tables: no conclusion is written down here. Accuracies are in percent,
+differences in points (hundredths of accuracy). Sentences are Markdown. A table is a list of {column: text}.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import statistics
+from collections.abc import Sequence
+
+from adastride.results.core import (
+    BASELINE,
+    COST_NAMES,
+    LAYERS,
+    PAPER_SEEDS,
+    PAPER_WIDTH,
+    PLANNED_METHODS,
+    PLANNED_TASKS,
+    POOLED,
+    SIGMAS_INV2,
+    TASKS,
+    Difference,
+    PaperTable,
+    Run,
+    chosen,
+    costs,
+    differences,
+    kind,
+    label,
+    layer_values,
+    methods_of,
+    order_of,
+    papers,
+    pooled,
+    shifted,
+    summary,
+    tasks_of,
+    with_sigma,
+)
+
+_LEVEL = 0.05  # a difference with a larger p-value may be chance
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}" if value < 0.1 else f"p = {value:.2f}"
+
+
+def verdict(difference: Difference) -> str:
+    """What the test says, in a few words; the p-value is the adjusted one."""
+    if difference.adjusted is not None:
+        return _p(difference.adjusted) + (" after Holm" if difference.adjusted != difference.p else "")
+    return "one run: difference untested" if min(difference.runs) == 1 else "no spread: difference untested"
+
+
+def points(value: float, digits: int = 1) -> str:
+    """A signed difference in points, "+1.2" or "−0.3"; nothing has no sign, "0.0"."""
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text if float(text[1:]) else text[1:]
+
+
+def _range(values: Sequence[int]) -> str:
+    return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
+
+
+def basis(runs: Sequence[Run]) -> str:
+    """On how many runs, which devices, width and seeds something stands, and how that is less than the paper's; one sentence."""
+    if not runs:
+        return "No runs."
+    devices = sorted({f"{run.device}, {run.threads} {'thread' if run.threads == 1 else 'threads'}" for run in runs})
+    widths = sorted({run.width for run in runs})
+    seeds = [len({run.seed for run in group}) for group in _cells(runs)]
+    texts = [
+        f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} on {' and '.join(devices)}",
+        f"width {' and '.join(map(str, widths))}" + (f" (the paper’s networks: {PAPER_WIDTH})" if widths != [PAPER_WIDTH] else ""),
+        f"{_range(seeds)} {'seed' if max(seeds) == 1 else 'seeds'} each" + (f" (the paper: {PAPER_SEEDS})" if min(seeds) < PAPER_SEEDS else ""),
+    ]
+    return "; ".join(texts) + ("; no GPU" if all(run.device.startswith("CPU") for run in runs) else "") + "."
+
+
+def _cells(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that differ in nothing but seed and held-out group."""
+    def setting(run: Run) -> tuple:
+        return run.task, run.method, run.width, run.sigma_inv2 or 0.0
+
+    return [list(group) for _, group in itertools.groupby(sorted(runs, key=setting), setting)]
+
+
+def data_of(runs: Sequence[Run]) -> str:
+    """What the runs were tested on: each task's data and number of test clips."""
+    texts = []
+    for task in tasks_of(runs):
+        own = [run for run in runs if run.task == task]
+        clips = sum({run.fold: run.clips_test for run in own}.values())
+        texts.append(f"{task}: {TASKS.get(task, 'data of your own')} ({clips} test clips)")
+    return "; ".join(texts) + "."
+
+
+def story(runs: Sequence[Run]) -> list[str]:
+    """For each task one or two sentences, AdaStride against strided convolution and what is highest; and where it is below, what may be the reason."""
+    texts = []
+    for task in tasks_of(runs):
+        why = ""
+        lacking = [label(method) for method in ("adastride", BASELINE) if not chosen(runs, task, method)]
+        if lacking:
+            text = f"On **{task}**, {' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no finished run yet."
+        else:
+            found = next((each for each in differences(runs, task) if each.method == "adastride"), None)
+            said = _against(found, runs, task) if found else "AdaStride and strided convolution share no held-out group."
+            text, why = f"On **{task}**, {said}", _reason(found, runs, task) if found else ""
+        best = _highest(runs, task)
+        texts.append(text + (f" Highest mean: {best}." if best else ""))
+        if why:
+            texts.append(why)
+    return texts
+
+
+def _reason(found: Difference, runs: Sequence[Run], task: str) -> str:
+    """Where AdaStride is below strided convolution: how many clips that is, and what else its runs say; "" where it is not.
+
+    Nothing here is a proof: what was measured is put side by side.
+    """
+    ours, base = chosen(runs, task, "adastride"), chosen(runs, task, BASELINE)
+    if round(found.points, 1) >= 0:
+        return ""
+
+    def means(name: str) -> tuple[float, float] | None:
+        values = [[getattr(run, name) for run in own] for own in (ours, base)]
+        return None if any(None in each for each in values) else (statistics.fmean(values[0]), statistics.fmean(values[1]))
+
+    clips = -found.points / 100 * summary(ours).clips
+    texts = [f"{-found.points:.1f} points are {clips:.0f} of {summary(ours).clips} test clips"]
+    fit, quiet = means("train_loss"), means("accuracy_in_silence")
+    if fit:
+        worse = fit[0] > fit[1]
+        meaning = "so it has learned the training clips less well" if worse else "so it has learned the training clips better, by heart"
+        texts.append(f"its training loss is {'higher' if worse else 'lower'}, {fit[0]:.2f} against {fit[1]:.2f}, {meaning}")
+    if quiet and (gap := points(100 * (quiet[0] - quiet[1]))) != "0.0":
+        there = f"{'above' if quiet[0] > quiet[1] else 'below'} ({100 * quiet[0]:.1f} % against {100 * quiet[1]:.1f} %)"
+        texts.append(f"with silence around the same clips, which its strides can skip, it is {gap[1:]} points {there}")
+    return f"Why on **{task}**? {'; '.join(texts)}."
+
+
+def _against(found: Difference, runs: Sequence[Run], task: str) -> str:
+    ours, base = (summary(chosen(runs, task, method)) for method in ("adastride", BASELINE))
+    gap = abs(found.points)
+    where = "level with" if points(gap) == "0.0" else f"{gap:.1f} points {'above' if found.points > 0 else 'below'}"
+    counts = f"n = {found.runs[0]}" if found.runs[0] == found.runs[1] else f"n = {found.runs[0]} and {found.runs[1]}"
+    doubt = "" if found.adjusted is None or found.adjusted < _LEVEL or where == "level with" else ", so it may be chance"
+    return f"AdaStride is {where} strided convolution ({ours} % against {base} %; {counts}, {verdict(found)}{doubt})."
+
+
+def _highest(runs: Sequence[Run], task: str) -> str:
+    means = {method: summary(chosen(runs, task, method)).mean for method in methods_of(r for r in runs if r.task == task and r.usual)}
+    if len(means) < 3:
+        return ""
+    top = max(means.values())
+    names = [label(method) for method, mean in means.items() if top - mean < 5e-4]
+    return f"{100 * top:.1f} %, {'; '.join(names)}"  # a label may have a comma
+
+
+def ranking(runs: Sequence[Run], table: PaperTable) -> str:
+    """Whether the methods stand in the paper's order on the task with data of the same kind; "" where none can be compared.
+
+    Pairs that the paper or our means put level have no order and are left out.
+    """
+    means = {method: 100 * summary(own).mean for method in table.values if (own := chosen(runs, table.task or "", method))}
+    turned, pairs = [], 0
+    for one, other in itertools.combinations(means, 2):
+        theirs, ours = table.values[one][0] - table.values[other][0], means[one] - means[other]
+        if abs(theirs) < 0.05 or abs(ours) < 0.05:
+            continue
+        pairs += 1
+        if theirs * ours < 0:
+            turned.append((ours, theirs, one, other) if ours > 0 else (-ours, -theirs, other, one))
+    if not pairs:
+        return ""
+    where = f"{table.paper} paper ({table.table.split(',')[0]}, {table.data})"
+    if not turned:
+        many = "The one pair of methods that differs stands" if pairs == 1 else f"All {pairs} pairs of methods that differ stand"
+        return f"**{table.task}**: {many} in the order of the {where}."
+    named = sorted(turned, key=lambda pair: (BASELINE not in pair[2:], pair[1] - pair[0]))[:3]
+    texts = [f"{label(one)} above {label(other)} ({points(ours)} points, in the paper {points(theirs)})" for ours, theirs, one, other in named]
+    rest = f", and {len(turned) - len(named)} more" if len(turned) > len(named) else ""
+    verb = "stands" if len(turned) == 1 else "stand"
+    said = f"{len(turned)} of {pairs} pairs of methods {verb} the other way round than in the {where}: {'; '.join(texts)}{rest}."
+    return f"**{table.task}**: {said} {_noise(runs, table.task)}"
+
+
+def _noise(runs: Sequence[Run], task: str) -> str:
+    """How far chance alone moves the accuracies of a task."""
+    found = [summary(chosen(runs, task, method)) for method in methods_of(run for run in runs if run.task == task and run.usual)]
+    spreads = [each.std for each in found if each.std is not None]
+    if spreads:
+        return f"From run to run an accuracy varies by ± {100 * statistics.median(spreads):.1f} points (standard deviation)."
+    half = statistics.median((each.interval[1] - each.interval[0]) / 2 for each in found)
+    return f"That is one run each, and the choice of test clips alone moves an accuracy by ± {100 * half:.1f} points."
+
+
+def sigma_ranking(runs: Sequence[Run], table: PaperTable) -> str:
+    """Which σ⁻² is best here and in the paper, where at least two of them have runs; else ""."""
+    means = {f"{value:g}": 100 * summary(own).mean for value in SIGMAS_INV2 if (own := with_sigma(runs, table.task or "", value))}
+    if len(means) < 2:
+        return ""
+    ours = max(means, key=means.get)
+    top = max(table.values[key][0] for key in means)
+    theirs = [key for key in means if table.values[key][0] == top]
+    same = "as in" if ours in theirs else "unlike"
+    where = f"the {table.paper} paper ({table.table}, {table.data}: {' and '.join(theirs)})"
+    return f"**{table.task}**: of σ⁻² = {', '.join(means)} the highest mean is at {ours}, {same} {where}."
+
+
+def sigma_learned(runs: Sequence[Run]) -> str:
+    """What networks that learn σ end with, layer by layer; "" where there is none."""
+    own = [run for run in runs if run.learn_sigma and all(run.sigmas)]
+    if not own:
+        return ""
+    layers = []
+    for n in range(LAYERS):
+        values = [run.sigmas[n] ** -2 for run in own]
+        low, high = f"{min(values):.1f}", f"{max(values):.1f}"
+        layers.append(f"{low if low == high else f'{low} to {high}'} in layer {n + 1}")
+    widest = sum(max(run.sigmas) == run.sigmas[-1] for run in own)
+    count = f"{len(own)} run{'s' * (len(own) > 1)}"
+    return (
+        f"Networks that learn σ end with σ⁻² = {', '.join(layers[:-1])} and {layers[-1]} ({count} on {', '.join(tasks_of(own))}); "
+        f"the uppermost layer has the widest σ in {widest} of {len(own)}."
+    )
+
+
+def coverage(runs: Sequence[Run]) -> list[str]:
+    """What of the planned comparison is there and what is missing, in sentences."""
+    counts = {cell: len(chosen(runs, *cell)) for cell in itertools.product(PLANNED_TASKS, PLANNED_METHODS)}
+    planned = len(counts) * PAPER_SEEDS
+    done = sum(min(count, PAPER_SEEDS) for count in counts.values())
+    texts = [f"{done} of {planned} planned runs are finished: {len(PLANNED_METHODS)} methods on {len(PLANNED_TASKS)} tasks with {PAPER_SEEDS} seeds."]
+    for task in PLANNED_TASKS:
+        missing = [label(method) for method in PLANNED_METHODS if not counts[task, method]]
+        if len(missing) == len(PLANNED_METHODS):
+            texts.append(f"Nothing yet on {task}.")
+        elif missing:
+            texts.append(f"Missing on {task}: {'; '.join(missing)}.")  # a label may have a comma
+    return texts
+
+
+def to_csv(rows: Sequence[dict[str, str]]) -> str:
+    """A table as a CSV file; columns as in its rows."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(itertools.chain(*rows))), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def coverage_table(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Number of runs for each method and task, with the usual sigma."""
+    tasks = [*PLANNED_TASKS, *(task for task in tasks_of(runs) if task not in PLANNED_TASKS)]
+    methods = sorted({*PLANNED_METHODS, *methods_of(runs)}, key=order_of)
+    return [{"Method": label(method), **{task: str(len(chosen(runs, task, method)) or "–") for task in tasks}} for method in methods]
+
+
+def overview_table(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Accuracy in % by method and task, ours and each paper's."""
+    tables, rows = papers().accuracy, []
+    usual = [run for run in runs if run.usual]
+    for method in sorted({*methods_of(usual), *itertools.chain(*(table.values for table in tables))}, key=order_of):
+        row = {"Method": label(method)}
+        for task in tasks_of(usual):
+            own = chosen(runs, task, method)
+            row[f"{task}, ours (%)"] = f"{summary(own)} (n = {len(own)})" if own else "–"
+        for table in tables:
+            value = table.values.get(method)
+            row[f"{table.data}, {table.paper} {table.table.split(',')[0]} (%)"] = f"{value[0]:.1f} ± {value[1]:.1f}" if value else "–"
+        rows.append(row)
+    return rows
+
+
+def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
+    """Each method on one task: accuracy, its intervals, and the difference to strided convolution with its test."""
+    tested = {each.method: each for each in differences(runs, task)}
+    tables = [table for table in papers().accuracy if table.task == task]
+    rows = []
+    for method in methods_of(run for run in runs if run.task == task and run.usual):
+        own, found = summary(chosen(runs, task, method)), tested.get(method)
+        low, high = own.interval
+        row = {
+            "Method": label(method), "Runs": str(own.runs), "Test clips": str(own.clips), "Accuracy (%)": str(own),
+            "95 % interval, test clips (%)": f"{100 * low:.1f} – {100 * high:.1f}",
+            "Difference (points)": "–" if found is None else points(found.points),
+            "p": "–" if found is None or found.p is None else _p(found.p)[2:].removeprefix("= "),
+            "Test": "compared with" if method == BASELINE else "no strided convolution yet" if found is None else verdict(found),
+        }
+        for table in tables:
+            value, base = table.values.get(method), table.values[BASELINE]
+            row[f"Difference in the paper, {table.data} (points)"] = "–" if value is None or method == BASELINE else points(value[0] - base[0])
+        rows.append(row)
+    return rows
+
+
+def comparison_sentence(runs: Sequence[Run], task: str) -> str:
+    """Which test the p-values of a task come from, and what they mean."""
+    count = sum(each.p is not None for each in differences(runs, task))
+    clips = "The 95 % interval is Wilson’s, of the mean accuracy: how far other test clips of the same kind could move it."
+    if not count:
+        return f"No difference is tested: that needs at least two runs of a method and of strided convolution. {clips}"
+    held_out = any(run.fold for run in runs if run.task == task)
+    test = "The paired t-test over held-out groups" if held_out else "Welch’s t-test between the runs of a method and those of strided convolution"
+    again = "other groups" if held_out else "other seeds"
+    adjusted = f", adjusted after Holm because {count} methods are compared" if count > 1 else ""
+    return (
+        f"{test}, two-sided; p is how often a difference this large would come up by chance with {again} if both methods were equally good on average"
+        f"{adjusted}. It speaks of these test clips. {clips}"
+    )
+
+
+def sigma_table(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """AdaStride's accuracy in % by σ⁻² and task, with what a network that learns σ reaches, ours and the paper's."""
+    tasks = [task for task in tasks_of(runs) if any(run.method in ("adastride", "adastride-sigma") for run in runs if run.task == task)]
+    rows = []
+    for value in (*SIGMAS_INV2, None):
+        row = {"σ⁻²": "learned, a σ for each layer" if value is None else f"{value:g}"}
+        for task in tasks:
+            own = chosen(runs, task, "adastride-sigma") if value is None else with_sigma(runs, task, value)
+            row[f"{task}, ours (%)"] = f"{summary(own)} (n = {len(own)})" if own else "–"
+        for table in papers().sigma:
+            found = table.values.get(f"{value:g}") if value is not None else None
+            row[f"{table.data}, {table.paper} {table.table} (%)"] = f"{found[0]:.1f} ± {found[1]:.1f}" if found else "–"
+        rows.append(row)
+    return rows
+
+
+def pooled_table(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Figure 10 in numbers: entropy, and the share in % of output frames that got n input frames."""
+    rows = []
+    for task in tasks_of(runs):
+        for method in methods_of(run for run in runs if run.task == task):
+            if found := pooled(runs, task, method):
+                entropy = f"{found.entropy:.2f}" + ("" if found.entropy_std is None else f" ± {found.entropy_std:.2f}")
+                shares = {f"{n} frames (%)" if n < POOLED - 1 else f"{n} or more (%)": f"{100 * share:.1f}" for n, share in enumerate(found.shares)}
+                rows.append({"Task": task, "Method": label(method), "Runs": str(found.runs), "Entropy (nats)": entropy, **shares})
+    return rows
+
+
+def shift_table(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Figure 11 in numbers, the steadiest method of each task first."""
+    rows = []
+    for task in tasks_of(runs):
+        found = [(method, shifted(runs, task, method)) for method in methods_of(run for run in runs if run.task == task)]
+        for method, each in sorted(((m, e) for m, e in found if e), key=lambda pair: pair[1].std):
+            changes = {f"{n} frames (points)": points(change, 2) for n, change in enumerate(each.changes)}
+            rows.append({"Task": task, "Method": label(method), "Runs": str(each.runs), "Standard deviation (points)": f"{each.std:.2f}", **changes})
+    return rows
+
+
+def shift_rank(runs: Sequence[Run], task: str) -> str:
+    """Where AdaStride stands among the methods of a task by the std of figure 11; "" where it can't be compared."""
+    found = {method: each.std for method in methods_of(r for r in runs if r.task == task) if (each := shifted(runs, task, method))}
+    if "adastride" not in found or len(found) < 2:
+        return ""
+    place = 1 + sum(std < found["adastride"] for std in found.values())
+    return f"**{task}**: AdaStride is number {place} of {len(found)} methods, counted from the steadiest ({found['adastride']:.2f} points)."
+
+
+def cost_table(runs: Sequence[Run], machine: str) -> list[dict[str, str]]:
+    """Times and memory relative to strided convolution: the papers' and ours."""
+    def shown(ratios: dict[str, float]) -> dict[str, str]:
+        named = {**COST_NAMES, "inference_memory": "Inference memory"}
+        return {f"{name} (×)": f"{ratios[key]:.2f}" if key in ratios else "–" for key, name in named.items()}
+
+    rows = [
+        {"Method": label(each.method), "Where": f"ours, {each.task}", "Runs": f"{each.runs[0]} against {each.runs[1]}", **shown(each.ratios)}
+        for each in sorted(costs(runs, machine), key=lambda cost: order_of(cost.method))
+    ]
+    for table in papers().cost:
+        for method in sorted(table.values["training_time"], key=order_of):
+            ratios = {name: values[method] for name, values in table.values.items()}
+            rows.append({"Method": label(method), "Where": f"{table.paper} paper, {table.table}: {table.data}", "Runs": "–", **shown(ratios)})
+    return rows
+
+
+def stride_table(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Learned strides and σ⁻² of each layer, and where adaptive methods put their strides: the papers' and ours."""
+    def shown(found: tuple[float, float | None] | None) -> str:
+        return "–" if found is None else f"{found[0]:.2f}" + ("" if found[1] is None else f" ± {found[1]:.2f}")
+
+    rows = []
+    for method in methods_of(runs):
+        if kind(method) == "fixed":
+            continue
+        for task in tasks_of(run for run in runs if run.method == method and run.usual):
+            own = chosen(runs, task, method)
+            row = {"Method": label(method), "Where": f"ours, {task}", "Runs": str(len(own))}
+            learned = kind(method) == "learned"
+            row |= {f"Stride, layer {n + 1} (frames)": shown(layer_values(own, n, "strides")) if learned else "–" for n in range(LAYERS)}
+            row |= {f"Learned σ⁻², layer {n + 1}": shown(layer_values(own, n, "sigmas")) if own[0].learn_sigma else "–" for n in range(LAYERS)}
+            for name, column in (("Uppermost adaptive layer, mean stride", "adaptive_stride_mean"), ("Its spread", "adaptive_stride_std"),
+                                 ("Layer 1 in silence", "silence_stride"), ("Layer 1 in sound", "sound_stride")):
+                values = [] if learned else [value for run in own if (value := getattr(run, column)) is not None]
+                row[f"{name} (frames)"] = f"{statistics.fmean(values):.2f}" if values else "–"
+            rows.append(row)
+    empty = dict.fromkeys(rows[0], "–") if rows else {}
+    for table in papers().strides:
+        where = f"{table.paper} paper, {table.table}: {table.data}"
+        stride = shown(table.values["diffstride"])
+        rows.append(empty | {"Method": "DiffStride", "Where": where, "Runs": str(table.runs), "Stride, layer 1 (frames)": stride})
+    return rows

@@ -1,0 +1,321 @@
+"""Pictures of sweeps for the page: a strip of alignments, curves, bands of accuracy, a two-way map.
+
+Alignments are one palette picture in one Plotly figure, whatever their number: a heat map for each would take the browser seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+from adastride.results.figures import Axis, Panel, Point, Series, plotly_panel
+from adastride.sweep import core as sweep
+from adastride.sweep.core import MEASURES, SIGMA, STRIDE, Column, Score, Setting, rounded, swept
+
+# The colours of weights and layers in the Explore page's viewer (ui/drawing.js).
+_RAMPS = {
+    True: ((16, 20, 34), (24, 52, 97), (38, 92, 140), (62, 137, 153), (120, 181, 137), (200, 215, 104), (253, 240, 120)),
+    False: ((255, 255, 255), (222, 235, 247), (174, 209, 231), (106, 174, 214), (47, 126, 188), (14, 82, 151), (6, 36, 92)),
+}
+_INK = {False: ("#1E2430", "#5A6372", "#DDE1E7"), True: ("#EEF1F7", "#A7AFBD", "#333B4A")}  # text, quiet text, grid; by darkness
+_ORANGE = {False: "#D55E00", True: "#F0935A"}
+_LAYER_COLOURS = (1, 4, 3)  # places in the palette of `Series`: blue, ochre, green
+_COST = "Cost: frames that convolutions work on"
+_MOST_TICKS = 8
+_MOST_LABELS = 5
+_LAYER_HEIGHT, _GAP = 72, 2  # pixels of a strip's layer, and between two pictures
+
+
+def _palette(dark: bool) -> list[int]:
+    """256 colours, three numbers each; 255 is taken for what is transparent."""
+    stops = np.array(_RAMPS[dark], float)
+    place = np.linspace(0, len(stops) - 1, 256)
+    channels = [np.interp(place, np.arange(len(stops)), stops[:, channel]) for channel in range(3)]
+    return np.stack(channels, axis=1).round().astype(int).reshape(-1).tolist()
+
+
+def _scale(dark: bool) -> list[list]:
+    stops = _RAMPS[dark]
+    return [[index / (len(stops) - 1), f"rgb{colour}"] for index, colour in enumerate(stops)]
+
+
+def _png(indices: np.ndarray, dark: bool) -> str:
+    """A picture (rows, columns) uint8 as the address of a PNG; 255 is transparent, row 0 at the top."""
+    image = Image.fromarray(indices, "P")
+    image.putpalette(_palette(dark))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", transparency=255, compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _tile(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A picture of weights, output frame 0 at the bottom, each of its rows repeated or left as they share the height."""
+    rows = np.arange(height) * len(picture) // height
+    columns = np.arange(width) * picture.shape[1] // width
+    return np.minimum(picture[::-1][rows][:, columns], 254)
+
+
+def _colour_bar(dark: bool) -> go.Scatter:
+    """A mark outside of the picture that brings the bar with it."""
+    ink, quiet, _ = _INK[dark]
+    bar = {"title": {"text": "weight / row’s largest", "side": "right", "font": {"size": 12, "color": quiet}}, "thickness": 10, "len": 1, "outlinewidth": 0,
+           "tickvals": [0, 0.5, 1], "tickfont": {"size": 12, "color": ink}, "xpad": 4}
+    marker = {"color": [0], "cmin": 0, "cmax": 1, "colorscale": _scale(dark), "showscale": True, "colorbar": bar, "opacity": 0}
+    return go.Scatter(x=[-9], y=[-9], mode="markers", marker=marker, hoverinfo="skip", showlegend=False)
+
+
+def _layout(figure: go.Figure, dark: bool, height: int) -> go.Figure:
+    ink = _INK[dark][0]
+    return figure.update_layout(
+        height=height, margin={"l": 8, "r": 8, "t": 22, "b": 8}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", showlegend=False,
+        font={"family": '"Source Sans", sans-serif', "size": 12, "color": ink}, hovermode="closest",
+        hoverlabel={"bgcolor": "#1A1F2B" if dark else "#FFFFFF", "font": {"color": ink}, "align": "left"},
+    )
+
+
+def _ticks(values: Sequence[float]) -> tuple[list[int], list[str]]:
+    """Evenly spaced places among the values, at most `_MOST_TICKS`, and what they are."""
+    places = list(range(0, len(values), math.ceil(len(values) / _MOST_TICKS)))
+    return places, [rounded(values[place]) for place in places]
+
+
+def _between(values: Sequence[float], wanted: float) -> float:
+    """Where a value lies among rising ones, as a place from 0 to their number - 1."""
+    return float(np.interp(math.log(wanted), np.log(values), np.arange(len(values))))
+
+
+def _axis_title(what: str) -> str:
+    return "σ⁻² of every adaptive layer (per output frame squared)" if what == SIGMA else "Overall stride (mel frames per output frame)"
+
+
+def strip(columns: Sequence[Column], values: Sequence[float], what: str, trained: Sequence[float], cursor: float | None, dark: bool) -> go.Figure:
+    """The alignments of a sweep, a column for each value and a row for each layer, layer 1 at the top (the paper's figure 14).
+
+    columns: those that are there so far, with details; values: all there will be, rising. what: `SIGMA` or `STRIDE`. trained: values
+    to mark. cursor: the chosen value, None for none.
+    """
+    layers = len(columns[0].layers)
+    width = columns[0].pictures[0].shape[1]
+    canvas = np.full((layers * (_LAYER_HEIGHT + _GAP), len(values) * (width + _GAP)), 255, np.uint8)
+    for number, column in enumerate(columns):
+        for layer, picture in enumerate(column.pictures):
+            top, left = layer * (_LAYER_HEIGHT + _GAP), number * (width + _GAP)
+            canvas[top : top + _LAYER_HEIGHT, left : left + width] = _tile(picture, _LAYER_HEIGHT, width)
+    ink, quiet, _ = _INK[dark]
+    figure = go.Figure(_colour_bar(dark))
+    figure.add_layout_image(
+        source=_png(canvas, dark), xref="x", yref="y", x=-0.5, y=-0.5, sizex=len(values), sizey=layers, sizing="stretch", layer="below", yanchor="top",
+    )
+    places, texts = _ticks(values)
+    figure.update_xaxes(
+        range=[-0.55, len(values) - 0.45], tickvals=places, ticktext=texts, title={"text": _axis_title(what), "font": {"size": 12, "color": quiet}},
+        automargin=True, fixedrange=True, showgrid=False, zeroline=False, tickangle=0, tickfont={"size": 12, "color": ink},
+    )
+    figure.update_yaxes(
+        range=[layers - 0.5, -0.5], tickvals=list(range(layers)), ticktext=[f"layer {layer + 1}" for layer in range(layers)], automargin=True, fixedrange=True,
+        showgrid=False, zeroline=False, tickfont={"size": 12, "color": ink},
+    )
+    if cursor is not None:
+        place = sweep.nearest(values, cursor)
+        figure.add_shape(type="rect", x0=place - 0.5, x1=place + 0.5, y0=-0.5, y1=layers - 0.5, line={"color": _ORANGE[dark], "width": 2})
+    for value in trained:
+        if values[0] <= value <= values[-1]:
+            place = _between(values, value)
+            figure.add_annotation(x=place, y=1, yref="paper", text="▼ trained" if place < len(values) / 2 else "trained ▼", showarrow=False, yanchor="bottom",
+                                  xanchor="left" if place < len(values) / 2 else "right", xshift=-6 if place < len(values) / 2 else 6, font={"color": quiet})
+    seen = [(number, layer, column) for number, column in enumerate(columns) for layer in range(layers)]
+    figure.add_trace(go.Scatter(
+        x=[number for number, _, _ in seen], y=[layer for _, layer, _ in seen], mode="markers", marker={"opacity": 0, "size": 14}, showlegend=False,
+        hoverinfo="text", hovertext=[_hover(column, what, layer) for _, layer, column in seen],
+    ))
+    _separate(figure, layers, dark)
+    return _layout(figure, dark, _LAYER_HEIGHT * layers + 90)
+
+
+def _hover(column: Column, what: str, layer: int) -> str:
+    numbers = column.layers[layer]
+    return (
+        f"{what} {rounded(swept(column.setting, column.stride))}, layer {layer + 1}<br>{rounded(numbers.effective_frames)} input frames an output frame"
+        f"<br>lost {numbers.lost:.1f} %, aliased {numbers.aliased:.1f} %<br>“{column.top}” {100 * column.probabilities[column.top]:.1f} %"
+    )
+
+
+def _separate(figure: go.Figure, layers: int, dark: bool) -> None:
+    """A line between one layer and the next."""
+    for layer in range(1, layers):
+        figure.add_hline(layer - 0.5, line={"color": _INK[dark][2], "width": 1})
+
+
+def _x_axis(what: str, values: Sequence[float]) -> Axis:
+    """An axis of places: logarithms for σ⁻², which run over decades, plain numbers for strides."""
+    title = "σ⁻² (per output frame squared)" if what == SIGMA else "Overall stride (mel frames per output frame)"
+    if what == STRIDE:
+        room = 0.03 * (values[-1] - values[0]) or 0.1
+        return Axis(title, values[0] - room, values[-1] + room)
+    low, high = math.log10(values[0]), math.log10(values[-1])
+    decades = [10.0**power for power in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
+    ticks = decades if len(decades) > 1 else [values[place] for place in _ticks(values)[0][::2]]
+    room = 0.03 * (high - low)
+    return Axis(title, low - room, high + room, tuple((math.log10(tick), f"{float(f'{tick:.2g}'):g}") for tick in ticks))
+
+
+def _x(what: str, value: float) -> float:
+    return math.log10(value) if what == SIGMA else value
+
+
+def _y_axis(text: str, values: Sequence[float], least: float = 0.0, most: float = math.inf) -> Axis:
+    finite = [value for value in values if math.isfinite(value)]
+    high = max(finite, default=1.0) or 1.0
+    return Axis(text, least - 0.03 * (high - least), min(high, most) + 0.06 * (high - least))
+
+
+def _panel(panel: Panel, dark: bool, trained: Sequence[float] = ()) -> go.Figure:
+    figure = plotly_panel(panel, dark).update_yaxes(exponentformat="none")  # 0.0001 and not 100 µ
+    for value in trained:
+        figure.add_vline(value, line={"color": _INK[dark][1], "width": 1, "dash": "dot"})
+    return figure
+
+
+def curves(columns: Sequence[Column], values: Sequence[float], what: str, trained: Sequence[float], dark: bool) -> dict[str, go.Figure]:
+    """Title and figure of every number against the value swept: probabilities, then what `MEASURES` lists, a line for each layer.
+
+    columns: those that are there so far, with details; values: all there will be. A dotted line marks each trained value.
+    """
+    axis, places = _x_axis(what, values), [_x(what, swept(column.setting, column.stride)) for column in columns]
+    marks = [_x(what, value) for value in trained if values[0] <= value <= values[-1]]
+    here = [f"{what} {rounded(swept(column.setting, column.stride))}" for column in columns]
+
+    def points(numbers: Sequence[float], text: str) -> tuple[Point, ...]:
+        return tuple(Point(x, y, f"{where}<br>{text}: {y:.3g}") for x, y, where in zip(places, numbers, here, strict=True) if math.isfinite(y))
+
+    labels = columns[0].probabilities
+    ranked = sorted(labels, key=lambda label: -max(column.probabilities[label] for column in columns))[:_MOST_LABELS]
+    chances = tuple(
+        Series(label, colour, points([100 * column.probabilities[label] for column in columns], label), "line")
+        for label, colour in zip(ranked, (1, 0, 3, 2, 5), strict=False)
+    )
+    panels = {"Prediction": Panel("Prediction", axis, Axis("Probability (%)", -3, 106), chances)}
+    for name, title in MEASURES.items():
+        short, unit = title.rsplit(" (", 1) if title.endswith(")") else (title, "input frames)")
+        lines = tuple(
+            Series(f"layer {layer + 1}", colour, points([getattr(column.layers[layer], name) for column in columns], f"layer {layer + 1}"), "line")
+            for layer, colour in zip(range(len(columns[0].layers)), _LAYER_COLOURS, strict=False)
+        )
+        numbers = [point.y for line in lines for point in line.points]
+        panels[title] = Panel(short, axis, _y_axis(unit.removesuffix(")"), numbers), lines)
+    if what == STRIDE:
+        work = Series("convolutions", 0, points([100 * column.work for column in columns], "frames, % of stride 1"), "line")
+        panels["Cost"] = Panel(_COST, axis, Axis("% of stride 1", -3, 106), (work,))
+    return {title: _panel(panel, dark, marks) for title, panel in panels.items()}
+
+
+def accuracy(scores: Sequence[Score], what: str, trained: dict[str, Sequence[float]], dark: bool) -> go.Figure:
+    """Accuracy against the value swept, a line with its 95 % band for each checkpoint.
+
+    trained: checkpoint to values it was trained at; those are marked by a larger point, where they were swept, or the nearest.
+    """
+    series, bands = [], []
+    for colour, checkpoint in enumerate(dict.fromkeys(score.checkpoint for score in scores)):
+        mine = [score for score in scores if score.checkpoint == checkpoint]
+        colour = (colour + 1) % 8
+        marks = []
+        for score in mine:
+            low, high = score.bounds
+            value = swept(score.setting, score.stride)
+            text = (f"{checkpoint}, {what} {rounded(value)}: {100 * score.accuracy:.1f} % of {score.clips} clips<br>95 % interval {100 * low:.1f} – "
+                    f"{100 * high:.1f} %, {100 * score.work:.0f} % of the frames without strides")
+            marks.append(Point(_x(what, value), 100 * score.accuracy, text, 100 * low, 100 * high))
+        series.append(Series(checkpoint, colour, tuple(marks), "line"))
+        swept_values = [swept(score.setting, score.stride) for score in mine]
+        usual = [marks[sweep.nearest(swept_values, value)] for value in trained.get(checkpoint, ()) if swept_values[0] <= value <= swept_values[-1]]
+        bands.append((marks, usual))
+    every = [swept(score.setting, score.stride) for score in scores]
+    lows = [mark.low for marks, _ in bands for mark in marks]
+    axis = Axis("Accuracy (%)", max(0.0, min(lows) - 5), 104)
+    figure = plotly_panel(Panel("Accuracy", _x_axis(what, (min(every), max(every))), axis, tuple(series)), dark)
+    for line, (marks, usual) in zip(list(figure.data), bands, strict=True):
+        x = [mark.x for mark in marks]
+        figure.add_trace(go.Scatter(
+            x=[*x, *x[::-1]], y=[*(mark.high for mark in marks), *(mark.low for mark in marks[::-1])], fill="toself", mode="none", opacity=0.18,
+            fillcolor=line.line.color, hoverinfo="skip", showlegend=False,
+        ))
+        figure.add_trace(go.Scatter(
+            x=[mark.x for mark in usual], y=[mark.y for mark in usual], mode="markers", showlegend=False, hoverinfo="skip",
+            marker={"size": 13, "symbol": "circle-open", "color": line.line.color, "line": {"width": 2}},
+        ))
+    return figure
+
+
+def cost(scores: Sequence[Score], what: str, dark: bool) -> go.Figure:
+    """Frames that convolutions work on against the value swept, a line for each checkpoint."""
+    series = []
+    for colour, checkpoint in enumerate(dict.fromkeys(score.checkpoint for score in scores)):
+        marks = []
+        for score in (score for score in scores if score.checkpoint == checkpoint):
+            value = swept(score.setting, score.stride)
+            marks.append(Point(_x(what, value), 100 * score.work, f"{checkpoint}, {what} {rounded(value)}: {100 * score.work:.0f} %"))
+        series.append(Series(checkpoint, (colour + 1) % 8, tuple(marks), "line"))
+    every = [swept(score.setting, score.stride) for score in scores]
+    return plotly_panel(Panel(_COST, _x_axis(what, (min(every), max(every))), Axis("% of stride 1", -3, 106), tuple(series)), dark)
+
+
+Trained = tuple[Sequence[float], float]  # σ⁻² of the layers that have one, and the overall stride
+
+
+def probability_map(columns: Sequence[Column], label: str, sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:
+    """The probability of a label at every pair of σ⁻² and stride; what is not known yet stays empty. Rings mark what is as trained."""
+    cells = []
+    for column in columns:
+        share = column.probabilities[label]
+        cells.append((column.setting, share, f"“{label}” {100 * share:.1f} %, predicted: “{column.top}”", column.stride, column.work))
+    return _map(cells, f"Probability of “{label}” (%)", sigmas, strides, trained, dark)
+
+
+def accuracy_map(scores: Sequence[Score], sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:
+    """The accuracy of one checkpoint at every pair of σ⁻² and stride. Rings mark what is as trained."""
+    cells = [
+        (score.setting, score.accuracy, f"{100 * score.accuracy:.1f} % of {score.clips} clips right", score.stride, score.work) for score in scores
+    ]
+    return _map(cells, "Accuracy (%)", sigmas, strides, trained, dark)
+
+
+def _map(
+    cells: Sequence[tuple[Setting, float, str, float, float]], name: str, sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool,
+) -> go.Figure:
+    """A map, σ⁻² to the right and overall stride upwards. cells: setting, share from 0 to 1, text, stride it ran with, work."""
+    shares = np.full((len(strides), len(sigmas)), np.nan)
+    texts = [[""] * len(sigmas) for _ in strides]
+    for setting, share, text, stride, work in cells:
+        row, column = strides.index(setting.stride), sigmas.index(setting.sigma_inv2)
+        shares[row, column] = share
+        where = f"σ⁻² {rounded(setting.sigma_inv2)}, overall stride {rounded(stride)}"
+        texts[row][column] = f"{where}<br>{text}<br>{100 * work:.0f} % of the frames without strides"
+    ink, quiet, _ = _INK[dark]
+    bar = {"title": {"text": name, "side": "right", "font": {"size": 12, "color": quiet}}, "thickness": 10, "len": 1, "outlinewidth": 0,
+           "tickfont": {"size": 12, "color": ink}, "xpad": 4}
+    figure = go.Figure(go.Heatmap(
+        z=100 * shares, x=list(range(len(sigmas))), y=list(range(len(strides))), colorscale=_scale(dark), zmin=0, zmax=100, colorbar=bar, hoverinfo="text",
+        text=texts, xgap=1, ygap=1,
+    ))
+    usual_sigmas, usual_stride = trained
+    inside = [value for value in usual_sigmas if sigmas[0] <= value <= sigmas[-1] and strides[0] <= usual_stride <= strides[-1]]
+    figure.add_trace(go.Scatter(
+        x=[_between(sigmas, value) for value in inside], y=[float(np.interp(usual_stride, strides, range(len(strides))))] * len(inside), mode="markers",
+        marker={"size": 14, "symbol": "circle-open", "color": _ORANGE[dark], "line": {"width": 3}}, hoverinfo="text", hovertext="as trained",
+    ))
+    axes = (
+        (figure.update_xaxes, sigmas, _axis_title(SIGMA)),
+        (figure.update_yaxes, strides, _axis_title(STRIDE)),
+    )
+    for update, values, title in axes:
+        places, names = _ticks(values)
+        update(range=[-0.5, len(values) - 0.5], tickvals=places, ticktext=names,
+               title={"text": title, "font": {"size": 12, "color": quiet}, "standoff": 6}, automargin=True, fixedrange=True, showgrid=False,
+               zeroline=False, tickangle=0, tickfont={"size": 12, "color": ink})
+    return _layout(figure, dark, 420)

@@ -1,0 +1,391 @@
+"""The Compare page's component: the server runs the methods, the browser draws them on one time axis (frontend/compare.js).
+
+Like `viewer`, it gets one bytes value: a JSON header and the arrays it names. What belongs to the clip and the source is
+sent once. Pictures go as one byte a value and, of a long clip, only around what is in view.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import soundfile
+import streamlit as st
+import torch
+
+from adastride.audio import LOG_FLOOR, MelPreset, Waveform, mel_band_centres
+from adastride.comparison.core import (
+    CPU,
+    DECIBELS,
+    DRAWN_POINTS,
+    SCORES,
+    SHIFTS,
+    WHOLE_FRAMES,
+    Column,
+    Comparison,
+    ComparisonSettings,
+    Features,
+    Pin,
+    best_device,
+    choose_scores,
+    compare,
+    interesting_part,
+    takes_scores,
+)
+from adastride.downsampling import METHODS
+from adastride.downsampling.strided import TapAlignment
+from adastride.ui.component import live_component, pack
+from adastride.ui.source import Clip
+from adastride.ui.text import plain
+
+_log = logging.getLogger(__name__)
+_SHOWN_DECIBELS = 90.0
+_SHOWN_ERROR = 20.0  # dB; larger errors have the same colour
+_MOST_COLUMNS = 2048  # of one picture; finer than any screen's column
+_MOST_BANDS = 80  # features with more channels are shown by every n-th
+_LIVE_NUMBERS = 1 << 22  # that may be worked out for one alignment's picture while somebody drags
+
+_component = live_component("compare")
+
+
+def compare_viewer(
+    clip: Clip,
+    mel: np.ndarray,
+    preset: MelPreset,
+    features: Features,
+    chosen: ComparisonSettings,
+    start: ComparisonSettings,
+    view: tuple[float, float] | None,
+    link: Mapping[str, str | None],
+    revision: str,
+    key: str,
+) -> Comparison | None:
+    """Shows methods side by side and follows the sliders; call it inside a fragment. Returns the comparison that is shown,
+    or None where a method could not run (the page says so).
+
+    mel: (n_mels, T) natural-log mel of the clip. chosen: methods, source, scores and axes, which the page knows. start:
+    the stride, sigma, pins and drawn curve that a new `revision` (another link) begins with; after that the browser's own
+    hold. view: the seconds a link asks for, None for the interesting part. link: the query parameters that the page knows,
+    None for one that is left out.
+    """
+    request = _request(st.session_state.get(key, {}).get("request"))
+    state = kept_state(key)
+    if state.get("revision") != revision:
+        state.update(revision=revision, live=_live(start), comparison=None)
+    if state["comparison"] is not None and state["comparison"].features is not features:
+        state["comparison"] = None  # where this source can't be shown, there is nothing to export either
+    if request is not None and request["revision"] == revision:
+        state["live"] = request["live"]
+    settings = _combine(chosen, state["live"])
+    known = request is not None and request["have"].split("/")[0] == clip.id  # the browser knows this clip, and its view is of it
+    seen, settled = (request["view"], request["settled"]) if known else (None, False)
+    seen = seen or view or interesting_part(features)
+    try:
+        result = _compare(state, features, settings, seen, settled)
+    except ValueError as error:
+        st.error(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/error:")
+        return None
+    except (MemoryError, RuntimeError):
+        _log.exception("comparing failed")
+        st.error(f"A method could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.", icon=":material/error:")
+        return None
+    state.update(comparison=result, view=seen)
+    header, arrays = _pack_comparison(result, seen, settled)
+    source = f"{clip.id}/{features.id}"
+    if state.get("too_large") == features.id:
+        header["status"] += " The GPU has too little free memory for this clip."
+    header |= {
+        "sequence": request["sequence"] if request else 0,
+        "revision": revision,
+        "settings": _live(settings) | {"drawn": _drawn(state["live"])},
+        "defaults": _live(ComparisonSettings(chosen.methods)) | {"drawn": [0.0] * DRAWN_POINTS},
+        "source": source,
+        "clip": {"id": clip.id, "title": clip.title},
+        "link": dict(link),
+        "scores": settings.scores,
+        "scoresLabel": SCORES[settings.scores].lower(),
+    }
+    if request is None or request["have"] != source:
+        header["sourceData"], source_arrays = _source_data(clip, mel, preset, features)
+        header["sourceData"] |= {"linkView": view, "focus": interesting_part(features)}
+        arrays |= source_arrays
+        if not known:
+            arrays["sound"] = _sound(clip.waveform)
+    _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
+    return result
+
+
+def kept_state(key: str) -> dict:
+    """What a session keeps of a viewer; "comparison" is what was shown last, "view" its seconds in view. Exports hold on to
+    it: a download is made in a thread that knows no session."""
+    return st.session_state.setdefault(f"{key}_state", {})
+
+
+def pinned_scores(key: str, start: ComparisonSettings) -> set[str]:
+    """Where the pinned columns of a viewer that begins with `start` have their scores from: keys of SCORES."""
+    return {pin["scores"] for pin in kept_state(key).get("live", _live(start))["pins"].values()}
+
+
+def _compare(state: dict, features: Features, settings: ComparisonSettings, view: tuple[float, float], settled: bool) -> Comparison:
+    """`compare` on the best device; features that a GPU had no memory for stay on the CPU."""
+    previous, device = state.get("comparison"), CPU if state.get("too_large") == features.id else best_device()
+    try:
+        return compare(features, settings, view, settled, previous, device=device)
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        state["too_large"] = features.id
+        return compare(features, settings, view, settled, previous)
+
+
+def _sound(waveform: Waveform) -> np.ndarray:
+    """The clip as a browser plays it: the bytes of a FLAC file."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform.samples, waveform.sample_rate, format="FLAC", subtype="PCM_16")
+    return np.frombuffer(buffer.getvalue(), "u1")
+
+
+def _live(settings: ComparisonSettings) -> dict:
+    """What the browser changes: stride, sigma, the drawn curve, and pins by method."""
+    pins = {
+        method: {"stride": pin.stride, "sigma": pin.sigma, "scores": pin.scores, "drawn": list(pin.drawn)}
+        for method, pin in zip(settings.methods, settings.pins, strict=True)
+        if pin
+    }
+    return {"stride": settings.stride, "sigma": settings.sigma, "drawn": list(settings.drawn), "pins": pins}
+
+
+def _drawn(live: dict) -> list[float]:
+    """The curve is kept while other scores are chosen."""
+    return list(live["drawn"]) or [0.0] * DRAWN_POINTS
+
+
+def _combine(chosen: ComparisonSettings, live: dict) -> ComparisonSettings:
+    pins = tuple(Pin(**live["pins"][method]) if method in live["pins"] else None for method in chosen.methods)
+    return replace(chosen, stride=live["stride"], sigma=live["sigma"], drawn=tuple(live["drawn"]), pins=pins)
+
+
+def _request(value: object) -> dict | None:
+    """A browser's request, checked: anything that is not one our component could have sent counts as none."""
+    try:
+        live = {
+            "stride": float(value["stride"]),
+            "sigma": float(value["sigma"]),
+            "drawn": [float(v) for v in value["drawn"]],
+            "pins": {
+                str(method): {
+                    "stride": float(p["stride"]),
+                    "sigma": float(p["sigma"]),
+                    "scores": str(p["scores"]),
+                    "drawn": [float(v) for v in p["drawn"]],
+                }
+                for method, p in value["pins"].items()
+            },
+        }
+        for pin in live["pins"].values():
+            Pin(**pin)
+        Pin(live["stride"], live["sigma"], "drawn", live["drawn"])
+        view = None if value["view"] is None else (float(value["view"][0]), float(value["view"][1]))
+        if view is not None and not (math.isfinite(view[0]) and 0 <= view[0] < view[1] < 1e6):
+            return None
+        return {
+            "sequence": int(value["sequence"]),
+            "revision": str(value["revision"]),
+            "have": str(value["have"]),
+            "settled": bool(value["settled"]),
+            "view": view,
+            "live": live,
+        }
+    except (TypeError, KeyError, ValueError, OverflowError, AttributeError, IndexError):
+        return None
+
+
+# ------------------------------------------------------------------ what goes to the browser
+
+
+def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settled: bool) -> tuple[dict, dict[str, np.ndarray]]:
+    """What changes with the settings."""
+    features, columns, arrays = result.features, [], {}
+    low, high = _range(features)
+    windowed = features.frames > _MOST_COLUMNS
+    span = _span(features, view) if windowed else (0, features.frames)
+    for index, column in enumerate(result.columns):
+        described = _describe(column)
+        if column.pinned and takes_scores(column.method):
+            described["scoresLabel"] = SCORES[column.chosen.scores].lower()
+        described["version"] = (
+            f"{column.method} {column.chosen} {column.both_axes} {column.scope} {span} {features.id} {settled and windowed}"
+        )
+        first, stop = (int(np.clip(edge, *column.scope)) - column.scope[0] for edge in span)
+        out_span = _frames_over(column, *features.edges[list(span)]) if windowed else (0, column.output.shape[1])
+        scaled = features.scale * 255 / (high - low), low * 255 / (high - low)
+        for name, picture, (begin, end), (factor, offset) in (
+            ("out", column.output, out_span, scaled),
+            ("rec", column.reconstruction, (first, stop), scaled),
+            ("err", column.error, (first, stop), (255 / _error_top(features), 0.0)),
+        ):
+            values = np.clip(_every_band(picture)[:, begin:end] * factor - offset, 0, 255).astype("u1")
+            values, pooled = _pooled(values)
+            arrays[f"{name}{index}"] = values.T
+            described[name] = {"rows": values.shape[0], "first": int(begin), "count": int(end - begin), "factor": pooled}
+        arrays[f"edges{index}"] = column.edges.astype("<f4")
+        described |= _pack_alignment(column, arrays, index, (first, stop), settled or not windowed)
+        columns.append(described)
+    strip = any(takes_scores(method) for method in result.settings.methods)
+    delta, factor = _displacements(features, result.settings) if strip else (np.zeros(0), 1)
+    arrays["delta"] = delta.astype("<f4")
+    numbers_note = ""
+    if features.frames > WHOLE_FRAMES:
+        numbers_note = "Aliasing, shift and memory are of the part around the view, the errors of what each method was run on."
+    elif any(math.isnan(column.numbers.error) for column in result.columns):
+        numbers_note = "“none”: nothing changes over time here, so there is nothing to compare an error with."
+    header = {
+        "methods": list(result.settings.methods),
+        "columns": columns,
+        "pending": result.pending,
+        "settled": settled,
+        "windowed": windowed,
+        "strip": strip,
+        "deltaFactor": factor,
+        "shifts": SHIFTS,
+        "numbersNote": numbers_note,
+        "status": f"The methods alone: {sum(column.numbers.milliseconds for column in result.columns):.1f} ms on {result.device_name}.",
+        "device": result.device_name,
+    }
+    return header, arrays
+
+
+def _describe(column: Column) -> dict:
+    numbers = column.numbers
+
+    def finite(value: float | None) -> float | None:
+        return None if value is None or not math.isfinite(value) else value
+
+    return {
+        "method": column.method,
+        "label": column.label,
+        "stride": column.stride,
+        "sigma": column.sigma,
+        "notes": list(column.notes),
+        "scope": list(column.scope),
+        "hard": column.whole_positions,
+        "adaptive": METHODS[column.method].kind == "adaptive",
+        "numbers": {
+            "frames": numbers.frames,
+            "error": finite(numbers.error),
+            "errorLoud": finite(numbers.error_loud),
+            "errorQuiet": finite(numbers.error_quiet),
+            "milliseconds": numbers.milliseconds,
+            "complete": numbers.complete,
+            "aliased": finite(numbers.aliased),
+            "shiftMean": finite(numbers.shift_mean),
+            "shiftWorst": finite(numbers.shift_worst),
+            "peakBytes": numbers.peak_bytes,
+        },
+    }
+
+
+def _pack_alignment(column: Column, arrays: dict[str, np.ndarray], index: int, span: tuple[int, int], settled: bool) -> dict:
+    """Positions or taps where the method has them, else the matrix in view; where that would be too much, where frames lie."""
+    alignment = column.alignment
+    frames = column.scope[1] - column.scope[0]
+    if isinstance(alignment, TapAlignment):
+        arrays[f"taps{index}"] = alignment.taps.cpu().numpy().astype("<f4")
+        return {"layoutStride": alignment.stride}
+    layout_stride = frames / (column.output.shape[1] - 0.5)  # the browser rounds T / stride up
+    if hasattr(alignment, "unit_positions"):
+        arrays[f"u{index}"] = alignment.unit_positions[0].cpu().numpy().astype("<f4")
+        return {"layoutStride": layout_stride}
+    found = column.rows(*span) if settled else column.rows(*span, most=_LIVE_NUMBERS)
+    if found is None:
+        last = max(column.output.shape[1] - 1, 1)
+        arrays[f"u{index}"] = (alignment.positions[0].cpu().numpy() / last).astype("<f4")
+        return {"layoutStride": layout_stride, "hard": True}
+    low, weights = found
+    arrays[f"matrix{index}"] = np.round(weights * 255).astype("u1").T
+    return {"matrix": {"first": span[0], "count": span[1] - span[0], "low": low, "rows": weights.shape[0]}}
+
+
+def _pooled(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """(rows, n) values with so many neighbours made one, by the largest, that no more than _MOST_COLUMNS are left."""
+    factor = max(1, math.ceil(values.shape[1] / _MOST_COLUMNS))
+    if factor == 1:
+        return values, 1
+    return np.maximum.reduceat(values, np.arange(0, values.shape[1], factor), axis=1), factor
+
+
+def _every_band(picture: np.ndarray) -> np.ndarray:
+    return picture[:: math.ceil(picture.shape[0] / _MOST_BANDS)]
+
+
+def _span(features: Features, view: tuple[float, float] | None) -> tuple[int, int]:
+    """The frames in view, and half a view to either side."""
+    begin, end = view or (0.0, float(features.edges[-1]))
+    margin = (end - begin) / 2
+    first, last = np.searchsorted(features.edges, [begin - margin, end + margin])
+    return max(int(first) - 1, 0), min(max(int(last) + 1, 1), features.frames)
+
+
+def _frames_over(column: Column, begin: float, end: float) -> tuple[int, int]:
+    """The output frames that lie between two times in seconds, with one more on either side."""
+    first, stop = np.searchsorted(column.edges, (begin, end))
+    return max(int(first) - 1, 0), min(int(stop) + 1, column.output.shape[1])
+
+
+def _displacements(features: Features, settings: ComparisonSettings) -> tuple[np.ndarray, int]:
+    """ln of each frame's displacement over their mean; of a long clip the largest of every few, and of how many."""
+    scores = choose_scores(features, settings.scores, settings.drawn)
+    scores = scores - np.log(np.mean(np.exp(scores - scores.max()))) - scores.max()
+    values, factor = _pooled(scores[None])
+    return values[0], factor
+
+
+def _range(features: Features) -> tuple[float, float]:
+    """Values that get the lowest and the highest colour, in the unit they are shown in."""
+    values = features.values[0].numpy()
+    if features.decibels:
+        high = float(values.max()) * DECIBELS
+        low = max(math.log(LOG_FLOOR) * DECIBELS, high - _SHOWN_DECIBELS)
+    else:
+        low, high = (float(v) for v in np.quantile(values[:, :: max(1, features.frames // 4096)], (0.01, 0.995)))
+    return (low, high) if high - low > 1e-6 else (high - 1, high)
+
+
+def _error_top(features: Features) -> float:
+    """The error from which on colours are the same, in the unit it is shown in."""
+    low, high = _range(features)
+    return _SHOWN_ERROR if features.decibels else (high - low) / 4
+
+
+def _source_data(clip: Clip, mel: np.ndarray, preset: MelPreset, features: Features) -> tuple[dict, dict[str, np.ndarray]]:
+    """What a clip and a source are, whatever the settings."""
+    levels = mel * DECIBELS
+    high = float(levels.max())
+    low = min(max(math.log(LOG_FLOOR) * DECIBELS, high - _SHOWN_DECIBELS), high - 1)
+    picture = np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1")
+    centres = mel_band_centres(preset)
+    ticks = [
+        [f"{hz / 1000:g} kHz", float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for hz in (500, 2000, 8000)
+    ]
+    header = {
+        "seconds": clip.waveform.samples.size / clip.waveform.sample_rate,
+        "framesPerSecond": preset.frames_per_second,
+        "melFrames": mel.shape[1],
+        "melBands": mel.shape[0],
+        "melTicks": ticks,
+        "ticks": ticks if features.decibels else [],
+        "unit": features.unit,
+        "range": _range(features),
+        "errorTop": _error_top(features),
+        "bandsCaption": "0–8 kHz upwards" if features.decibels else _channels(features),
+    }
+    return header, {"mel": picture.T, "inEdges": features.edges.astype("<f4")}
+
+
+def _channels(features: Features) -> str:
+    channels = features.values.shape[1]
+    step = math.ceil(channels / _MOST_BANDS)
+    return f"{channels} channels" if step == 1 else f"every {step}th of {channels} channels"

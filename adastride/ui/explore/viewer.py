@@ -1,0 +1,236 @@
+"""The linked viewer: a components-v2 component that is sent positions and draws the alignments itself (frontend/explore.js).
+
+One top-level bytes value goes to the browser: a JSON header and the arrays it names. Clip data (waveform, mel, sound)
+is sent once; a request from the browser says which clip it has. A layer without positions sends a picture of its matrix
+instead, of a long clip only as much of it as is in view and as fine as the screen.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+import zlib
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import numpy as np
+import soundfile
+import streamlit as st
+
+from adastride.alignment import Alignment
+from adastride.audio import LOG_FLOOR, mel_band_centres
+from adastride.device import device_name
+from adastride.downsampling import METHODS, LayerSettings
+from adastride.downsampling.strided import TapAlignment
+from adastride.inspection import raster
+from adastride.inspection.tracing import Trace
+from adastride.ui.component import live_component, pack
+from adastride.ui.source import Clip
+from adastride.ui.text import plain
+
+_log = logging.getLogger(__name__)
+_DECIBELS = float(20 / np.log(10))  # natural log of an amplitude -> dB
+_SHOWN_DECIBELS = 90.0
+# Up to this many samples the waveform is sent as it is, and is also what is played; beyond it, peaks and a FLAC.
+_WHOLE_WAVEFORM = 640_000
+_PEAKS = 200_000
+_WORTH_A_SPINNER = 30.0  # seconds of sound
+_USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many it has
+_MOST_PIXELS = (2048, 256)
+_MARGIN = 0.25  # of the window in view, sent to either side of it
+
+_component = live_component("explore")
+
+Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, str | None]]
+
+
+def viewer(
+    clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str
+) -> Trace | None:
+    """Shows a clip and follows the sliders; call it inside a fragment. Returns the trace that is shown,
+    or None where the network could not run on a new clip (the page says so).
+
+    run: computes a trace for settings, given the previous trace. trained: what the reset button returns to. start: the
+    settings a new `revision` (another checkpoint, another link) begins with; the browser's own hold until it changes.
+    """
+    request = _request(st.session_state.get(key, {}).get("request"), trained)
+    state = viewer_state(key)
+    if state.get("revision") != revision:
+        state.update(revision=revision, settings=start, trace=None)
+    if request is not None and request["revision"] == revision:
+        state["settings"] = request["settings"]
+    previous = state.get("trace")
+    new = previous is None or previous.waveform is not clip.waveform
+    with st.empty():  # always there, so that the component after it keeps its place
+        try:
+            slow = new and clip.waveform.seconds > _WORTH_A_SPINNER
+            with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True) if slow else nullcontext():
+                trace, notice = run(state["settings"], previous)
+            if not all(map(math.isfinite, trace.probabilities.values())):
+                raise FloatingPointError
+        except (MemoryError, RuntimeError, ValueError, FloatingPointError) as error:
+            _log.exception("running the network failed")
+            st.error(
+                f"The network's results for {plain(clip.title)} are not numbers: choose another network." if isinstance(error, FloatingPointError)
+                else f"The network could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.",
+                icon=":material/error:",
+            )
+            if new:
+                return None
+            trace, notice = previous, None
+    state["trace"] = trace
+    view, pixels = (request["view"], request["pixels"]) if request and request["have"] == clip.id else (None, _USUAL_PIXELS)
+    header, arrays = _live(trace, trained, revision)
+    header["view"], header["pixels"] = view, pixels
+    for index, (described, found) in enumerate(_pictures(trace, view, pixels, state)):
+        if described:
+            header["layers"][index]["picture"] = described
+            arrays |= {f"{name}{index}": array for name, array in found.items()}
+    header["sequence"] = request["sequence"] if request else 0
+    header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
+    header["link"] = {"clip": clip.link, "checkpoint": link_checkpoint}
+    header["status"] = f"Network: {trace.milliseconds:.0f} ms on {device_name(trace.device)}." + (f" {notice}" if notice else "")
+    if request is None or request["have"] != clip.id:
+        header["clipData"], clip_arrays = _clip_data(trace)
+        arrays |= clip_arrays
+    _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
+    return trace
+
+
+def viewer_state(key: str) -> dict:
+    """What a viewer of this session remembers between runs: settings, trace, revision. A download is made outside of the
+    session, so whoever offers one takes hold of this dictionary while the page runs."""
+    return st.session_state.setdefault(f"{key}_state", {})
+
+
+def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
+    """A browser's request, checked: anything that is not one our viewer could have sent counts as none."""
+    try:
+        settings = tuple(
+            LayerSettings(sigma=each["sigma"], stride=each["stride"], variant=each["variant"]) for each in value["settings"]
+        )
+        view = None if value["view"] is None else (float(value["view"][0]), float(value["view"][1]))
+        pixels = tuple(max(16, min(int(value["pixels"][axis]), _MOST_PIXELS[axis])) for axis in (0, 1))
+        request = {
+            "sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings,
+            "view": view, "pixels": pixels,
+        }
+    except (TypeError, KeyError, ValueError, OverflowError, IndexError):
+        return None
+    if view is not None and not (math.isfinite(view[1]) and 0 <= view[0] < view[1]):
+        return None
+    if len(settings) != len(trained):
+        return None
+    in_range = all(  # or as trained: a stride may have been learned, or a person's own network be of another kind
+        (chosen.sigma in (None, usual.sigma) or 0.0099 <= chosen.sigma <= 101) and (chosen.stride in (None, usual.stride) or chosen.stride <= 8)
+        for chosen, usual in zip(settings, trained, strict=True)
+    )
+    return request if in_range else None
+
+
+def _settings(settings: LayerSettings) -> dict:
+    return {"sigma": settings.sigma, "stride": settings.stride, "variant": settings.variant}
+
+
+def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """What changes with the settings: about 1 kB a layer."""
+    layers, arrays = [], {}
+    for index, layer in enumerate(trace.layers):
+        method = METHODS[layer.method]
+        layers.append({
+            "label": layer.label, "positionLoss": layer.position_loss, "milliseconds": layer.milliseconds,
+            "wholeStrides": method.whole_strides, "adaptive": method.kind == "adaptive",
+        })
+        if isinstance(layer.alignment, TapAlignment):
+            arrays[f"taps{index}"] = layer.alignment.taps.cpu().numpy().astype("<f4")
+        elif isinstance(layer.alignment, Alignment):
+            arrays[f"u{index}"] = layer.alignment.unit_positions[0].cpu().numpy().astype("<f4")
+    header = {
+        "revision": revision,
+        "layers": layers,
+        "settings": [_settings(s) for s in trace.settings],
+        "trained": [_settings(s) for s in trained],
+        "labels": list(trace.probabilities),
+        "probabilities": list(trace.probabilities.values()),
+    }
+    return header, arrays
+
+
+def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int, int], state: dict) -> list[tuple[dict, dict[str, np.ndarray]]]:
+    """What the browser draws of each layer: a description and arrays, both empty where it has positions or taps to draw from.
+
+    view: the seconds the browser shows, None for all. pixels: columns and rows of a layer's plot. What a session's last
+    answer had of the same run, window and screen is taken from there.
+    """
+    begin, end = _widened(view, trace.waveform.seconds)
+    scale = (end - begin) / (view[1] - view[0]) if view else 1.0
+    columns, rows = (math.ceil(size * scale) for size in pixels)
+    kept, results = state.get("pictures", []), []
+    for index, layer in enumerate(trace.layers):
+        wanted = (layer, begin, end, columns, rows)
+        if isinstance(layer.alignment, (Alignment, TapAlignment)):
+            results.append((wanted, ({}, {})))
+        elif index < len(kept) and kept[index][0][0] is layer and (kept[index][1][0]["whole"] or kept[index][0][1:] == wanted[1:]):
+            results.append((wanted, kept[index][1]))
+        else:
+            seen = raster.picture(layer, raster.input_edges(trace, index), begin, end, columns, rows)
+            described = {"low": seen.low, "high": seen.high, "rows": seen.weights.shape[0], "whole": seen.whole}
+            described["version"] = zlib.crc32(seen.weights, zlib.crc32(seen.columns, zlib.crc32(json.dumps(described).encode())))
+            arrays = {"edges": layer.boundaries.astype("<f4"), "columns": seen.columns.astype("<f4"), "matrix": seen.weights.T}
+            results.append((wanted, (described, arrays)))
+    state["pictures"] = results
+    return [result for _, result in results]
+
+
+def _widened(view: tuple[float, float] | None, seconds: float) -> tuple[float, float]:
+    """The window in view and a margin to pan into, within the clip."""
+    if view is None or view[0] >= seconds:
+        return 0.0, seconds
+    margin = _MARGIN * (view[1] - view[0])
+    return max(0.0, view[0] - margin), min(seconds, view[1] + margin)
+
+
+def _details(clip: Clip) -> str:
+    wave = clip.waveform
+    channels = {1: "mono", 2: "stereo"}.get(wave.original_channels, f"{wave.original_channels} channels")
+    heard = "" if wave.original_rate == wave.sample_rate else f", heard by the network at {wave.sample_rate / 1000:g} kHz"
+    return f"{wave.seconds:.2f} s, {wave.original_rate / 1000:g} kHz {channels}{heard}"
+
+
+def _clip_data(trace: Trace) -> tuple[dict, dict[str, np.ndarray]]:
+    """What a clip is, independent of settings: waveform, mel in uint8, and the sound where the waveform is only peaks."""
+    samples = trace.waveform.samples
+    levels = trace.mel * _DECIBELS
+    high = float(levels.max())
+    low = max(float(np.log(LOG_FLOOR)) * _DECIBELS, high - _SHOWN_DECIBELS)
+    if high - low < 1:
+        low = high - 1
+    mel = np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1").T
+    whole = np.clip(np.round(samples * 32767), -32768, 32767).astype("<i2")
+    arrays = {"mel": mel}
+    step = 1
+    if whole.size <= _WHOLE_WAVEFORM:
+        arrays["wave"] = whole
+    else:
+        step = -(-whole.size // _PEAKS)
+        blocks = np.pad(whole, (0, -whole.size % step), mode="edge").reshape(-1, step)
+        arrays["wave"] = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1)
+        buffer = io.BytesIO()
+        soundfile.write(buffer, whole, trace.waveform.sample_rate, format="FLAC", subtype="PCM_16")
+        arrays["audio"] = np.frombuffer(buffer.getvalue(), "u1")
+    centres = mel_band_centres(trace.preset)
+    ticks = [(f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz", hz) for hz in (500, 1000, 2000, 4000, 8000) if hz <= trace.preset.high_hz]
+    header = {
+        "seconds": samples.size / trace.waveform.sample_rate,
+        "sampleRate": trace.waveform.sample_rate,
+        "framesPerSecond": trace.preset.frames_per_second,
+        "melFrames": trace.mel.shape[1],
+        "melBands": trace.mel.shape[0],
+        "melRange": [low, high],
+        "melTicks": [[text, float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for text, hz in ticks],
+        "waveStep": step,
+        "peak": max(1, int(np.abs(whole.astype(int)).max())),
+    }
+    return header, arrays

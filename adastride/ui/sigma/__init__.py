@@ -1,0 +1,1 @@
+"""The Sigma page's links and its picker of labelled clips."""

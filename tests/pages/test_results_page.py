@@ -1,0 +1,113 @@
+"""The Results page without a browser: what it says with no, few, many and broken results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import app_pages
+import made_up_results as made_up
+import pytest
+from app_pages import said
+from streamlit.testing.v1 import AppTest
+
+from adastride.results import core as results
+
+SECTIONS = ("sigma", "pooled", "shift", "cost", "strides", "coverage")
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Opens the page on a results file with these lines; None for no file."""
+
+    def run(lines: list[dict[str, object]] | None) -> AppTest:
+        path = tmp_path / "results.csv"
+        if lines is not None:
+            made_up.write(path, lines)
+        monkeypatch.setenv(results.RESULTS_VARIABLE, str(path))
+        app = app_pages.opened("pages/results.py")
+        assert not app.exception
+        return app
+
+    return run
+
+
+def table(app: AppTest, column: str):
+    """The table that has a column of this name, as a data frame with plain spaces."""
+    return next(each.value for each in app.table if column in each.value.columns).replace("\N{NO-BREAK SPACE}", " ", regex=True)
+
+
+def show(app: AppTest, section: str) -> AppTest:
+    app.segmented_control(key="results_section").set_value(section).run()
+    assert not app.exception
+    return app
+
+
+def test_no_file(opened: Callable[..., AppTest]):
+    """It says how to make one, and shows the papers' numbers."""
+    app = opened(None)
+    assert "There are no results yet" in app.info[0].value
+    assert "python -m adastride grid" in app.info[0].value
+    assert "52.2 ± 1.0" in table(app, "Method").to_string()
+
+
+def test_a_broken_file_gets_one_sentence(opened: Callable[..., AppTest]):
+    app = opened([made_up.row(), made_up.row(method="adastride", accuracy="high")])
+    assert len(app.error) == 1
+    assert "line 3" in app.error[0].value
+    assert not app.header
+
+
+def test_one_run(opened: Callable[..., AppTest]):
+    """Nothing is claimed, and everything opens."""
+    app = opened([made_up.row()])
+    assert "AdaStride has no finished run yet" in said(app)
+    assert "1 of 240 planned runs" in said(app)
+    assert "No difference is tested" in said(app)
+    for section in SECTIONS:
+        show(app, section)
+    assert "Nothing yet on emotion." in said(app)
+
+
+def test_one_seed_is_not_tested(opened: Callable[..., AppTest]):
+    app = opened(made_up.many(seeds=1, tasks=("commands",)))
+    assert "one run: difference untested" in said(app)
+    assert set(table(app, "Test")["Test"]) == {"compared with", "one run: difference untested"}
+    assert "Thin bars: one run only, Wilson" in said(app)
+    assert "1 seed each (the paper: 5)" in said(app)
+    assert "width 128 (the paper’s networks: 256)" in said(app)
+    assert "no GPU" in said(app)
+
+
+def test_everything_is_there(opened: Callable[..., AppTest]):
+    app = opened(made_up.many())
+    assert "240 of 240 planned runs are finished" in said(app)
+    assert "On **commands**, AdaStride is 2.0 points above strided convolution" in said(app)
+    assert "Welch’s t-test" in said(app)
+    assert "Holm because 11 methods" in said(app)
+    assert len(app.get("plotly_chart")) == 4 + 4
+    for section in SECTIONS:
+        show(app, section)
+        assert not app.error
+    app.segmented_control(key="results_task").set_value("emotion").run()
+    assert "Difference in the paper, IEMOCAP (points)" in table(app, "Test").columns
+
+
+def test_two_widths_are_not_mixed(opened: Callable[..., AppTest]):
+    lines = [made_up.row(method=method, seed=seed) for method in ("strided-conv", "adastride") for seed in range(2)]
+    app = opened([*lines, made_up.row(width=256, accuracy=0.99)])
+    assert app.selectbox(key="results_width").value == 128
+    assert "width 128 (" in said(app)
+    app.selectbox(key="results_width").set_value(256).run()
+    assert not app.exception
+    assert "width 256;" in said(app)
+    assert "99.0" in table(app, "Test")["Accuracy (%)"].to_list()
+
+
+def test_times_are_compared_on_one_machine(opened: Callable[..., AppTest]):
+    lines = [made_up.row(), made_up.row(method="adastride"), made_up.row(method="adastride", device="NVIDIA", seconds_per_epoch=0.1)]
+    app = show(opened(lines), "cost")
+    assert len(app.selectbox(key="results_machine").options) == 2
+    assert "1.50" in table(app, "Training time (×)")["Training time (×)"].to_list()
+    app.selectbox(key="results_machine").select_index(1).run()
+    assert "no run of strided convolution" in said(app)
