@@ -52,11 +52,11 @@ $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-$(VENV)/.app: requirements.txt | $(BIN)/uv
-	$(UV) -r requirements.txt
+$(VENV)/.app: requirements.txt pyproject.toml | $(BIN)/uv
+	$(UV) -r requirements.txt -e .
 	touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt tests/e2e/ensure_chromium.sh | $(BIN)/uv
-	$(UV) -r requirements-dev.txt
+$(VENV)/.dev: requirements.txt requirements-dev.txt pyproject.toml tests/e2e/ensure_chromium.sh | $(BIN)/uv
+	$(UV) -r requirements-dev.txt -e .
 	BIN=$(BIN) sh tests/e2e/ensure_chromium.sh
 	touch $@ $(VENV)/.app
