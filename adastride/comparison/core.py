@@ -35,7 +35,7 @@ from adastride.downsampling.effective import EffectiveAlignment, OperatorAlignme
 from adastride.inspection import analysis
 from adastride.inspection.raster import input_edges, relative_weights
 from adastride.inspection.tracing import Trace
-from adastride.models.classifier import Classifier
+from adastride.models.network import Network
 
 MOST_METHODS, FEWEST_METHODS = 4, 2
 STRIDE_RANGE = (1.0, 8.0)
@@ -181,13 +181,13 @@ def mel_features(waveform: Waveform, preset: MelPreset = PRESETS["classification
     return Features("mel", mel[None], edges, True, None, f"{waveform.sha256[:16]}/mel")
 
 
-def traced_features(source: str, trace: Trace, model: Classifier) -> Features:
+def traced_features(source: str, trace: Trace, model: Network) -> Features:
     """The log-mel, or what the network sees before a downsampling layer, with the scores the checkpoint gives its frames.
 
     The mel takes the scores of the first layer, which has as many frames. learned is None where that layer is not adaptive.
     """
     layer = 0 if source == "mel" else int(source.removeprefix("layer ")) - 1
-    hidden = trace._resumes[layer].hidden.float().cpu()
+    hidden = trace.layer_input(layer).float().cpu()
     score = getattr(model.downsamplers[layer], "score", None)
     learned = None if score is None else torch.matmul(score.weight[:, :, 0].detach().float().cpu(), hidden)[0, 0].numpy()
     values = torch.from_numpy(trace.mel.copy())[None] if source == "mel" else hidden

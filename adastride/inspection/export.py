@@ -28,7 +28,8 @@ def to_npz(trace: Trace) -> bytes:
 
     mel (n_mels, T) natural-log mel. For layer k, counted from 0: alignment_k (L, T) float32 with rows that sum to 1 (or
     are 0 where AdaStride-F left an output frame empty), positions_k (T,) in output frames, strides_k (L,) in input
-    frames, boundaries_seconds_k (L + 1,), and for a strided convolution taps_k. labels, probabilities (classes,).
+    frames, boundaries_seconds_k (L + 1,), and for a strided convolution taps_k. and what the prediction adds: labels, probabilities (classes,) for a
+    classifier.
     settings: JSON, one object a layer. note: (1,) text, only where the alignments are left out because they would have
     more than MAX_ELEMENTS elements; it says how to rebuild them.
     """
@@ -42,8 +43,7 @@ def to_npz(trace: Trace) -> bytes:
         arrays[f"boundaries_seconds_{index}"] = trace.boundary_seconds(index)
         if isinstance(layer.alignment, TapAlignment):
             arrays[f"taps_{index}"] = layer.alignment.taps.cpu().numpy()
-    arrays["labels"] = np.array(list(trace.probabilities))
-    arrays["probabilities"] = np.array(list(trace.probabilities.values()))
+    arrays |= trace.prediction.arrays
     arrays["settings"] = np.array(json.dumps([{"method": layer.method, **asdict(layer.settings)} for layer in trace.layers]))
     if elements > MAX_ELEMENTS:
         arrays["note"] = np.array([_NOTE.format(elements=elements, most=MAX_ELEMENTS)])
@@ -90,8 +90,8 @@ def summary(trace: Trace) -> dict:
         "seconds": trace.waveform.seconds,
         "sample_rate": trace.waveform.sample_rate,
         "mel_frames": trace.mel.shape[1],
-        "labels": list(trace.probabilities),
-        "probabilities": dict(trace.probabilities),
+        "labels": list(trace.prediction.values),
+        "probabilities": dict(trace.prediction.values),
         "top": trace.top,
         "layers": [
             {

@@ -218,7 +218,7 @@ def test_every_method_is_sent(key: str, sent: list[bytes]):
 def test_an_own_network_takes_the_place_of_the_shipped_one():
     """Its labels and settings are shown, the link names the file, and choosing a task brings a shipped one back."""
     app = load_own(open_page(), trained("cif", "cif", "cif"))
-    assert list(app.session_state["explore_viewer_state"]["trace"].probabilities) == list("abcd")
+    assert list(app.session_state["explore_viewer_state"]["trace"].prediction.values) == list("abcd")
     assert any("mine.safetensors" in caption.value and "link" in caption.value for caption in app.caption)
     app.selectbox(key="explore_task").select("digits").run()
     assert app.selectbox(key="explore_checkpoint").value == "digits-adastride"
@@ -229,7 +229,7 @@ def test_another_file_of_the_same_name_is_another_network():
     """What is kept of a network goes by its content."""
     app = load_own(open_page(), trained("cif", "cif", "cif"))
     load_own(app, trained("cif", "cif", "cif", labels=("yes", "no")))
-    assert list(app.session_state["explore_viewer_state"]["trace"].probabilities) == ["yes", "no"]
+    assert list(app.session_state["explore_viewer_state"]["trace"].prediction.values) == ["yes", "no"]
 
 
 def test_settings_of_an_own_network_stay_with_it():
@@ -281,7 +281,7 @@ def test_a_wrong_checkpoint_gets_a_sentence(kind: str):
 def test_results_that_are_not_numbers_are_explained(monkeypatch: pytest.MonkeyPatch):
     """A network may fail on one clip alone: a sentence, and no picture of it."""
     run = resources.sample_trace
-    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), probabilities={"yes": float("nan"), "no": float("nan")}))
+    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), prediction=Prediction("yes", values={"yes": float("nan"), "no": float("nan")})))
     app = open_page()
     assert not app.exception
     assert "are not numbers" in app.error[0].value

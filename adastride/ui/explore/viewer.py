@@ -68,7 +68,7 @@ def viewer(
             slow = new and clip.waveform.seconds > _WORTH_A_SPINNER
             with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True) if slow else nullcontext():
                 trace, notice = run(state["settings"], previous)
-            if not all(map(math.isfinite, trace.probabilities.values())):
+            if not all(map(math.isfinite, trace.prediction.values.values())):
                 raise FloatingPointError
         except (MemoryError, RuntimeError, ValueError, FloatingPointError) as error:
             _log.exception("running the network failed")
@@ -152,8 +152,8 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
         "layers": layers,
         "settings": [_settings(s) for s in trace.settings],
         "trained": [_settings(s) for s in trained],
-        "labels": list(trace.probabilities),
-        "probabilities": list(trace.probabilities.values()),
+        "labels": list(trace.prediction.values),
+        "probabilities": list(trace.prediction.values.values()),
     }
     return header, arrays
 
