@@ -27,6 +27,7 @@ from adastride.checkpoints import CatalogueEntry, catalogue, save_checkpoint
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
+from adastride.tasks import Prediction
 from adastride.ui import checkpoint_picker, resources
 from adastride.ui.component import pack
 from adastride.ui.explore import link as permalink
@@ -281,7 +282,8 @@ def test_a_wrong_checkpoint_gets_a_sentence(kind: str):
 def test_results_that_are_not_numbers_are_explained(monkeypatch: pytest.MonkeyPatch):
     """A network may fail on one clip alone: a sentence, and no picture of it."""
     run = resources.sample_trace
-    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), prediction=Prediction("yes", values={"yes": float("nan"), "no": float("nan")})))
+    broken = Prediction("yes", values={"yes": float("nan"), "no": float("nan")})
+    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), prediction=broken))
     app = open_page()
     assert not app.exception
     assert "are not numbers" in app.error[0].value
@@ -304,9 +306,9 @@ def many(monkeypatch: pytest.MonkeyPatch):
     for task in ("commands", "digits", "emotion", "scenes"):
         for method in methods:
             sigma = 5 if "adastride" in method else None
-            known[f"{task}-{method}"] = CatalogueEntry(f"{task}-{method}", path, "A title", "What it does.", task, method, sigma, 0.912, 1234)
+            known[f"{task}-{method}"] = CatalogueEntry(f"{task}-{method}", path, "A title", "What it does.", task, method, sigma, {"accuracy": 0.912}, 1234)
     for sigma in (0.1, 1, 10):
-        known[f"digits-{sigma}"] = CatalogueEntry(f"digits-{sigma}", path, "A title", "What it does.", "digits", "adastride", sigma, 0.8, 180)
+        known[f"digits-{sigma}"] = CatalogueEntry(f"digits-{sigma}", path, "A title", "What it does.", "digits", "adastride", sigma, {"accuracy": 0.8}, 180)
     for module in (checkpoints, checkpoint_picker):
         monkeypatch.setattr(module, "catalogue", lambda: known)
     return known
