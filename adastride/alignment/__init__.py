@@ -17,13 +17,21 @@ Positions are float64 whatever the input: a float32 cumulative sum drifts by 1e-
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from adastride.alignment.arrays import array, at_least, namespace
 from adastride.alignment.product import TAIL, Blocks, SoftmaxProduct
+from adastride.alignment.protocol import AnyAlignment, Drawing, Picture, Positions, Reversible, Taps, weights_of_positions
+
+__all__ = [
+    "SIGMA_LIMITS", "Alignment", "AnyAlignment", "Drawing", "Picture", "Positions", "Reversible", "Taps", "check_lengths", "check_sigma",
+    "check_stride", "length_mask", "output_lengths", "position_loss", "unit_positions",
+]
 
 
 def check_stride(stride: float) -> float:
@@ -157,15 +165,16 @@ class _PositionLoss(torch.autograd.Function):
         return gradient, None
 
 
-@dataclass(frozen=True)
-class Alignment:
+@dataclass(frozen=True, eq=False)
+class Alignment(Reversible):
     """Where each input frame of a layer went: positions, lengths and sigma; everything else follows from them.
 
     unit_positions: (batch, time) float64 in [0, 1], see `unit_positions`.
     lengths, output_lengths: (batch,) int64, valid input and output frames.
     sigma: width of a row in output frames, a number or a scalar tensor (then gradients flow to it).
     nearest: AdaStride-F; each frame counts only for its nearest output frame round(p) (half to even, as torch rounds).
-    dtype: the type matrices are returned in.
+    dtype: the type matrices are returned in. axis: what frames run along, see `AnyAlignment`.
+    Two alignments are equal only if they are one and the same object; as such they can be keys.
     """
 
     unit_positions: Tensor
@@ -174,8 +183,9 @@ class Alignment:
     sigma: float | Tensor
     nearest: bool = False
     dtype: torch.dtype = torch.float32
+    axis: str = "time"
     positions: Tensor = field(init=False, repr=False)
-    _plans: dict = field(init=False, repr=False, compare=False, default_factory=dict)
+    _plans: dict = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self):
         last = (self.output_lengths - 1).to(torch.float64)[:, None]
@@ -240,15 +250,33 @@ class Alignment:
 
     def dense(self) -> Tensor:
         """A itself, plainly from its formula: (batch, L, time), rows past an example's output length zero. For looking."""
-        delta = self.positions[:, None, :] - self._indices()[:, :, None]
-        logits = -self._inverse_variance() * delta.square()
-        keep = length_mask(self.lengths, self.positions.shape[1])[:, None, :] & length_mask(self.output_lengths, self.frames)[:, :, None]
+        return self._plain_rows(self._indices(), slice(None))
+
+    def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
+        """Some rows of one example's matrix as `dense` has them: (n, time) for output frames (n,)."""
+        indices = torch.as_tensor(frames, device=self.positions.device).to(torch.float64)
+        return self._plain_rows(indices[None], slice(example, example + 1))[0]
+
+    def _plain_rows(self, indices: Tensor, examples: slice) -> Tensor:
+        """Rows (examples, n, time) of A for output frames (examples, n)."""
+        positions, indices = self.positions[examples, None, :], indices[:, :, None]
+        logits = -self._inverse_variance() * (positions - indices).square()
+        keep = length_mask(self.lengths[examples], positions.shape[2])[:, None, :] & (indices < self.output_lengths[examples, None, None])
         if self.nearest:
-            keep = keep & (self.positions.round()[:, None, :] == self._indices()[:, :, None])
+            keep = keep & (positions.round() == indices)
         logits = logits.masked_fill(~keep, -math.inf)
         top = logits.amax(dim=2, keepdim=True)
         weights = torch.exp(logits - top.masked_fill(torch.isneginf(top), 0.0))
         return (weights / weights.sum(dim=2, keepdim=True).clamp(min=1e-300)).to(self.dtype)
+
+    def drawing(self) -> Positions:
+        """The positions of example 0, from which whoever draws makes the rows that are in view."""
+        return Positions(self.unit_positions[0].detach().cpu().numpy(), _number(self.sigma), self.nearest)
+
+    def relative_weights(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """See `AnyAlignment.relative_weights`."""
+        positions = self.positions[0, : int(self.lengths[0])].detach().cpu().numpy()
+        return weights_of_positions(positions, _number(self.sigma), self.nearest, rows, first, last)
 
     @torch.no_grad()
     def window(self, start: int, stop: int, example: int = 0) -> tuple[int, Tensor]:
@@ -294,6 +322,11 @@ class Alignment:
         valid = length_mask(self.output_lengths - 1, self.frames - 1)
         inner = torch.where(valid, inner, lengths)
         return torch.cat([torch.zeros_like(lengths), inner, lengths], dim=1)
+
+    def centres(self) -> Tensor:
+        """The middle of what each output frame spans: (batch, L) float64 input frames."""
+        edges = self.boundaries()
+        return (edges[:, :-1] + edges[:, 1:] - 1) / 2
 
     def strides(self) -> Tensor:
         """How many input frames each output frame stands for: differences of `boundaries`.

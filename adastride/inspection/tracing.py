@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from adastride import audio
-from adastride.alignment import Alignment
+from adastride.alignment import AnyAlignment
 from adastride.audio import MelPreset, Waveform
-from adastride.downsampling import METHODS, VARIANTS, EffectiveAlignment, LayerSettings
+from adastride.downsampling import METHODS, VARIANTS, LayerSettings
 from adastride.models.classifier import Classifier, Resume
 
 
@@ -32,7 +32,7 @@ class LayerTrace:
     name: str
     method: str
     settings: LayerSettings
-    alignment: Alignment | EffectiveAlignment
+    alignment: AnyAlignment
     position_loss: float
     milliseconds: float
 
