@@ -27,13 +27,13 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from adastride import audio
-from adastride.alignment import Alignment
+from adastride.alignment import AnyAlignment, Positions
 from adastride.audio import PRESETS, MelPreset, Waveform
 from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
-from adastride.downsampling.effective import EffectiveAlignment, OperatorAlignment
+from adastride.downsampling.effective import OperatorAlignment
 from adastride.inspection import analysis
-from adastride.inspection.raster import input_edges, relative_weights
+from adastride.inspection.raster import input_edges
 from adastride.inspection.tracing import Trace
 from adastride.models.network import Network
 
@@ -268,7 +268,7 @@ def _layer(method: str, channels: int, device: torch.device) -> Downsampler:
 @functools.cache
 def takes_scores(method: str) -> bool:
     """Whether a method gets its positions or weights from scores."""
-    return hasattr(METHODS[method].build(1, stride=2.0), "score")
+    return METHODS[method].build(1, stride=2.0).scored
 
 
 def nearest_stride(method: str, stride: float) -> float:
@@ -387,7 +387,7 @@ class Column:
     stride: float
     sigma: float | None
     output: np.ndarray
-    alignment: Alignment | EffectiveAlignment
+    alignment: AnyAlignment
     edges: np.ndarray
     reconstruction: np.ndarray
     error: np.ndarray
@@ -402,7 +402,8 @@ class Column:
     @property
     def whole_positions(self) -> bool:
         """Each frame counts for its nearest output frame alone."""
-        return bool(getattr(self.alignment, "nearest", False))
+        drawing = self.alignment.drawing()
+        return isinstance(drawing, Positions) and drawing.nearest
 
     @torch.no_grad()
     def rows(self, first: int, stop: int, most: int = 1 << 24) -> tuple[int, np.ndarray] | None:
@@ -417,9 +418,9 @@ class Column:
         frames = self.scope[1] - self.scope[0]
         if (high - low) * frames > most or (high - low) * (stop - first) > _MATRIX_ELEMENTS:
             return None
-        if not hasattr(self.alignment, "rows"):
+        if isinstance(self.alignment.drawing(), Positions):
             every = np.arange(first, stop)
-            return low, relative_weights(self.alignment, np.arange(low, high), every, every)
+            return low, self.alignment.relative_weights(np.arange(low, high), every, every)
         weights = self.alignment.rows(range(low, high))[:, first:stop].cpu().numpy()
         return low, weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
 

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from adastride import audio
-from adastride.alignment import Alignment
+from adastride.alignment import AnyAlignment
 from adastride.audio import MelPreset, Waveform
-from adastride.downsampling import METHODS, VARIANTS, EffectiveAlignment, LayerSettings
+from adastride.downsampling import METHODS, VARIANTS, LayerSettings
 from adastride.models.network import Network, Resume
 from adastride.tasks import Prediction, task_of
 
@@ -34,7 +34,7 @@ class LayerTrace:
     name: str
     method: str
     settings: LayerSettings
-    alignment: Alignment | EffectiveAlignment
+    alignment: AnyAlignment
     position_loss: float
     milliseconds: float
 

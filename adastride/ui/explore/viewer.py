@@ -19,11 +19,10 @@ import numpy as np
 import soundfile
 import streamlit as st
 
-from adastride.alignment import Alignment
+from adastride.alignment import Picture, Positions, Taps
 from adastride.audio import LOG_FLOOR, mel_band_centres
 from adastride.device import device_name
 from adastride.downsampling import METHODS, LayerSettings
-from adastride.downsampling.strided import TapAlignment
 from adastride.inspection import raster
 from adastride.inspection.tracing import Trace
 from adastride.ui.component import live_component, pack
@@ -143,10 +142,11 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
             "label": layer.label, "positionLoss": layer.position_loss, "milliseconds": layer.milliseconds,
             "wholeStrides": method.whole_strides, "adaptive": method.kind == "adaptive",
         })
-        if isinstance(layer.alignment, TapAlignment):
-            arrays[f"taps{index}"] = layer.alignment.taps.cpu().numpy().astype("<f4")
-        elif isinstance(layer.alignment, Alignment):
-            arrays[f"u{index}"] = layer.alignment.unit_positions[0].cpu().numpy().astype("<f4")
+        drawing = layer.alignment.drawing()
+        if isinstance(drawing, Taps):
+            arrays[f"taps{index}"] = drawing.taps.astype("<f4")
+        elif isinstance(drawing, Positions):
+            arrays[f"u{index}"] = drawing.unit.astype("<f4")
     header = {
         "revision": revision,
         "layers": layers,
@@ -170,7 +170,7 @@ def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int,
     kept, results = state.get("pictures", []), []
     for index, layer in enumerate(trace.layers):
         wanted = (layer, begin, end, columns, rows)
-        if isinstance(layer.alignment, (Alignment, TapAlignment)):
+        if not isinstance(layer.alignment.drawing(), Picture):
             results.append((wanted, ({}, {})))
         elif index < len(kept) and kept[index][0][0] is layer and (kept[index][1][0]["whole"] or kept[index][0][1:] == wanted[1:]):
             results.append((wanted, kept[index][1]))
