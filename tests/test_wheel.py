@@ -43,7 +43,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     packages = Path(subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip())
     # Paths in .pth files of a folder that is itself named in one do not count: the editable installation stays out.
     (packages / "third_party.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
+    install = [sys.executable, "-m", "uv", "pip", "install", "--offline", "--no-deps", "--python", python, wheel]
     subprocess.run(install, check=True, capture_output=True)
     return python
 
