@@ -1,4 +1,5 @@
-"""The command line: explain a clip, train a classifier or a grid of them, evaluate it, sweep σ and stride, run the benchmarks.
+"""The command line: explain a clip, train a classifier or a grid of them, evaluate it, sweep σ and stride,
+start the app, run the benchmarks.
 
 Whatever is wrong with the input ends in one sentence on stderr and exit code 2. Heavy imports wait until a command
 needs them, so that `--help` and a mistyped option answer at once.
@@ -7,6 +8,7 @@ needs them, so that `--help` and a mistyped option answer at once.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import os
@@ -32,6 +34,8 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 _SIGMA_INV2 = (1e-4, 1e4)  # sigma from 100 down to 0.01 output frames, as in the methods' registry
 _PRESETS = ("commands", "digits", "emotion", "scenes")
+# What only some commands need, and the extra of pyproject.toml that brings it.
+_EXTRAS = {"streamlit": "app", "matplotlib": "app", "plotly": "app", "accelerate": "train"}
 _PLACED_SECONDS, _SNR_DB = 2.0, 30.0
 
 
@@ -60,6 +64,9 @@ def _sentence(error: Exception) -> str | None:
     """What to tell a person about an error; None for one that is a mistake in this program."""
     if isinstance(error, CommandError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and (package := (error.name or "").partition(".")[0]) in _EXTRAS:
+        extra = _EXTRAS[package]
+        return f"this command needs {package}, which is not installed here: `pip install 'adastride[{extra}]'` brings it."
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'} can't be used: {error.strerror or error}."
     from adastride.audio import AudioError
@@ -156,6 +163,12 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--ray", metavar="ADDRESS", help="spread the work over a Ray cluster, or local; needs `pip install ray` here and on its workers")
     _add_device(sweep)
     sweep.set_defaults(run=_sweep)
+
+    app = commands.add_parser("app", help="start the app and open it in the browser", allow_abbrev=False)
+    app.add_argument("--port", metavar="N", type=_whole(1, 65_535), help="where the app answers (default: 8501, or the next one that is free)")
+    app.add_argument("--address", metavar="HOST", help="who can reach it: localhost for this computer alone (default: the whole network)")
+    app.add_argument("--headless", action="store_true", help="do not open a browser")
+    app.set_defaults(run=_app)
 
     bench = commands.add_parser("bench", help="run the benchmarks of this repository", allow_abbrev=False)
     bench.set_defaults(run=_bench)
@@ -547,12 +560,29 @@ def _count(values: Sequence[float]) -> int:
 
 def _write(path: Path, data: bytes) -> None:
     """Writes a file whole; CommandError if that can't be done."""
-    from adastride.checkpoints import write_atomically
+    from adastride.files import write_atomically
 
     try:
         write_atomically(path, data)
     except OSError as error:
         raise CommandError(f"{path} can't be written: {error.strerror or error}.") from None
+
+
+# app
+
+
+def _app(args: argparse.Namespace) -> None:
+    if importlib.util.find_spec("streamlit") is None:
+        raise ModuleNotFoundError(name="streamlit")
+    from adastride.files import bundled
+
+    command = [sys.executable, "-m", "streamlit", "run", str(bundled("app.py"))]
+    command += [] if args.port is None else ["--server.port", str(args.port)]
+    command += [] if args.address is None else ["--server.address", args.address]
+    command += ["--server.headless", "true"] if args.headless else []
+    # The server takes this process's place: it gets Ctrl-C and every other signal itself, and its exit code is the command's.
+    sys.stdout.flush()
+    os.execv(command[0], command)
 
 
 # bench

@@ -1,6 +1,7 @@
 """The command line: what it prints and writes, and that bad input ends in one sentence and exit code 2."""
 
 import csv
+import importlib.util
 import io
 import json
 import subprocess
@@ -524,6 +525,37 @@ def test_an_interrupted_sweep_writes_nothing(capsys, monkeypatch, tmp_path, chec
     assert code == 130
     assert "nothing was written" in err
     assert not list(tmp_path.iterdir())
+
+
+# app
+
+
+def test_app_becomes_the_server(capsys, monkeypatch):
+    commands = []
+    monkeypatch.setattr(cli.os, "execv", lambda program, command: commands.append((program, command)))
+    assert run(capsys, "app", "--port", 8600, "--address", "localhost", "--headless") == (0, "", "")
+    assert run(capsys, "app") == (0, "", "")
+    plain = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    options = ["--server.port", "8600", "--server.address", "localhost", "--server.headless", "true"]
+    assert commands == [(sys.executable, plain + options), (sys.executable, plain)]
+
+
+def test_app_without_streamlit_is_one_sentence(capsys, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "streamlit" else real(name, *rest))
+    assert "`pip install 'adastride[app]'`" in one_sentence(run(capsys, "app"))
+    assert "from 1 to 65535" in one_sentence(run(capsys, "app", "--port", 0))
+
+
+@pytest.mark.parametrize(("package", "extra", "arguments"), [
+    ("matplotlib", "app", ("explain", "seven", "--png", "seven.png")), ("accelerate", "train", ("train", "--data", ".", "--out", "new.safetensors")),
+])
+def test_a_command_without_its_extra_is_one_sentence(tmp_path, package, extra, arguments):
+    """In a process of its own, because this one has imported both."""
+    code = f"import sys\nsys.modules[{package!r}] = None\nfrom adastride.cli import main\nsys.exit(main({list(arguments)}))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"`pip install 'adastride[{extra}]'`" in one_sentence((result.returncode, result.stdout, result.stderr))
+    assert list(tmp_path.iterdir()) == []
 
 
 # bench
