@@ -40,17 +40,10 @@ def to_npz(trace: Trace) -> bytes:
         arrays[f"positions_{index}"] = layer.positions
         arrays[f"strides_{index}"] = layer.strides
         arrays[f"boundaries_seconds_{index}"] = trace.boundary_seconds(index)
-<<<<<<< HEAD
-        if isinstance(layer.alignment, TapAlignment):
-            arrays[f"taps_{index}"] = layer.alignment.taps.cpu().numpy()
-    arrays |= trace.prediction.arrays
-=======
         drawing = layer.alignment.drawing()
         if isinstance(drawing, Taps):
             arrays[f"taps_{index}"] = drawing.taps
-    arrays["labels"] = np.array(list(trace.probabilities))
-    arrays["probabilities"] = np.array(list(trace.probabilities.values()))
->>>>>>> kernel
+    arrays |= trace.prediction.arrays
     arrays["settings"] = np.array(json.dumps([{"method": layer.method, **asdict(layer.settings)} for layer in trace.layers]))
     if elements > MAX_ELEMENTS:
         arrays["note"] = np.array([_NOTE.format(elements=elements, most=MAX_ELEMENTS)])
