@@ -9,7 +9,7 @@ import streamlit as st
 
 from adastride.checkpoints import catalogue
 from adastride.comparison import core as comparison
-from adastride.comparison.core import FEWEST_METHODS, MOST_METHODS, SCORES, SOURCES
+from adastride.comparison.core import FEWEST_METHODS, MOST_METHODS, SCORES, sources
 from adastride.comparison.figure import comparison_figure
 from adastride.downsampling import METHODS
 from adastride.inspection import figures
@@ -49,7 +49,10 @@ methods = st.multiselect(
     key="compare_methods",
 )
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    source = st.selectbox("Downsample", list(SOURCES), format_func=SOURCES.get, key="compare_source", width=260)
+    choices = sources(len(resources.model(checkpoint.network).downsamplers))
+    if st.session_state["compare_source"] not in choices:  # another network has fewer layers
+        st.session_state["compare_source"] = "mel"
+    source = st.selectbox("Downsample", list(choices), format_func=choices.get, key="compare_source", width=260)
     scores = st.selectbox(
         "Adaptive methods place frames by",
         list(SCORES),

@@ -347,7 +347,7 @@ def test_a_link_chooses_the_task_too(many: dict[str, CatalogueEntry]):
 
 
 def parse(**query: str) -> permalink.Link:
-    return permalink.parse(query, {"seven": 0, "birds": 0}, {"digits": 0})
+    return permalink.parse(query, {"seven": 0, "birds": 0}, {"digits": 0}, lambda name: 3)
 
 
 def test_no_link_is_no_wish():

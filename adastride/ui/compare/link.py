@@ -19,13 +19,13 @@ from adastride.comparison.core import (
     FEWEST_METHODS,
     MOST_METHODS,
     SCORES,
-    SIGMA_RANGE,
-    SOURCES,
-    STRIDE_RANGE,
     ComparisonSettings,
     Pin,
+    sources,
 )
 from adastride.downsampling import METHODS
+from adastride.models.network import MOST_LAYERS
+from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.explore.link import quoted
 
 # What the page opens with: the oldest methods, the one that loses nothing below the limit, and the one that adapts.
@@ -128,7 +128,7 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
         "methods": read("methods", methods, "four others are shown"),
         "stride": read("stride", number(STRIDE_RANGE), f"{DEFAULT.stride:g} is used"),
         "sigma": read("sigma", number(SIGMA_RANGE), f"{DEFAULT.sigma:.3g} is used"),
-        "source": read("source", one_of(SOURCES, "a source here"), "the log-mel is used"),
+        "source": read("source", one_of(sources(MOST_LAYERS), "a source here"), "the log-mel is used"),
         "scores": read("scores", one_of(SCORES, "a score here"), "the checkpoint’s is used"),
         "both_axes": read("axes", lambda text: one_of({"1": None, "2": None}, "1 or 2")(text) == "2", "time alone is used"),
     }
