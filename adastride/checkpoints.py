@@ -1,7 +1,8 @@
 """Trained models as safetensors files, and the catalogue of those that come with the project.
 
-A checkpoint is one file: float16 tensors, and a JSON text in its header with the network's configuration and how it
-was made. Nothing is ever unpickled.
+A checkpoint is one file: tensors, and a JSON text in its header with the network's kind, its configuration and how it
+was made. Matrices of weights are float16 where that is exact enough; statistics, counts, codebooks and all vectors keep
+float32: a variance of 1e5 is beyond float16, and they take no room. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -19,16 +20,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 
+from adastride import tasks
 from adastride.files import bundled, write_atomically
-from adastride.models.classifier import Classifier, ClassifierConfig
+from adastride.models.network import Network
 
 FORMAT = 1
 FOLDER = bundled("checkpoints")
 MAX_BYTES = 200_000_000
 MAX_OWN_BYTES = 40_000_000  # of a file that somebody loads in the page
-MAX_OWN_LABELS, MAX_OWN_LETTERS = 200, 100
-# Titles of what shipped networks tell apart, in the order of the catalogue.
-TASKS = {"digits": "Spoken digits", "commands": "Spoken commands", "emotion": "Emotion in speech", "scenes": "Environmental sounds"}
+_HALF_ERROR = 1e-3  # of a tensor's norm; float16 rounds usual weights to a third of that
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -40,9 +40,10 @@ class CheckpointError(ValueError):
 class CatalogueEntry:
     """A shipped checkpoint: its name, file, and what a person choosing one should read.
 
-    task: what it tells apart, "digits". method: registry key, or "adastride-s" (two strided convolutions under an AdaStride).
-    sigma_inv2: sigma ** -2 it was trained with, None for a method without sigma or with learned ones. accuracy: from 0 to 1,
-    on how many clips of the test split. width: channels of the network.
+    kind: a key of `tasks.KINDS`. task: what it was trained on, a key of `subjects.SUBJECTS`. method: registry key, or
+    "adastride-s" (two strided convolutions under an AdaStride). sigma_inv2: sigma ** -2 it was trained with, None for a
+    method without sigma or with learned ones. metrics: its task's metrics by name, on how many clips of the test split.
+    width: channels of the network.
     """
 
     name: str
@@ -52,9 +53,16 @@ class CatalogueEntry:
     task: str
     method: str
     sigma_inv2: float | None
-    accuracy: float
+    metrics: dict[str, float]
     clips: int
     width: int = 128
+    kind: str = "classifier"
+
+    @property
+    def headline(self) -> str:
+        """The metric that stands for all of them, as a person reads it: "98.3 %"."""
+        metric = tasks.KINDS[self.kind].task.headline
+        return metric.text(self.metrics[metric.name])
 
 
 @functools.cache
@@ -73,13 +81,23 @@ def _shipped() -> dict[str, CatalogueEntry]:
     return {e["name"]: CatalogueEntry(path=FOLDER / e.pop("file"), **e) for e in entries}
 
 
-def save_checkpoint(model: Classifier, path: str | Path, details: dict) -> None:
+def save_checkpoint(model: Network, path: str | Path, details: dict) -> None:
     """Writes the model and `details` (JSON: settings, metrics, licence of the data) in one atomic step."""
-    header = {"format": FORMAT, "kind": "classifier", "config": model.config.to_dict(), "details": details}
+    header = {"format": FORMAT, "kind": model.config.kind, "config": model.config.to_dict(), "details": details}
+    weights = {name for name, _ in model.named_parameters()}
     tensors = {
-        name: (t.half() if t.is_floating_point() else t).detach().cpu().contiguous() for name, t in model.state_dict().items()
+        name: (_shortened(t) if name in weights else t).detach().cpu().contiguous() for name, t in model.state_dict().items()
     }
     write_atomically(path, save(tensors, {"adastride": json.dumps(header)}))
+
+
+def _shortened(weight: torch.Tensor) -> torch.Tensor:
+    """A matrix of weights in float16, if that changes it by less than a thousandth of its norm; anything else as it is."""
+    if weight.dim() < 2 or not weight.is_floating_point():
+        return weight
+    half = weight.half()
+    error, norm = (half.double() - weight.double()).norm(), weight.double().norm()
+    return half if bool(error <= _HALF_ERROR * norm) else weight.float()
 
 
 def details(name_or_path: str | Path) -> dict:
@@ -87,10 +105,10 @@ def details(name_or_path: str | Path) -> dict:
     return _header(_resolve(name_or_path))
 
 
-def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Classifier:
+def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Network:
     """Loads a checkpoint, by its name in the catalogue or by the path of a .safetensors file, ready to run.
 
-    Returns a Classifier in float32 and evaluation mode; `.name` is its name or file stem. Raises CheckpointError, one
+    Returns a network in float32 and evaluation mode; `.name` is its name or file stem. Raises CheckpointError, one
     sentence, for an unknown name or a file that is not a whole checkpoint of this format.
     """
     path = _resolve(name_or_path)
@@ -102,10 +120,10 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Classi
     return model.to(device).eval().requires_grad_(False)
 
 
-def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Classifier:
+def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Network:
     """Loads a checkpoint that somebody has sent, from memory; nothing is written.
 
-    name: the file's name, for messages. `.name` of the Classifier is "own-" and 16 digits of the data's SHA-256, which no
+    name: the file's name, for messages. `.name` of the network is "own-" and 16 digits of the data's SHA-256, which no
     other data has. Raises CheckpointError as `load` does, and for more bytes or classes than a page shows.
     """
     if len(data) > MAX_OWN_BYTES:
@@ -119,24 +137,22 @@ def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Cl
         raise CheckpointError(f"{name} can't be read as safetensors ({error}): copy or train it again.") from None
     header = _checked(header, name)
     model = _assemble(name, header, {key: tuple(t.shape) for key, t in tensors.items()}, tensors.__getitem__)
-    labels = model.config.labels
-    if len(labels) > MAX_OWN_LABELS or max(map(len, labels)) > MAX_OWN_LETTERS:
-        raise CheckpointError(
-            f"{name} has {len(labels)} classes with names of up to {max(map(len, labels))} letters, more than the {MAX_OWN_LABELS} of "
-            f"{MAX_OWN_LETTERS} letters that a page shows: use the command line."
-        )
+    try:
+        tasks.task_of(model).check_config(model.config)
+    except ValueError as error:
+        raise CheckpointError(f"{name} {error}: use the command line.") from None
     model.name = f"own-{hashlib.sha256(data).hexdigest()[:16]}"
     return model.to(device).eval().requires_grad_(False)
 
 
-def _assemble(name: str, header: dict, shapes: dict[str, tuple[int, ...]], read: Callable[[str], torch.Tensor]) -> Classifier:
+def _assemble(name: str, header: dict, shapes: dict[str, tuple[int, ...]], read: Callable[[str], torch.Tensor]) -> Network:
     """The network a header describes, with its tensors. name: of the file, for messages. read: a tensor by its name."""
     try:
-        config = ClassifierConfig(**header["config"])
+        config = tasks.KINDS[header["kind"]].config(**header["config"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{name} has settings this version can't use ({error}): train it again with `python -m adastride train`.") from None
     with torch.device("meta"):  # shapes first: a wrong file fails before any memory is taken
-        model = Classifier(config)
+        model = tasks.build(config)
     expected = {key: tuple(t.shape) for key, t in model.state_dict().items()}
     for key in sorted(shapes.keys() ^ expected.keys()):
         raise CheckpointError(f"{name} {'lacks' if key in expected else 'has an unknown'} tensor {key}: it doesn't fit the settings it names.")
@@ -193,6 +209,6 @@ def _checked(header: object, name: str) -> dict:
     """A checkpoint's header; CheckpointError if it is none that this version knows. name: of the file."""
     if not isinstance(header, dict) or not isinstance(header.get("config"), dict):
         raise CheckpointError(f"{name} carries no AdaStride settings: only checkpoints written by `python -m adastride train` can be loaded.")
-    if not isinstance(header.get("format"), int) or header["format"] > FORMAT:
+    if not isinstance(header.get("format"), int) or header["format"] > FORMAT or header.setdefault("kind", "classifier") not in tasks.KINDS:
         raise CheckpointError(f"{name} was written by a newer version of this program: update it, then load the file again.")
     return header

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import torch
 
+    from adastride.clips import Clip
     from adastride.inspection.tracing import Trace
-    from adastride.training.data import Clip
     from adastride.training.datasets import Source
     from adastride.training.evaluate import Evaluation
 
@@ -71,8 +71,8 @@ def _sentence(error: Exception) -> str | None:
         return f"{error.filename or 'a file'} can't be used: {error.strerror or error}."
     from adastride.audio import AudioError
     from adastride.checkpoints import CheckpointError
+    from adastride.clips import DataError
     from adastride.sweep.core import SweepError
-    from adastride.training.data import DataError
 
     return str(error) if isinstance(error, AudioError | CheckpointError | DataError | SweepError) else None
 
@@ -310,8 +310,8 @@ def _check_file(path: Path, folder: Path) -> None:
 
 def _report(trace: Trace, numbers: Sequence[dict], title: str) -> str:
     """The trace as lines of text, a row for each layer; numbers: the layers of its summary."""
-    ranked = sorted(trace.probabilities.items(), key=lambda entry: -entry[1])[:3]
-    first, *others = [f"{label} ({100 * probability:.1f} %)" for label, probability in ranked]
+    ranked = sorted(trace.prediction.bars, key=lambda bar: -bar.share)[:3]
+    first, *others = [f"{bar.label} ({bar.text})" for bar in ranked] or [trace.prediction.headline]
     rows = [("layer", "method", "frames", "σ⁻²", "stride min", "median", "max", "entropy", "position loss", "time")]
     for layer, number in zip(trace.layers, numbers, strict=True):
         rows.append((
@@ -541,10 +541,10 @@ def _sweep(args: argparse.Namespace) -> None:
         raise KeyboardInterrupt(f"\nstopped at {100 * share:.0f} %; nothing was written.") from None
     print(file=sys.stderr)
     _write(out, sweep.scores_csv(scores).encode())
-    rows = [("checkpoint", "σ⁻²", "stride", "accuracy", "95 % interval", "work")]
+    rows = [("checkpoint", "σ⁻²", "stride", scores[0].metric.label.lower(), "95 % interval", "work")]
     rows += [(
         score.checkpoint, "as trained" if score.setting.sigma_inv2 is None else f"{score.setting.sigma_inv2:.4g}", f"{score.stride:.4g}",
-        f"{100 * score.accuracy:.1f} %", "{:.1f} – {:.1f} %".format(*(100 * bound for bound in score.bounds)), f"{100 * score.work:.0f} %",
+        score.text, f"{score.metric.scale * score.bounds[0]:.1f} – {score.metric.text(score.bounds[1])}", f"{100 * score.work:.0f} %",
     ) for score in scores]
     print("\n".join(_columns(rows, left=1)))
     print("work: frames that convolutions work on, relative to a stride of 1 everywhere")

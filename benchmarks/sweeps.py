@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from adastride import audio, checkpoints
+from adastride.clips import Clip
 from adastride.samples import samples
 from adastride.sweep import core as sweep
-from adastride.training.data import Clip
 
 SECONDS, VALUES = 5.0, 25
 CLIPS, CLIP_SECONDS, CLIP_VALUES = 180, 0.5, 16  # as the test split of the spoken digits

@@ -19,6 +19,7 @@ from adastride import audio, checkpoints
 from adastride.inspection.tracing import trace
 from adastride.models.classifier import network_label
 from adastride.samples import samples
+from adastride.subjects import SUBJECTS
 
 HERE = Path(__file__).resolve().parent
 METHODS_SHIPPED = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
@@ -39,7 +40,7 @@ def wanted() -> dict[str, tuple[str, str, str]]:
     """Names of shipped checkpoints: (task, method, sigma_inv2 as the results file writes it, "" where there is none)."""
     found = {
         f"{task}-{method}": (task, method, USUAL_SIGMA if method.startswith("adastride") else "")
-        for task in checkpoints.TASKS for method in METHODS_SHIPPED
+        for task in DATA for method in METHODS_SHIPPED
     }
     return found | {f"digits-adastride-{sigma}": ("digits", "adastride", sigma) for sigma in OTHER_SIGMAS}
 
@@ -58,14 +59,14 @@ def take(results: Path, runs: Path) -> None:
         task, method, sigma = key
         many = f", σ⁻² = {sigma}" if sigma else ""
         entries[name] = {
-            "name": name, "file": f"{name}.safetensors", "title": f"{checkpoints.TASKS[task]} · {network_label(method)}" + many * (method == "adastride"),
+            "name": name, "file": f"{name}.safetensors", "title": f"{SUBJECTS[task].title} · {network_label(method)}" + many * (method == "adastride"),
             "description": f"{DATA[task][1]}. {_layers(method)}{many}, stride 2, width {rows[key]['width']}.",
             "task": task, "method": method, "sigma_inv2": float(sigma) if sigma else None,
-            "accuracy": float(rows[key]["accuracy"]), "clips": int(rows[key]["clips_test"]),
+            "metrics": {"accuracy": float(rows[key]["accuracy"])}, "clips": int(rows[key]["clips_test"]),
             "width": int(rows[key]["width"]),
         }
     order = list(wanted())
-    entries = [entries[name] for name in sorted(entries, key=lambda name: (list(checkpoints.TASKS).index(entries[name]["task"]), order.index(name)))]
+    entries = [entries[name] for name in sorted(entries, key=lambda name: (list(SUBJECTS).index(entries[name]["task"]), order.index(name)))]
     (HERE / "catalogue.json").write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     total = sum((HERE / entry["file"]).stat().st_size for entry in entries)
     print(f"{len(entries)} checkpoints, {total / 1e6:.1f} MB")
@@ -86,7 +87,7 @@ def _write_table(entries: list[dict]) -> None:
     for entry in entries:
         header = checkpoints.details(HERE / entry["file"])
         metrics = header["details"]["metrics"]
-        shares = [metrics.get("valid_accuracy"), entry["accuracy"], metrics.get("test_accuracy_in_silence")]
+        shares = [metrics.get("valid_accuracy"), entry["metrics"]["accuracy"], metrics.get("test_accuracy_in_silence")]
         shares.append(metrics.get("test_accuracy_of", {}).get("spoken-digits"))
         *cells, voices = ["–" if share is None else f"{100 * share:.1f} %" for share in shares]
         sigma = "–" if entry["sigma_inv2"] is None else f"{entry['sigma_inv2']:g}"
@@ -104,7 +105,7 @@ def _write_answers() -> None:
     for name in checkpoints.catalogue():
         model = checkpoints.load(name)
         seen = {clip: trace(model, audio.read(samples()[clip].path)) for clip in ANSWERED}
-        answers[name] = {clip: (each.top, round(each.probabilities[each.top], 4)) for clip, each in seen.items()}
+        answers[name] = {clip: (each.top, round(each.prediction.values[each.top], 4)) for clip, each in seen.items()}
     text = ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in answers.items())
     (HERE.parent / "tests" / "data" / "shipped.json").write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
 
@@ -123,9 +124,10 @@ def check(root: Path, names: list[str]) -> None:
         if clips[folder] is None:
             clips[folder] = as_source(root / folder).clips("test")
         result = evaluate(checkpoints.load(name), clips[folder])
-        right = abs(result.accuracy - entry.accuracy) <= TOLERANCE and result.clips == entry.clips
+        listed = entry.metrics["accuracy"]
+        right = abs(result.accuracy - listed) <= TOLERANCE and result.clips == entry.clips
         print(
-            f"{name}: {100 * result.accuracy:.1f} % of {result.clips} clips, catalogue {100 * entry.accuracy:.1f} % of {entry.clips}"
+            f"{name}: {100 * result.accuracy:.1f} % of {result.clips} clips, catalogue {100 * listed:.1f} % of {entry.clips}"
             f"; first layer's mean stride in silence {result.silence_stride:.2f}, in sound {result.sound_stride:.2f}{'' if right else '  <- DIFFERENT'}",
             flush=True,
         )

@@ -10,13 +10,13 @@ import streamlit as st
 import torch
 
 from adastride.checkpoints import catalogue
+from adastride.clips import DataError
 from adastride.downsampling import LayerSettings
 from adastride.inspection.tracing import as_trained, resolve_settings
 from adastride.samples import samples
 from adastride.sweep import core as sweep
 from adastride.sweep import figures as sweep_figures
 from adastride.sweep.core import SIGMA, STRIDE, Run, SweepError
-from adastride.training.data import DataError
 from adastride.ui import resources, shell
 from adastride.ui.address import write_address
 from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
@@ -303,9 +303,9 @@ def many_clips() -> None:
         with picture.container():
             scores = run.found[-1].scores
             if kind == "both":
-                chart(sweep_figures.accuracy_map(scores, sigmas, strides, usual, dark), "Accuracy by σ⁻² and stride")
+                chart(sweep_figures.quality_map(scores, sigmas, strides, usual, dark), f"{scores[0].metric.label} by σ⁻² and stride")
             else:
-                chart(sweep_figures.accuracy(scores, what, marks, dark), f"Accuracy against {what}")
+                chart(sweep_figures.quality(scores, what, marks, dark), f"{scores[0].metric.label} against {what}")
 
     with status:
         carried_on(run, draw, lambda: run.found[-1].share if run.found else 0.0)

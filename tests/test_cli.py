@@ -90,7 +90,7 @@ def test_explain_prints_a_table(capsys, checkpoint, clip):
     assert (code, err) == (0, "")
     trace = tracing.trace(checkpoints.load(checkpoint), audio.read(clip))
     assert out.startswith("noise.wav: 1.50 s, 94 mel frames of 16 ms\n")
-    assert f"tiny predicts {trace.top} ({100 * trace.probabilities[trace.top]:.1f} %)" in out
+    assert f"tiny predicts {trace.top} ({100 * trace.prediction.values[trace.top]:.1f} %)" in out
     for layer in trace.layers:
         (line,) = [line for line in out.splitlines() if line.startswith(layer.name)]
         assert f"{layer.input_frames} → {layer.output_frames}" in line
@@ -520,7 +520,7 @@ def test_an_interrupted_sweep_writes_nothing(capsys, monkeypatch, tmp_path, chec
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "count_right", interrupted)
+    monkeypatch.setattr(sweep, "measure_batch", interrupted)
     code, _, err = run(capsys, "sweep", "--data", data, "--checkpoint", checkpoint, "--csv", tmp_path / "out.csv", "--stride", 1, 8, 3)
     assert code == 130
     assert "nothing was written" in err

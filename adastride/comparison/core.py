@@ -27,15 +27,15 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from adastride import audio
-from adastride.alignment import Alignment
+from adastride.alignment import AnyAlignment, Positions
 from adastride.audio import PRESETS, MelPreset, Waveform
 from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
-from adastride.downsampling.effective import EffectiveAlignment, OperatorAlignment
+from adastride.downsampling.effective import OperatorAlignment
 from adastride.inspection import analysis
-from adastride.inspection.raster import input_edges, relative_weights
+from adastride.inspection.raster import input_edges
 from adastride.inspection.tracing import Trace
-from adastride.models.classifier import Classifier
+from adastride.models.network import Network
 
 MOST_METHODS, FEWEST_METHODS = 4, 2
 STRIDE_RANGE = (1.0, 8.0)
@@ -181,13 +181,13 @@ def mel_features(waveform: Waveform, preset: MelPreset = PRESETS["classification
     return Features("mel", mel[None], edges, True, None, f"{waveform.sha256[:16]}/mel")
 
 
-def traced_features(source: str, trace: Trace, model: Classifier) -> Features:
+def traced_features(source: str, trace: Trace, model: Network) -> Features:
     """The log-mel, or what the network sees before a downsampling layer, with the scores the checkpoint gives its frames.
 
     The mel takes the scores of the first layer, which has as many frames. learned is None where that layer is not adaptive.
     """
     layer = 0 if source == "mel" else int(source.removeprefix("layer ")) - 1
-    hidden = trace._resumes[layer].hidden.float().cpu()
+    hidden = trace.layer_input(layer).float().cpu()
     score = getattr(model.downsamplers[layer], "score", None)
     learned = None if score is None else torch.matmul(score.weight[:, :, 0].detach().float().cpu(), hidden)[0, 0].numpy()
     values = torch.from_numpy(trace.mel.copy())[None] if source == "mel" else hidden
@@ -268,7 +268,7 @@ def _layer(method: str, channels: int, device: torch.device) -> Downsampler:
 @functools.cache
 def takes_scores(method: str) -> bool:
     """Whether a method gets its positions or weights from scores."""
-    return hasattr(METHODS[method].build(1, stride=2.0), "score")
+    return METHODS[method].build(1, stride=2.0).scored
 
 
 def nearest_stride(method: str, stride: float) -> float:
@@ -387,7 +387,7 @@ class Column:
     stride: float
     sigma: float | None
     output: np.ndarray
-    alignment: Alignment | EffectiveAlignment
+    alignment: AnyAlignment
     edges: np.ndarray
     reconstruction: np.ndarray
     error: np.ndarray
@@ -402,7 +402,8 @@ class Column:
     @property
     def whole_positions(self) -> bool:
         """Each frame counts for its nearest output frame alone."""
-        return bool(getattr(self.alignment, "nearest", False))
+        drawing = self.alignment.drawing()
+        return isinstance(drawing, Positions) and drawing.nearest
 
     @torch.no_grad()
     def rows(self, first: int, stop: int, most: int = 1 << 24) -> tuple[int, np.ndarray] | None:
@@ -417,9 +418,9 @@ class Column:
         frames = self.scope[1] - self.scope[0]
         if (high - low) * frames > most or (high - low) * (stop - first) > _MATRIX_ELEMENTS:
             return None
-        if not hasattr(self.alignment, "rows"):
+        if isinstance(self.alignment.drawing(), Positions):
             every = np.arange(first, stop)
-            return low, relative_weights(self.alignment, np.arange(low, high), every, every)
+            return low, self.alignment.relative_weights(np.arange(low, high), every, every)
         weights = self.alignment.rows(range(low, high))[:, first:stop].cpu().numpy()
         return low, weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
 

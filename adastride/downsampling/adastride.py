@@ -58,6 +58,7 @@ class AdaStride(Downsampler):
     """
 
     variant = "adastride"
+    scored = True
 
     def __init__(self, channels: int, stride: float = 2.0, sigma: float = 5**-0.5):
         super().__init__()

@@ -9,16 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from adastride import alignment as maths
-from adastride.alignment import Alignment, check_sigma, check_stride
-
-if TYPE_CHECKING:
-    from adastride.downsampling.effective import EffectiveAlignment
+from adastride.alignment import AnyAlignment, check_sigma, check_stride
 
 
 @dataclass(frozen=True)
@@ -46,19 +42,18 @@ VARIANTS = ("adastride", "adastride-f")
 AS_TRAINED = LayerSettings()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Downsampled:
     """What a downsampling layer returns.
 
     values: (batch, channels, L), zero past each example's length. lengths: (batch,) int64 output lengths.
-    alignment: where the frames went; never None. A method without positions of its own has an `EffectiveAlignment`,
-    |dy_i / dx_j|, which offers what is needed to look at it.
+    alignment: where the frames went; never None. A method without positions of its own has an effective one, |dy_i / dx_j|.
     position_loss: scalar (equation 5), zero for a method without positions.
     """
 
     values: Tensor
     lengths: Tensor
-    alignment: Alignment | EffectiveAlignment
+    alignment: AnyAlignment
     position_loss: Tensor
 
 
@@ -103,11 +98,13 @@ class Downsampler(nn.Module, ABC):
     Frames past an example's length never change its result.
     channels: channels of the input. stride: input frames per output frame, as built or as learned so far.
     linear: with its weights held, the layer is linear and treats all channels alike, and `shortcut` applies these weights.
+    scored: its positions or weights come from scores, one number a frame: w . x_t, of its convolution `score`.
     """
 
     channels: int
     stride: float
     linear = True
+    scored = False
 
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:

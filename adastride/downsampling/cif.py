@@ -83,6 +83,8 @@ class IntegrateAndFire(Downsampler):
     tensor([[[0.8000, 3.2000]]])
     """
 
+    scored = True
+
     def __init__(self, channels: int, stride: float = 2.0):
         super().__init__()
         self.channels = channels

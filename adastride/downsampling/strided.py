@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from adastride import alignment as maths
+from adastride.alignment import Taps
+from adastride.alignment.protocol import weights_of_taps
 from adastride.downsampling.base import (
     Downsampled,
     Downsampler,
@@ -26,7 +29,7 @@ from adastride.downsampling.base import (
 from adastride.downsampling.effective import UniformAlignment, normalise_rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TapAlignment(UniformAlignment):
     """The effective alignment of a strided convolution: every row has the same taps, moved by the stride.
 
@@ -38,6 +41,7 @@ class TapAlignment(UniformAlignment):
     lengths: Tensor
     output_lengths: Tensor
     time: int
+    axis: str = "time"
     first = 0.0
 
     @property
@@ -55,6 +59,14 @@ class TapAlignment(UniformAlignment):
         tap = offset + len(self.taps) // 2
         rows = self.taps[tap.clamp(0, len(self.taps) - 1)].masked_fill((tap < 0) | (tap >= len(self.taps)), 0.0)
         return normalise_rows(rows * maths.length_mask(self.lengths[example : example + 1], self.time))
+
+    def drawing(self) -> Taps:
+        """The taps, from which whoever draws makes the rows that are in view."""
+        return Taps(self.taps.cpu().numpy(), self.stride)
+
+    def relative_weights(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """See `AnyAlignment.relative_weights`."""
+        return weights_of_taps(self.taps.cpu().numpy(), self.stride, int(self.lengths[0]), rows, first, last)
 
     def dense(self) -> Tensor:
         every = torch.arange(self.frames, device=self.taps.device)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from adastride import alignment as maths
-from adastride.alignment import Alignment
+from adastride.alignment import AnyAlignment, Reversible
 from adastride.downsampling.base import Downsampler, LayerSettings, by_length, zero_padding
-from adastride.downsampling.effective import EffectiveAlignment, chunks, normalise_rows, operator_rows
+from adastride.downsampling.effective import chunks, normalise_rows, operator_rows
 
 # Elements of slopes worked out at a time by `effective_alignment` for methods that are not linear.
 _CHUNK_ELEMENTS = 1 << 22
@@ -64,7 +64,7 @@ def effective_alignment(
         return normalise_rows(result)
 
 
-def reconstruct(values: Tensor, alignment: Alignment | EffectiveAlignment, time: int) -> Tensor:
+def reconstruct(values: Tensor, alignment: AnyAlignment, time: int) -> Tensor:
     """A downsampled signal back in input time.
 
     Where the alignment can upsample, it does. Methods of uniform strides are drawn as lines through their output frames,
@@ -81,7 +81,7 @@ def reconstruct(values: Tensor, alignment: Alignment | EffectiveAlignment, time:
     expected = alignment.positions.shape[1]
     if time != expected:
         raise ValueError(f"expected the alignment's {expected} input frames, got {time}")
-    if hasattr(alignment, "upsample"):
+    if isinstance(alignment, Reversible):
         return alignment.upsample(values)
     centres = alignment.centres()
     frame = torch.arange(time, dtype=torch.float64, device=centres.device).expand(len(values), -1).contiguous()

@@ -9,8 +9,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from adastride.downsampling.strided import TapAlignment
-from adastride.inspection import raster
+from adastride.alignment import Taps
 from adastride.inspection.tracing import LayerTrace, Trace
 
 MAX_ELEMENTS = 64_000_000  # of all alignments of one file together: 256 MB before they are compressed
@@ -28,7 +27,8 @@ def to_npz(trace: Trace) -> bytes:
 
     mel (n_mels, T) natural-log mel. For layer k, counted from 0: alignment_k (L, T) float32 with rows that sum to 1 (or
     are 0 where AdaStride-F left an output frame empty), positions_k (T,) in output frames, strides_k (L,) in input
-    frames, boundaries_seconds_k (L + 1,), and for a strided convolution taps_k. labels, probabilities (classes,).
+    frames, boundaries_seconds_k (L + 1,), and for a strided convolution taps_k. and what the prediction adds: labels, probabilities (classes,) for a
+    classifier.
     settings: JSON, one object a layer. note: (1,) text, only where the alignments are left out because they would have
     more than MAX_ELEMENTS elements; it says how to rebuild them.
     """
@@ -40,10 +40,10 @@ def to_npz(trace: Trace) -> bytes:
         arrays[f"positions_{index}"] = layer.positions
         arrays[f"strides_{index}"] = layer.strides
         arrays[f"boundaries_seconds_{index}"] = trace.boundary_seconds(index)
-        if isinstance(layer.alignment, TapAlignment):
-            arrays[f"taps_{index}"] = layer.alignment.taps.cpu().numpy()
-    arrays["labels"] = np.array(list(trace.probabilities))
-    arrays["probabilities"] = np.array(list(trace.probabilities.values()))
+        drawing = layer.alignment.drawing()
+        if isinstance(drawing, Taps):
+            arrays[f"taps_{index}"] = drawing.taps
+    arrays |= trace.prediction.arrays
     arrays["settings"] = np.array(json.dumps([{"method": layer.method, **asdict(layer.settings)} for layer in trace.layers]))
     if elements > MAX_ELEMENTS:
         arrays["note"] = np.array([_NOTE.format(elements=elements, most=MAX_ELEMENTS)])
@@ -59,7 +59,7 @@ def _full_alignment(layer: LayerTrace) -> np.ndarray:
     step = max(1, _BLOCK_ELEMENTS // layer.input_frames)
     for begin in range(0, layer.output_frames, step):
         rows = np.arange(begin, min(begin + step, layer.output_frames))
-        weights = raster.relative_weights(layer.alignment, rows, every, every)
+        weights = layer.alignment.relative_weights(rows, every, every)
         result[rows] = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
     return result
 
@@ -90,8 +90,8 @@ def summary(trace: Trace) -> dict:
         "seconds": trace.waveform.seconds,
         "sample_rate": trace.waveform.sample_rate,
         "mel_frames": trace.mel.shape[1],
-        "labels": list(trace.probabilities),
-        "probabilities": dict(trace.probabilities),
+        "labels": list(trace.prediction.values),
+        "probabilities": dict(trace.prediction.values),
         "top": trace.top,
         "layers": [
             {

@@ -91,7 +91,7 @@ def render(figure: Figure, kind: str) -> bytes:
 
 
 def _compose(trace: Trace, title: str | None) -> Figure:
-    bar_rows = math.ceil(min(len(trace.probabilities), _MAX_BARS) / _bar_columns(trace))
+    bar_rows = math.ceil(min(len(trace.prediction.values), _MAX_BARS) / _bar_columns(trace))
     heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + [0.14 * bar_rows]
     # Inches that headings, the time axis and padding take from the page beside the panels themselves.
     titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.6
@@ -234,9 +234,9 @@ def _layer_facts(layer: LayerTrace) -> str:
 def _draw_probabilities(ax: Axes, trace: Trace) -> None:
     """Bars in the order of the labels; the least probable of many classes are one bar together."""
     ax.set_title("Class probabilities", loc="left", fontsize=8.5, fontweight="bold")
-    shown = list(trace.probabilities.items())
+    shown = list(trace.prediction.values.items())
     if len(shown) > _MAX_BARS:
-        kept = set(sorted(trace.probabilities, key=trace.probabilities.__getitem__, reverse=True)[: _MAX_BARS - 1])
+        kept = set(sorted(trace.prediction.values, key=trace.prediction.values.__getitem__, reverse=True)[: _MAX_BARS - 1])
         others = [probability for label, probability in shown if label not in kept]
         shown = [entry for entry in shown if entry[0] in kept] + [(f"{len(others)} others", sum(others))]
     columns = _bar_columns(trace)
@@ -258,8 +258,8 @@ def _draw_probabilities(ax: Axes, trace: Trace) -> None:
 
 
 def _bar_columns(trace: Trace) -> int:
-    narrow = all(_fit(label, _LABEL_POINTS[2], 7.5, "bold") == label for label in trace.probabilities)
-    return 2 if narrow and len(trace.probabilities) > _MAX_BARS // 2 else 1
+    narrow = all(_fit(label, _LABEL_POINTS[2], 7.5, "bold") == label for label in trace.prediction.values)
+    return 2 if narrow and len(trace.prediction.values) > _MAX_BARS // 2 else 1
 
 
 def _seconds(seconds: float) -> str:

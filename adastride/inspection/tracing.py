@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,10 +16,11 @@ import torch
 from torch import Tensor
 
 from adastride import audio
-from adastride.alignment import Alignment
+from adastride.alignment import AnyAlignment
 from adastride.audio import MelPreset, Waveform
-from adastride.downsampling import METHODS, VARIANTS, EffectiveAlignment, LayerSettings
-from adastride.models.classifier import Classifier, Resume
+from adastride.downsampling import METHODS, VARIANTS, LayerSettings
+from adastride.models.network import Network, Resume
+from adastride.tasks import Prediction, task_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class LayerTrace:
     name: str
     method: str
     settings: LayerSettings
-    alignment: Alignment | EffectiveAlignment
+    alignment: AnyAlignment
     position_loss: float
     milliseconds: float
 
@@ -72,17 +74,19 @@ class LayerTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """A clip seen through a model.
+    """A clip seen through a network.
 
-    mel: (n_mels, T) natural-log mel. probabilities: label -> number, they sum to 1. layers: lowest first.
-    milliseconds: the whole run; blocks that an earlier trace had computed already are not in it. device: "cpu", "cuda".
+    checkpoint: the network's name, for people; fingerprint: what its weights are. mel: (n_mels, T) natural-log mel.
+    prediction: its answer, as its task understands it. layers: lowest first. milliseconds: the whole run; blocks that an
+    earlier trace had computed already are not in it. device: "cpu", "cuda".
     """
 
     checkpoint: str
+    fingerprint: str
     waveform: Waveform
     preset: MelPreset
     mel: np.ndarray
-    probabilities: dict[str, float]
+    prediction: Prediction
     layers: tuple[LayerTrace, ...]
     milliseconds: float
     device: str
@@ -90,8 +94,12 @@ class Trace:
 
     @property
     def top(self) -> str:
-        """The most probable label."""
-        return max(self.probabilities, key=self.probabilities.__getitem__)
+        """The prediction in a word or two, the most probable label for instance."""
+        return self.prediction.top
+
+    def layer_input(self, layer: int) -> Tensor:
+        """What a layer (0 is the lowest) was given, (1, channels, T), on the device of the run; not to be changed."""
+        return self._resumes[layer].hidden
 
     @property
     def settings(self) -> tuple[LayerSettings, ...]:
@@ -109,7 +117,7 @@ class Trace:
         return np.clip((edges - 0.5) / self.preset.frames_per_second, 0.0, self.waveform.seconds)
 
 
-def as_trained(model: Classifier) -> tuple[LayerSettings, ...]:
+def as_trained(model: Network) -> tuple[LayerSettings, ...]:
     """The settings a model was trained with, one for each downsampling layer."""
     return tuple(_resolve(layer, method, None) for layer, method in zip(model.downsamplers, model.config.methods, strict=True))
 
@@ -123,7 +131,7 @@ def _resolve(layer, method: str, chosen: LayerSettings | None) -> LayerSettings:
     )
 
 
-def resolve_settings(model: Classifier, settings: LayerSettings | Sequence[LayerSettings | None] | None) -> tuple[LayerSettings, ...]:
+def resolve_settings(model: Network, settings: LayerSettings | Sequence[LayerSettings | None] | None) -> tuple[LayerSettings, ...]:
     """Settings with every None replaced by what the model was trained with; one LayerSettings stands for all layers."""
     if settings is None or isinstance(settings, LayerSettings):
         settings = (settings,) * len(model.downsamplers)
@@ -132,37 +140,45 @@ def resolve_settings(model: Classifier, settings: LayerSettings | Sequence[Layer
     return tuple(_resolve(*each) for each in zip(model.downsamplers, model.config.methods, settings, strict=True))
 
 
-@torch.inference_mode()
 def trace(
-    model: Classifier, waveform: Waveform | np.ndarray | Tensor,
+    model: Network, waveform: Waveform | np.ndarray | Tensor,
     settings: LayerSettings | Sequence[LayerSettings | None] | None = None, previous: Trace | None = None,
 ) -> Trace:
     """Runs the model on a clip with the given settings.
 
     waveform: a `Waveform`, or mono samples (n,) at the model's rate. settings: for all layers, or one for each;
-    None means as trained. previous: an earlier trace; what it shares with this run (the mel, and every block below the
-    first layer whose settings differ) is not computed again. The model is not changed.
+    None means as trained. previous: an earlier trace, of this network or another; what it shares with this run (the mel, and
+    every block below the first layer whose settings differ) is not computed again. The network answers as in evaluation
+    mode, whatever mode it is in, and is not changed.
     """
+    with torch.inference_mode(), model.evaluating():
+        return _traced(model, waveform, settings, previous)
+
+
+def _traced(
+    model: Network, waveform: Waveform | np.ndarray | Tensor, settings: LayerSettings | Sequence[LayerSettings | None] | None,
+    previous: Trace | None,
+) -> Trace:
+    """`trace`, for a network in evaluation mode."""
     began = time.perf_counter()
     if not isinstance(waveform, Waveform):
         waveform = audio.from_samples(np.asarray(waveform, np.float32), model.config.mel.sample_rate, model.config.mel.sample_rate)
     chosen = resolve_settings(model, settings)
-    device = next(model.parameters()).device
+    device, clock = model.device, _Clock(model.device)
     shared = _shared(previous, model, waveform, chosen, device)
     if shared is not None and shared == len(chosen):
         return previous
     if shared is None:
         shared = 0
-        mel = audio.log_mel(torch.from_numpy(waveform.samples.copy()), model.config.mel)
-        output = model(mel[None].to(device), settings=chosen)
-        mel = mel.numpy()
+        mel = model.signal(waveform)
+        output = model(mel.to(device), settings=chosen, watch=clock)
+        mel = mel[0].numpy()
         mel.setflags(write=False)
         kept = ()
     else:
         mel = previous.mel
-        output = model(torch.empty(0), settings=chosen, resumes=previous._resumes[: shared + 1])
+        output = model(torch.empty(0), settings=chosen, resumes=previous._resumes[: shared + 1], watch=clock)
         kept = previous.layers[:shared]
-    probabilities = torch.softmax(output.logits[0].double(), dim=0).tolist()
     layers = tuple(
         LayerTrace(
             name=f"layer {index + 1}",
@@ -170,21 +186,39 @@ def trace(
             settings=chosen[index],
             alignment=down.alignment,
             position_loss=float(down.position_loss),
-            milliseconds=took,
+            milliseconds=clock.milliseconds[index],
         )
-        for index, (down, took) in enumerate(zip(output.downsampled, output.milliseconds, strict=True), start=shared)
+        for index, down in enumerate(output.downsampled, start=shared)
     )
     return Trace(
-        checkpoint=model.name, waveform=waveform, preset=model.config.mel, mel=mel,
-        probabilities=dict(zip(model.config.labels, probabilities, strict=True)), layers=kept + layers,
+        checkpoint=model.name, fingerprint=model.fingerprint, waveform=waveform, preset=model.config.mel, mel=mel,
+        prediction=task_of(model).predict(model, output), layers=kept + layers,
         milliseconds=(time.perf_counter() - began) * 1e3, device=device.type,
         _resumes=output.resumes,
     )
 
 
-def _shared(previous: Trace | None, model: Classifier, waveform: Waveform, chosen: Sequence[LayerSettings], device: torch.device) -> int | None:
+class _Clock:
+    """A network's `watch`: how long each layer took, after the accelerator has finished what it was given."""
+
+    def __init__(self, device: torch.device):
+        self.device, self.milliseconds = device, dict[int, float]()
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    @contextmanager
+    def __call__(self, layer: int) -> Iterator[None]:
+        began = self._now()
+        yield
+        self.milliseconds[layer] = (self._now() - began) * 1e3
+
+
+def _shared(previous: Trace | None, model: Network, waveform: Waveform, chosen: Sequence[LayerSettings], device: torch.device) -> int | None:
     """How many of the lowest layers an earlier trace has in common with this run; None if it is of something else."""
-    if previous is None or previous.checkpoint != model.name or previous.device != device.type:
+    if previous is None or previous.fingerprint != model.fingerprint or previous.device != device.type:
         return None
     if previous.waveform.sha256 != waveform.sha256 or previous.waveform.samples.size != waveform.samples.size:
         return None

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +20,10 @@ from torch import Tensor, nn
 from adastride import alignment as maths
 from adastride.alignment import Alignment
 from adastride.audio import PRESETS, MelPreset
-from adastride.downsampling import METHODS, AdaStride, Downsampled, Downsampler, LayerSettings, build
+from adastride.downsampling import METHODS, AdaStride, Downsampler, LayerSettings, build
 from adastride.downsampling.base import AS_TRAINED
+from adastride.models.blocks import MaskedBatchNorm, ResidualBlock, masked
+from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
 
 DOWNSAMPLING_BLOCKS = (0, 2, 4)
 BLOCKS = 6
@@ -57,7 +59,7 @@ def network_options(name: str) -> dict:
 
 
 @dataclass(frozen=True)
-class ClassifierConfig:
+class ClassifierConfig(NetworkConfig):
     """Everything needed to build a Classifier again. methods, strides: one for each of the three downsampling blocks.
 
     sigma: width of an alignment row in output frames, for the methods that take one. front_end: a name of audio.PRESETS.
@@ -65,6 +67,8 @@ class ClassifierConfig:
     parameters that the registry lists for a method, such as smoothness; every layer that takes one gets it.
     Raises ValueError for a method, size or value that can't be.
     """
+
+    kind: ClassVar[str] = "classifier"
 
     labels: tuple[str, ...]
     methods: tuple[str, ...] = ("adastride",) * 3
@@ -112,68 +116,6 @@ class ClassifierConfig:
     def mel(self) -> MelPreset:
         return PRESETS[self.front_end]
 
-    def to_dict(self) -> dict:
-        return asdict(self)
-
-
-class MaskedBatchNorm(nn.BatchNorm1d):
-    """Batch normalisation whose statistics count valid frames only: (batch, channels, time) and a (batch, time) mask."""
-
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        if not self.training or mask is None:
-            return super().forward(x)
-        frames = x.transpose(1, 2)
-        normalised = frames.new_zeros(frames.shape)
-        normalised[mask] = super().forward(frames[mask])
-        return normalised.transpose(1, 2)
-
-
-@dataclass(frozen=True)
-class Resume:
-    """What a downsampling block knows before its own settings matter: a later run can start here.
-
-    hidden, shortcut: (batch, width, time) main path before the downsampler and the block's input; lengths: (batch,).
-    """
-
-    hidden: Tensor
-    shortcut: Tensor
-    lengths: Tensor
-
-
-@dataclass(frozen=True)
-class ClassifierOutput:
-    """logits: (batch, classes). downsampled: one for each downsampling layer this run computed, lowest first (all of them
-    unless it was resumed). position_loss: their sum. milliseconds: time each of them took.
-
-    resumes: one `Resume` for every downsampling layer, those handed in included.
-    """
-
-    logits: Tensor
-    downsampled: tuple[Downsampled, ...]
-    position_loss: Tensor
-    resumes: tuple[Resume, ...]
-    milliseconds: tuple[float, ...]
-
-
-class ResidualBlock(nn.Module):
-    """norm, ReLU, convolution, [downsampler], norm, ReLU, convolution, plus the shortcut (figure 7)."""
-
-    def __init__(self, width: int, downsampler: Downsampler | None = None, convolve: bool = True):
-        super().__init__()
-        self.norm1, self.norm2 = MaskedBatchNorm(width), MaskedBatchNorm(width)
-        self.conv1 = nn.Conv1d(width, width, 3, padding=1, bias=False) if convolve else None
-        self.conv2 = nn.Conv1d(width, width, 3, padding=1, bias=False)
-        self.downsampler = downsampler
-
-    def before(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """The main path up to the downsampler: nothing in it depends on the block's settings."""
-        hidden = _mask(F.relu(self.norm1(x, mask)), mask)
-        return hidden if self.conv1 is None else _mask(self.conv1(hidden), mask)
-
-    def after(self, hidden: Tensor, shortcut: Tensor, mask: Tensor | None) -> Tensor:
-        hidden = _mask(F.relu(self.norm2(hidden, mask)), mask)
-        return _mask(shortcut + self.conv2(hidden), mask)
-
 
 class _LearnedSigma:
     """Mixed into an adaptive layer: its sigma is a parameter, kept as a logarithm so that it stays above 0.
@@ -207,13 +149,13 @@ def _layer(config: ClassifierConfig, key: str, stride: float) -> Downsampler:
     return build(key, config.width, stride, **parameters)
 
 
-class Classifier(nn.Module):
-    """The network. mel (batch, n_mels, T) natural-log mel, lengths (batch,) or None -> `ClassifierOutput`."""
+class Classifier(Network):
+    """The network. Its signal is a natural-log mel (batch, n_mels, T), its head the logits (batch, classes)."""
+
+    config: ClassifierConfig
 
     def __init__(self, config: ClassifierConfig):
-        super().__init__()
-        self.config = config
-        self.name = "untitled"
+        super().__init__(config)
         self.projection = nn.Conv1d(config.mel.n_mels, config.width, 1)
         places = dict(zip(DOWNSAMPLING_BLOCKS, zip(config.methods, config.strides, strict=True), strict=True))
         blocks = []
@@ -234,22 +176,22 @@ class Classifier(nn.Module):
         return [block.downsampler for block in self.blocks if block.downsampler is not None]
 
     def forward(
-        self, mel: Tensor, lengths: Tensor | None = None, settings: Sequence[LayerSettings | None] | None = None,
-        resumes: Sequence[Resume] = (),
-    ) -> ClassifierOutput:
-        """Runs the network, from the last of `resumes` (an earlier output's, lowest first) where any are given."""
-        settings = tuple(settings) if settings is not None else (None,) * len(DOWNSAMPLING_BLOCKS)
-        if len(settings) != len(DOWNSAMPLING_BLOCKS):
-            raise ValueError(f"expected settings for {len(DOWNSAMPLING_BLOCKS)} layers, got {len(settings)}")
-        kept, results, times = list(resumes), [], []
+        self, signal: Tensor, lengths: Tensor | None = None, settings: Sequence[LayerSettings | None] | None = None,
+        resumes: Sequence[Resume] = (), watch: Watch = unwatched,
+    ) -> Output:
+        """Runs the network, from the last of `resumes` where any are given; see `Network.forward`."""
+        settings = self.check_settings(settings)
+        kept, results = list(resumes), []
         if kept:
-            first = DOWNSAMPLING_BLOCKS[len(kept) - 1]
-            x, lengths, mask = kept[-1].shortcut, kept[-1].lengths, None
+            first, padded = DOWNSAMPLING_BLOCKS[len(kept) - 1], _is_padded(kept[-1].lengths, kept[-1].hidden)
+            (x,), lengths = kept[-1].carried, kept[-1].lengths
         else:
-            lengths, first = maths.check_lengths(lengths, mel), 0
-            mask = _padding_mask(lengths, mel.shape[2])
+            padded = lengths is not None
+            lengths, first = maths.check_lengths(lengths, signal), 0
+            padded = padded and _is_padded(lengths, signal)
             # Natural-log mel runs from -11.5 (the floor) to about 2; this centres it without looking at the clip.
-            x = _mask(self.projection((mel + 5.0) / 4.0), mask)
+            x = masked(self.projection((signal + 5.0) / 4.0), _mask(lengths, signal.shape[2], padded))
+        mask = _mask(lengths, x.shape[2], padded)
         for index in range(first, BLOCKS):
             block = self.blocks[index]
             if block.downsampler is None:
@@ -257,33 +199,40 @@ class Classifier(nn.Module):
                 continue
             place = DOWNSAMPLING_BLOCKS.index(index)
             if place == len(kept):
-                kept.append(Resume(block.before(x, mask), x, lengths))
+                kept.append(Resume(block.before(x, mask), lengths, (x,)))
             resume = kept[place]
-            began = _now(resume.hidden)
-            down = block.downsampler(resume.hidden, lengths, settings[place])
-            shortcut = block.downsampler.shortcut(resume.shortcut, lengths, down)
-            times.append((_now(shortcut) - began) * 1e3)
+            with watch(place):
+                down = block.downsampler(resume.hidden, lengths, settings[place])
+                shortcut = block.downsampler.shortcut(resume.carried[0], lengths, down)
             results.append(down)
             lengths = down.lengths
-            mask = _padding_mask(lengths, down.values.shape[2])
+            mask = _mask(lengths, down.values.shape[2], padded)
             x = block.after(down.values, shortcut, mask)
-        x = _mask(F.relu(self.norm(x, mask)), mask)
+        x = masked(F.relu(self.norm(x, mask)), mask)
         pooled = x.sum(dim=2) / lengths[:, None].to(x.dtype)
         loss = torch.stack([down.position_loss for down in results]).sum() if results else x.new_zeros(())
-        return ClassifierOutput(self.classifier(pooled), tuple(results), loss, tuple(kept), tuple(times))
+        return Output(self.classifier(pooled), tuple(results), loss, tuple(kept))
+
+    def work_share(self, frames: Sequence[int]) -> float:
+        """Frames that convolutions work on, relative to the same network with no stride anywhere.
+
+        >>> network = Classifier(ClassifierConfig(("a", "b"), width=1))
+        >>> round(network.work_share([80, 40, 20, 10]), 3)
+        0.365
+        """
+        stage, worked = 0, 0
+        for block in range(BLOCKS):
+            worked += frames[stage]  # the block's first convolution comes before its downsampler
+            stage += block in DOWNSAMPLING_BLOCKS
+            worked += frames[stage]
+        return float(worked / (2 * BLOCKS * frames[0]))
 
 
-def _now(x: Tensor) -> float:
-    """Seconds on a clock; outside of training, after the accelerator has finished what it was given."""
-    if x.is_cuda and not torch.is_grad_enabled():
-        torch.cuda.synchronize(x.device)
-    return time.perf_counter()
+def _is_padded(lengths: Tensor, x: Tensor) -> bool:
+    """Whether any example is shorter than x (batch, channels, time). It waits for the device, so a run asks it once."""
+    return int(lengths.min()) < x.shape[2]
 
 
-def _padding_mask(lengths: Tensor, time: int) -> Tensor | None:
+def _mask(lengths: Tensor, time: int, padded: bool) -> Tensor | None:
     """(batch, time) mask of valid frames, or None where no example is padded."""
-    return None if int(lengths.min()) == time else maths.length_mask(lengths, time)
-
-
-def _mask(x: Tensor, mask: Tensor | None) -> Tensor:
-    return x if mask is None else x * mask[:, None]
+    return maths.length_mask(lengths, time) if padded else None

@@ -22,13 +22,14 @@ import numpy as np
 import torch
 
 from adastride.audio import Waveform
+from adastride.clips import Clip
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import analysis, raster
 from adastride.inspection.tracing import Trace, as_trained, resolve_settings, trace
-from adastride.models.classifier import BLOCKS, DOWNSAMPLING_BLOCKS, Classifier
+from adastride.models.network import Network
 from adastride.results.core import wilson
-from adastride.training.data import Clip, stack_mels
-from adastride.training.evaluate import targets_of
+from adastride.tasks import Metric, Prediction, task_of
+from adastride.tasks.classification import Classification
 
 SIGMA_INV2_LIMITS = (1e-4, 1e4)
 STRIDE_LIMITS = (1.0, 512.0)
@@ -47,7 +48,7 @@ MEASURES = {
 _PICTURE_COLUMNS, _PICTURE_ROWS = 48, 48  # about the pixels a column of a strip has on a screen: of a finer picture lines fade
 _BATCH = 32
 _AT_WORK = 64  # batches that workers have been given and not answered yet
-Counts = tuple[np.ndarray, np.ndarray]
+Sums = tuple[np.ndarray, np.ndarray]
 
 
 class SweepError(ValueError):
@@ -112,12 +113,12 @@ def points(sigmas: Sequence[float] = (), strides: Sequence[float] = ()) -> list[
     return [Setting(sigma, stride) for stride in (strides or (None,)) for sigma in (sigmas or (None,))]
 
 
-def has_sigma(model: Classifier) -> bool:
+def has_sigma(model: Network) -> bool:
     """Whether any layer of the network has a σ to sweep."""
     return any("sigma" in METHODS[method].parameters for method in model.config.methods)
 
 
-def trained_sigmas(model: Classifier) -> tuple[float, ...]:
+def trained_sigmas(model: Network) -> tuple[float, ...]:
     """σ⁻² of the layers that have one, each value once, rising; () without such a layer."""
     return tuple(sorted({float(f"{each.sigma**-2:.3g}") for each in as_trained(model) if each.sigma is not None}))
 
@@ -127,7 +128,7 @@ def overall_stride(settings: Sequence[LayerSettings]) -> float:
     return math.prod(each.stride for each in settings)
 
 
-def spread_stride(model: Classifier, overall: float) -> tuple[float, ...]:
+def spread_stride(model: Network, overall: float) -> tuple[float, ...]:
     """An overall stride as a stride for each layer, lowest first: the same root for all.
 
     Where a layer can only do whole strides it takes the nearest, and the layers above make up for what is missing.
@@ -139,7 +140,7 @@ def spread_stride(model: Classifier, overall: float) -> tuple[float, ...]:
     return tuple(strides)
 
 
-def layer_settings(model: Classifier, setting: Setting) -> tuple[LayerSettings, ...]:
+def layer_settings(model: Network, setting: Setting) -> tuple[LayerSettings, ...]:
     """What every layer runs with at a point of a sweep. SweepError for a σ where no layer has one."""
     if setting.sigma_inv2 is not None and not has_sigma(model):
         names = " and ".join(dict.fromkeys(METHODS[method].label for method in model.config.methods))
@@ -158,22 +159,6 @@ def link_parameters(settings: Sequence[LayerSettings]) -> dict[str, str]:
     sigmas = ["" if each.sigma is None else f"{each.sigma:.5g}" for each in settings]
     strides = {"stride": ",".join(f"{each.stride:.5g}" for each in settings)}
     return {"sigma": ",".join(sigmas), **strides} if any(sigmas) else strides
-
-
-def work_share(frames: Sequence[int] | np.ndarray) -> float:
-    """Frames that the network's convolutions work on, relative to the same network with no stride anywhere.
-
-    frames: input frames of the lowest layer, then output frames of every layer.
-
-    >>> round(work_share([80, 40, 20, 10]), 3)
-    0.365
-    """
-    stage, worked = 0, 0
-    for block in range(BLOCKS):
-        worked += frames[stage]  # the block's first convolution comes before its downsampler
-        stage += block in DOWNSAMPLING_BLOCKS
-        worked += frames[stage]
-    return float(worked / (2 * BLOCKS * frames[0]))
 
 
 class Run:
@@ -232,7 +217,7 @@ class LayerNumbers:
 class Column:
     """A clip at one point of a sweep.
 
-    stride: the overall one it ran with. work: see `work_share`. milliseconds: the run alone, without what the one before it shared.
+    stride: the overall one it ran with. work: see `Network.work_share`. milliseconds: the run alone, without what the one before it shared.
     layers, pictures: one for each layer, lowest first, or () where only the prediction was asked for; a picture is (rows, columns)
     uint8, 255 for the largest weight of an output frame, output frame 0 first, columns equal times of the clip.
     """
@@ -241,17 +226,21 @@ class Column:
     stride: float
     work: float
     milliseconds: float
-    probabilities: dict[str, float]
+    prediction: Prediction
     layers: tuple[LayerNumbers, ...] = ()
     pictures: tuple[np.ndarray, ...] = ()
 
     @property
     def top(self) -> str:
-        """The most probable label."""
-        return max(self.probabilities, key=self.probabilities.__getitem__)
+        """The prediction in a word or two, the most probable label for instance."""
+        return self.prediction.top
+
+    def value(self, label: str) -> float:
+        """The number of a label, its probability for instance; NaN where the prediction has none."""
+        return self.prediction.values.get(label, math.nan)
 
 
-def sweep_clip(model: Classifier, waveform: Waveform, settings: Sequence[Setting], details: bool = True) -> Iterator[Column]:
+def sweep_clip(model: Network, waveform: Waveform, settings: Sequence[Setting], details: bool = True) -> Iterator[Column]:
     """Runs a clip at every point, in their order, and yields a `Column` for each.
 
     details: also measures the layers and draws their alignments, which takes three times as long. SweepError for a σ where no layer
@@ -266,7 +255,7 @@ def sweep_clip(model: Classifier, waveform: Waveform, settings: Sequence[Setting
             frames = [seen.mel.shape[1], *(layer.output_frames for layer in seen.layers)]
             places = range(len(seen.layers)) if details else ()
             yield Column(
-                setting, overall_stride(layers), work_share(frames), seen.milliseconds, seen.probabilities,
+                setting, overall_stride(layers), model.work_share(frames), seen.milliseconds, seen.prediction,
                 tuple(_numbers(model, seen, place) for place in places), tuple(_picture(seen, place) for place in places),
             )
 
@@ -274,8 +263,8 @@ def sweep_clip(model: Classifier, waveform: Waveform, settings: Sequence[Setting
 
 
 @torch.inference_mode()
-def _numbers(model: Classifier, seen: Trace, place: int) -> LayerNumbers:
-    layer, down, x = seen.layers[place], model.downsamplers[place], seen._resumes[place].hidden
+def _numbers(model: Network, seen: Trace, place: int) -> LayerNumbers:
+    layer, down, x = seen.layers[place], model.downsamplers[place], seen.layer_input(place)
     values = down(x, settings=layer.settings).values
     error = analysis.error_db(x, analysis.reconstruct(values, layer.alignment, x.shape[2]))
     return LayerNumbers(
@@ -302,7 +291,7 @@ def clip_csv(columns: Iterable[Column]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["sigma_inv2", "stride", "top", "probability", "work", "layer", *MEASURES])
     for column in columns:
-        begin = [_cell(column.setting.sigma_inv2), _cell(column.stride), column.top, _cell(column.probabilities[column.top]), _cell(column.work)]
+        begin = [_cell(column.setting.sigma_inv2), _cell(column.stride), column.top, _cell(column.value(column.top)), _cell(column.work)]
         for number, layer in enumerate(column.layers, 1):
             writer.writerow([*begin, number, *map(_cell, asdict(layer).values())])
         if not column.layers:
@@ -321,25 +310,51 @@ def _cell(value: float | None) -> str:
 class Score:
     """A checkpoint at one point, on the clips looked at so far.
 
-    stride: the overall one it ran with. right: clips whose most probable label is theirs. work: see `work_share`.
+    stride: the overall one it ran with. metric: its task's headline. total, squares: sums over the clips of the metric and of
+    its square. work: see `Network.work_share`.
     """
 
     checkpoint: str
     setting: Setting
     stride: float
-    right: int
+    metric: Metric
+    total: float
+    squares: float
     clips: int
     work: float
 
     @property
-    def accuracy(self) -> float:
-        """From 0 to 1."""
-        return self.right / self.clips
+    def value(self) -> float:
+        """The metric, a mean over clips; an accuracy lies between 0 and 1."""
+        return self.total / self.clips
+
+    @property
+    def merit(self) -> float:
+        """Larger for a better value."""
+        return self.value if self.metric.higher_is_better else -self.value
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the accuracy."""
-        return wilson(self.accuracy, self.clips)
+        """A 95 % interval of the value: Wilson's for a share of clips, else of the normal distribution about the mean."""
+        if self.metric.proportion:
+            return wilson(self.value, self.clips)
+        half = 1.96 * math.sqrt(max(self.squares / self.clips - self.value**2, 0.0) / self.clips)
+        return self.value - half, self.value + half
+
+    @property
+    def text(self) -> str:
+        """The value as a person reads it."""
+        return self.metric.text(self.value)
+
+    def on_clips(self) -> str:
+        """The value, and on how many clips: "91.1 % of 180 clips right"."""
+        if self.metric.proportion:
+            return f"{self.text} of {self.clips} clips right"
+        return f"{self.text} on {self.clips} clips"
+
+    def keeps_up_with(self, best: Score) -> bool:
+        """Whether its interval reaches that of the best one."""
+        return self.bounds[1] >= best.bounds[0] and self.bounds[0] <= best.bounds[1]
 
 
 @dataclass(frozen=True)
@@ -350,15 +365,15 @@ class Progress:
     share: float
 
 
-Spread = Callable[[Iterable[tuple]], Iterator[Counts]]
+Spread = Callable[[Iterable[tuple]], Iterator[Sums]]
 
 
-def _here(tasks: Iterable[tuple]) -> Iterator[Counts]:
-    return (count_right(*task) for task in tasks)
+def _here(tasks: Iterable[tuple]) -> Iterator[Sums]:
+    return (measure_batch(*task) for task in tasks)
 
 
 def sweep_clips(
-    models: Sequence[Classifier], clips: Sequence[Clip], settings: Sequence[Setting], spread: Spread = _here, names: Sequence[str] | None = None,
+    models: Sequence[Network], clips: Sequence[Clip], settings: Sequence[Setting], spread: Spread = _here, names: Sequence[str] | None = None,
 ) -> Iterator[Progress]:
     """Runs labelled clips through networks at every point; yields what is known after each batch, the last time all of it.
 
@@ -372,7 +387,7 @@ def sweep_clips(
     names = [model.name for model in models] if names is None else names
     if len(set(names)) < len(models):
         raise SweepError("two of these checkpoints have the same name: rename one of the files.")
-    targets = [targets_of(model, clips) for model in models]
+    targets = [task_of(model).targets(model, clips) for model in models]
     chosen = [[layer_settings(model, setting) for setting in settings] for model in models]
     order = sorted(range(len(clips)), key=lambda index: clips[index].samples.size)
     batches = [order[begin : begin + _BATCH] for begin in range(0, len(order), _BATCH)]
@@ -384,16 +399,17 @@ def sweep_clips(
                 yield model, [clips[index].samples for index in batch], [wanted[index] for index in batch], layers
 
     def results() -> Iterator[Progress]:
-        right = [np.zeros(len(settings), int) for _ in models]
+        sums = [np.zeros((len(settings), 2)) for _ in models]
         frames = [np.zeros((len(settings), 1 + len(model.downsamplers)), int) for model in models]
         done = [0] * len(models)
         plan = [(place, len(batch)) for batch in batches for place in range(len(models))]
-        for (place, size), (found, seen) in zip(plan, spread(tasks()), strict=True):
-            right[place] += found
-            frames[place] += seen
+        for (place, size), (added, passed) in zip(plan, spread(tasks()), strict=True):
+            sums[place] += added
+            frames[place] += passed
             done[place] += size
             scores = tuple(
-                Score(names[each], setting, overall_stride(layers), int(right[each][number]), done[each], work_share(frames[each][number]))
+                Score(names[each], setting, overall_stride(layers), task_of(models[each]).headline, *map(float, sums[each][number]), done[each],
+                      models[each].work_share(frames[each][number]))
                 for each in range(len(models)) if done[each]
                 for number, (setting, layers) in enumerate(zip(settings, chosen[each], strict=True))
             )
@@ -403,31 +419,33 @@ def sweep_clips(
 
 
 @torch.inference_mode()
-def count_right(model: Classifier, sounds: Sequence[np.ndarray], targets: Sequence[int], settings: Sequence[Sequence[LayerSettings]]) -> Counts:
-    """One batch at every point: clips right, (points,), and frames in and after each layer, summed over clips, (points, 1 + layers).
+def measure_batch(model: Network, sounds: Sequence[np.ndarray], targets: Sequence[object], settings: Sequence[Sequence[LayerSettings]]) -> Sums:
+    """One batch at every point: sums over clips of the headline metric and of its square, (points, 2), and of the frames in and
+    after each layer, (points, 1 + layers).
 
-    sounds: waveforms (n,); targets: their class indices. Each point resumes the run as trained below the first layer it changes;
-    a point that repeats the one before it, as whole strides do, is not run again.
+    sounds: waveforms (n,); targets: what is right, see `Task.targets`. Each point resumes the run as trained below the first layer
+    it changes; a point that repeats the one before it, as whole strides do, is not run again.
     """
-    device = next(model.parameters()).device
-    mel, lengths = stack_mels(sounds, model.config.mel)
-    trained, wanted = as_trained(model), torch.tensor(targets)
-    first = model(mel.to(device), lengths.to(device), trained)
-    right, frames = [], []
+    task, trained = task_of(model), as_trained(model)
+    batch = task.batch(model, sounds, targets)
+    total, batch = int(batch.lengths.sum()), batch.to(model.device)
+    first = model(batch.signal, batch.lengths, trained)
+    usual = [int(down.lengths.sum()) for down in first.downsampled]
+    sums, frames = [], []
     for number, layers in enumerate(settings):
         if number and layers == settings[number - 1]:
-            right.append(right[-1])
+            sums.append(sums[-1])
             frames.append(frames[-1])
             continue
-        changed = [mine != usual for mine, usual in zip(layers, trained, strict=True)]
-        output = first
+        changed = [mine != theirs for mine, theirs in zip(layers, trained, strict=True)]
+        output, shared = first, 0
         if any(changed):
-            output = model(torch.empty(0), settings=layers, resumes=first.resumes[: changed.index(True) + 1])
-        after = {len(trained) - len(output.downsampled) + place: int(down.lengths.sum()) for place, down in enumerate(output.downsampled)}
-        usual = {place: int(down.lengths.sum()) for place, down in enumerate(first.downsampled)}
-        right.append(int((output.logits.argmax(dim=1).cpu() == wanted).sum()))
-        frames.append([int(lengths.sum()), *({**usual, **after}[place] for place in range(len(trained)))])
-    return np.array(right), np.array(frames)
+            shared = changed.index(True)
+            output = model(torch.empty(0), settings=layers, resumes=first.resumes[: shared + 1])
+        values = task.measure(output, batch)[task.headline.name].cpu()
+        sums.append((float(values.sum()), float(values.square().sum())))
+        frames.append([total, *usual[:shared], *(int(down.lengths.sum()) for down in output.downsampled)])
+    return np.array(sums), np.array(frames)
 
 
 def on_ray(address: str) -> Spread:
@@ -447,9 +465,9 @@ def on_ray(address: str) -> Spread:
         ray.init(address=address)
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
         raise SweepError(f"Ray does not answer at {address!r} ({' '.join(str(error).split())[:120]}): check the address.") from None
-    count = ray.remote(count_right)
+    measure = ray.remote(measure_batch)
 
-    def spread(tasks: Iterable[tuple]) -> Iterator[Counts]:
+    def spread(tasks: Iterable[tuple]) -> Iterator[Sums]:
         models, waiting = {}, deque()
         try:
             for model, *rest in tasks:
@@ -457,7 +475,7 @@ def on_ray(address: str) -> Spread:
                     models[id(model)] = ray.put(model)
                 if len(waiting) == _AT_WORK:
                     yield ray.get(waiting.popleft())
-                waiting.append(count.remote(models[id(model)], *rest))
+                waiting.append(measure.remote(models[id(model)], *rest))
             while waiting:
                 yield ray.get(waiting.popleft())
         finally:
@@ -469,14 +487,17 @@ def on_ray(address: str) -> Spread:
 def scores_csv(scores: Iterable[Score]) -> str:
     """A line for each score: checkpoint, sigma_inv2 (empty: as trained), stride, clips, right, accuracy, low, high, work.
 
-    low, high: Wilson's 95 % interval. stride: the overall one it ran with. Lines end with a line feed.
+    low, high: the 95 % interval. stride: the overall one it ran with. Of a metric that is no share of clips the column has its
+    name, and there is none of clips that are right. Lines end with a line feed. All scores are of one metric.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["checkpoint", "sigma_inv2", "stride", "clips", "right", "accuracy", "low", "high", "work"])
+    scores = list(scores)
+    metric = scores[0].metric if scores else Classification.metrics[0]
+    writer.writerow(["checkpoint", "sigma_inv2", "stride", "clips", *["right"] * metric.proportion, metric.name, "low", "high", "work"])
     for score in scores:
-        numbers = (score.accuracy, *score.bounds, score.work)
-        writer.writerow([score.checkpoint, _cell(score.setting.sigma_inv2), _cell(score.stride), score.clips, score.right, *map(_cell, numbers)])
+        right, numbers = [round(score.total)] * metric.proportion, (score.value, *score.bounds, score.work)
+        writer.writerow([score.checkpoint, _cell(score.setting.sigma_inv2), _cell(score.stride), score.clips, *right, *map(_cell, numbers)])
     return text.getvalue()
 
 
@@ -529,12 +550,13 @@ def clip_answers(columns: Sequence[Column], what: str, trained: float) -> list[A
         f"The prediction {'; '.join([stable, *turns])}.",
         f"From the value nearest to the trained one ({rounded(trained)}), as far up and down as the most probable label stays the same.",
     )
-    sure = [100 * column.probabilities[label] for column in columns]
-    most, least = int(np.argmax(sure)), int(np.argmin(sure))
-    say(
-        f"“{label}” is surest at {_named(what, values[most])} with {sure[most]:.0f} % and least sure at {names[least]} with {sure[least]:.0f} %.",
-        "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
-    )
+    sure = [100 * column.value(label) for column in columns]
+    if all(map(math.isfinite, sure)):
+        most, least = int(np.argmax(sure)), int(np.argmin(sure))
+        say(
+            f"“{label}” is surest at {_named(what, values[most])} with {sure[most]:.0f} % and least sure at {names[least]} with {sure[least]:.0f} %.",
+            "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
+        )
     averaged = [rounded(columns[place].layers[0].effective_frames) for place in (0, -1)]
     say(
         f"Each output frame of layer 1 averages {averaged[0]} input frames at {low} and {averaged[1]} at {names[-1]}.",
@@ -583,17 +605,17 @@ def score_answers(scores: Sequence[Score], what: str) -> list[Answer]:
         mine = [score for score in scores if score.checkpoint == checkpoint]
         values = [swept(score.setting, score.stride) for score in mine]
         names = [rounded(value) for value in values]
-        best, worst = max(mine, key=lambda score: score.right), min(mine, key=lambda score: score.right)
+        best, worst = max(mine, key=lambda score: score.merit), min(mine, key=lambda score: score.merit)
         start, place = mine.index(best), mine.index(worst)
-        first, last = _stretch([score.right == best.right for score in mine], start)
-        low, high = _stretch([score.bounds[1] >= best.bounds[0] for score in mine], start)
-        lowest = f"{100 * worst.accuracy:.1f} % at {names[place]}"
+        first, last = _stretch([score.value == best.value for score in mine], start)
+        low, high = _stretch([score.keeps_up_with(best) for score in mine], start)
+        lowest, word = f"{worst.text} at {names[place]}", "lowest" if best.metric.higher_is_better else "highest"
         where = f"from {_named(what, values[first])} to {names[last]}" if last > first else f"at {_named(what, values[first])}"
-        text = f"{checkpoint} is best {where} with {100 * best.accuracy:.1f} % of {best.clips} clips right"
+        text = f"{checkpoint} is best {where} with {best.on_clips()}"
         if (low, high) != (0, len(mine) - 1):
-            text += f"; it keeps up from {names[low]} to {names[high]}, and is lowest with {lowest}"
-        elif best.right > worst.right:
-            text += f", and nowhere clearly worse: it is lowest with {lowest}"
+            text += f"; it keeps up from {names[low]} to {names[high]}, and is {word} with {lowest}"
+        elif best.merit > worst.merit:
+            text += f", and nowhere clearly worse: it is {word} with {lowest}"
         answers.append(Answer(
             f"{text}.", "A value keeps up while its 95 % interval (Wilson) reaches that of the best value, and so do all values between them."
         ))
@@ -603,20 +625,20 @@ def score_answers(scores: Sequence[Score], what: str) -> list[Answer]:
 def map_answers(columns: Sequence[Column], label: str) -> list[Answer]:
     """What a two-way map of one clip says about a label."""
     same = [column for column in columns if column.top == label]
-    best = max(columns, key=lambda column: column.probabilities[label])
+    best = max(columns, key=lambda column: column.value(label))
     return [Answer(
-        f"“{label}” is predicted at {len(same)} of {len(columns)} points, and is surest at {_place(best)} with {100 * best.probabilities[label]:.0f} %.",
+        f"“{label}” is predicted at {len(same)} of {len(columns)} points, and is surest at {_place(best)} with {100 * best.value(label):.0f} %.",
         "The label is the one predicted as trained; points are counted where it is the most probable one.",
     )]
 
 
 def score_map_answers(scores: Sequence[Score]) -> list[Answer]:
     """What a two-way map of one checkpoint on labelled clips says."""
-    best = max(scores, key=lambda score: score.right)
-    cheapest = min((score for score in scores if score.bounds[1] >= best.bounds[0]), key=lambda score: (score.work, -score.right))
+    best = max(scores, key=lambda score: score.merit)
+    cheapest = min((score for score in scores if score.keeps_up_with(best)), key=lambda score: (score.work, -score.merit))
     return [Answer(
-        f"{best.checkpoint} is best at {_place(best)} with {100 * best.accuracy:.1f} % of {best.clips} clips right; the cheapest point that keeps up is "
-        f"{_place(cheapest)} with {100 * cheapest.accuracy:.1f} % on {100 * cheapest.work:.0f} % of the frames without strides.",
+        f"{best.checkpoint} is best at {_place(best)} with {best.on_clips()}; the cheapest point that keeps up is "
+        f"{_place(cheapest)} with {cheapest.text} on {100 * cheapest.work:.0f} % of the frames without strides.",
         "A point keeps up while its 95 % interval (Wilson) reaches that of the best one; the cheapest has the fewest frames in all convolutions.",
     )]
 

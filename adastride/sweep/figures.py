@@ -17,15 +17,16 @@ from PIL import Image
 from adastride.results.figures import Axis, Panel, Point, Series, plotly_panel
 from adastride.sweep import core as sweep
 from adastride.sweep.core import MEASURES, SIGMA, STRIDE, Column, Score, Setting, rounded, swept
+from adastride.tasks import Metric
 
-# The colours of weights and layers in the Explore page's viewer (ui/drawing.js).
+# The colours of weights and layers in the Explore page's viewer (ui/frontend/colours.js).
 _RAMPS = {
     True: ((16, 20, 34), (24, 52, 97), (38, 92, 140), (62, 137, 153), (120, 181, 137), (200, 215, 104), (253, 240, 120)),
     False: ((255, 255, 255), (222, 235, 247), (174, 209, 231), (106, 174, 214), (47, 126, 188), (14, 82, 151), (6, 36, 92)),
 }
 _INK = {False: ("#1E2430", "#5A6372", "#DDE1E7"), True: ("#EEF1F7", "#A7AFBD", "#333B4A")}  # text, quiet text, grid; by darkness
 _ORANGE = {False: "#D55E00", True: "#F0935A"}
-_LAYER_COLOURS = (1, 4, 3)  # places in the palette of `Series`: blue, ochre, green
+_LAYER_COLOURS = (1, 4, 3, 2, 5, 6, 7, 0)  # places in the palette of `Series`: blue, ochre, green, and five for deeper networks
 _COST = "Cost: frames that convolutions work on"
 _MOST_TICKS = 8
 _MOST_LABELS = 5
@@ -142,7 +143,7 @@ def _hover(column: Column, what: str, layer: int) -> str:
     numbers = column.layers[layer]
     return (
         f"{what} {rounded(swept(column.setting, column.stride))}, layer {layer + 1}<br>{rounded(numbers.effective_frames)} input frames an output frame"
-        f"<br>lost {numbers.lost:.1f} %, aliased {numbers.aliased:.1f} %<br>“{column.top}” {100 * column.probabilities[column.top]:.1f} %"
+        f"<br>lost {numbers.lost:.1f} %, aliased {numbers.aliased:.1f} %<br>“{column.top}” {100 * column.value(column.top):.1f} %"
     )
 
 
@@ -194,10 +195,10 @@ def curves(columns: Sequence[Column], values: Sequence[float], what: str, traine
     def points(numbers: Sequence[float], text: str) -> tuple[Point, ...]:
         return tuple(Point(x, y, f"{where}<br>{text}: {y:.3g}") for x, y, where in zip(places, numbers, here, strict=True) if math.isfinite(y))
 
-    labels = columns[0].probabilities
-    ranked = sorted(labels, key=lambda label: -max(column.probabilities[label] for column in columns))[:_MOST_LABELS]
+    labels = columns[0].prediction.values
+    ranked = sorted(labels, key=lambda label: -max(column.value(label) for column in columns))[:_MOST_LABELS]
     chances = tuple(
-        Series(label, colour, points([100 * column.probabilities[label] for column in columns], label), "line")
+        Series(label, colour, points([100 * column.value(label) for column in columns], label), "line")
         for label, colour in zip(ranked, (1, 0, 3, 2, 5), strict=False)
     )
     panels = {"Prediction": Panel("Prediction", axis, Axis("Probability (%)", -3, 106), chances)}
@@ -215,8 +216,13 @@ def curves(columns: Sequence[Column], values: Sequence[float], what: str, traine
     return {title: _panel(panel, dark, marks) for title, panel in panels.items()}
 
 
-def accuracy(scores: Sequence[Score], what: str, trained: dict[str, Sequence[float]], dark: bool) -> go.Figure:
-    """Accuracy against the value swept, a line with its 95 % band for each checkpoint.
+def _titled(metric: Metric) -> str:
+    """A metric and its unit, for an axis."""
+    return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
+
+
+def quality(scores: Sequence[Score], what: str, trained: dict[str, Sequence[float]], dark: bool) -> go.Figure:
+    """The task's metric, accuracy for instance, against the value swept, a line with its 95 % band for each checkpoint.
 
     trained: checkpoint to values it was trained at; those are marked by a larger point, where they were swept, or the nearest.
     """
@@ -228,17 +234,19 @@ def accuracy(scores: Sequence[Score], what: str, trained: dict[str, Sequence[flo
         for score in mine:
             low, high = score.bounds
             value = swept(score.setting, score.stride)
-            text = (f"{checkpoint}, {what} {rounded(value)}: {100 * score.accuracy:.1f} % of {score.clips} clips<br>95 % interval {100 * low:.1f} – "
-                    f"{100 * high:.1f} %, {100 * score.work:.0f} % of the frames without strides")
-            marks.append(Point(_x(what, value), 100 * score.accuracy, text, 100 * low, 100 * high))
+            scale = score.metric.scale
+            text = (f"{checkpoint}, {what} {rounded(value)}: {score.on_clips()}<br>95 % interval {scale * low:.1f} – "
+                    f"{score.metric.text(high)}, {100 * score.work:.0f} % of the frames without strides")
+            marks.append(Point(_x(what, value), scale * score.value, text, scale * low, scale * high))
         series.append(Series(checkpoint, colour, tuple(marks), "line"))
         swept_values = [swept(score.setting, score.stride) for score in mine]
         usual = [marks[sweep.nearest(swept_values, value)] for value in trained.get(checkpoint, ()) if swept_values[0] <= value <= swept_values[-1]]
         bands.append((marks, usual))
     every = [swept(score.setting, score.stride) for score in scores]
-    lows = [mark.low for marks, _ in bands for mark in marks]
-    axis = Axis("Accuracy (%)", max(0.0, min(lows) - 5), 104)
-    figure = plotly_panel(Panel("Accuracy", _x_axis(what, (min(every), max(every))), axis, tuple(series)), dark)
+    metric, drawn = scores[0].metric, [mark for marks, _ in bands for mark in marks]
+    lowest, highest = min(mark.low for mark in drawn), max(mark.high for mark in drawn)
+    limits = (max(0.0, lowest - 5), 104) if metric.proportion else (lowest - (highest - lowest) / 10, highest + (highest - lowest) / 10)
+    figure = plotly_panel(Panel(metric.label, _x_axis(what, (min(every), max(every))), Axis(_titled(metric), *limits), tuple(series)), dark)
     for line, (marks, usual) in zip(list(figure.data), bands, strict=True):
         x = [mark.x for mark in marks]
         figure.add_trace(go.Scatter(
@@ -272,36 +280,41 @@ def probability_map(columns: Sequence[Column], label: str, sigmas: Sequence[floa
     """The probability of a label at every pair of σ⁻² and stride; what is not known yet stays empty. Rings mark what is as trained."""
     cells = []
     for column in columns:
-        share = column.probabilities[label]
-        cells.append((column.setting, share, f"“{label}” {100 * share:.1f} %, predicted: “{column.top}”", column.stride, column.work))
+        share = column.value(label)
+        cells.append((column.setting, 100 * share, f"“{label}” {100 * share:.1f} %, predicted: “{column.top}”", column.stride, column.work))
     return _map(cells, f"Probability of “{label}” (%)", sigmas, strides, trained, dark)
 
 
-def accuracy_map(scores: Sequence[Score], sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:
-    """The accuracy of one checkpoint at every pair of σ⁻² and stride. Rings mark what is as trained."""
+def quality_map(scores: Sequence[Score], sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:
+    """The metric of one checkpoint at every pair of σ⁻² and stride. Rings mark what is as trained."""
+    metric = scores[0].metric
     cells = [
-        (score.setting, score.accuracy, f"{100 * score.accuracy:.1f} % of {score.clips} clips right", score.stride, score.work) for score in scores
+        (score.setting, metric.scale * score.value, score.on_clips(), score.stride, score.work) for score in scores
     ]
-    return _map(cells, "Accuracy (%)", sigmas, strides, trained, dark)
+    return _map(cells, _titled(metric), sigmas, strides, trained, dark, (0.0, 100.0) if metric.proportion else (None, None))
 
 
 def _map(
     cells: Sequence[tuple[Setting, float, str, float, float]], name: str, sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool,
+    limits: tuple[float | None, float | None] = (0.0, 100.0),
 ) -> go.Figure:
-    """A map, σ⁻² to the right and overall stride upwards. cells: setting, share from 0 to 1, text, stride it ran with, work."""
-    shares = np.full((len(strides), len(sigmas)), np.nan)
+    """A map, σ⁻² to the right and overall stride upwards. cells: setting, value, text, stride it ran with, work.
+
+    limits: the values that get the lowest and the highest colour; None for the lowest and highest there are.
+    """
+    values = np.full((len(strides), len(sigmas)), np.nan)
     texts = [[""] * len(sigmas) for _ in strides]
-    for setting, share, text, stride, work in cells:
+    for setting, value, text, stride, work in cells:
         row, column = strides.index(setting.stride), sigmas.index(setting.sigma_inv2)
-        shares[row, column] = share
+        values[row, column] = value
         where = f"σ⁻² {rounded(setting.sigma_inv2)}, overall stride {rounded(stride)}"
         texts[row][column] = f"{where}<br>{text}<br>{100 * work:.0f} % of the frames without strides"
     ink, quiet, _ = _INK[dark]
     bar = {"title": {"text": name, "side": "right", "font": {"size": 12, "color": quiet}}, "thickness": 10, "len": 1, "outlinewidth": 0,
            "tickfont": {"size": 12, "color": ink}, "xpad": 4}
     figure = go.Figure(go.Heatmap(
-        z=100 * shares, x=list(range(len(sigmas))), y=list(range(len(strides))), colorscale=_scale(dark), zmin=0, zmax=100, colorbar=bar, hoverinfo="text",
-        text=texts, xgap=1, ygap=1,
+        z=values, x=list(range(len(sigmas))), y=list(range(len(strides))), colorscale=_scale(dark), zmin=limits[0], zmax=limits[1], colorbar=bar,
+        hoverinfo="text", text=texts, xgap=1, ygap=1,
     ))
     usual_sigmas, usual_stride = trained
     inside = [value for value in usual_sigmas if sigmas[0] <= value <= sigmas[-1] and strides[0] <= usual_stride <= strides[-1]]

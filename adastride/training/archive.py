@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from adastride import audio
-from adastride.training.data import Clip, DataError
+from adastride.clips import Clip, DataError
 
 MAX_BYTES = 120_000_000
 MAX_ENTRIES = 20_000  # of everything, what is left out included

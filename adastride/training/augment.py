@@ -15,7 +15,9 @@ import torchaudio
 from torch import Tensor
 
 from adastride import audio
-from adastride.training.data import Clip, change_speed, place_in_silence, stack_mels
+from adastride.clips import Clip
+from adastride.tasks.task import stack_mels
+from adastride.training.data import change_speed, place_in_silence
 from adastride.training.settings import TrainingSettings
 
 Batch = tuple[Tensor, Tensor, Tensor]

@@ -3,30 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
-from adastride import audio
-
-
-class DataError(ValueError):
-    """Data or a run that can't be used; the message is one sentence that names the file."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One labelled recording: mono float32 samples (n,) at the model's rate. group: who or where it is from, or ""."""
-
-    samples: np.ndarray
-    label: str
-    path: str
-    group: str = ""
 
 
 def licence_line(folder: str | Path) -> str:
@@ -63,14 +42,3 @@ def change_speed(samples: np.ndarray, factor: float) -> np.ndarray:
     """Plays a clip `factor` times as fast, pitch included, by linear interpolation: (round(n / factor),)."""
     count = max(2, round(samples.size / factor))
     return np.interp(np.linspace(0, samples.size - 1, count), np.arange(samples.size), samples).astype(np.float32)
-
-
-def stack_mels(sounds: Sequence[np.ndarray], preset: audio.MelPreset) -> tuple[Tensor, Tensor]:
-    """Log-mels of waveforms of different lengths: (B, n_mels, T) zero-padded, and their lengths (B,).
-
-    One at a time: a clip's spectrum stays in the cache, which makes 64 clips of a second 1.5 times as fast as one large
-    transform on a CPU.
-    """
-    mels = [audio.log_mel(torch.tensor(sound), preset) for sound in sounds]
-    lengths = torch.tensor([mel.shape[1] for mel in mels])
-    return torch.stack([F.pad(mel, (0, int(lengths.max()) - mel.shape[1])) for mel in mels]), lengths

@@ -29,7 +29,7 @@ from safetensors.numpy import load, save
 
 from adastride import audio
 from adastride.checkpoints import write_atomically
-from adastride.training.data import Clip, DataError
+from adastride.clips import Clip, DataError
 
 DATA_ROOT_VARIABLE = "ADASTRIDE_DATA"
 SPLITS = ("train", "valid", "test")

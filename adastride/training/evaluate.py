@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adastride.audio import MelPreset
+from adastride.clips import Clip, DataError
 from adastride.downsampling import METHODS
 from adastride.models.classifier import Classifier
-from adastride.training.data import Clip, DataError, place_in_silence, stack_mels
+from adastride.tasks.task import stack_mels
+from adastride.training.data import place_in_silence
 from adastride.training.measure import stopwatch
 
 MOST_POOLED = 16
@@ -82,7 +84,7 @@ class Prepared:
         """(clips right, sum of cross-entropies in nats, clips), with the log-mels `shift` frames later."""
         right, loss, count = 0, 0.0, 0
         for mel, lengths, targets in self.batches:
-            logits = model(shifted(mel, shift), lengths).logits
+            logits = model(shifted(mel, shift), lengths).head
             right += int((logits.argmax(dim=1) == targets).sum())
             loss += float(F.cross_entropy(logits, targets, reduction="sum"))
             count += len(targets)
@@ -181,7 +183,7 @@ def _run_times(model: Classifier, clips: Sequence[Clip], device: torch.device) -
         mel, lengths = stack_mels([clip.samples], model.config.mel)
         mel, lengths = mel.to(device), lengths.to(device)
         began = stopwatch(device)
-        model(mel, lengths).logits.cpu()
+        model(mel, lengths).head.cpu()
         if index >= 2:
             yield stopwatch(device) - began
 
@@ -196,7 +198,7 @@ def _predict(model: Classifier, sounds: list[np.ndarray], spans: list[tuple[floa
         chosen = order[begin : begin + batch_size]
         mel, lengths = stack_mels([sounds[i] for i in chosen], model.config.mel)
         output = model(mel.to(device), lengths.to(device))
-        logits[chosen] = output.logits.cpu().numpy()
+        logits[chosen] = output.head.cpu().numpy()
         aligned = output.downsampled[0].alignment
         if spans is None:
             continue

@@ -34,10 +34,10 @@ import adastride
 from adastride import checkpoints
 from adastride.audio import AudioError
 from adastride.checkpoints import CheckpointError
+from adastride.clips import DataError
 from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS
 from adastride.models.classifier import Classifier, ClassifierConfig, network_options
-from adastride.training.data import DataError
 from adastride.training.datasets import Source
 from adastride.training.evaluate import MOST_POOLED, SHIFTS, Prepared, evaluate, inference_milliseconds, targets_of
 from adastride.training.loop import Progress, finished_history, train

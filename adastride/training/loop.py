@@ -26,9 +26,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from adastride import checkpoints
+from adastride.clips import Clip, DataError
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.training.augment import batches
-from adastride.training.data import Clip, DataError, licence_line
+from adastride.training.data import licence_line
 from adastride.training.datasets import Source, as_source
 from adastride.training.evaluate import Prepared, placed
 from adastride.training.measure import PeakMemory, stopwatch
@@ -96,7 +97,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = group["factor"] * settings.learning_rate * _schedule((epoch * steps + step) / (settings.epochs * steps))
             output = network(mel, lengths)
-            loss = F.cross_entropy(output.logits, targets, label_smoothing=settings.label_smoothing)
+            loss = F.cross_entropy(output.head, targets, label_smoothing=settings.label_smoothing)
             optimizer.zero_grad(set_to_none=True)
             accelerator.backward(loss + settings.position_loss_weight * output.position_loss)
             accelerator.clip_grad_norm_(network.parameters(), 5.0)

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from adastride.training.data import Clip
+from adastride.clips import Clip
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from adastride.checkpoints import MAX_OWN_BYTES, TASKS, CatalogueEntry, CheckpointError, catalogue
+from adastride.checkpoints import MAX_OWN_BYTES, CatalogueEntry, CheckpointError, catalogue
 from adastride.downsampling import METHODS
 from adastride.models.classifier import network_label
+from adastride.subjects import SUBJECTS
+from adastride.tasks import KINDS, task_of
 from adastride.ui import resources
 from adastride.ui.resources import OwnCheckpoint
 from adastride.ui.text import plain
@@ -55,8 +57,7 @@ def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
         st.session_state[task_key] = kept.get("task", known[last].task)
     tasks = [*dict.fromkeys(entry.task for entry in known.values()), _OWN]
     task = st.selectbox(
-        "Network trained on", tasks, format_func=lambda name: "Your own file" if name == _OWN else TASKS.get(name, name.capitalize()),
-        key=task_key, help=help,
+        "Network trained on", tasks, format_func=_subject, key=task_key, help=help,
     )
     kept["task"] = task
     if task == _OWN:
@@ -68,8 +69,16 @@ def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
     name = st.selectbox("Method", names, format_func=lambda name: _option(known[name], widths), key=name_key)
     kept["checkpoint"] = name
     entry = known[name]
-    st.caption(f"{entry.description} {_percent(entry.accuracy)} of {entry.clips:,} test clips are right.")
+    metric = KINDS[entry.kind].task.headline
+    st.caption(f"{entry.description} {metric.describe(entry.metrics[metric.name], entry.clips)}")
     return _shipped(name)
+
+
+def _subject(name: str) -> str:
+    """What people call what a network was trained on."""
+    if name == _OWN:
+        return "Your own file"
+    return SUBJECTS[name].title if name in SUBJECTS else name.capitalize()
 
 
 def _shipped(name: str) -> ChosenCheckpoint:
@@ -86,11 +95,7 @@ def _most_alike(last: CatalogueEntry, names: list[str]) -> str:
 
 def _option(entry: CatalogueEntry, width: bool) -> str:
     sigma = "" if entry.sigma_inv2 is None else f" · σ⁻² = {entry.sigma_inv2:g}"
-    return f"{network_label(entry.method)}{sigma}{f' · width {entry.width}' if width else ''} · {_percent(entry.accuracy)}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{network_label(entry.method)}{sigma}{f' · width {entry.width}' if width else ''} · {entry.headline}"
 
 
 def _own(key: str) -> ChosenCheckpoint | None:
@@ -118,6 +123,6 @@ def _own(key: str) -> ChosenCheckpoint | None:
     config = resources.model(own).config
     methods = " + ".join(dict.fromkeys(METHODS[method].label for method in config.methods))
     st.caption(
-        f"{plain(own.title)}: {methods}, {len(config.labels)} classes. It stays in this session: a link names the file and does not carry it."
+        f"{plain(own.title)}: {methods}, {task_of(config).describe(config)}. It stays in this session: a link names the file and does not carry it."
     )
     return ChosenCheckpoint(own, own.id, own.title, f"upload:{own.title}")

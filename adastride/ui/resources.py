@@ -22,7 +22,7 @@ from adastride.device import choose_device
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import raster
 from adastride.inspection.tracing import Trace, trace
-from adastride.models.classifier import Classifier
+from adastride.models.network import Network
 from adastride.samples import samples
 
 ICON = str(Path(__file__).parent / "icon.png")  # a named icon would be fetched from another server
@@ -93,7 +93,7 @@ def prepare_comparison() -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_CONTENT)
-def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Classifier:
+def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Network:
     """A checkpoint of the catalogue by its name, or a person's own, loaded once and shared by every session; nobody may change
     it. One run on a second of noise warms it up, pictures of its layers included: the first convolution of a process takes
     five times as long as the second, the first backward pass fifty times.
@@ -112,7 +112,7 @@ def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Classifier:
         if own:
             raise CheckpointError(f"{checkpoint.title} holds a network that can't be run ({error}): train it again.") from None
         raise
-    if own and not all(map(math.isfinite, tried.probabilities.values())):
+    if own and not all(map(math.isfinite, tried.prediction.values.values())):
         raise CheckpointError(f"{checkpoint.title} holds a network whose results are not numbers: its training diverged.")
     _freeze()
     return network

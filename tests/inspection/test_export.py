@@ -50,7 +50,7 @@ def test_npz_holds_the_trace(methods, sigma):
         np.testing.assert_array_equal(arrays[f"strides_{index}"], layer.strides)
         np.testing.assert_array_equal(arrays[f"boundaries_seconds_{index}"], trace.boundary_seconds(index))
         assert (f"taps_{index}" in arrays) == (layer.method == "strided-conv")
-    assert dict(zip(arrays["labels"].tolist(), arrays["probabilities"].tolist(), strict=True)) == trace.probabilities
+    assert dict(zip(arrays["labels"].tolist(), arrays["probabilities"].tolist(), strict=True)) == trace.prediction.values
     assert json.loads(arrays["settings"].item()) == [
         {"method": layer.method, "sigma": layer.settings.sigma, "stride": layer.settings.stride, "variant": layer.settings.variant}
         for layer in trace.layers
@@ -112,7 +112,7 @@ def test_summary_is_the_json_of_the_command_line():
     assert (summary["checkpoint"], summary["seconds"], summary["sample_rate"]) == ("tiny", 1.5, 16_000)
     assert summary["mel_frames"] == trace.mel.shape[1] == trace.layers[0].input_frames
     assert summary["labels"] == ["yes", "no", "maybe"]
-    assert summary["probabilities"] == trace.probabilities
+    assert summary["probabilities"] == trace.prediction.values
     assert summary["top"] == trace.top
     for entry, layer in zip(summary["layers"], trace.layers, strict=True):
         assert entry == {

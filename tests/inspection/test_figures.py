@@ -65,7 +65,7 @@ def test_it_says_what_it_shows(trace):
         assert f"{layer.name.capitalize()} · AdaStride" in said
         facts = f"{layer.input_frames} → {layer.output_frames} frames · σ⁻² = 5 · stride 2 · position loss "
         assert any(text.startswith(facts) for text in said)
-    for label, probability in trace.probabilities.items():
+    for label, probability in trace.prediction.values.items():
         assert label in said
         assert f"{100 * probability:.1f} %" in said
     assert {"Time (s)", "Frequency\n(kHz)", "log-mel (dB)", "weight / row's largest", "uniform stride"} <= set(said)
@@ -99,7 +99,7 @@ def test_the_mel_is_in_decibels(trace):
 
 def test_the_most_probable_class_stands_out(trace):
     said = {t.get_text(): t for t in texts(figures.publication_figure(trace))}
-    assert {label for label in trace.probabilities if said[label].get_fontweight() == "bold"} == {trace.top}
+    assert {label for label in trace.prediction.values if said[label].get_fontweight() == "bold"} == {trace.top}
 
 
 def test_many_classes_are_the_best_and_the_others():
@@ -107,7 +107,7 @@ def test_many_classes_are_the_best_and_the_others():
     trace = tracing.trace(network(labels=labels), clip(0.5))
     said = words(figures.publication_figure(trace))
     assert "24 others" in said
-    best = sorted(labels, key=trace.probabilities.__getitem__)[-11:]
+    best = sorted(labels, key=trace.prediction.values.__getitem__)[-11:]
     assert {label for label in labels if label in said} == set(best)
 
 

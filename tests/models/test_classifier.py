@@ -50,10 +50,9 @@ def test_shapes(methods: tuple[str, ...]):
     model = make(methods, strides=(2, 3, 1.5) if "strided-conv" not in methods else (2, 3, 2))
     mel, lengths = mels(40, 13)
     output = model(mel, lengths)
-    assert output.logits.shape == (2, 3)
+    assert output.head.shape == (2, 3)
     assert output.position_loss.shape == ()
-    assert len(output.downsampled) == len(output.resumes) == len(output.milliseconds) == 3
-    assert all(time >= 0 for time in output.milliseconds)
+    assert len(output.downsampled) == len(output.resumes) == 3
     frames = [(40, 13)]
     for layer, down in zip(model.downsamplers, output.downsampled, strict=True):
         frames.append(tuple(layer.output_lengths(torch.tensor(frames[-1])).tolist()))
@@ -126,7 +125,7 @@ def test_padding_never_changes_a_result(methods: tuple[str, ...], strides: tuple
     together = model(torch.nn.functional.pad(mel, (0, 9), value=50.0), counts)
     for b, length in enumerate(lengths):
         alone = model(mel[b : b + 1, :, :length])
-        torch.testing.assert_close(together.logits[b], alone.logits[0], msg=lambda text, length=length: f"{length} frames: {text}")
+        torch.testing.assert_close(together.head[b], alone.head[0], msg=lambda text, length=length: f"{length} frames: {text}")
 
 
 @METHODS_OF_THREE
@@ -134,11 +133,11 @@ def test_padding_gets_no_gradient_and_changes_none(methods: tuple[str, ...]):
     model = make(methods)
     mel, counts = mels(30, 11)
     mel.requires_grad_()
-    model(mel, counts).logits[1].square().sum().backward()
+    model(mel, counts).head[1].square().sum().backward()
     assert (mel.grad[1, :, 11:] == 0).all()
     assert (mel.grad[0] == 0).all()
     alone = mel.detach()[1:, :, :11].clone().requires_grad_()
-    model(alone).logits.square().sum().backward()
+    model(alone).head.square().sum().backward()
     torch.testing.assert_close(mel.grad[1:, :, :11], alone.grad)
 
 
@@ -159,8 +158,8 @@ def test_batch_norm_counts_valid_frames_only():
 def test_training_statistics_ignore_padding(methods: tuple[str, ...]):
     model, wide = make(methods).train(), make(methods).train()
     mel, counts = mels(30, 11)
-    model(mel, counts).logits.sum().backward()
-    wide(torch.nn.functional.pad(mel, (0, 20), value=-300.0), counts).logits.sum().backward()
+    model(mel, counts).head.sum().backward()
+    wide(torch.nn.functional.pad(mel, (0, 20), value=-300.0), counts).head.sum().backward()
     for name, value in model.state_dict().items():
         torch.testing.assert_close(wide.state_dict()[name], value, msg=lambda text, name=name: f"{name}: {text}")
     for (name, ours), theirs in zip(wide.named_parameters(), model.parameters(), strict=True):
@@ -175,13 +174,13 @@ def test_training_statistics_ignore_padding(methods: tuple[str, ...]):
 def test_a_run_with_settings_leaves_the_network_as_it_was(methods: tuple[str, ...], settings: tuple):
     model = make(methods)
     mel, counts = mels(40, 13)
-    before = model(mel, counts).logits
+    before = model(mel, counts).head
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     attributes = [{name: value for name, value in vars(layer).items() if not name.startswith("_")} for layer in model.downsamplers]
     model(mel, counts, settings)
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     assert [{name: value for name, value in vars(layer).items() if not name.startswith("_")} for layer in model.downsamplers] == attributes
-    assert torch.equal(model(mel, counts).logits, before)
+    assert torch.equal(model(mel, counts).head, before)
 
 
 def test_settings_give_what_a_network_built_that_way_gives():
@@ -190,7 +189,7 @@ def test_settings_give_what_a_network_built_that_way_gives():
     wanted.load_state_dict(model.state_dict())
     mel, counts = mels(40, 13)
     ours = model(mel, counts, [LayerSettings(sigma=1.0), LayerSettings(sigma=1.0, stride=3.3), LayerSettings(sigma=1.0)])
-    torch.testing.assert_close(ours.logits, wanted(mel, counts).logits, rtol=0, atol=0)
+    torch.testing.assert_close(ours.head, wanted(mel, counts).head, rtol=0, atol=0)
 
 
 def test_settings_are_one_for_each_layer():
@@ -214,15 +213,15 @@ def test_resuming_gives_what_a_whole_run_gives(methods: tuple[str, ...], setting
     earlier = model(mel, counts)
     changed = (None,) * place + settings[place:]
     whole, resumed = model(mel, counts, changed), model(mel, counts, changed, earlier.resumes[: place + 1])
-    assert torch.equal(resumed.logits, whole.logits)
+    assert torch.equal(resumed.head, whole.head)
     assert len(resumed.resumes) == 3
-    assert len(resumed.downsampled) == len(resumed.milliseconds) == 3 - place
+    assert len(resumed.downsampled) == 3 - place
     for ours, theirs in zip(resumed.downsampled, whole.downsampled[place:], strict=True):
         assert torch.equal(ours.values, theirs.values)
         assert torch.equal(ours.lengths, theirs.lengths)
     for ours, theirs in zip(resumed.resumes, whole.resumes, strict=True):
         assert torch.equal(ours.hidden, theirs.hidden)
-        assert torch.equal(ours.shortcut, theirs.shortcut)
+        assert torch.equal(ours.carried[0], theirs.carried[0])
 
 
 @torch.inference_mode()
@@ -233,7 +232,7 @@ def test_resumed_runs_can_be_resumed():
     for sigma in (0.1, 1.0, 10.0):
         settings = (None, LayerSettings(sigma=sigma), None)
         output = model(mel, counts, settings, resumes[:2])
-        assert torch.equal(output.logits, model(mel, counts, settings).logits)
+        assert torch.equal(output.head, model(mel, counts, settings).head)
         resumes = output.resumes
 
 
@@ -247,7 +246,7 @@ def test_threads_share_a_network():
 
     @torch.inference_mode()
     def run(chosen: tuple) -> Tensor:
-        return model(mel, counts, chosen).logits
+        return model(mel, counts, chosen).head
 
     expected = [run(chosen) for chosen in settings]
     with ThreadPoolExecutor(8) as pool:
@@ -259,13 +258,13 @@ def test_threads_share_a_network():
 def test_outputs_are_frozen():
     output = make()(mels(9)[0])
     with pytest.raises(dataclasses.FrozenInstanceError):
-        output.logits = None
+        output.head = None
 
 
 def test_every_parameter_learns():
     model = make().train()
     output = model(*mels(40, 13))
-    (output.logits.square().sum() + output.position_loss).backward()
+    (output.head.square().sum() + output.position_loss).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad.isfinite().all(), name
         assert (parameter.grad != 0).any(), name
@@ -274,7 +273,7 @@ def test_every_parameter_learns():
 @METHODS_OF_THREE
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_very_short_clips(methods: tuple[str, ...], length: int):
-    assert make(methods)(mels(length)[0]).logits.isfinite().all()
+    assert make(methods)(mels(length)[0]).head.isfinite().all()
 
 
 # --- options that came later
@@ -286,7 +285,7 @@ def test_a_learned_sigma_gets_a_gradient_and_reads_as_a_number():
         layer.sigma = 0.5
     mel, lengths = mels(40, 23)
     output = model(mel, lengths)
-    output.logits[:, 0].sum().backward()
+    output.head[:, 0].sum().backward()
     for layer, down in zip(model.downsamplers, output.downsampled, strict=True):
         assert type(layer.sigma) is float
         assert layer.sigma == pytest.approx(0.5, rel=1e-6)
@@ -303,7 +302,7 @@ def test_a_learned_sigma_is_what_the_layers_run_with():
     for one, other, sigma in zip(model.downsamplers, fixed.downsamplers, (0.2, 0.7, 2.0), strict=True):
         one.log_sigma.data.fill_(sigma).log_()
         other.sigma = sigma
-    torch.testing.assert_close(model(*mels(40, 23)).logits, fixed(*mels(40, 23)).logits)
+    torch.testing.assert_close(model(*mels(40, 23)).head, fixed(*mels(40, 23)).head)
 
 
 def test_settings_replace_a_learned_sigma():

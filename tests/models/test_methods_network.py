@@ -26,7 +26,7 @@ def test_a_step_of_training_lowers_the_loss(key: str):
     losses = []
     for _ in range(4):
         output = model(mel, lengths)
-        loss = torch.nn.functional.cross_entropy(output.logits, targets) + output.position_loss
+        loss = torch.nn.functional.cross_entropy(output.head, targets) + output.position_loss
         optimiser.zero_grad()
         loss.backward()
         for name, parameter in model.named_parameters():
@@ -43,7 +43,7 @@ def test_a_run_can_be_traced(key: str, chosen: LayerSettings | None):
     model = network(key).eval()
     samples = np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
     run = trace(model, samples, chosen)
-    assert sum(run.probabilities.values()) == pytest.approx(1)
+    assert sum(run.prediction.values.values()) == pytest.approx(1)
     for layer, downsampler in zip(run.layers, model.downsamplers, strict=True):
         assert layer.method == (chosen.variant if chosen and chosen.variant and key in ("adastride", "adastride-f") else key)
         assert (layer.settings.sigma is None) == ("sigma" not in METHODS[key].parameters)
@@ -60,4 +60,4 @@ def test_a_trace_as_trained_is_a_trace_without_settings(key: str):
     samples = np.random.default_rng(0).standard_normal(8_000).astype(np.float32)
     plain, asked = trace(model, samples), trace(model, samples, as_trained(model))
     assert plain.settings == asked.settings
-    assert plain.probabilities == pytest.approx(asked.probabilities, rel=1e-5)
+    assert plain.prediction.values == pytest.approx(asked.prediction.values, rel=1e-5)

@@ -27,6 +27,7 @@ from adastride.checkpoints import CatalogueEntry, catalogue, save_checkpoint
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
+from adastride.tasks import Prediction
 from adastride.ui import checkpoint_picker, resources
 from adastride.ui.component import pack
 from adastride.ui.explore import link as permalink
@@ -218,7 +219,7 @@ def test_every_method_is_sent(key: str, sent: list[bytes]):
 def test_an_own_network_takes_the_place_of_the_shipped_one():
     """Its labels and settings are shown, the link names the file, and choosing a task brings a shipped one back."""
     app = load_own(open_page(), trained("cif", "cif", "cif"))
-    assert list(app.session_state["explore_viewer_state"]["trace"].probabilities) == list("abcd")
+    assert list(app.session_state["explore_viewer_state"]["trace"].prediction.values) == list("abcd")
     assert any("mine.safetensors" in caption.value and "link" in caption.value for caption in app.caption)
     app.selectbox(key="explore_task").select("digits").run()
     assert app.selectbox(key="explore_checkpoint").value == "digits-adastride"
@@ -229,7 +230,7 @@ def test_another_file_of_the_same_name_is_another_network():
     """What is kept of a network goes by its content."""
     app = load_own(open_page(), trained("cif", "cif", "cif"))
     load_own(app, trained("cif", "cif", "cif", labels=("yes", "no")))
-    assert list(app.session_state["explore_viewer_state"]["trace"].probabilities) == ["yes", "no"]
+    assert list(app.session_state["explore_viewer_state"]["trace"].prediction.values) == ["yes", "no"]
 
 
 def test_settings_of_an_own_network_stay_with_it():
@@ -281,7 +282,8 @@ def test_a_wrong_checkpoint_gets_a_sentence(kind: str):
 def test_results_that_are_not_numbers_are_explained(monkeypatch: pytest.MonkeyPatch):
     """A network may fail on one clip alone: a sentence, and no picture of it."""
     run = resources.sample_trace
-    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), probabilities={"yes": float("nan"), "no": float("nan")}))
+    broken = Prediction("yes", values={"yes": float("nan"), "no": float("nan")})
+    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), prediction=broken))
     app = open_page()
     assert not app.exception
     assert "are not numbers" in app.error[0].value
@@ -304,9 +306,9 @@ def many(monkeypatch: pytest.MonkeyPatch):
     for task in ("commands", "digits", "emotion", "scenes"):
         for method in methods:
             sigma = 5 if "adastride" in method else None
-            known[f"{task}-{method}"] = CatalogueEntry(f"{task}-{method}", path, "A title", "What it does.", task, method, sigma, 0.912, 1234)
+            known[f"{task}-{method}"] = CatalogueEntry(f"{task}-{method}", path, "A title", "What it does.", task, method, sigma, {"accuracy": 0.912}, 1234)
     for sigma in (0.1, 1, 10):
-        known[f"digits-{sigma}"] = CatalogueEntry(f"digits-{sigma}", path, "A title", "What it does.", "digits", "adastride", sigma, 0.8, 180)
+        known[f"digits-{sigma}"] = CatalogueEntry(f"digits-{sigma}", path, "A title", "What it does.", "digits", "adastride", sigma, {"accuracy": 0.8}, 180)
     for module in (checkpoints, checkpoint_picker):
         monkeypatch.setattr(module, "catalogue", lambda: known)
     return known
@@ -410,7 +412,7 @@ def test_no_link_breaks_the_page(query: dict[str, str]):
 
 
 def unpack(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
-    """What frontend/explore.js does."""
+    """What frontend/explore/viewer.js does."""
     (size,) = struct.unpack_from("<I", data)
     header = json.loads(data[4 : 4 + size])
     types = {"f4": "<f4", "i2": "<i2", "u1": "u1"}
@@ -445,7 +447,7 @@ def test_pack_refuses_what_json_can_not_say():
 
 
 def good() -> dict:
-    """A request as frontend/explore.js sends it."""
+    """A request as frontend/explore/viewer.js sends it."""
     layer = {"sigma": 1.0, "stride": 2.0, "variant": "adastride"}
     settings = [dict(layer) for _ in range(3)]
     return {"sequence": 3, "revision": "digits", "have": "abc", "settings": settings, "view": [0.5, 1.25], "pixels": [900, 112]}

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adastride import audio
+from adastride.clips import Clip, DataError
 from adastride.downsampling import LayerSettings
 from adastride.inspection import analysis, tracing
 from adastride.models import Classifier, ClassifierConfig
@@ -28,9 +29,12 @@ from adastride.results.core import wilson
 from adastride.sweep import core as sweep
 from adastride.sweep import figures as sweep_figures
 from adastride.sweep.core import SIGMA, STRIDE, Column, LayerNumbers, Run, Score, Setting, SweepError
+from adastride.tasks import Prediction
+from adastride.tasks.classification import Classification
 from adastride.training import archive
 from adastride.training.archive import read_zip
-from adastride.training.data import Clip, DataError
+
+ACCURACY = Classification().headline
 
 
 def network(methods: tuple[str, ...] = ("adastride",) * 3, name: str = "tiny") -> Classifier:
@@ -119,8 +123,8 @@ def test_a_network_without_sigma_is_told_so(strided: Classifier, clip: audio.Wav
 
 
 def test_work_is_whole_without_strides():
-    assert sweep.work_share([80, 80, 80, 80]) == 1
-    assert sweep.work_share([80, 40, 40, 40]) == pytest.approx((1 + 11 / 2) / 12)
+    assert network().work_share([80, 80, 80, 80]) == 1
+    assert network().work_share([80, 40, 40, 40]) == pytest.approx((1 + 11 / 2) / 12)
 
 
 def test_link_parameters_are_what_explore_reads(model: Classifier):
@@ -141,7 +145,7 @@ def test_a_column_is_what_a_trace_says(model: Classifier, clip: audio.Waveform):
     assert [column.setting for column in columns] == points
     for column in columns:
         seen = tracing.trace(model, clip, LayerSettings(sigma=column.setting.sigma_inv2**-0.5))
-        assert column.probabilities == pytest.approx(seen.probabilities)
+        assert column.prediction.values == pytest.approx(seen.prediction.values)
         assert column.stride == 8
         for place, (numbers, layer) in enumerate(zip(column.layers, seen.layers, strict=True)):
             assert numbers.entropy == pytest.approx(layer.entropy)
@@ -246,11 +250,11 @@ def test_scores_are_what_single_runs_say(model: Classifier, clips: list[Clip]):
     for score, each in zip(last.scores, [model] * 4 + [other] * 4, strict=True):
         settings = sweep.layer_settings(each, score.setting)
         traces = [tracing.trace(each, clip.samples, settings) for clip in clips]
-        assert score.right == sum(seen.top == clip.label for seen, clip in zip(traces, clips, strict=True))
+        assert score.total == sum(seen.top == clip.label for seen, clip in zip(traces, clips, strict=True))
         assert score.clips == len(clips)
-        assert score.bounds == wilson(score.right / len(clips), len(clips))
+        assert score.bounds == wilson(score.total / len(clips), len(clips))
         frames = np.sum([[seen.mel.shape[1], *(layer.output_frames for layer in seen.layers)] for seen in traces], axis=0)
-        assert score.work == pytest.approx(sweep.work_share(frames))
+        assert score.work == pytest.approx(network().work_share(frames))
 
 
 def test_lower_layers_are_computed_once(clips: list[Clip]):
@@ -348,7 +352,7 @@ def test_a_port_nobody_listens_at_is_found_at_once(monkeypatch: pytest.MonkeyPat
 
 
 def test_scores_csv():
-    rows = list(csv.DictReader(io.StringIO(sweep.scores_csv([Score("a", Setting(0.5), 8.0, 9, 10, 0.25)]))))
+    rows = list(csv.DictReader(io.StringIO(sweep.scores_csv([Score("a", Setting(0.5), 8.0, ACCURACY, 9, 9, 10, 0.25)]))))
     assert rows == [{"checkpoint": "a", "sigma_inv2": "0.5", "stride": "8", "clips": "10", "right": "9", "accuracy": "0.9",
                      "low": f"{wilson(0.9, 10)[0]:.6g}", "high": f"{wilson(0.9, 10)[1]:.6g}", "work": "0.25"}]
 
@@ -358,7 +362,7 @@ def test_scores_csv():
 
 def column(value: float, six: float, effective: float = 3.0, lost: float = 10.0, moved: float = 5.0) -> Column:
     numbers = LayerNumbers(math.log(effective), effective, 0.0, lost, 1.0, moved)
-    return Column(Setting(value), 8.0, 0.4, 1.0, {"six": six, "three": 1 - six}, (numbers,) * 3)
+    return Column(Setting(value), 8.0, 0.4, 1.0, Prediction("six", values={"six": six, "three": 1 - six}), (numbers,) * 3)
 
 
 def test_what_is_stable_and_where_it_turns():
@@ -383,7 +387,7 @@ def test_a_prediction_that_never_turns_and_numbers_that_mean_nothing():
 
 def test_where_a_checkpoint_keeps_up():
     rights = {0.1: 40, 1.0: 97, 5.0: 98, 10.0: 98, 100.0: 60}
-    scores = [Score("net", Setting(value), 8.0, right, 100, 0.4) for value, right in rights.items()]
+    scores = [Score("net", Setting(value), 8.0, ACCURACY, right, right, 100, 0.4) for value, right in rights.items()]
     (answer,) = sweep.score_answers(scores, SIGMA)
     assert answer.text == "net is best from σ⁻² 5 to 10 with 98.0 % of 100 clips right; it keeps up from 1 to 10, and is lowest with 40.0 % at 0.1."
     (answer,) = sweep.score_answers(scores[1:4], SIGMA)
@@ -396,7 +400,8 @@ def test_what_a_map_says():
     columns = [column(0.1, 0.2), column(5.0, 0.9)]
     (answer,) = sweep.map_answers(columns, "six")
     assert answer.text == "“six” is predicted at 1 of 2 points, and is surest at σ⁻² 5 and an overall stride of 8 with 90 %."
-    scores = [Score("net", Setting(5.0, stride), stride, right, 100, work) for stride, right, work in ((1.0, 98, 1.0), (4.0, 95, 0.5), (8.0, 40, 0.4))]
+    points = ((1.0, 98, 1.0), (4.0, 95, 0.5), (8.0, 40, 0.4))
+    scores = [Score("net", Setting(5.0, stride), stride, ACCURACY, right, right, 100, work) for stride, right, work in points]
     (answer,) = sweep.score_map_answers(scores)
     assert answer.text == (
         "net is best at σ⁻² 5 and an overall stride of 1 with 98.0 % of 100 clips right; the cheapest point that keeps up is σ⁻² 5 and an overall stride "
@@ -421,8 +426,8 @@ def test_a_strip_is_one_picture_with_the_trained_value_marked(model: Classifier,
 
 
 def test_accuracy_has_a_band_for_each_checkpoint():
-    scores = [Score(name, Setting(value), 8.0, 50, 100, 0.4) for name in ("a", "b") for value in (0.1, 5.0)]
-    figure = sweep_figures.accuracy(scores, SIGMA, {"a": (5.0,), "b": (50.0,)}, False)
+    scores = [Score(name, Setting(value), 8.0, ACCURACY, 50, 50, 100, 0.4) for name in ("a", "b") for value in (0.1, 5.0)]
+    figure = sweep_figures.quality(scores, SIGMA, {"a": (5.0,), "b": (50.0,)}, False)
     bands = [each for each in figure.data if each.fill == "toself"]
     low, high = wilson(0.5, 100)
     assert [list(each.y) for each in bands] == [pytest.approx([100 * high] * 2 + [100 * low] * 2)] * 2
@@ -432,8 +437,8 @@ def test_accuracy_has_a_band_for_each_checkpoint():
 
 def test_a_map_leaves_what_is_not_known_empty():
     sigmas, strides = (0.1, 1.0), (1.0, 8.0)
-    scores = [Score("a", Setting(sigma, 1.0), 1.0, 50, 100, 0.4) for sigma in sigmas]
-    heat, ring = sweep_figures.accuracy_map(scores, sigmas, strides, ((1.0,), 8.0), False).data
+    scores = [Score("a", Setting(sigma, 1.0), 1.0, ACCURACY, 50, 50, 100, 0.4) for sigma in sigmas]
+    heat, ring = sweep_figures.quality_map(scores, sigmas, strides, ((1.0,), 8.0), False).data
     assert (list(ring.x), list(ring.y)) == ([1.0], [1.0])
     assert np.allclose(heat.z, [[50, 50], [np.nan, np.nan]], equal_nan=True)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from adastride.training.data import DataError
+from adastride.clips import DataError
 from adastride.training.datasets import COMMAND_WORDS, SPLITS, Row, Source
 
 

@@ -20,9 +20,9 @@ import soundfile
 import torch
 
 from adastride import checkpoints, cli
+from adastride.clips import Clip, DataError
 from adastride.models import Classifier, ClassifierConfig
 from adastride.training import grid
-from adastride.training.data import Clip, DataError
 from adastride.training.datasets import default_data_root
 from adastride.training.evaluate import Prepared, shifted
 from adastride.training.grid import COLUMNS, Options, append_row, execute, finished_runs, read_grid, run_grid, selected

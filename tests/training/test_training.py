@@ -21,10 +21,12 @@ import torch
 from safetensors.torch import load_file
 
 from adastride import checkpoints
+from adastride.clips import Clip, DataError
 from adastride.downsampling import METHODS
 from adastride.models import Classifier, ClassifierConfig
+from adastride.tasks.task import stack_mels
 from adastride.training import loop
-from adastride.training.data import Clip, DataError, change_speed, licence_line, place_in_silence, stack_mels
+from adastride.training.data import change_speed, licence_line, place_in_silence
 from adastride.training.datasets import load_split
 from adastride.training.evaluate import evaluate
 from adastride.training.loop import Progress, TrainingSettings, finished_history, train

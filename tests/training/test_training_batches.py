@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from adastride.audio import LOG_FLOOR, PRESETS
+from adastride.clips import Clip
 from adastride.training import settings as presets
 from adastride.training.augment import augment, batches, epoch_order, mask_mels
-from adastride.training.data import Clip
 from adastride.training.measure import stopwatch
 from adastride.training.settings import TrainingSettings, preset_for
 

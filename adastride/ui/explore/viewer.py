@@ -1,4 +1,4 @@
-"""The linked viewer: a components-v2 component that is sent positions and draws the alignments itself (frontend/explore.js).
+"""The linked viewer: a components-v2 component that is sent positions and draws the alignments itself (frontend/explore/viewer.js).
 
 One top-level bytes value goes to the browser: a JSON header and the arrays it names. Clip data (waveform, mel, sound)
 is sent once; a request from the browser says which clip it has. A layer without positions sends a picture of its matrix
@@ -19,11 +19,10 @@ import numpy as np
 import soundfile
 import streamlit as st
 
-from adastride.alignment import Alignment
+from adastride.alignment import Picture, Positions, Taps
 from adastride.audio import LOG_FLOOR, mel_band_centres
 from adastride.device import device_name
 from adastride.downsampling import METHODS, LayerSettings
-from adastride.downsampling.strided import TapAlignment
 from adastride.inspection import raster
 from adastride.inspection.tracing import Trace
 from adastride.ui.component import live_component, pack
@@ -41,7 +40,7 @@ _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many 
 _MOST_PIXELS = (2048, 256)
 _MARGIN = 0.25  # of the window in view, sent to either side of it
 
-_component = live_component("explore")
+_component = live_component("explore", "explore/viewer.js")
 
 Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, str | None]]
 
@@ -68,7 +67,7 @@ def viewer(
             slow = new and clip.waveform.seconds > _WORTH_A_SPINNER
             with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True) if slow else nullcontext():
                 trace, notice = run(state["settings"], previous)
-            if not all(map(math.isfinite, trace.probabilities.values())):
+            if not all(map(math.isfinite, trace.prediction.values.values())):
                 raise FloatingPointError
         except (MemoryError, RuntimeError, ValueError, FloatingPointError) as error:
             _log.exception("running the network failed")
@@ -143,17 +142,18 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
             "label": layer.label, "positionLoss": layer.position_loss, "milliseconds": layer.milliseconds,
             "wholeStrides": method.whole_strides, "adaptive": method.kind == "adaptive",
         })
-        if isinstance(layer.alignment, TapAlignment):
-            arrays[f"taps{index}"] = layer.alignment.taps.cpu().numpy().astype("<f4")
-        elif isinstance(layer.alignment, Alignment):
-            arrays[f"u{index}"] = layer.alignment.unit_positions[0].cpu().numpy().astype("<f4")
+        drawing = layer.alignment.drawing()
+        if isinstance(drawing, Taps):
+            arrays[f"taps{index}"] = drawing.taps.astype("<f4")
+        elif isinstance(drawing, Positions):
+            arrays[f"u{index}"] = drawing.unit.astype("<f4")
     header = {
         "revision": revision,
         "layers": layers,
         "settings": [_settings(s) for s in trace.settings],
         "trained": [_settings(s) for s in trained],
-        "labels": list(trace.probabilities),
-        "probabilities": list(trace.probabilities.values()),
+        "labels": list(trace.prediction.values),
+        "probabilities": list(trace.prediction.values.values()),
     }
     return header, arrays
 
@@ -170,7 +170,7 @@ def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int,
     kept, results = state.get("pictures", []), []
     for index, layer in enumerate(trace.layers):
         wanted = (layer, begin, end, columns, rows)
-        if isinstance(layer.alignment, (Alignment, TapAlignment)):
+        if not isinstance(layer.alignment.drawing(), Picture):
             results.append((wanted, ({}, {})))
         elif index < len(kept) and kept[index][0][0] is layer and (kept[index][1][0]["whole"] or kept[index][0][1:] == wanted[1:]):
             results.append((wanted, kept[index][1]))

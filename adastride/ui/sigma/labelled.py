@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from adastride.models.classifier import Classifier
+from adastride.clips import Clip, DataError
+from adastride.models.network import Network
 from adastride.training.archive import MAX_BYTES, MAX_SOUNDS, MAX_UNPACKED_BYTES, read_zip
-from adastride.training.data import Clip, DataError
 from adastride.training.datasets import Source, default_data_root, load_split
 
 _UPLOAD = "upload"
@@ -23,7 +23,7 @@ class LabelledClips:
     clips: list[Clip]
 
 
-def pick_labelled(key: str, network: Classifier) -> LabelledClips | None:
+def pick_labelled(key: str, network: Network) -> LabelledClips | None:
     """Draws the picker and returns the clips, at the network's sample rate; None before there are any.
 
     key: distinguishes the pickers of different pages. Raises DataError, one sentence, for clips that can't be used.
@@ -42,7 +42,7 @@ def pick_labelled(key: str, network: Classifier) -> LabelledClips | None:
     return None if file is None else _unpacked(file, f"{key}_zip", rate)
 
 
-def _test_sets(network: Classifier) -> dict[str, tuple[str, str]]:
+def _test_sets(network: Network) -> dict[str, tuple[str, str]]:
     """Folder, and SHA-256 of its manifest, of the data sets here whose labels the network knows, by their names."""
     known = set(network.config.labels)
     found = {path.parent.name: (str(path.parent), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(default_data_root().glob("*/manifest.csv"))}

@@ -1,0 +1,50 @@
+"""What several networks are built of: batch normalisation that sees valid frames only, and residual blocks that downsample."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from adastride.downsampling import Downsampler
+
+
+class MaskedBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation whose statistics count valid frames only: (batch, channels, time) and a (batch, time) mask."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if not self.training or mask is None:
+            return super().forward(x)
+        frames = x.transpose(1, 2)
+        normalised = frames.new_zeros(frames.shape)
+        normalised[mask] = super().forward(frames[mask])
+        return normalised.transpose(1, 2)
+
+
+class ResidualBlock(nn.Module):
+    """norm, ReLU, convolution, [downsampler], norm, ReLU, convolution, plus the shortcut (the AdaStride paper's figure 7).
+
+    width: channels. downsampler: None for a block that keeps its length. convolve: whether the first convolution is there;
+    a downsampler that convolves itself takes its place.
+    """
+
+    def __init__(self, width: int, downsampler: Downsampler | None = None, convolve: bool = True):
+        super().__init__()
+        self.norm1, self.norm2 = MaskedBatchNorm(width), MaskedBatchNorm(width)
+        self.conv1 = nn.Conv1d(width, width, 3, padding=1, bias=False) if convolve else None
+        self.conv2 = nn.Conv1d(width, width, 3, padding=1, bias=False)
+        self.downsampler = downsampler
+
+    def before(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """The main path up to the downsampler: nothing in it depends on the block's settings."""
+        hidden = masked(F.relu(self.norm1(x, mask)), mask)
+        return hidden if self.conv1 is None else masked(self.conv1(hidden), mask)
+
+    def after(self, hidden: Tensor, shortcut: Tensor, mask: Tensor | None) -> Tensor:
+        """The rest of the main path, and the shortcut added to it."""
+        hidden = masked(F.relu(self.norm2(hidden, mask)), mask)
+        return masked(shortcut + self.conv2(hidden), mask)
+
+
+def masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    """x (batch, channels, time), zero outside of a (batch, time) mask; None stands for a mask of ones."""
+    return x if mask is None else x * mask[:, None]

@@ -1,0 +1,173 @@
+"""What every network here is: a module whose downsampling layers can be looked at, run with other settings, and resumed.
+
+Whatever looks at networks (tracing, viewer, links, comparison, sweep, training, grid) knows this contract and no class.
+A network is shared by all sessions of a server: a run never changes it, so all that belongs to one run is an argument.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from adastride import audio
+from adastride.audio import MelPreset, Waveform
+from adastride.downsampling import Downsampled, Downsampler, LayerSettings
+
+MOST_LAYERS = 8  # that pages have colours and room for
+
+
+@dataclass(frozen=True)
+class NetworkConfig(ABC):
+    """Everything needed to build a network again. A subclass is a frozen dataclass of numbers, texts and tuples of them.
+
+    kind: the word that a checkpoint names it by, a key of `adastride.tasks.KINDS`.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def methods(self) -> tuple[str, ...]:
+        """Registry key of every downsampling layer, lowest first."""
+
+    @property
+    @abstractmethod
+    def mel(self) -> MelPreset:
+        """The log-mel front end that makes the network's signal of a sound."""
+
+    def to_dict(self) -> dict:
+        """The fields, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Resume:
+    """What a network knows before a downsampling layer's own settings matter: a later run can start here.
+
+    hidden: (batch, channels, time), what the layer is given. lengths: (batch,). carried: what else the network needs to go
+    on, a block's input for its shortcut for instance.
+    """
+
+    hidden: Tensor
+    lengths: Tensor
+    carried: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a run returns.
+
+    head: the network's answer, (batch, ...); its task says what it means. downsampled: one for each downsampling layer this
+    run computed, lowest first (all of them unless it was resumed). position_loss: their sum, a scalar. resumes: one
+    `Resume` for every downsampling layer, those handed in included.
+    """
+
+    head: Tensor
+    downsampled: tuple[Downsampled, ...]
+    position_loss: Tensor
+    resumes: tuple[Resume, ...]
+
+
+Watch = Callable[[int], AbstractContextManager]
+
+
+def unwatched(layer: int) -> AbstractContextManager:
+    """Nobody looks at how long a layer takes."""
+    return nullcontext()
+
+
+class Network(nn.Module, ABC):
+    """A module with downsampling layers. A subclass sets `config` and defines `downsamplers` and `forward`.
+
+    name: what people and caches of pages call it, a catalogue name or a file's stem. Two networks may share one; what tells
+    them apart is the `fingerprint`.
+    """
+
+    config: NetworkConfig
+
+    def __init__(self, config: NetworkConfig):
+        super().__init__()
+        self.config = config
+        self.name = "untitled"
+        self._known_fingerprint: tuple[tuple, str] | None = None
+
+    @property
+    @abstractmethod
+    def downsamplers(self) -> list[Downsampler]:
+        """The downsampling layers, lowest first. How many there are is known here and nowhere else."""
+
+    @abstractmethod
+    def forward(
+        self, signal: Tensor, lengths: Tensor | None = None, settings: Sequence[LayerSettings | None] | None = None,
+        resumes: Sequence[Resume] = (), watch: Watch = unwatched,
+    ) -> Output:
+        """Runs the network.
+
+        signal: (batch, channels, T), see `signal`; lengths: (batch,) of valid frames, None where all are. settings: one for
+        each downsampling layer, None for as trained. resumes: an earlier output's first few; the run begins with the last
+        of them and looks at neither signal nor lengths. watch: a context manager for each layer, entered while the layer
+        with that number (0 is the lowest) runs: clocks stand outside.
+        Raises ValueError for settings of another number of layers.
+        """
+
+    @abstractmethod
+    def work_share(self, frames: Sequence[int]) -> float:
+        """Frames that the network works on, relative to the same network with no stride anywhere.
+
+        frames: input frames of the lowest layer, then output frames of every layer.
+        """
+
+    def signal(self, waveform: Waveform) -> Tensor:
+        """What the network is given of a sound: its log-mel, (1, n_mels, T)."""
+        return audio.log_mel(torch.from_numpy(waveform.samples.copy()), self.config.mel)[None]
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that no network of other weights, statistics or configuration has.
+
+        It is worked out again only where a tensor has been replaced or changed in place since.
+        """
+        tensors = self.state_dict(keep_vars=True)
+        version = tuple((name, t.data_ptr(), 0 if t.is_inference() else t._version) for name, t in tensors.items())
+        if self._known_fingerprint is None or self._known_fingerprint[0] != version:
+            digest = hashlib.sha256(json.dumps([self.config.kind, self.config.to_dict()], sort_keys=True, default=str).encode())
+            for name, tensor in tensors.items():
+                value = tensor.detach().cpu().contiguous()
+                digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+                digest.update(value.view(torch.uint8).numpy().data if value.dim() else value.reshape(1).view(torch.uint8).numpy().data)
+            self._known_fingerprint = version, digest.hexdigest()[:32]
+        return self._known_fingerprint[1]
+
+    def check_settings(self, settings: Sequence[LayerSettings | None] | None) -> tuple[LayerSettings | None, ...]:
+        """Settings for every downsampling layer; ValueError where there are more or fewer of them than layers."""
+        layers = len(self.downsamplers)
+        settings = tuple(settings) if settings is not None else (None,) * layers
+        if len(settings) != layers:
+            raise ValueError(f"expected settings for {layers} layers, got {len(settings)}")
+        return settings
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode, and afterwards every module's own mode again. A network that is in it already is not touched,
+        so that sessions that share one never change it."""
+        training = [module for module in self.modules() if module.training]
+        for module in training:
+            module.training = False
+        try:
+            yield
+        finally:
+            for module in training:
+                module.training = True

@@ -1,0 +1,22 @@
+"""What networks here are trained on, in the order people see them: the one place that names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Subject:
+    """title: for a picker. data: for a table, the data set, how it is split, and what is told apart."""
+
+    title: str
+    data: str
+
+
+SUBJECTS = {
+    "digits": Subject("Spoken digits", "Free Spoken Digit Dataset, its six speakers in every split, 10 digits"),
+    "commands": Subject("Spoken commands", "Speech Commands v0.02, its test list split by speaker, 12 classes"),
+    "emotion": Subject("Emotion in speech", "Berlin Database of Emotional Speech, split by speaker, 7 emotions"),
+    "scenes": Subject("Environmental sounds", "ESC-10, split by fold, 10 kinds of sounds"),
+    "digits-speakers": Subject("Spoken digits, other speakers", "Free Spoken Digit Dataset, one speaker held out in turn, 10 digits"),
+}

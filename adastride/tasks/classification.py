@@ -1,0 +1,84 @@
+"""Classification: which of a few labels a clip has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from adastride.clips import Clip, DataError
+from adastride.models.classifier import Classifier, ClassifierConfig
+from adastride.models.network import Output
+from adastride.tasks.prediction import Bar, Prediction
+from adastride.tasks.task import Batch, Metric, Task, stack_mels
+
+MOST_LABELS, MOST_LETTERS = 200, 100  # of a network of somebody's own that a page shows
+
+
+def percent(probability: float) -> str:
+    """A probability as a person reads it.
+
+    >>> percent(0.8149), percent(0.00001), percent(0.99999)
+    ('81.5 %', '< 0.1 %', '> 99.9 %')
+    """
+    if 0 < probability < 0.0005:
+        return "< 0.1 %"
+    return "> 99.9 %" if 0.9995 <= probability < 1 else f"{100 * probability:.1f} %"
+
+
+class Classification(Task[Classifier]):
+    """A network's head is one logit for each label."""
+
+    metrics = (
+        Metric("accuracy", "Accuracy", "%", 100.0, proportion=True),
+        Metric("loss", "Cross-entropy", "nats", higher_is_better=False),
+    )
+
+    def predict(self, network: Classifier, output: Output) -> Prediction:
+        """The labels' probabilities as bars; the most probable one is the headline."""
+        labels = network.config.labels
+        probabilities = torch.softmax(output.head[0].double(), dim=0).tolist()
+        values = dict(zip(labels, probabilities, strict=True))
+        best = max(values, key=values.__getitem__)
+        return Prediction(
+            headline=best, detail=percent(values[best]), bars_title="Class probabilities",
+            bars=tuple(Bar(label, share, percent(share)) for label, share in values.items()),
+            arrays={"labels": np.array(labels), "probabilities": np.array(probabilities)}, values=values,
+        )
+
+    def describe(self, config: ClassifierConfig) -> str:
+        return f"{len(config.labels)} classes"
+
+    def check_config(self, config: ClassifierConfig) -> None:
+        longest = max(map(len, config.labels))
+        if len(config.labels) > MOST_LABELS or longest > MOST_LETTERS:
+            raise ValueError(
+                f"has {len(config.labels)} classes with names of up to {longest} letters, more than the {MOST_LABELS} of "
+                f"{MOST_LETTERS} letters that a page shows"
+            )
+
+    def targets(self, network: Classifier, clips: Sequence[Clip]) -> list[int]:
+        """Class indices."""
+        labels = network.config.labels
+        unknown = sorted({clip.label for clip in clips} - set(labels))
+        if unknown:
+            raise DataError(f"the data has the label {unknown[0]!r}, which {network.name} does not know: it tells {', '.join(labels)} apart.")
+        return [labels.index(clip.label) for clip in clips]
+
+    def batch(self, network: Classifier, sounds: Sequence[np.ndarray], targets: Sequence[int]) -> Batch:
+        signal, lengths = stack_mels(sounds, network.config.mel)
+        return Batch(signal, lengths, (torch.tensor(targets),))
+
+    def loss(self, output: Output, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+        """Cross-entropy, in nats."""
+        return F.cross_entropy(output.head, batch.targets[0], label_smoothing=label_smoothing)
+
+    def measure(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        (targets,) = batch.targets
+        return {
+            "accuracy": (output.head.argmax(dim=1) == targets).double(),
+            "loss": F.cross_entropy(output.head, targets, reduction="none").double(),
+        }
