@@ -7,21 +7,17 @@ its shortcut. Settings of one run are arguments; a run never changes the module,
 
 from __future__ import annotations
 
-import functools
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adastride import alignment as maths
-from adastride.alignment import Alignment
 from adastride.audio import PRESETS, MelPreset
-from adastride.downsampling import METHODS, AdaStride, Downsampled, Downsampler, LayerSettings, build
-from adastride.downsampling.base import AS_TRAINED
+from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
 
 DOWNSAMPLING_BLOCKS = (0, 2, 4)
 BLOCKS = 6
@@ -175,35 +171,11 @@ class ResidualBlock(nn.Module):
         return _mask(shortcut + self.conv2(hidden), mask)
 
 
-class _LearnedSigma:
-    """Mixed into an adaptive layer: its sigma is a parameter, kept as a logarithm so that it stays above 0.
-
-    `sigma` reads as the number learned so far. Settings with a sigma replace it for a run.
-    """
-
-    @property
-    def sigma(self) -> float:
-        return float(self.log_sigma.detach().exp())
-
-    @sigma.setter
-    def sigma(self, value: float) -> None:
-        self.log_sigma = nn.Parameter(torch.tensor(math.log(value)))
-
-    def align(self, x: Tensor, lengths: Tensor, settings: LayerSettings = AS_TRAINED) -> Alignment:
-        alignment = super().align(x, lengths, settings)
-        return alignment if settings.sigma is not None else replace(alignment, sigma=self.log_sigma.exp())
-
-
-@functools.cache
-def _with_learned_sigma(kind: type[AdaStride]) -> type[AdaStride]:
-    return type(f"{kind.__name__}WithLearnedSigma", (_LearnedSigma, kind), {"__doc__": kind.__doc__, "__module__": __name__})
-
-
 def _layer(config: ClassifierConfig, key: str, stride: float) -> Downsampler:
     known = METHODS[key].parameters
     parameters = {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in known}
     if config.learn_sigma and "sigma" in known:
-        return _with_learned_sigma(METHODS[key].build)(config.width, stride=stride, **parameters)
+        return METHODS[key].build(config.width, stride=stride, learn_sigma=True, **parameters)
     return build(key, config.width, stride, **parameters)
 
 
