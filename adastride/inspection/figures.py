@@ -10,7 +10,9 @@ import bisect
 import io
 import math
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -20,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import GridSpec
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
@@ -31,7 +34,7 @@ FORMATS = ("png", "svg")
 
 # At 5.2 inches, 9 pt shrink to 6 pt in the column of a two-column paper: still readable.
 _WIDTH = 5.2
-_STYLE = {
+_STYLE: Any = {  # of Matplotlib's settings, whose names are a type of their own
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8,
     "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "xtick.major.size": 2.5, "ytick.major.size": 2.5,
     "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "axes.edgecolor": "#444444",
@@ -57,7 +60,7 @@ _LOCK = threading.RLock()
 
 
 @contextmanager
-def styled():
+def styled() -> Iterator[None]:
     """A figure is made and rendered inside this: fonts and sizes of our own, whatever a notebook has set; from one thread at a time."""
     with _LOCK, matplotlib.rc_context():
         matplotlib.rcdefaults()  # whatever a notebook has set (a dark theme, LaTeX), a figure looks the same
@@ -95,9 +98,9 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + [0.14 * bar_rows]
     # Inches that headings, the time axis and padding take from the page beside the panels themselves.
     titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.6
-    figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), dpi=200, layout="constrained")
+    layout = ConstrainedLayoutEngine(h_pad=0.025, w_pad=0.03, hspace=0.0, wspace=0.0)
+    figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), dpi=200, layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(h_pad=0.025, w_pad=0.03, hspace=0.0, wspace=0.0)
 
     # A colour bar takes a column of its own, so that all panels keep the same width: time is one axis.
     grid = GridSpec(len(heights), 2, figure=figure, height_ratios=heights, width_ratios=[1, 0.028])
@@ -110,13 +113,13 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     _head(wave, None if title is None else _fit(title, _PANEL_POINTS, 10, "bold"), facts, size=10)
     _draw_mel(panels[1], figure.add_subplot(grid[1, 1]), trace)
     _draw_frames(panels[2], trace)
-    picture = None
+    pictures = []
     for index, layer in enumerate(trace.layers):
         alignment, strides = panels[3 + 2 * index : 5 + 2 * index]
-        picture = _draw_alignment(alignment, trace, index)
+        pictures.append(_draw_alignment(alignment, trace, index))
         _draw_strides(strides, trace, index)
         _head(alignment, f"{layer.name.capitalize()} · {layer.label}", _layer_facts(layer))
-    bar = figure.colorbar(picture, cax=figure.add_subplot(grid[3, 1]))
+    bar = figure.colorbar(pictures[-1], cax=figure.add_subplot(grid[3, 1]))
     bar.set_label("weight / row's largest")
     bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"])
 
@@ -128,7 +131,7 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     _draw_probabilities(figure.add_subplot(grid[-1, 0]), trace)
 
     # The layout solver's last digits vary from run to run, and an SVG names its parts after them: lay out once, and round.
-    figure.get_layout_engine().execute(figure)
+    layout.execute(figure)
     figure.set_layout_engine("none")
     for ax in figure.axes:
         ax.set_position(np.round(ax.get_position(original=True).bounds, 5))

@@ -5,13 +5,12 @@
 
 from typing import TYPE_CHECKING
 
-from adastride.training.data import Clip, DataError
 from adastride.training.datasets import Source
 
 if TYPE_CHECKING:
     from adastride.training.loop import train
 
-__all__ = ["Clip", "DataError", "Source", "train"]
+__all__ = ["Source", "train"]
 
 
 def __getattr__(name: str) -> object:
