@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from adastride import audio, checkpoints, cli
+from adastride import audio, checkpoints, cli, files
 from adastride.downsampling import LayerSettings
 from adastride.inspection import export, tracing
 from adastride.models import Classifier, ClassifierConfig
@@ -247,7 +247,7 @@ def test_a_full_disk_is_one_sentence(capsys, tmp_path, monkeypatch, checkpoint, 
     def full(path, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints, "write_atomically", full)
+    monkeypatch.setattr(files, "write_atomically", full)
     result = run(capsys, "explain", clip, "--checkpoint", checkpoint, "--npz", tmp_path / "out.npz")
     assert "out.npz can't be written: No space left on device" in one_sentence(result)
     assert list(tmp_path.iterdir()) == []
