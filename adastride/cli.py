@@ -21,6 +21,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from adastride.ranges import SIGMA_INV2_RANGE
+
 if TYPE_CHECKING:
     import torch
 
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 DEFAULT_CHECKPOINT = "digits-adastride"
 BAD_INPUT, INTERRUPTED = 2, 130
 
-_SIGMA_INV2 = (1e-4, 1e4)  # sigma from 100 down to 0.01 output frames, as in the methods' registry
 _PRESETS = ("commands", "digits", "emotion", "scenes")
 # What only some commands need, and the extra of pyproject.toml that brings it.
 _EXTRAS = {"streamlit": "app", "matplotlib": "app", "plotly": "app", "accelerate": "train"}
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("clip", metavar="CLIP", help="a WAV, FLAC, OGG or MP3 file, or the name of a bundled sample")
     explain.add_argument("--checkpoint", metavar="NAME", default=DEFAULT_CHECKPOINT,
                          help="a shipped checkpoint or a .safetensors file (default: %(default)s)")
-    explain.add_argument("--sigma-inv2", metavar="X", type=_number(*_SIGMA_INV2),
+    explain.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
                          help="σ⁻² of every adaptive layer (default: as trained)")
     explain.add_argument("--stride", metavar="S", type=_number(1),
                          help="input frames per output frame of every layer (default: as trained)")
@@ -112,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     methods.add_argument("--methods", metavar="A,B,C", help="downsampler of each layer, the lowest first")
     train.add_argument("--stride", metavar="S", type=_number(1), default=2.0,
                        help="input frames per output frame of every layer (default: %(default)g)")
-    train.add_argument("--sigma-inv2", metavar="X", type=_number(*_SIGMA_INV2), default=5.0,
+    train.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE), default=5.0,
                        help="σ⁻² of every adaptive layer (default: %(default)g)")
     train.add_argument("--learn-sigma", action="store_true", help="every adaptive layer learns its own σ, beginning with --sigma-inv2")
     train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],

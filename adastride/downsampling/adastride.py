@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from adastride import alignment as maths
 from adastride.alignment import Alignment
 from adastride.downsampling.base import AS_TRAINED, Downsampled, Downsampler, LayerSettings, Method, register
+from adastride.ranges import SIGMA_RANGE
 
 _FLOAT32_FRAMES = 4096  # positions stay right to 1e-4 up to here
 _PART_CHANNELS = 32
@@ -122,7 +123,7 @@ class AdaStrideF(AdaStride):
     variant = "adastride-f"
 
 
-_PARAMETERS = {"sigma": (0.01, 100.0, 5**-0.5)}
+_PARAMETERS = {"sigma": (*SIGMA_RANGE, 5**-0.5)}
 
 register(
     Method(

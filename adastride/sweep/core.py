@@ -27,11 +27,11 @@ from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import analysis, raster
 from adastride.inspection.tracing import Trace, as_trained, resolve_settings, trace
 from adastride.models.network import Network
+from adastride.ranges import SIGMA_INV2_RANGE
 from adastride.results.core import wilson
 from adastride.tasks import Metric, Prediction, task_of
 from adastride.tasks.classification import Classification
 
-SIGMA_INV2_LIMITS = (1e-4, 1e4)
 STRIDE_LIMITS = (1.0, 512.0)
 MOST_VALUES = 200
 MOST_POINTS = 2000  # of a two-way map
@@ -64,7 +64,7 @@ def sigma_values(low: float, high: float, count: int) -> tuple[float, ...]:
     >>> sigma_values(0.1, 10, 3)
     (0.1, 1.0, 10.0)
     """
-    _check_range(SIGMA, low, high, count, *SIGMA_INV2_LIMITS)
+    _check_range(SIGMA, low, high, count, *SIGMA_INV2_RANGE)
     return _from_to(low, high, np.geomspace(low, high, count))
 
 

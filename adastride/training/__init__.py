@@ -5,12 +5,13 @@
 
 from typing import TYPE_CHECKING
 
+from adastride.clips import Clip, DataError
 from adastride.training.datasets import Source
 
 if TYPE_CHECKING:
     from adastride.training.loop import train
 
-__all__ = ["Source", "train"]
+__all__ = ["Clip", "DataError", "Source", "train"]
 
 
 def __getattr__(name: str) -> object:

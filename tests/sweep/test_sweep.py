@@ -131,7 +131,7 @@ def test_link_parameters_are_what_explore_reads(model: Classifier):
     from adastride.ui.explore import link as permalink
 
     settings = sweep.layer_settings(model, Setting(0.25, 27))
-    read = permalink.parse(sweep.link_parameters(settings), {}, {})
+    read = permalink.parse(sweep.link_parameters(settings), {}, {}, lambda name: len(settings))
     assert [(each.sigma, each.stride) for each in read.settings] == [(2.0, 3.0)] * 3
     assert not read.problems
 

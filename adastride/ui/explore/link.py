@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from adastride.downsampling import LayerSettings
 from adastride.downsampling.base import VARIANTS
-
-SIGMA_RANGE = (0.01, 100.0)
-STRIDE_RANGE = (1.0, 8.0)
+from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a link asks for; None where it says nothing usable. problems: a sentence for each thing it got wrong."""
+    """What a link asks for; None where it says nothing usable. settings: one for each layer of its network. problems: a
+    sentence for each thing it got wrong."""
 
     clip: str | None
     checkpoint: str | None
@@ -22,8 +21,11 @@ class Link:
     problems: tuple[str, ...]
 
 
-def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers: int = 3) -> Link:
-    """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
+def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers_of: Callable[[str | None], int]) -> Link:
+    """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported.
+
+    layers_of: how many layers a checkpoint of a name has; None stands for the one that is shown where a link names none.
+    """
     problems: list[str] = []
 
     def known(name: str, choices: Mapping, what: str, instead: str) -> str | None:
@@ -66,6 +68,7 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers
 
     clip = known("clip", clips, "clip", "the first sample")
     checkpoint = known("checkpoint", checkpoints, "checkpoint", "the usual one")
+    layers = layers_of(checkpoint)
     settings = zip(numbers("sigma", *SIGMA_RANGE), numbers("stride", *STRIDE_RANGE), listed("variant", variant, " or ".join(VARIANTS)), strict=True)
     return Link(clip, checkpoint, tuple(LayerSettings(*each) for each in settings), tuple(problems))
 

@@ -25,6 +25,7 @@ from adastride.device import device_name
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import raster
 from adastride.inspection.tracing import Trace
+from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.component import live_component, pack
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -123,10 +124,16 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
     if len(settings) != len(trained):
         return None
     in_range = all(  # or as trained: a stride may have been learned, or a person's own network be of another kind
-        (chosen.sigma in (None, usual.sigma) or 0.0099 <= chosen.sigma <= 101) and (chosen.stride in (None, usual.stride) or chosen.stride <= 8)
+        (chosen.sigma in (None, usual.sigma) or _within(chosen.sigma, SIGMA_RANGE))
+        and (chosen.stride in (None, usual.stride) or _within(chosen.stride, STRIDE_RANGE))
         for chosen, usual in zip(settings, trained, strict=True)
     )
     return request if in_range else None
+
+
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    """Whether a slider could have sent this: its values are rounded to a few digits."""
+    return 0.99 * limits[0] <= value <= 1.01 * limits[1]
 
 
 def _settings(settings: LayerSettings) -> dict:

@@ -7,7 +7,7 @@ the viewer there was moved to, as in links to the Explore page. The browser writ
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from adastride.downsampling import LayerSettings
@@ -33,9 +33,11 @@ class SweepLink:
     problems: tuple[str, ...]
 
 
-def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, subjects: Mapping, kinds: Mapping) -> SweepLink:
+def parse(
+    query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, subjects: Mapping, kinds: Mapping, layers_of: Callable[[str | None], int],
+) -> SweepLink:
     """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
-    link = permalink.parse(query, clips, checkpoints)
+    link = permalink.parse(query, clips, checkpoints, layers_of)
     problems = list(link.problems)
 
     def read(name: str, convert, expected: str):
