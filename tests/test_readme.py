@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import adastride
 from adastride.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,3 +51,22 @@ def test_commands_are_there(capsys: pytest.CaptureFixture[str]) -> None:
             main([command, "--help"])
         assert stopped.value.code == 0, command
         assert f"adastride {command}" in capsys.readouterr().out
+
+
+def test_every_file_says_the_same_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^version: (.*)$", citation, flags=re.MULTILINE) == [adastride.__version__]
+    assert re.findall(r"^## (\d\S*)", changes, flags=re.MULTILINE)[0] == adastride.__version__
+
+
+def test_what_contributing_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = {path for path in re.findall(r"`([\w./-]+)`", text) if "/" in path and not path.startswith(("build/", ".venv/"))}
+    assert len(named) >= 10
+    for path in named:
+        assert (ROOT / path).exists(), path
+    targets = set(re.findall(r"^make (\w+)", text, flags=re.MULTILINE)) | set(re.findall(r"`make (\w+)`", text))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
