@@ -7,6 +7,7 @@ lock covers the moments in which this module needs settings of its own: figures 
 from __future__ import annotations
 
 import bisect
+import functools
 import io
 import math
 import threading
@@ -22,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import GridSpec
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
@@ -35,7 +37,7 @@ FORMATS = ("png", "svg")
 
 # At 5.2 inches, 9 pt shrink to 6 pt in the column of a two-column paper: still readable.
 _WIDTH = 5.2
-_STYLE = {
+_STYLE: Any = {  # of Matplotlib's settings, whose names are a type of their own
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8,
     "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "xtick.major.size": 2.5, "ytick.major.size": 2.5,
     "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "axes.edgecolor": "#444444",
@@ -104,9 +106,9 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + below
     # Inches that headings, the time axis and padding take from the page beside the panels themselves.
     titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.25 * len(lanes) + 0.6
-    figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), dpi=200, layout="constrained")
+    layout = ConstrainedLayoutEngine(h_pad=0.025, w_pad=0.03, hspace=0.0, wspace=0.0)
+    figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), dpi=200, layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(h_pad=0.025, w_pad=0.03, hspace=0.0, wspace=0.0)
 
     # A colour bar takes a column of its own, so that all panels keep the same width: time is one axis.
     grid = GridSpec(len(heights), 2, figure=figure, height_ratios=heights, width_ratios=[1, 0.028])
@@ -123,7 +125,7 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     _draw_layers(panels[3 : 3 + 2 * len(trace.layers)], figure.add_subplot(grid[3, 1]), trace)
     for row, lane in enumerate(lanes, 3 + 2 * len(trace.layers)):
         _head(panels[row], lane.title, "")
-        _DRAW_LANE[type(lane)](panels[row], lane, lambda row=row: figure.add_subplot(grid[row, 1]))
+        _DRAW_LANE[type(lane)](panels[row], lane, functools.partial(figure.add_subplot, grid[row, 1]))
 
     for panel in panels[:-1]:
         panel.tick_params(axis="x", labelbottom=False)
@@ -137,7 +139,7 @@ def _compose(trace: Trace, title: str | None) -> Figure:
                             textcoords="offset points", annotation_clip=False, fontsize=8, parse_math=False)
 
     # The layout solver's last digits vary from run to run, and an SVG names its parts after them: lay out once, and round.
-    figure.get_layout_engine().execute(figure)
+    layout.execute(figure)
     figure.set_layout_engine("none")
     for ax in figure.axes:
         ax.set_position(np.round(ax.get_position(original=True).bounds, 5))
@@ -146,13 +148,13 @@ def _compose(trace: Trace, title: str | None) -> Figure:
 
 def _draw_layers(panels: Sequence[Axes], colour_axis: Axes, trace: Trace) -> None:
     """Alignment and strides of each layer, two panels a layer, and one colour bar for all."""
-    picture = None
+    pictures = []
     for index, layer in enumerate(trace.layers):
         alignment, strides = panels[2 * index : 2 * index + 2]
-        picture = _draw_alignment(alignment, trace, index)
+        pictures.append(_draw_alignment(alignment, trace, index))
         _draw_strides(strides, trace, index)
         _head(alignment, f"{layer.name.capitalize()} · {layer.label}", _layer_facts(layer))
-    bar = colour_axis.figure.colorbar(picture, cax=colour_axis)
+    bar = colour_axis.figure.colorbar(pictures[-1], cax=colour_axis)
     bar.set_label("weight / row's largest")
     bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"])
 
@@ -256,7 +258,7 @@ def _layer_facts(layer: LayerTrace) -> str:
 def _draw_segments(ax: Axes, lane: SegmentLane, colour_axis: Callable[[], Axes]) -> None:
     """Boxes with their words, cut to what fits; a fainter box is a weaker one."""
     begin, end = ax.get_xlim()
-    points = 72 * ax.figure.get_figwidth() * _PANEL_SHARE / max(end - begin, 1e-9)
+    points = 72 * _WIDTH * _PANEL_SHARE / max(end - begin, 1e-9)
     for segment in lane.segments:
         colour = _SEGMENT_COLOURS[segment.colour % len(_SEGMENT_COLOURS)]
         alpha = 0.25 + 0.5 * min(max(segment.strength, 0.0), 1.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,7 @@ from adastride.models.network import Network, NetworkConfig, Output, Resume, Wat
 DOWNSAMPLING_BLOCKS = (0, 2, 4)
 BLOCKS = 6
 # Networks with a name of their own: what ClassifierConfig needs to build them.
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "adastride-s": {"methods": ("strided-conv", "strided-conv", "adastride")},
     "adastride-sigma": {"methods": ("adastride",) * 3, "learn_sigma": True},
 }
@@ -75,7 +75,7 @@ class ClassifierConfig(NetworkConfig):
     learn_sigma: bool = False
     parameters: dict[str, float] = field(default_factory=dict, hash=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(str(label) for label in self.labels))
         object.__setattr__(self, "methods", tuple(self.methods))
         object.__setattr__(self, "strides", tuple(maths.check_stride(s) for s in self.strides))
@@ -145,7 +145,12 @@ class Classifier(Network):
     @property
     def downsamplers(self) -> list[Downsampler]:
         """The downsampling layers, lowest first."""
-        return [block.downsampler for block in self.blocks if block.downsampler is not None]
+        return [block.downsampler for block in self._stack if block.downsampler is not None]
+
+    @property
+    def _stack(self) -> list[ResidualBlock]:
+        """The blocks as what they are: a ModuleList knows them as modules of any kind."""
+        return cast("list[ResidualBlock]", list(self.blocks))
 
     def forward(
         self, signal: Tensor, lengths: Tensor | None = None, settings: Sequence[LayerSettings | None] | None = None,
@@ -162,8 +167,7 @@ class Classifier(Network):
             mask = _padding_mask(lengths, signal.shape[2])
             # Natural-log mel runs from -11.5 (the floor) to about 2; this centres it without looking at the clip.
             x = masked(self.projection((signal + 5.0) / 4.0), mask)
-        for index in range(first, BLOCKS):
-            block = self.blocks[index]
+        for index, block in enumerate(self._stack[first:], start=first):
             if block.downsampler is None:
                 x = block.after(block.before(x, mask), x, mask)
                 continue

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from written_links import written_bars
 
 from adastride.alignment import Alignment, unit_positions
 from adastride.downsampling import METHODS
@@ -49,7 +50,7 @@ def test_what_a_step_opens_with_can_be_read_from_a_link(step: learn.Step):
         elif isinstance(control, Choice):
             assert control.read(control.usual) == control.usual
         else:
-            assert control.read(learn.encode_bars(control.usual)) == pytest.approx(control.usual)
+            assert control.read(written_bars(control.usual)) == pytest.approx(control.usual)
     assert step.check(step.usual) == step.usual
 
 

@@ -6,6 +6,7 @@ import functools
 
 import app_pages
 import pytest
+from written_links import written_bars
 
 from adastride.lesson import core as learn
 from adastride.lesson.core import STEPS
@@ -66,7 +67,7 @@ def test_a_link_restores_a_step():
 
 def test_bars_travel_in_links():
     bars = tuple(round(-3 + 0.1 * n, 1) for n in range(24))
-    link = parse({"step": "3", "bars": learn.encode_bars(bars)})
+    link = parse({"step": "3", "bars": written_bars(bars)})
     assert link.settings["bars"] == pytest.approx(bars)
     assert link.problems == ()
 

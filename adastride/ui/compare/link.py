@@ -43,13 +43,8 @@ class ComparisonLink:
     problems: tuple[str, ...]
 
 
-def encode_drawn(values: tuple[float, ...]) -> str:
-    """A letter for each value, to the nearest of 63 steps."""
-    return letters.encode(values, *DRAWN_RANGE, _STEPS)
-
-
 def decode_drawn(text: str) -> tuple[float, ...]:
-    """The values again. Raises ValueError for anything that is not DRAWN_POINTS of the letters."""
+    """The values of a drawn curve, a letter for each. Raises ValueError for anything that is not DRAWN_POINTS of the letters."""
     if len(text) != DRAWN_POINTS:
         raise ValueError("not a drawn curve")
     return letters.decode(text, *DRAWN_RANGE, _STEPS)
