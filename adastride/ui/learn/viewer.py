@@ -17,7 +17,7 @@ import streamlit as st
 from adastride.lesson import core as learn
 from adastride.lesson.core import NUMBER, STEPS, Bars, Settings, Slider, Step
 from adastride.ui.component import live_component, pack
-from adastride.ui.explore.link import quoted
+from adastride.ui.query import quoted
 
 _STEPS_A_RUN = 3  # of the optimiser: a run then takes about 40 ms, and a drag never waits long
 _MOST_SEQUENCE = 1 << 53
