@@ -132,7 +132,7 @@ class Alignment(Reversible):
         blocks = self._plan(exact.dtype)
         result = exact.new_zeros(rows.shape[0], rows.shape[1], self.positions.shape[1])
         for group in blocks.groups:
-            blocks.scatter_windows(group, exact, blocks.band(group).matrix.to(rows.device), result)
+            blocks.scatter_windows(group, exact, result)
         return result.to(rows.dtype)
 
     def dense(self) -> Tensor:

@@ -54,19 +54,21 @@ class _UnitPositions(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, lengths: Tensor) -> Tensor:
         path, displacement, total = _unit_positions(scores, lengths)
-        displacement /= total
-        ctx.save_for_backward(torch.as_tensor(displacement), path)
-        ctx.dtype = scores.dtype
+        ctx.save_for_backward(path)
+        ctx.displacement, ctx.total, ctx.dtype = displacement, total, scores.dtype
         return path
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         # u_t = sum_{k<=t} d_k / sum_k d_k, so d_k du_t/dd_k = d_k/D ([k <= t] - u_t).
-        share, path, grad = map(array, (*ctx.saved_tensors, grad))
-        running = namespace(grad).cumsum(grad, 1)
-        later = running[:, -1:] - running + grad
-        return torch.as_tensor(share * (later - (grad * path).sum(1)[:, None])).to(ctx.dtype), None
+        path, slopes = array(ctx.saved_tensors[0]), array(grad)
+        running = namespace(slopes).cumsum(slopes, 1)
+        later = running[:, -1:] - running
+        later += slopes
+        later -= (slopes * path).sum(1)[:, None]
+        later *= ctx.displacement / ctx.total
+        return torch.as_tensor(later).to(ctx.dtype), None
 
 
 def position_loss(positions: Tensor, lengths: Tensor) -> Tensor:
@@ -88,7 +90,9 @@ def _position_loss(positions: Tensor, lengths: Tensor) -> tuple[Tensor, Any, Any
     excess = path[:, 1:] - path[:, :-1]
     excess -= 1
     excess = at_least(excess, 0.0)  # none in the padding: the last position repeats there
-    return torch.as_tensor((excess.sum(1) / steps).mean(), dtype=positions.dtype), excess, steps
+    shares = excess.sum(1) / steps
+    loss = shares.mean() if isinstance(shares, Tensor) else torch.tensor(float(shares.sum()) / max(len(shares), 1), dtype=positions.dtype)
+    return loss, excess, steps
 
 
 class _PositionLoss(torch.autograd.Function):
@@ -96,16 +100,14 @@ class _PositionLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, positions: Tensor, lengths: Tensor) -> Tensor:
-        loss, excess, steps = _position_loss(positions, lengths)
-        ctx.save_for_backward(torch.as_tensor(excess), torch.as_tensor(steps))
+        loss, ctx.excess, ctx.steps = _position_loss(positions, lengths)
         return loss
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        excess, steps = map(array, ctx.saved_tensors)
-        slopes = (excess > 0) * (array(grad) / (steps * len(steps)))[:, None]
-        gradient = grad.new_zeros(excess.shape[0], excess.shape[1] + 1)
+        slopes = (ctx.excess > 0) * (array(grad) / (ctx.steps * len(ctx.steps)))[:, None]
+        gradient = grad.new_zeros(slopes.shape[0], slopes.shape[1] + 1)
         array(gradient)[:, 1:] += slopes
         array(gradient)[:, :-1] -= slopes
         return gradient, None

@@ -66,12 +66,13 @@ class Band:
     """Softmax weights of a group of n blocks; not to be changed.
 
     matrix: (n, rows, width), a tensor. weights: the same numbers as an array, of every row perhaps only those w that it
-    needs: (n, rows, w). keys: their flat indices into the keys, (n, 1 or rows, w). places: theirs in `matrix`, flat; None
+    needs: (n, rows, w). queries: (n, rows). keys: their flat indices into the keys, (n, 1 or rows, w). places: theirs in `matrix`, flat; None
     where w is width. closest: what was taken off the distances, (n, rows, 1) or a number.
     """
 
     matrix: Tensor
     weights: Array
+    queries: Array
     keys: Array
     closest: Array | float
     places: Array | None = None
@@ -120,9 +121,27 @@ class Blocks:
             first += [example * self.query_total + row for row in rows]
             last += [example * self.query_total + min(row + self.rows, count) - 1 for row in rows]
         outer = like_array([first, last], self._keys)
-        low, high, _ = self._needed(self._queries.reshape(-1)[outer], outer // self.query_total)
-        begin, end = namespace(low).stack([low[0], high[1]]).tolist()  # together: on an accelerator this is the wait
-        return blocks, begin, end
+        queries, example = self._queries.reshape(-1)[outer], outer // self.query_total
+        radius = self._common_radius()
+        if radius is None:
+            low, high, _ = self._needed(queries, example)
+            begin, end = namespace(low).stack([low[0], high[1]]).tolist()  # together: on an accelerator this is the wait
+            return blocks, begin, end
+        begin = self._search(self._keys, queries[0] - radius, example[0]).tolist()
+        return blocks, begin, self._search(self._keys, queries[1] + radius, example[1], "right").tolist()
+
+    def _common_radius(self) -> float | None:
+        """A distance within which all queries have all the keys they need, if one is not much too large for most; None otherwise.
+
+        No query is farther from its nearest key than half of the largest gap. To ask for the gap would make an accelerator wait.
+        """
+        if not isinstance(self._keys, np.ndarray):
+            return None
+        if self.nearest:
+            return 0.5
+        half_gap = float((self._keys[:, 1:] - self._keys[:, :-1]).max(initial=0.0)) / 2
+        radius = math.sqrt(half_gap**2 + self._reach)
+        return radius if radius <= max(1.5 * math.sqrt(self._reach), self.rows / 8) else None
 
     def _needed(self, queries: Array, example: Array) -> tuple[Array, Array, Array]:
         """Of queries and their examples, of any one shape: the first key needed, the one after the last, and the distance to the nearest."""
@@ -190,6 +209,8 @@ class Blocks:
         """(n, rows) queries of a group's blocks, their row in the example and (n, 1) the example; past its end, the last query again."""
         row = like_array([block % self.per_example * self.rows for block in group.blocks], self._queries)[:, None]
         row = at_most(row + like_array(range(self.rows), self._queries), self.query_total - 1)
+        if self.batch == 1:
+            return self._queries[0][row], row, row[:, :1] * 0
         example = like_array([block // self.per_example for block in group.blocks], self._queries)[:, None]
         return self._queries.reshape(-1)[row + example * self.query_total], row, example
 
@@ -207,35 +228,46 @@ class Blocks:
         """Weights of all keys in the windows."""
         columns, (queries, row, example) = self._columns(group)[:, None, :], self._block_queries(group)
         xp = namespace(columns)
-        keys, queries = self._keys.reshape(-1)[columns], queries[:, :, None]
-        distance, needed = keys - queries, None
+        keys, needed = self._keys.reshape(-1)[columns], None
+        distance = keys - queries[:, :, None]
         if self.nearest:
-            needed = xp.round(keys) == xp.round(queries)
+            needed = xp.round(keys) == xp.round(queries)[:, :, None]
         if self._ragged:
             inside = columns - example[:, :, None] * self.key_total < like_array(self._key_counts, columns)[example][:, :, None]
             inside = inside & (row < like_array(self._query_counts, columns)[example])[:, :, None]
             needed = inside if needed is None else needed & inside
         if isinstance(columns, np.ndarray):
-            weights = self._exponential(distance, 0.0)
-            if needed is not None:
-                weights *= needed
-            total = weights.sum(2)[:, :, None]
-            if needed is not None:  # a row that needs nothing, padding or an empty output of AdaStride-F, is zero and stays so
-                total[~needed.any(2)] = 1.0
-            if total.min() >= 1e-8:
-                weights *= 1 / total
-                return Band(torch.from_numpy(weights), weights, columns, 0.0)
-        # A query may be so far from all keys that what the exponent is cut off at would count: take the nearest one's
-        # distance off first. On an accelerator always, where to ask whether one is would be a wait.
+            return self._full_on_host(distance, needed, queries, columns)
+        # The distance of the nearest key is taken off first, always: to ask whether a row needs it would be a wait.
         distance = abs(distance) if needed is None else xp.where(needed, abs(distance), math.inf)
         closest = xp.amin(distance, axis=2, keepdims=True)
         closest = xp.where(closest < math.inf, closest, 0.0)
         weights = self._exponential(distance - closest, closest)
         if needed is not None:
             weights *= needed
-        total = at_least(weights.sum(2)[:, :, None], 1e-30)
-        weights /= total
-        return Band(torch.as_tensor(weights), weights, columns, closest)
+        weights /= at_least(weights.sum(2)[:, :, None], 1e-30)
+        return Band(weights, weights, queries, columns, closest)
+
+    def _full_on_host(self, distance: Array, needed: Array | None, queries: Array, columns: Array) -> Band:
+        """`_full` from distances (n, rows, width) of which only those `needed` count: the plain formula, and rows it is not exact for again."""
+        weights, closest = self._exponential(distance, 0.0), 0.0
+        if needed is not None:
+            weights *= needed
+        total = weights.sum(2)
+        if needed is not None:  # a row that needs nothing, padding or an empty output of AdaStride-F, is zero and stays so
+            total[~needed.any(2)] = 1.0
+        far = total < 1e-8
+        if far.any():
+            # A query so far from all keys that what the exponent is cut off at would count: the nearest one's distance is taken off first.
+            closest = np.zeros((*total.shape, 1))
+            apart = abs(distance[far]) if needed is None else np.where(needed[far], abs(distance[far]), math.inf)
+            closest[far] = apart.min(1)[:, None]
+            weights[far] = self._exponential(apart - closest[far], closest[far])
+            if needed is not None:
+                weights[far] *= needed[far]
+            total[far] = weights[far].sum(1)
+        weights *= (1 / total)[:, :, None]
+        return Band(torch.from_numpy(weights), weights, queries, columns, closest)
 
     def _narrow(self, group: Group) -> Band | None:
         """Weights of only those keys that each row needs, computed in NumPy; None if that is not much less than all.
@@ -259,7 +291,7 @@ class Blocks:
         matrix = np.zeros(size + 1, weights.dtype)  # the last element takes what is not needed
         matrix[np.where(needed, places, size)] = weights
         matrix = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
-        return Band(matrix, weights, keys, closest, at_most(at_least(places, 0), size - 1))
+        return Band(matrix, weights, queries, keys, closest, at_most(at_least(places, 0), size - 1))
 
     def _exponential(self, excess: Array, closest: Array | float) -> Array:
         """exp((d_min^2 - d^2) / sigma^2) in the product's type, from d - d_min and d_min in float64.
@@ -272,7 +304,9 @@ class Blocks:
         exponent *= -1.0 / self.variance
         # A window is wider than its single rows need. What lies outside of a row's is negligible, and as denormal
         # numbers it would make the products thirty times slower.
-        return namespace(exponent).exp(at_least(exponent, -69.0))
+        if isinstance(exponent, Tensor):
+            return exponent.clamp_(min=-69.0).exp_()
+        return np.exp(np.maximum(exponent, -69.0, out=exponent), out=exponent)
 
     def position_gradients(self, group: Group, slopes: Tensor, needs: tuple[bool, bool, bool]) -> tuple[Array | None, Array | None, Array | None]:
         """Gradients to the keys (batch * K,) float64, to a group's queries (n, rows) and to sigma^-2 (scalar); None where not needed.
@@ -285,7 +319,7 @@ class Blocks:
             slopes = slopes.reshape(-1)[band.places]
         logit = band.weights * slopes
         logit -= band.weights * logit.sum(2)[:, :, None]
-        distance = self._keys.reshape(-1)[band.keys] - self._block_queries(group)[0][:, :, None]
+        distance = self._keys.reshape(-1)[band.keys] - band.queries[:, :, None]
         to_keys = to_queries = sharper = None
         if needs[0] or needs[1]:
             moved = as_type(distance, self.dtype) * logit
@@ -318,28 +352,39 @@ class Blocks:
         rows = torch.bmm(self._gather(group, values), weights.transpose(1, 2))
         self._query_view(out)[self.members(group, out)] = rows
 
-    def window_products(self, group: Group, values: Tensor, grad: Tensor) -> Tensor:
-        """grad[..., queries]^T @ values[..., window]: (n, rows, width), the gradient to a band's matrix."""
-        if _sliced(values):
-            result = values.new_zeros(len(group.blocks), self.rows, group.width)
-            signals, grads = values.unbind(0), grad.unbind(0)
-            for matrix, (example, row, rows, start) in zip(result.unbind(0), self.spans(group), strict=True):
-                if rows < self.rows:
-                    matrix = matrix[:rows]
-                torch.mm(grads[example].narrow(1, row, rows).t(), signals[example].narrow(1, start, group.width), out=matrix)
-            return result
-        return torch.bmm(self._gather_queries(group, grad).transpose(1, 2), self._gather(group, values))
+    def gradients(self, group: Group, values: Tensor, grad: Tensor, to_values: Tensor | None, to_weights: bool) -> Tensor | None:
+        """The two products of a backward pass, from grad (batch, channels, Q), the gradient to a product of these values.
 
-    def scatter_windows(self, group: Group, grad: Tensor, weights: Tensor, out: Tensor) -> None:
+        to_values[..., window] += grad[..., queries] @ weights for every block, unless it is None; with `to_weights` returns
+        grad[..., queries]^T @ values[..., window]: (n, rows, width), the gradient to a band's matrix.
+        """
+        if not _sliced(values):
+            slopes = torch.bmm(self._gather_queries(group, grad).transpose(1, 2), self._gather(group, values)) if to_weights else None
+            if to_values is not None:
+                self.scatter_windows(group, grad, to_values)
+            return slopes
+        weights, signals, grads = self.band(group).matrix.unbind(0), values.unbind(0), grad.unbind(0)
+        results = None if to_values is None else to_values.unbind(0)
+        slopes = values.new_empty(len(group.blocks), self.rows, group.width) if to_weights else None
+        for block, (example, row, rows, start) in enumerate(self.spans(group)):
+            part = grads[example].narrow(1, row, rows)
+            if results is not None:
+                matrix = weights[block] if rows == self.rows else weights[block][:rows]
+                results[example].narrow(1, start, group.width).addmm_(part, matrix)
+            if slopes is not None:
+                slope = slopes[block]
+                if rows < self.rows:
+                    slope[rows:] = 0.0
+                    slope = slope[:rows]
+                torch.mm(part.t(), signals[example].narrow(1, start, group.width), out=slope)
+        return slopes
+
+    def scatter_windows(self, group: Group, grad: Tensor, out: Tensor) -> None:
         """out[..., window] += grad[..., queries] @ weights for every block."""
         if _sliced(grad):
-            grads, results = grad.unbind(0), out.unbind(0)
-            for matrix, (example, row, rows, start) in zip(weights.unbind(0), self.spans(group), strict=True):
-                if rows < self.rows:
-                    matrix = matrix[:rows]
-                results[example].narrow(1, start, group.width).addmm_(grads[example].narrow(1, row, rows), matrix)
+            self.gradients(group, grad, grad, out, to_weights=False)
             return
-        products = torch.bmm(self._gather_queries(group, grad), weights)
+        products = torch.bmm(self._gather_queries(group, grad), self.band(group).matrix.to(grad.device))
         index = self.columns(group)
         flat = out.transpose(1, 2).clone(memory_format=torch.contiguous_format).view(-1, out.shape[1])
         flat.index_add_(0, index.reshape(-1).to(out.device), products.transpose(1, 2).reshape(-1, out.shape[1]))
@@ -411,24 +456,21 @@ class SoftmaxProduct(torch.autograd.Function):
         grad = grad.contiguous()
         grad_values = torch.zeros_like(values) if ctx.needs_input_grad[0] else None
         needs = (ctx.needs_input_grad[1] and not ctx.up, ctx.needs_input_grad[1] and ctx.up, ctx.needs_input_grad[2])
-        grad_keys, grad_inverse_variance = torch.zeros(blocks.batch * blocks.key_total, dtype=torch.float64, device=blocks.device), 0.0
-        grad_queries = torch.zeros(blocks.batch * blocks.per_example, blocks.rows, dtype=torch.float64, device=blocks.device) if needs[1] else None
+        sums: list[Any] = [None, None, None]  # of the groups' gradients: arrays to the keys and the queries, a number to sigma^-2
         for group in blocks.groups:
-            if grad_values is not None:
-                blocks.scatter_windows(group, grad, blocks.band(group).matrix.to(values.device), grad_values)
-            if not any(needs):
+            slopes = blocks.gradients(group, values, grad, grad_values, to_weights=any(needs))
+            if slopes is None:
                 continue
-            to_keys, to_queries, sharper = blocks.position_gradients(group, blocks.window_products(group, values, grad).to(blocks.device), needs)
-            if needs[0]:
-                grad_keys += torch.as_tensor(to_keys)
-            if needs[1]:
-                grad_queries[blocks.members(group, grad_queries)] = torch.as_tensor(to_queries, dtype=torch.float64)
-            if needs[2]:
-                grad_inverse_variance = grad_inverse_variance + sharper
+            to_keys, to_queries, sharper = blocks.position_gradients(group, slopes.to(blocks.device), needs)
+            if to_queries is not None:
+                whole = torch.zeros(blocks.batch * blocks.per_example, blocks.rows, dtype=torch.float64, device=blocks.device)
+                whole[blocks.members(group, whole)] = torch.as_tensor(to_queries, dtype=torch.float64)
+                to_queries = array(whole)
+            sums = [part if total is None else total + part for total, part in zip(sums, (to_keys, to_queries, sharper), strict=True)]
         grad_positions = None
         if needs[0]:
-            grad_positions = grad_keys.view(blocks.batch, -1)
+            grad_positions = torch.as_tensor(sums[0], dtype=torch.float64, device=blocks.device).view(blocks.batch, -1)
         elif needs[1]:
-            grad_positions = grad_queries.view(blocks.batch, -1)[:, : blocks.query_total]
-        to_variance = torch.as_tensor(grad_inverse_variance, dtype=torch.float64, device=blocks.device) if needs[2] else None
+            grad_positions = torch.as_tensor(sums[1], device=blocks.device).view(blocks.batch, -1)[:, : blocks.query_total]
+        to_variance = torch.as_tensor(sums[2], dtype=torch.float64, device=blocks.device) if needs[2] else None
         return grad_values, grad_positions, to_variance, None, None

@@ -64,5 +64,8 @@ class _Scores(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         grad = grad.to(x.dtype)
         to_x = weight.to(x.dtype) * grad if ctx.needs_input_grad[0] else None
-        to_weight = torch.matmul(x, grad.transpose(1, 2)).sum(dim=0, keepdim=True).to(weight.dtype) if ctx.needs_input_grad[1] else None
+        to_weight = None
+        if ctx.needs_input_grad[1]:
+            each = torch.matmul(x, grad.transpose(1, 2))
+            to_weight = (each if len(each) == 1 else each.sum(dim=0, keepdim=True)).to(weight.dtype)
         return to_x, to_weight, None
