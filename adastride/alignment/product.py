@@ -10,6 +10,10 @@ negligible. So:
 3. A block's result is one small matrix product of its window of values with its weights. On a CPU windows are slices that
    go to BLAS as they are; on an accelerator they are gathered and multiplied together.
 
+Where all of a matrix is small, searching for windows would cost more than it saves: then a block is all queries of an
+example, its window all keys, and nothing has to be known on the host. Larger matrices cost an accelerator one wait, for
+the windows.
+
 Its gradients are the same three products with the parts exchanged: `SoftmaxProduct`. Upsampling is the same kernel with
 keys and queries exchanged.
 """
@@ -17,7 +21,9 @@ keys and queries exchanged.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +39,8 @@ TAIL = {torch.float32: 18.0, torch.float64: 40.0}
 _GROUP_ELEMENTS = 1 << 20
 # Weights of up to this many elements are kept for the next product (the shortcut's, the backward pass's).
 _KEPT_ELEMENTS = 1 << 22
+# Matrices of up to this many elements, all examples together, are worked out whole: on a CPU, and on an accelerator.
+_WHOLE_ELEMENTS, _WHOLE_ELEMENTS_ACCELERATED = 1 << 14, 1 << 20
 # Above, on a CPU, the weights of single rows are worth finding.
 _NARROW_ELEMENTS = 1 << 16
 
@@ -77,18 +85,26 @@ class Blocks:
     largest. Blocks whose windows are of similar width form groups, so that their weights are one array operation.
     """
 
-    def __init__(self, keys: Tensor, queries: Tensor, variance: float, key_counts: Tensor, query_counts: Tensor, nearest: bool, dtype: torch.dtype):
+    def __init__(
+        self, keys: Tensor, queries: Tensor, variance: float, key_counts: Sequence[int], query_counts: Sequence[int], nearest: bool,
+        dtype: torch.dtype,
+    ):
         self.device, self.batch, self.key_total, self.query_total = keys.device, len(keys), keys.shape[1], queries.shape[1]
         self.variance, self.nearest, self.dtype = variance, nearest, dtype
         self._reach = (TAIL[dtype] + math.log(self.key_total)) * variance
+        elements, on_host = self.batch * self.key_total * self.query_total, _sliced(keys)
+        whole = elements <= (_WHOLE_ELEMENTS if on_host else _WHOLE_ELEMENTS_ACCELERATED)
         # Wide rows share most of their window, so larger blocks waste little there and mean fewer products.
-        self.rows = 128 if self._reach > 256 else 32
+        self.rows = self.query_total if whole else 128 if self._reach > 256 else 32
         self.per_example = -(-self.query_total // self.rows)
         self._keys, self._queries = array(keys), array(queries)
-        self._key_counts, self._query_counts = key_counts.tolist(), query_counts.tolist()
+        self._key_counts, self._query_counts = key_counts, query_counts
         self._ragged = min(self._key_counts) < self.key_total or min(self._query_counts) < self.query_total
-        self.groups = self._group(*self._block_windows())
-        elements = sum(len(group.blocks) * self.rows * group.width for group in self.groups)
+        if whole:
+            self.groups = [Group(0, list(range(self.batch)), [0] * self.batch, self.key_total)]
+        else:
+            self.groups = self._group(*self._block_windows())
+            elements = sum(len(group.blocks) * self.rows * group.width for group in self.groups)
         self._kept: dict[int, Band] | None = {} if elements <= _KEPT_ELEMENTS else None
 
     def _block_windows(self) -> tuple[list[int], list[int], list[int]]:
@@ -105,13 +121,17 @@ class Blocks:
             last += [example * self.query_total + min(row + self.rows, count) - 1 for row in rows]
         outer = like_array([first, last], self._keys)
         low, high, _ = self._needed(self._queries.reshape(-1)[outer], outer // self.query_total)
-        return blocks, low[0].tolist(), high[1].tolist()
+        begin, end = namespace(low).stack([low[0], high[1]]).tolist()  # together: on an accelerator this is the wait
+        return blocks, begin, end
 
     def _needed(self, queries: Array, example: Array) -> tuple[Array, Array, Array]:
         """Of queries and their examples, of any one shape: the first key needed, the one after the last, and the distance to the nearest."""
         xp, keys = namespace(queries), self._keys
-        begin, counts = example * self.key_total, like_array(self._key_counts, keys)[example]
-        after = xp.minimum(self._search(keys, queries, example), counts - 1)
+        begin, counts = example * self.key_total, self._key_counts[0]
+        if self.batch > 1:
+            counts = like_array(self._key_counts, keys)[example]
+        after = self._search(keys, queries, example)
+        after = at_most(after, counts - 1) if self.batch == 1 else xp.minimum(after, counts - 1)
         before = at_least(after - 1, 0)
         flat = keys.reshape(-1)
         above, below = abs(flat[after + begin] - queries), abs(flat[before + begin] - queries)
@@ -124,16 +144,16 @@ class Blocks:
         low = xp.minimum(self._search(keys, queries - radius, example), closer)
         return low, xp.maximum(self._search(keys, queries + radius, example, "right"), closer + 1), closest
 
-    def _search(self, keys: Array, wanted: Array, example: Array, side: str = "left") -> Array:
-        """Where `wanted` would be inserted among the valid keys (batch, K) of its example, an array of the same shape."""
-        xp = namespace(wanted)
+    def _search(self, keys: Array, queries: Array, example: Array, side: str = "left") -> Array:
+        """Where `queries` would be inserted among the valid keys (batch, K) of its example, an array of the same shape."""
+        xp = namespace(queries)
         if self.batch == 1:
-            return at_most(xp.searchsorted(keys.reshape(-1), wanted, side=side), self._key_counts[0])
+            return at_most(xp.searchsorted(keys.reshape(-1), queries, side=side), self._key_counts[0])
         # Examples one after the other on one line, far enough apart: a search then finds its place in all of them at once.
         apart = float(2 * (self.key_total + self.query_total))
         line = keys + like_array(range(self.batch), keys)[:, None] * apart
-        found = xp.searchsorted(line.reshape(-1), wanted + example * apart, side=side) - example * self.key_total
-        return xp.minimum(at_least(found, 0), like_array(self._key_counts, keys)[example])
+        place = xp.searchsorted(line.reshape(-1), queries + example * apart, side=side) - example * self.key_total
+        return xp.minimum(at_least(place, 0), like_array(self._key_counts, keys)[example])
 
     def _group(self, blocks: list[int], first: list[int], last: list[int]) -> list[Group]:
         widths = [stop - start for start, stop in zip(first, last, strict=True)]
@@ -187,24 +207,33 @@ class Blocks:
         """Weights of all keys in the windows."""
         columns, (queries, row, example) = self._columns(group)[:, None, :], self._block_queries(group)
         xp = namespace(columns)
-        distance = self._keys.reshape(-1)[columns] - queries[:, :, None]
-        needed = True
+        keys, queries = self._keys.reshape(-1)[columns], queries[:, :, None]
+        distance, needed = keys - queries, None
         if self.nearest:
-            needed = xp.round(self._keys.reshape(-1)[columns]) == xp.round(queries[:, :, None])
+            needed = xp.round(keys) == xp.round(queries)
         if self._ragged:
-            needed = needed & (columns - example[:, :, None] * self.key_total < like_array(self._key_counts, columns)[example][:, :, None])
-            needed = needed & (row < like_array(self._query_counts, columns)[example])[:, :, None]
-        weights, closest = self._exponential(distance, 0.0), 0.0
-        weights *= needed
-        total = weights.sum(2)[:, :, None]
-        if needed is not True:  # a row that needs nothing, padding or an empty output of AdaStride-F, is zero and stays so
-            total = xp.where(needed.any(2)[:, :, None], total, 1.0)
-        if total.min() < 1e-8:  # a query so far from all keys that what the exponent is cut off at would count: take the nearest one's distance off first
-            distance = abs(distance) if needed is True else xp.where(needed, abs(distance), math.inf)
-            closest = xp.amin(distance, axis=2, keepdims=True)
-            closest = xp.where(closest < math.inf, closest, 0.0)
-            weights = self._exponential(distance - closest, closest) * needed
-            total = at_least(weights.sum(2)[:, :, None], 1e-30)
+            inside = columns - example[:, :, None] * self.key_total < like_array(self._key_counts, columns)[example][:, :, None]
+            inside = inside & (row < like_array(self._query_counts, columns)[example])[:, :, None]
+            needed = inside if needed is None else needed & inside
+        if isinstance(columns, np.ndarray):
+            weights = self._exponential(distance, 0.0)
+            if needed is not None:
+                weights *= needed
+            total = weights.sum(2)[:, :, None]
+            if needed is not None:  # a row that needs nothing, padding or an empty output of AdaStride-F, is zero and stays so
+                total[~needed.any(2)] = 1.0
+            if total.min() >= 1e-8:
+                weights *= 1 / total
+                return Band(torch.from_numpy(weights), weights, columns, 0.0)
+        # A query may be so far from all keys that what the exponent is cut off at would count: take the nearest one's
+        # distance off first. On an accelerator always, where to ask whether one is would be a wait.
+        distance = abs(distance) if needed is None else xp.where(needed, abs(distance), math.inf)
+        closest = xp.amin(distance, axis=2, keepdims=True)
+        closest = xp.where(closest < math.inf, closest, 0.0)
+        weights = self._exponential(distance - closest, closest)
+        if needed is not None:
+            weights *= needed
+        total = at_least(weights.sum(2)[:, :, None], 1e-30)
         weights /= total
         return Band(torch.as_tensor(weights), weights, columns, closest)
 
@@ -269,7 +298,7 @@ class Blocks:
             sharper = -(logit * ((abs(distance) - band.closest) * (abs(distance) + band.closest))).sum()
         return to_keys, to_queries, sharper
 
-    def spans(self, group: Group):
+    def spans(self, group: Group) -> Iterator[tuple[int, int, int, int]]:
         """For each block of a group: (example, first query, queries, first key)."""
         for block, start in zip(group.blocks, group.starts, strict=True):
             example, row = block // self.per_example, block % self.per_example * self.rows
@@ -346,25 +375,38 @@ class Blocks:
         return buffer.transpose(1, 2).reshape(batch, channels, -1)[..., : self.query_total].contiguous()
 
 
-class SoftmaxProduct(torch.autograd.Function):
+def softmax_product(values: Tensor, positions: Tensor, inverse_variance: Tensor | None, blocks: Blocks, up: bool) -> Tensor:
     """Blockwise softmax(-(key - query)^2 / sigma^2) @ values, differentiable in the values, the positions and sigma^-2.
 
     positions are the blocks' keys, or with `up` their queries; sigma^-2 is None where it is a plain number.
+    Shape: values (batch, channels, K) -> (batch, channels, Q).
     """
+    learns = values.requires_grad or positions.requires_grad or (inverse_variance is not None and inverse_variance.requires_grad)
+    if learns and torch.is_grad_enabled():
+        return SoftmaxProduct.apply(values, positions, inverse_variance, blocks, up)
+    return _product(values, blocks)
+
+
+def _product(values: Tensor, blocks: Blocks) -> Tensor:
+    buffer = blocks.new_output(values)
+    for group in blocks.groups:
+        blocks.multiply(group, values, blocks.band(group).matrix.to(values.device), buffer)
+    return blocks.unblocked(buffer)
+
+
+class SoftmaxProduct(torch.autograd.Function):
+    """`softmax_product` with its gradient."""
 
     @staticmethod
-    def forward(ctx, values, positions, inverse_variance, blocks: Blocks, up: bool):
-        buffer = blocks.new_output(values)
-        for group in blocks.groups:
-            blocks.multiply(group, values, blocks.band(group).matrix.to(values.device), buffer)
-        ctx.save_for_backward(values)
+    def forward(ctx: Any, values: Tensor, positions: Tensor, inverse_variance: Tensor | None, blocks: Blocks, up: bool) -> Tensor:
+        ctx.save_for_backward(values, positions)  # positions only so that torch notices when they are changed: blocks share their memory
         ctx.blocks, ctx.up = blocks, up
-        return blocks.unblocked(buffer)
+        return _product(values, blocks)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
-        (values,) = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        values, _ = ctx.saved_tensors
         blocks: Blocks = ctx.blocks
         grad = grad.contiguous()
         grad_values = torch.zeros_like(values) if ctx.needs_input_grad[0] else None

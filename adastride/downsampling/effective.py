@@ -22,9 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from adastride import alignment as maths
 from adastride.alignment import Drawing, Picture, Reversible
 from adastride.alignment.protocol import weights_of_entries, weights_of_rows
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, where_float64_is, zero_padding
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, no_position_loss, where_float64_is, zero_padding
 
 # Elements of a matrix worked out at a time: it bounds memory whatever the lengths.
 _CHUNK_ELEMENTS = 1 << 22
@@ -78,7 +79,7 @@ class EffectiveAlignment(ABC):
     @property
     def frames(self) -> int:
         """Padded output length: the longest of `output_lengths`."""
-        return int(self.output_lengths.max())
+        return max(maths.whole_numbers(self.output_lengths))
 
     @property
     @abstractmethod
@@ -364,7 +365,7 @@ class LinearDownsampler(Downsampler):
             operate=self.operate, stride=stride, lengths=drawn[0], output_lengths=drawn[1], time=x.shape[2],
             step=self.step(*drawn, stride), first=self.first, dtype=x.dtype,
         )
-        return Downsampled(self.operate(x, lengths, stride), shorter, alignment, x.new_zeros(()))
+        return Downsampled(self.operate(x, lengths, stride), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The same operation with the same stride."""

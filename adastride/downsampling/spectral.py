@@ -218,7 +218,7 @@ class Spectral(LinearDownsampler):
     def output_lengths(self, lengths: Tensor, settings: LayerSettings | None = None) -> Tensor:
         """L for input lengths (batch,), int64; the module says how long signals become."""
         stride = self.chosen_stride(settings)
-        return torch.tensor([self.frames(length, stride) for length in lengths.tolist()], device=lengths.device)
+        return maths.known_lengths([self.frames(length, stride) for length in maths.whole_numbers(lengths)], lengths.device)
 
     def step(self, lengths: Tensor, output_lengths: Tensor, stride: float | Tensor) -> Tensor:
         """T / L: output frames lie evenly over the signal, whatever the stride was."""

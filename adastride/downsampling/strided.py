@@ -21,6 +21,7 @@ from adastride.downsampling.base import (
     Downsampler,
     LayerSettings,
     Method,
+    no_position_loss,
     register,
     where_float64_is,
     whole_stride,
@@ -113,10 +114,10 @@ class StridedConvolution(Downsampler):
         shorter = maths.output_lengths(lengths, stride)
         padding = self.convolution.padding[0]
         values = nn.functional.conv1d(zero_padding(x, lengths), self.convolution.weight, stride=stride, padding=padding)
-        values = zero_padding(values[..., : int(shorter.max())], shorter)
+        values = zero_padding(values[..., : max(maths.whole_numbers(shorter))], shorter)
         taps = where_float64_is(self.convolution.weight.detach().abs().sum(dim=(0, 1)))
         alignment = TapAlignment(taps, stride, where_float64_is(lengths), where_float64_is(shorter), x.shape[2])
-        return Downsampled(values, shorter, alignment, x.new_zeros(()))
+        return Downsampled(values, shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """A strided 1x1 convolution, as residual networks do."""
