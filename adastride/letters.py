@@ -1,4 +1,4 @@
-"""Short lists of numbers in links: a letter each, to the nearest of a few steps between two limits. drawing.js writes them, too."""
+"""Short lists of numbers in links: a letter each, to the nearest of a few steps between two limits. ui/frontend/numbers.js writes them, too."""
 
 from __future__ import annotations
 

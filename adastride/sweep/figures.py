@@ -19,7 +19,7 @@ from adastride.sweep import core as sweep
 from adastride.sweep.core import MEASURES, SIGMA, STRIDE, Column, Score, Setting, rounded, swept
 from adastride.tasks import Metric
 
-# The colours of weights and layers in the Explore page's viewer (ui/drawing.js).
+# The colours of weights and layers in the Explore page's viewer (ui/frontend/colours.js).
 _RAMPS = {
     True: ((16, 20, 34), (24, 52, 97), (38, 92, 140), (62, 137, 153), (120, 181, 137), (200, 215, 104), (253, 240, 120)),
     False: ((255, 255, 255), (222, 235, 247), (174, 209, 231), (106, 174, 214), (47, 126, 188), (14, 82, 151), (6, 36, 92)),

@@ -7,17 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import streamlit as st
+from adastride.ui.component import live_component
 
-_component = st.components.v2.component(
-    "adastride_address",
-    html="<span></span>",
-    js="""export default function ({ data }) {
-      const url = new URL(location.href);
-      for (const [name, value] of Object.entries(data)) if (value === null) url.searchParams.delete(name); else url.searchParams.set(name, value);
-      if (url.href !== location.href) history.replaceState(history.state, "", url);
-    }""",
-)
+_component = live_component("address", "address.js")
 
 
 def write_address(parameters: Mapping[str, str | None], key: str) -> None:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-_HERE = Path(__file__).parent
+_FRONTEND = Path(__file__).parent / "frontend"
 
 
-def live_component(name: str) -> Callable:
-    """The components-v2 component of a page: name/viewer.html, name/viewer.css and frontend/name.js, behind shared.css and drawing.js.
+def live_component(name: str, module: str) -> Callable[..., Any]:
+    """The components-v2 component `name` of adastride/pyproject.toml; module: its file in frontend/. Call it with data=`pack(...)`.
 
-    Register it once, where its module is imported; call it with data=`pack(...)`.
+    The browser fetches the module, and by its imports all others, as files: an answer of the server carries none of them. It
+    is registered when it is shown first, because only a running app knows which installed packages have components.
     """
+    registered = functools.cache(lambda: st.components.v2.component(f"adastride.{name}", js=module))
+    return lambda **arguments: registered()(**arguments)
 
-    def read(*files: str) -> str:
-        return "".join((_HERE / file).read_text(encoding="utf-8") for file in files)
 
-    return st.components.v2.component(
-        f"adastride_{name}", html=read(f"{name}/viewer.html"), css=read("shared.css", f"{name}/viewer.css"),
-        js=read("frontend/drawing.js", f"frontend/{name}.js"),
-    )
+@functools.cache
+def frontend_version() -> str:
+    """Changes with every file of the front end, so that a page that is open while the server is upgraded loads itself again."""
+    digest = hashlib.sha256()
+    for path in sorted(_FRONTEND.rglob("*.*")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def pack(header: dict, arrays: dict[str, np.ndarray]) -> bytes:
@@ -37,6 +44,6 @@ def pack(header: dict, arrays: dict[str, np.ndarray]) -> bytes:
         data += b"\0" * (-len(data) % 4)
         parts.append(data)
         offset += len(data)
-    text = json.dumps({**header, "arrays": described}, allow_nan=False).encode()
+    text = json.dumps({**header, "frontend": frontend_version(), "arrays": described}, allow_nan=False).encode()
     text += b" " * (-len(text) % 4)
     return b"".join([struct.pack("<I", len(text)), text, *parts])

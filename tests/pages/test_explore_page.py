@@ -410,7 +410,7 @@ def test_no_link_breaks_the_page(query: dict[str, str]):
 
 
 def unpack(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
-    """What frontend/explore.js does."""
+    """What frontend/explore/viewer.js does."""
     (size,) = struct.unpack_from("<I", data)
     header = json.loads(data[4 : 4 + size])
     types = {"f4": "<f4", "i2": "<i2", "u1": "u1"}
@@ -445,7 +445,7 @@ def test_pack_refuses_what_json_can_not_say():
 
 
 def good() -> dict:
-    """A request as frontend/explore.js sends it."""
+    """A request as frontend/explore/viewer.js sends it."""
     layer = {"sigma": 1.0, "stride": 2.0, "variant": "adastride"}
     settings = [dict(layer) for _ in range(3)]
     return {"sequence": 3, "revision": "digits", "have": "abc", "settings": settings, "view": [0.5, 1.25], "pixels": [900, 112]}

@@ -3,7 +3,7 @@
 Beside these: checkpoint, axes=2 (time and frequency), drawn (a letter for each point of a curve drawn by hand) and pin
 (method~stride~sigma~scores, with a drawn curve as fifth part; commas between pins), view (seconds from and to, with a
 comma). The browser writes them, too
-(frontend/compare.js).
+(frontend/compare/viewer.js).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Compare page's component: the server runs the methods, the browser draws them on one time axis (frontend/compare.js).
+"""The Compare page's component: the server runs the methods, the browser draws them on one time axis (frontend/compare/viewer.js).
 
 Like `viewer`, it gets one bytes value: a JSON header and the arrays it names. What belongs to the clip and the source is
 sent once. Pictures go as one byte a value and, of a long clip, only around what is in view.
@@ -49,7 +49,7 @@ _MOST_COLUMNS = 2048  # of one picture; finer than any screen's column
 _MOST_BANDS = 80  # features with more channels are shown by every n-th
 _LIVE_NUMBERS = 1 << 22  # that may be worked out for one alignment's picture while somebody drags
 
-_component = live_component("compare")
+_component = live_component("compare", "compare/viewer.js")
 
 
 def compare_viewer(

@@ -1,4 +1,4 @@
-"""The linked viewer: a components-v2 component that is sent positions and draws the alignments itself (frontend/explore.js).
+"""The linked viewer: a components-v2 component that is sent positions and draws the alignments itself (frontend/explore/viewer.js).
 
 One top-level bytes value goes to the browser: a JSON header and the arrays it names. Clip data (waveform, mel, sound)
 is sent once; a request from the browser says which clip it has. A layer without positions sends a picture of its matrix
@@ -41,7 +41,7 @@ _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many 
 _MOST_PIXELS = (2048, 256)
 _MARGIN = 0.25  # of the window in view, sent to either side of it
 
-_component = live_component("explore")
+_component = live_component("explore", "explore/viewer.js")
 
 Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, str | None]]
 

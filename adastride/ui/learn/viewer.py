@@ -1,4 +1,4 @@
-"""The Learn page's component and links: the browser draws a step's picture and follows drags (frontend/learn.js).
+"""The Learn page's component and links: the browser draws a step's picture and follows drags (frontend/learn/viewer.js).
 
 Links: ?step=4&sigma=1&stage=exp&presenter=1. The settings are the step's controls; what is as usual is left out.
 """
@@ -23,7 +23,7 @@ _STEPS_A_RUN = 3  # of the optimiser: a run then takes about 40 ms, and a drag n
 _MOST_SEQUENCE = 1 << 53
 PRESENTER_STYLE = Path(__file__).parent / "presenter.css"  # of the page around the component
 
-_component = live_component("learn")
+_component = live_component("learn", "learn/viewer.js")
 
 
 # ------------------------------------------------------------------ links

@@ -1,51 +1,15 @@
-// What every component of this app draws with: colour maps, the packed bytes the server sends, and the maths of
-// alignment.py in the browser. ui/component.py puts this file before each component's own.
+// The maths of adastride/alignment in the browser: where output frames lie, the weights of a row, and the pixels of a matrix.
 
-const LAYER_COLOURS = { dark: ["#56B4E9", "#E69F00", "#2FC79B"], light: ["#0072B2", "#B86B00", "#007A5A"] };
-const MAGMA = [[0, 0, 4], [20, 14, 54], [59, 15, 112], [100, 26, 128], [140, 41, 129], [183, 55, 121], [222, 73, 104], [247, 112, 92], [254, 159, 109], [254, 207, 146], [252, 253, 191]];
-// One direction of lightness in each theme, blue to yellow or white to navy: both read the same with any colour vision.
-const WEIGHTS = {
-  dark: [[16, 20, 34], [24, 52, 97], [38, 92, 140], [62, 137, 153], [120, 181, 137], [200, 215, 104], [253, 240, 120]],
-  light: [[255, 255, 255], [222, 235, 247], [174, 209, 231], [106, 174, 214], [47, 126, 188], [14, 82, 151], [6, 36, 92]],
-};
+import { clamp, largest, lowerBound, roundHalfEven } from "./numbers.js";
+
 const MOST_COMPOSED = 400; // rows of a matrix that one beam is followed through
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; // of numbers in links, the same in letters.py
 const REACH = 14; // a weight of exp(-14) of the row's largest is black in every colour map
-
-function ramp(stops) {
-  return Uint32Array.from({ length: 256 }, (_, i) => {
-    const x = (i / 255) * (stops.length - 1), k = Math.min(stops.length - 2, Math.floor(x)), f = x - k;
-    const [r, g, b] = [0, 1, 2].map((c) => Math.round(stops[k][c] * (1 - f) + stops[k + 1][c] * f));
-    return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-  });
-}
-const RAMPS = { mel: ramp(MAGMA), dark: ramp(WEIGHTS.dark), light: ramp(WEIGHTS.light) };
 // exp(-x) as a colour index, so that no exponential is computed a pixel: 64 steps for each unit of x.
 const EXPONENT_STEPS = 64;
 const WEIGHT_INDEX = Uint8Array.from({ length: REACH * EXPONENT_STEPS + 1 }, (_, i) => Math.round(255 * Math.exp(-i / EXPONENT_STEPS)));
 
-const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
-// A letter for each value from -limit to limit, to the nearest of so many steps.
-const encodeLetters = (values, limit, steps) => values.map((value) => LETTERS[Math.round(((value + limit) / (2 * limit)) * steps)]).join("");
-const roundHalfEven = (x) => { const r = Math.round(x); return Math.abs(x % 1) === 0.5 && r % 2 ? r - 1 : r; };
-const digits = (x, n = 3) => (x >= 1000 ? String(Math.round(x)) : x >= 100 ? x.toFixed(Math.max(0, n - 3)) : x >= 10 ? x.toFixed(n - 2) : x >= 1 ? x.toFixed(n - 1) : Number(x.toPrecision(n)).toString());
-const percent = (p) => (p >= 0.9995 ? "100 %" : p < 0.0005 ? "0 %" : `${(100 * p).toFixed(p >= 0.0995 ? 0 : 1)} %`);
-
-const TYPES = { f4: Float32Array, i2: Int16Array, u1: Uint8Array };
-
-function unpack(bytes) {
-  if (bytes.byteOffset % 4) bytes = bytes.slice();
-  const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + size)));
-  const arrays = {};
-  for (const [name, { type, offset, count }] of Object.entries(header.arrays)) arrays[name] = new TYPES[type](bytes.buffer, bytes.byteOffset + 4 + size + offset, count);
-  return { header, arrays };
-}
-
-// ---------------------------------------------------------------- geometry: the maths of alignment.py, in the browser
-
 // A layer laid out in time. inEdges: T + 1 times in seconds at which its input frames begin and end.
-function layOut({ u, taps }, inEdges, settings) {
+export function layOut({ u, taps }, inEdges, settings) {
   const T = inEdges.length - 1, L = Math.max(1, Math.ceil(T / settings.stride));
   const p = new Float64Array(T);
   for (let j = 0; j < T; j++) p[j] = taps ? j / settings.stride : u[j] * (L - 1);
@@ -79,7 +43,7 @@ function layOut({ u, taps }, inEdges, settings) {
 }
 
 // Output frames in time. edges: L + 1 boundaries in input frames; inEdges: as in layOut.
-function spans(edges, inEdges) {
+export function spans(edges, inEdges) {
   const T = inEdges.length - 1, L = edges.length - 1, outEdges = new Float64Array(L + 1), strides = new Float64Array(L);
   for (let i = 0; i <= L; i++) {
     const at = clamp(edges[i], 0, T), j = Math.min(T - 1, Math.floor(at));
@@ -91,17 +55,17 @@ function spans(edges, inEdges) {
 
 // A layer without positions: the server sends its boundaries and a picture of its matrix.
 // picture: {data, low, high, rows, columns, whole, version}, data a column at a time, as raster.py's Picture.
-function layOutPicture(edges, picture, inEdges, settings) {
+export function layOutPicture(edges, picture, inEdges, settings) {
   return { ...spans(edges, inEdges), picture, ...settings };
 }
 
 // The row of a picture that shows an output frame.
-function pictureRow({ low, high, rows }, i) {
+export function pictureRow({ low, high, rows }, i) {
   return Math.ceil(((i - low + 1) * rows) / (high - low)) - 1;
 }
 
 // Weights of one row over the layer's input frames: {start, weights} with weights summing to 1 (empty for a row of zeros).
-function rowWeights(layout, i) {
+export function rowWeights(layout, i) {
   const { T, p, taps, stride, sigma, picture } = layout;
   if (picture) return pictureWeights(layout, i);
   if (taps) {
@@ -148,7 +112,7 @@ function normalised(start, weights) {
 }
 
 // Weights over a layer's output frames, written over its input frames.
-function composeDown(layout, { start, weights }) {
+export function composeDown(layout, { start, weights }) {
   const sum = new Float64Array(layout.T), least = 1e-3 * largest(weights);
   let low = layout.T, high = -1, shares = []; // [output frame, its weight]
   for (let n = 0; n < weights.length; n++) if (weights[n] >= least && start + n < layout.L) shares.push([start + n, weights[n]]);
@@ -173,26 +137,14 @@ function sharedRows(picture, shares) {
   return [...rows.values()].sort((a, b) => b[1] - a[1]).slice(0, MOST_COMPOSED);
 }
 
-function largest(values) {
-  let most = -Infinity; // Math.max(...values) takes no more arguments than fit the stack
-  for (const value of values) if (value > most) most = value;
-  return most;
-}
-
-function lowerBound(sorted, value) {
-  let low = 0, high = sorted.length;
-  while (low < high) { const mid = (low + high) >> 1; if (sorted[mid] < value) low = mid + 1; else high = mid; }
-  return low;
-}
-
-function visibleMax({ outEdges, strides, L }, { from, to }) {
+export function visibleMax({ outEdges, strides, L }, { from, to }) {
   let largest = 0;
   for (let i = 0; i < L; i++) if (outEdges[i + 1] > from && outEdges[i] < to && strides[i] > largest) largest = strides[i];
   return largest;
 }
 
 // The first and the last output frame that each row of pixels shows, where `height` of them stand for low..high.
-function pixelRows(height, low, high, L) {
+export function pixelRows(height, low, high, L) {
   const firstRow = new Int32Array(height), lastRow = new Int32Array(height);
   for (let y = 0; y < height; y++) {
     firstRow[y] = clamp(Math.floor(low + (1 - (y + 1) / height) * (high - low) + 1e-9), 0, L - 1);
@@ -202,7 +154,7 @@ function pixelRows(height, low, high, L) {
 }
 
 // Fills device pixels with the picture of a matrix, the largest weight that a pixel covers, as fillAlignment does.
-function fillMatrix(pixels, width, height, { L, inEdges, picture }, view, low, high, colours) {
+export function fillMatrix(pixels, width, height, { L, inEdges, picture }, view, low, high, colours) {
   const { data, rows, columns } = picture, { firstRow, lastRow } = pixelRows(height, low, high, L);
   const count = columns.length - 1, column = new Uint8Array(rows);
   const first = firstRow.map((i) => pictureRow(picture, Math.max(i, picture.low))), last = lastRow.map((i) => pictureRow(picture, Math.min(i, picture.high - 1)));
@@ -230,7 +182,7 @@ function fillMatrix(pixels, width, height, { L, inEdges, picture }, view, low, h
 // Fills device pixels with the alignment: for every pixel, the largest weight (relative to its row's largest) of the
 // frames and rows it covers. Positions are sorted, so the closest pair of a block of frames and a block of rows decides,
 // and a pixel costs the same whether it stands for one weight or a million.
-function fillAlignment(pixels, width, height, layout, view, low, high, colours) {
+export function fillAlignment(pixels, width, height, layout, view, low, high, colours) {
   const { T, L, p, inEdges, nearestDistance, hard, firstFrame, lastFrame, taps, stride } = layout;
   const scale = EXPONENT_STEPS / (layout.sigma * layout.sigma), last = REACH * EXPONENT_STEPS;
   const { firstRow, lastRow } = pixelRows(height, low, high, L);
@@ -266,89 +218,5 @@ function fillAlignment(pixels, width, height, layout, view, low, high, colours) 
       }
       if (index) pixels[y * width + x] = colours[index];
     }
-  }
-}
-
-// ---------------------------------------------------------------- what every live component is
-
-// A component that talks with the server: at most one request is under way, and the newest values wait.
-class LiveView {
-  constructor(root) {
-    this.root = root;
-    this.one = (selector) => root.querySelector(selector);
-    this.sequence = 0;
-    this.underWay = null; // sequence number of the request the server is working on
-    this.waiting = false; // the settings have moved on since it was sent
-    this.disposers = [];
-  }
-
-  on(target, type, handler, options) {
-    target.addEventListener(type, handler, options);
-    this.disposers.push(() => target.removeEventListener(type, handler, options));
-  }
-
-  note(kind, value) {
-    globalThis.adastrideLog?.push([kind, performance.now(), value]); // tests and benchmarks set this array; otherwise nothing is kept
-  }
-
-  // The sound of the clip. The component has its audio element, seconds (how long it is), view, setView, cover and a place for messages.
-
-  wirePlayer(message) {
-    this.message = message;
-    this.on(this.one(".play"), "click", () => this.togglePlay());
-    this.on(this.audio, "ended", () => this.stopped());
-    this.on(this.audio, "pause", () => this.stopped());
-    this.on(this.audio, "play", () => { this.one(".play").textContent = "Pause"; this.animate(); });
-  }
-
-  togglePlay() {
-    const { from, to } = this.view;
-    if (this.audio.paused) this.playFrom(this.playhead > from && this.playhead < to - 0.02 ? this.playhead : from);
-    else this.audio.pause();
-  }
-
-  playFrom(seconds) {
-    this.audio.currentTime = this.playhead = clamp(seconds, 0, Math.max(0, this.seconds - 0.01));
-    this.audio.play().catch(() => { this.message.textContent = "This browser can't play the clip."; });
-    this.cover();
-  }
-
-  stopped() {
-    this.one(".play").textContent = "Play";
-    this.playhead = this.audio.ended ? 0 : this.audio.currentTime;
-    this.cover();
-  }
-
-  animate() {
-    if (this.audio.paused) return;
-    const { from, to } = this.view;
-    this.playhead = this.audio.currentTime;
-    if (this.playhead > to && to < this.seconds) this.setView(this.playhead, this.playhead + to - from);
-    this.cover();
-    requestAnimationFrame(() => this.animate());
-  }
-
-  async copyLink() {
-    const button = this.one(".link"), url = this.link();
-    history.replaceState(history.state, "", url);
-    try { await navigator.clipboard.writeText(url); button.textContent = "Link copied"; }
-    catch { button.textContent = "Link is in the address bar"; } // no clipboard without HTTPS
-    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
-  }
-
-  prepare(canvas) {
-    const ratio = window.devicePixelRatio || 1, width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const context = canvas.getContext("2d");
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, width, height);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return context;
-  }
-
-  paintRamp(canvas, colours) {
-    const context = canvas.getContext("2d"), image = context.createImageData(256, 1);
-    new Uint32Array(image.data.buffer).set(colours);
-    context.putImageData(image, 0, 0);
   }
 }

@@ -3,6 +3,14 @@
 // while it moves) with press(name, lesson), and opened, received and reset(lesson). Drags are drawn at once from the settings;
 // what needs torch follows from the server, one request under way.
 
+import { fillAlignment, layOut, rowWeights } from "../alignment.js";
+import { loadAssets } from "../assets.js";
+import { LAYER_COLOURS, RAMPS } from "../colours.js";
+import { component } from "../component.js";
+import { LiveView } from "../live_view.js";
+import { clamp, digits, encodeLetters, percent, roundHalfEven } from "../numbers.js";
+
+const addMarkup = await loadAssets(import.meta.url, "viewer.html", "../shared.css", "viewer.css");
 const PLAY_COLOUR = { dark: "#E69F00", light: "#B86B00" }; // the same in pages/learn.py: the term in play
 const BAD_COLOUR = { dark: "#FF7B6B", light: "#B3261E" };
 const FOUR_COLOURS = { dark: ["#CC79A7", "#B8A5E8", "#56B4E9", "#2FC79B"], light: ["#A6497E", "#6A51A3", "#0072B2", "#007A5A"] };
@@ -651,8 +659,8 @@ PICTURES.learning = {
 // ---------------------------------------------------------------- the component
 
 class Lesson extends LiveView {
-  constructor(parent) {
-    super(parent.querySelector(".learn"));
+  constructor(root) {
+    super(root);
     this.client = Math.random().toString(36).slice(2);
     this.canvas = this.one(".picture");
     this.barsBox = this.one(".bars");
@@ -666,6 +674,7 @@ class Lesson extends LiveView {
     this.stopAnimation();
     for (const timer of [this.quiet, this.timeout, this.addressing]) clearTimeout(timer);
     this.disposers.forEach((dispose) => dispose());
+    this.root.remove();
   }
 
   get picture() { return PICTURES[this.header.step]; }
@@ -674,9 +683,9 @@ class Lesson extends LiveView {
 
   // ------------------------------------------------------------ data in and out
 
-  receive(packed, setStateValue) {
+  receive({ header, arrays }, setStateValue) {
     this.setStateValue = setStateValue;
-    const { header, arrays } = unpack(packed), before = this.header?.step, changed = header.step !== before;
+    const before = this.header?.step, changed = header.step !== before;
     const answered = header.client === this.client && header.sequence === this.underWay;
     Object.assign(this, { header, arrays });
     this.note("received", header.sequence);
@@ -960,8 +969,4 @@ class Lesson extends LiveView {
 
 const encodeBars = (values, limit) => encodeLetters(values, limit, BAR_STEPS);
 
-export default function ({ data, parentElement, setStateValue }) {
-  const lesson = (parentElement.adastrideLearn ??= new Lesson(parentElement));
-  lesson.receive(data, setStateValue);
-  return () => { lesson.dispose(); delete parentElement.adastrideLearn; };
-}
+export default component((parent) => new Lesson(addMarkup(parent)));

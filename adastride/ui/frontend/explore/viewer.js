@@ -6,14 +6,22 @@
 // without positions, of which the server sends a picture. At most one request is under way, and the newest values wait,
 // so a drag always ends on its last value.
 
+import { composeDown, fillAlignment, fillMatrix, layOut, layOutPicture, rowWeights, visibleMax } from "../alignment.js";
+import { loadAssets } from "../assets.js";
+import { LAYER_COLOURS, RAMPS } from "../colours.js";
+import { component } from "../component.js";
+import { LiveView } from "../live_view.js";
+import { clamp, digits, largest, lowerBound, percent, roundHalfEven } from "../numbers.js";
+
+const addMarkup = await loadAssets(import.meta.url, "viewer.html", "../shared.css", "viewer.css");
 const GUTTER = 46, RIGHT = 6;
 const ANSWER_TIMEOUT_MS = 20000;
 const QUIET_MS = 150; // the window has not moved for so long: time to ask for a finer picture of it
 const LAYER_HEIGHT = 112; // CSS pixels of an alignment
 
 class Viewer extends LiveView {
-  constructor(parent) {
-    super(parent.querySelector(".explorer"));
+  constructor(root) {
+    super(root);
     this.scope = "all";
     this.tickLayer = 0;
     this.view = null;
@@ -30,13 +38,13 @@ class Viewer extends LiveView {
     clearTimeout(this.lateTimer);
     clearTimeout(this.quiet);
     this.disposers.forEach((dispose) => dispose());
+    this.root.remove();
   }
 
   // ------------------------------------------------------------ data in
 
-  receive(bytes, setStateValue) {
+  receive({ header, arrays }, setStateValue) {
     this.setStateValue = setStateValue;
-    const { header, arrays } = unpack(bytes);
     if (header.clipData) {
       const again = this.clip?.id === header.clip.id;
       this.clip = { ...header.clip, ...header.clipData, wave: arrays.wave, mel: arrays.mel };
@@ -888,8 +896,4 @@ function wavBlob(samples, rate) {
   return new Blob([header, samples], { type: "audio/wav" });
 }
 
-export default function ({ data, parentElement, setStateValue }) {
-  const viewer = (parentElement.adastrideViewer ??= new Viewer(parentElement));
-  viewer.receive(data, setStateValue);
-  return () => { viewer.dispose(); delete parentElement.adastrideViewer; };
-}
+export default component((parent) => new Viewer(addMarkup(parent)));

@@ -4,6 +4,14 @@
 // time axis in seconds and every row one colour scale. At most one request is under way and the newest values wait, so
 // a drag always ends on its last value. Numbers that need many runs are asked for when nothing has moved for a moment.
 
+import { fillAlignment, layOut, rowWeights } from "../alignment.js";
+import { loadAssets } from "../assets.js";
+import { RAMPS, ramp } from "../colours.js";
+import { component } from "../component.js";
+import { LiveView } from "../live_view.js";
+import { clamp, digits, encodeLetters, lowerBound } from "../numbers.js";
+
+const addMarkup = await loadAssets(import.meta.url, "viewer.html", "../shared.css", "viewer.css");
 const ROWS = [["out", 96], ["align", 150], ["rec", 96], ["err", 96], ["axis", 32]];
 const ROW_OF = { mel: 1, strip: 2, method: 4, out: 5, align: 6, rec: 7, err: 8, axis: 9 };
 const TITLES = { out: "Downsampled", align: "Alignment", rec: "Reconstruction", err: "Error" };
@@ -46,8 +54,8 @@ function fillPicture(pixels, width, height, picture, view, low, high, colours) {
 }
 
 class Compare extends LiveView {
-  constructor(parent) {
-    super(parent.querySelector(".compare"));
+  constructor(root) {
+    super(root);
     this.hover = null; // {time, column, row}
     this.audio = new Audio();
     this.playhead = 0;
@@ -62,13 +70,13 @@ class Compare extends LiveView {
     this.audio.pause();
     if (this.audioUrl) URL.revokeObjectURL(this.audioUrl);
     this.disposers.forEach((dispose) => dispose());
+    this.root.remove();
   }
 
   // ------------------------------------------------------------ data in
 
-  receive(bytes, setStateValue) {
+  receive({ header, arrays }, setStateValue) {
     this.setStateValue = setStateValue;
-    const { header, arrays } = unpack(bytes);
     this.note("received", header.sequence);
     if (header.sourceData) {
       const newClip = this.source?.clip !== header.clip.id;
@@ -904,8 +912,4 @@ const short = (x) => (Math.abs(x) < 1e-3 ? "0" : Math.abs(x) >= 100 ? x.toFixed(
 const snapped = (value) => (Math.round(((value + DRAW_LIMIT) / (2 * DRAW_LIMIT)) * DRAW_STEPS) / DRAW_STEPS) * 2 * DRAW_LIMIT - DRAW_LIMIT;
 const encodeDrawn = (values) => encodeLetters(values, DRAW_LIMIT, DRAW_STEPS);
 
-export default function ({ data, parentElement, setStateValue }) {
-  const viewer = (parentElement.adastrideCompare ??= new Compare(parentElement));
-  viewer.receive(data, setStateValue);
-  return () => { viewer.dispose(); delete parentElement.adastrideCompare; };
-}
+export default component((parent) => new Compare(addMarkup(parent)));

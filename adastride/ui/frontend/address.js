@@ -1,0 +1,10 @@
+// Writes the page's address: a parameter of null is taken out, and others stay.
+
+export default function ({ data }) {
+  const url = new URL(location.href);
+  for (const [name, value] of Object.entries(data)) {
+    if (value === null) url.searchParams.delete(name);
+    else url.searchParams.set(name, value);
+  }
+  if (url.href !== location.href) history.replaceState(history.state, "", url);
+}
