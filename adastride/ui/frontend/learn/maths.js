@@ -47,7 +47,10 @@ export function writeOut(positions, frames, sigma, nearest = false) {
   });
 }
 
-/** What every step between two positions has beyond one output frame, and the mean of that: the position loss (equation 5). @param {number[]} positions */
+/**
+ * What every step between two positions has beyond one output frame, and the mean of that: the position loss (equation 5).
+ * @param {number[]} positions
+ */
 export function jumps(positions) {
   const excess = positions.slice(1).map((position, t) => Math.max(position - positions[t] - 1, 0)), sum = total(excess);
   return { excess, sum, loss: sum / (positions.length - 1), count: excess.filter(isJump).length };
@@ -56,7 +59,10 @@ export function jumps(positions) {
 /** @param {number} excess */
 export const isJump = (excess) => excess > SMALLEST_JUMP;
 
-/** Of each output frame, whether no position lies within half a step: it then repeats what others have. @param {number[]} positions @param {number} frames */
+/**
+ * Of each output frame, whether no position lies within half a step: it then repeats what others have.
+ * @param {number[]} positions @param {number} frames
+ */
 export const lonely = (positions, frames) =>
   indices(frames).map((i) => Math.min(...positions.map((position) => Math.abs(position - i))) > 0.5 + SMALLEST_JUMP);
 
@@ -107,10 +113,16 @@ export function weightedColumn(picture, bands, { start, weights }) {
 
 // ---------------------------------------------------------------- tones
 
-/** A cosine at moment `t` of a signal of so many frames, as the lesson's `tone` has it. @param {number} frequency @param {number} frames @param {number} t */
+/**
+ * A cosine at moment `t` of a signal of so many frames, as the lesson's `tone` has it.
+ * @param {number} frequency @param {number} frames @param {number} t
+ */
 export const cosineAt = (frequency, frames, t) => Math.cos(2 * Math.PI * frequency * (t - frames / 2) + 1);
 
-/** Where a tone lands that is sampled once in `stride` frames, in cycles per output frame. @param {number} frequency @param {number} stride */
+/**
+ * Where a tone lands that is sampled once in `stride` frames, in cycles per output frame.
+ * @param {number} frequency @param {number} stride
+ */
 export const fold = (frequency, stride) => Math.abs(frequency * stride - roundHalfEven(frequency * stride));
 
 /**

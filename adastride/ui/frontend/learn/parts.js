@@ -25,14 +25,20 @@ export function drawColourBar(pen, y, colours, { low, high, words }) {
   pen.text(words, x, y);
 }
 
-/** The frames of a time axis, numbered as often as there is room. @param {Pen} pen @param {number} y @param {number} frames @param {string} words */
+/**
+ * The frames of a time axis, numbered as often as there is room.
+ * @param {Pen} pen @param {number} y @param {number} frames @param {string} words
+ */
 export function drawFrameAxis(pen, y, frames, words) {
   const every = [1, 2, 4, 5, 8, 10, 16, 20, 32, 50].find((n) => (frames / n) * 34 * pen.k < pen.inner) ?? 100;
   for (let t = 0; t < frames; t += every) pen.text(String(t), pen.x((t + 0.5) / frames), y, { align: "center" });
   pen.text(words, pen.width, y + 16 * pen.k, { align: "right" });
 }
 
-/** Numbers under output frames, as often as there is room. @param {Pen} pen @param {number} y @param {number} frames @param {(i: number) => number} place */
+/**
+ * Numbers under output frames, as often as there is room.
+ * @param {Pen} pen @param {number} y @param {number} frames @param {(i: number) => number} place
+ */
 export function drawIndices(pen, y, frames, place) {
   const every = Math.ceil((frames * 26 * pen.k) / pen.inner);
   for (let i = 0; i < frames; i += every) pen.text(String(i), place(i), y, { align: "center" });
@@ -40,7 +46,8 @@ export function drawIndices(pen, y, frames, place) {
 
 /**
  * A bar for each of the values, standing on `base`.
- * @param {Pen} pen @param {number} base @param {number[]} values @param {(value: number) => number} height @param {(t: number) => string} colour
+ * @param {Pen} pen @param {number} base @param {number[]} values
+ * @param {(value: number) => number} height @param {(t: number) => string} colour
  */
 export function drawBars(pen, base, values, height, colour) {
   const step = pen.inner / values.length;

@@ -123,7 +123,10 @@ export class Pen {
     context.restore();
   }
 
-  /** The screen's own pixels of a rectangle. @param {number} x @param {number} y @param {number} width @param {number} height @param {Fill} fill */
+  /**
+   * The screen's own pixels of a rectangle.
+   * @param {number} x @param {number} y @param {number} width @param {number} height @param {Fill} fill
+   */
   pixels(x, y, width, height, fill) {
     const { context } = this, ratio = context.canvas.width / this.width;
     const across = Math.max(1, Math.round(width * ratio)), down = Math.max(1, Math.round(height * ratio));

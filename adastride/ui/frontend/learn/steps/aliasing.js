@@ -39,7 +39,9 @@ function drawGainAxes(pen, { limit }) {
     pen.level(y(gain), theme.ink(0.14));
     pen.beside(String(gain), y(gain));
   }
-  for (const frequency of [0, 0.1, 0.2, 0.3, 0.4, 0.5]) pen.text(String(frequency), x(frequency), top + height + 12 * k, { align: "center" });
+  for (const frequency of [0, 0.1, 0.2, 0.3, 0.4, 0.5]) {
+    pen.text(String(frequency), x(frequency), top + height + 12 * k, { align: "center" });
+  }
   pen.text("f, cycles per input frame", pen.width, top + height + 28 * k, { align: "right" });
   pen.line([[x(limit), top], [x(limit), top + height]], theme.ink(0.8), 1.5, [5, 4]);
   pen.text(`limit 1/(2s) = ${digits(limit)}`, x(NYQUIST) - 6, top + height * 0.32, { align: "right" });
@@ -49,15 +51,17 @@ function drawGainAxes(pen, { limit }) {
 function drawGains(pen, { frequency, methods }) {
   const { k, theme } = pen, x = frequencyAxis(pen), y = gainAxis(pen);
   for (const [m, { gain }] of methods.entries()) {
-    const points = Array.from(gain, (/** @type {number} */ value, i) => [x((NYQUIST * i) / (gain.length - 1)), y(Math.min(value, HIGHEST_GAIN))]);
-    pen.line(/** @type {[number, number][]} */ (points), theme.four[m], 2.2);
+    /** @type {(value: number, i: number) => [number, number]} */
+    const at = (value, i) => [x((NYQUIST * i) / (gain.length - 1)), y(Math.min(value, HIGHEST_GAIN))];
+    pen.line(Array.from(gain, at), theme.four[m], 2.2);
   }
   pen.line([[x(frequency), TOP * k], [x(frequency), (TOP + HEIGHT) * k]], theme.play, 2);
 }
 
 /** The tone behind what the method numbered m makes of it. @param {Pen} pen @param {Scene} scene @param {number} m */
 function drawTone(pen, { frequency, T, methods }, m) {
-  const { k, theme } = pen, { name, left, times, values } = methods[m], row = (FIRST_TONE + TONE_HEIGHT * m) * k, middle = row + 40 * k, swing = 24 * k;
+  const { k, theme } = pen, { name, left, times, values } = methods[m];
+  const row = (FIRST_TONE + TONE_HEIGHT * m) * k, middle = row + 40 * k, swing = 24 * k;
   /** @type {(t: number, value: number) => [number, number]} */
   const at = (t, value) => [pen.x((t + 0.5) / T), middle - swing * value];
   const width = pen.title(name, row, theme.four[m]), wave = [];

@@ -73,7 +73,8 @@ function drawTimings(pen, { timings, measured }) {
 
 /** @param {Pen} pen @param {any[]} timings by length */
 function drawTimingAxes(pen, timings) {
-  const { k, theme } = pen, height = TIMES_HEIGHT * k, bottom = TIMES * k + height, all = timings.flatMap((each) => MEASURED.map((name) => each[name]));
+  const { k, theme } = pen, height = TIMES_HEIGHT * k, bottom = TIMES * k + height;
+  const all = timings.flatMap((each) => MEASURED.map((name) => each[name]));
   const floor = 10 ** Math.floor(Math.log10(Math.min(...all))), roof = 10 ** Math.ceil(Math.log10(Math.max(...all)));
   const shortest = timings[0].frames, octaves = Math.log2(timings[timings.length - 1].frames / shortest);
   /** @param {number} frames */
@@ -102,8 +103,9 @@ function drawTiming(pen, timings, name, n, x, y) {
 
 /** @param {Scene} scene */
 function sentence({ T, L, width, costs: [dense, windows], framesPerSecond }) {
-  return `<i>T</i> = ${T} frames (${digits(T / framesPerSecond / 60, 2)} minutes): all of <i>A</i> is ${L} × ${T} = ${large(L * T)} numbers, `
-    + `${bytes(BYTES_A_NUMBER * L * T)}, and <em>${large(dense(T))}</em> multiplications. Windows of about ${digits(width(T), 2)} frames `
+  return `<i>T</i> = ${T} frames (${digits(T / framesPerSecond / 60, 2)} minutes): `
+    + `all of <i>A</i> is ${L} × ${T} = ${large(L * T)} numbers, ${bytes(BYTES_A_NUMBER * L * T)}, `
+    + `and <em>${large(dense(T))}</em> multiplications. Windows of about ${digits(width(T), 2)} frames `
     + `need <em>${large(windows(T))}</em>: ${digits(dense(T) / windows(T), 2)} times fewer.`;
 }
 

@@ -3,13 +3,15 @@
 
 import { layOut } from "../../alignment.js";
 import { clamp, digits, largest, percent } from "../../numbers.js";
+import { indices } from "../maths.js";
 import { drawAlignment, drawFrameAxis, drawRowNumbers, frameEdges } from "../parts.js";
 
 /** @typedef {import("../pen.js").Pen} Pen */
 /** @typedef {import("../lesson.js").Lesson} Lesson */
 /** @typedef {ReturnType<typeof look>} Scene */
 
-const CLIP = 24, CLIP_HEIGHT = 76, MATRIX = 146, MATRIX_HEIGHT = 110, BLOCKS = 266, LOSSES = 340, RATIOS = 430, CURVE_HEIGHT = 62; // CSS pixels
+// CSS pixels, from above.
+const CLIP = 24, CLIP_HEIGHT = 76, MATRIX = 146, MATRIX_HEIGHT = 110, BLOCKS = 266, LOSSES = 340, RATIOS = 430, CURVE_HEIGHT = 62;
 const HIGHEST_LOSS = 1.6, LOWEST_ROOF = 4; // of the two curves
 const SEEN_RATIOS = 200; // so many of the last steps give the ratios' curve its roof
 const MARKED_STEPS = 60;
@@ -26,8 +28,7 @@ function drawClip(pen, { clip, T, begin, end }) {
   const { k, theme } = pen, top = CLIP * k, height = CLIP_HEIGHT * k, left = pen.x(begin / T), right = pen.x(end / T);
   pen.title("A clip it has never seen: silence and a burst", 10 * k);
   pen.box(left, top, right - left, height, `${theme.play}33`);
-  const wave = Array.from({ length: T }, (_, t) => /** @type {[number, number]} */ ([pen.x((t + 0.5) / T), top + height / 2 - clip[t] * height * 0.36]));
-  pen.line(wave, theme.layers[0], 1.8);
+  pen.line(indices(T).map((t) => [pen.x((t + 0.5) / T), top + height / 2 - clip[t] * height * 0.36]), theme.layers[0], 1.8);
   pen.beside("1", top + height * 0.14);
   pen.beside("−1", top + height * 0.86);
   pen.text("the burst", (left + right) / 2, top + height + 11 * k, { align: "center", colour: theme.play, bold: true });
@@ -47,7 +48,8 @@ function drawBlocks(pen, { layout: { edges, L }, T, begin, end }) {
   const { k, theme } = pen, top = BLOCKS * k;
   for (let i = 0; i < L; i++) {
     const left = pen.x(edges[i] / T), right = pen.x(edges[i + 1] / T), middle = (edges[i] + edges[i + 1]) / 2;
-    pen.box(left + 1, top, Math.max(1, right - left - 1.5), 16 * k, middle >= begin && middle <= end ? theme.play : `${theme.layers[0]}88`);
+    const colour = middle >= begin && middle <= end ? theme.play : `${theme.layers[0]}88`;
+    pen.box(left + 1, top, Math.max(1, right - left - 1.5), 16 * k, colour);
   }
   drawFrameAxis(pen, top + 28 * k, T, "blocks: the input frames each output frame stands for");
 }
@@ -55,7 +57,8 @@ function drawBlocks(pen, { layout: { edges, L }, T, begin, end }) {
 /**
  * A value at every step so far.
  * @param {Pen} pen @param {number} top @param {ArrayLike<number>} values
- * @param {{ words: string, colour: string, roof: number, mark: number, most: number }} look mark: a level to compare with; most: steps in all
+ * @param {{ words: string, colour: string, roof: number, mark: number, most: number }} look mark: a level to compare with; most: steps
+ * in all
  */
 function drawCurve(pen, top, values, { words, colour, roof, mark, most }) {
   const { k, theme } = pen, height = CURVE_HEIGHT * k, bottom = top + height;

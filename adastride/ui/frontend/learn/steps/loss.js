@@ -41,7 +41,8 @@ function drawCounts(pen, { frames, alone, counts }) {
     const x = pen.left + i * width;
     pen.box(x + 1, top, width - 2, height, alone[i] ? `${theme.bad}33` : `${theme.layers[0]}44`);
     if (alone[i]) pen.hatch(x + 1, top, width - 2, height, theme.bad);
-    if (width > LEAST_WIDTH * k) pen.text(String(count), x + width / 2, top + height / 2, { align: "center", bold: alone[i], colour: theme.ink(1) });
+    if (width <= LEAST_WIDTH * k) return;
+    pen.text(String(count), x + width / 2, top + height / 2, { align: "center", bold: alone[i], colour: theme.ink(1) });
   });
   drawIndices(pen, top + 46 * k, frames, (i) => pen.left + (i + 0.5) * width);
   pen.text("output frame", pen.width, top + 64 * k, { align: "right" });

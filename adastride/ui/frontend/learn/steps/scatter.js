@@ -22,7 +22,10 @@ function look({ settings, header, chosen }) {
   return { positions, frames, to, weights, levels, sums, added, last: chosen ?? added - 1, used: new Set(to) };
 }
 
-/** The colour of a frame: the last one stands out, those added are blue. @param {Pen} pen @param {Scene} scene @param {number} j @param {number} faint */
+/**
+ * The colour of a frame: the last one stands out, those added are blue.
+ * @param {Pen} pen @param {Scene} scene @param {number} j @param {number} faint
+ */
 function colourOf({ theme }, { last, added }, j, faint) {
   return j === last ? theme.play : j < added ? theme.layers[0] : theme.ink(faint);
 }

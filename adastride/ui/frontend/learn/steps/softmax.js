@@ -36,12 +36,14 @@ function look({ settings, header, cell }) {
     softmax: (i, j) => A[i][j],
   };
   const highest = stage === "distance" ? (frames - 1) ** 2 || 1 : 1;
-  return { stage, sigma, positions, L: frames, A, i: Math.min(row, frames - 1), j: Math.min(column, positions.length - 1), values, value: values[stage], highest };
+  const i = Math.min(row, frames - 1), j = Math.min(column, positions.length - 1);
+  return { stage, sigma, positions, L: frames, A, i, j, values, value: values[stage], highest };
 }
 
 /** @param {Pen} pen @param {Scene} scene */
 function drawMatrix(pen, { stage, positions, L, value, highest, i, j }) {
-  const { k, theme } = pen, top = TOP * k, height = HEIGHT * k, T = positions.length, cell = height / L, step = pen.inner / T, y = top + height - (i + 1) * cell;
+  const { k, theme } = pen, T = positions.length, top = TOP * k, height = HEIGHT * k;
+  const cell = height / L, step = pen.inner / T, y = top + height - (i + 1) * cell;
   /** @param {number} t @param {number} n */
   const share = (t, n) => Math.round(255 * clamp(value(n, t) / highest, 0, 1));
   pen.title(TITLES[stage], 10 * k);
@@ -55,7 +57,8 @@ function drawMatrix(pen, { stage, positions, L, value, highest, i, j }) {
 
 /** @param {Pen} pen @param {Scene} scene */
 function drawRow(pen, { stage, positions, A, value, i, j }) {
-  const { k, theme } = pen, base = BASE * k, height = BASE_HEIGHT * k, row = positions.map((_, t) => value(i, t)), most = Math.max(...row, 1e-9);
+  const { k, theme } = pen, base = BASE * k, height = BASE_HEIGHT * k;
+  const row = positions.map((_, t) => value(i, t)), most = Math.max(...row, 1e-9);
   const sum = stage === "softmax" ? `: weights that sum to ${digits(total(A[i]))}` : "";
   pen.title(`Row ${i}${sum}`, base - height - 14 * k, theme.play);
   pen.beside(digits(most, 2), base - height + 4);
@@ -86,7 +89,8 @@ export const softmax = {
     return { A, p: positions, L, weight: A[i][j] };
   },
   point(x, y, lesson) {
-    const { T, L } = sizeOf(lesson), { k } = lesson.pen, top = TOP * k, height = HEIGHT * k, column = lesson.pen.columnAt(x, T), onMatrix = y < top + height;
+    const { T, L } = sizeOf(lesson), { k } = lesson.pen, top = TOP * k, height = HEIGHT * k;
+    const column = lesson.pen.columnAt(x, T), onMatrix = y < top + height;
     if (column === null || y < top) return;
     const row = onMatrix ? clamp(Math.floor(((top + height - y) / height) * L), 0, L - 1) : (lesson.cell ?? OPENING_CELL)[0];
     lesson.cell = [row, column];

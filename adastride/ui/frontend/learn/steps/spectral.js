@@ -16,11 +16,12 @@ const LABEL_TURNS = 0.68; // of the width: a cut further right has its label to 
 
 /** @param {Lesson} lesson */
 function look({ settings, arrays: { signal } }) {
-  const T = signal.length, found = spectralMask(T, settings), { mask, kept, frames, fourier } = found, spectrum = transform(signal, fourier);
+  const T = signal.length, found = spectralMask(T, settings), { mask, kept, frames, fourier } = found;
+  const spectrum = transform(signal, fourier);
   /** @type {import("../maths.js").Spectrum} */
   const masked = spectrum.slice(0, kept).map(([real, imaginary], n) => [real * mask[n], imaginary * mask[n]]);
   const out = transformBack(masked, frames, T, fourier), magnitudes = spectrum.map(([real, imaginary]) => Math.hypot(real, imaginary));
-  return { ...found, ...settings, signal, T, bins: mask.length, magnitudes, out };
+  return { ...found, stride: settings.stride, smoothness: settings.smoothness, signal, T, bins: mask.length, magnitudes, out };
 }
 
 /** The x of a bin's middle. @param {Pen} pen @param {Scene} scene */
@@ -41,7 +42,8 @@ function drawSpectrum(pen, { fourier, T, bins, kept, magnitudes }) {
 
 /** @param {Pen} pen @param {Scene} scene */
 function drawMask(pen, scene) {
-  const { k, theme } = pen, { bins, passed, smoothness, kept, fourier } = scene, top = TOP * k, height = HEIGHT * k, x = binAxis(pen, scene), y = shareAxis(pen);
+  const { k, theme } = pen, { bins, passed, smoothness, kept, fourier } = scene, top = TOP * k, height = HEIGHT * k;
+  const x = binAxis(pen, scene), y = shareAxis(pen);
   /** @type {[number, number][]} */
   const curve = indices(CURVE_POINTS + 1).map((i) => {
     const n = (i / CURVE_POINTS) * (bins - 1);
@@ -51,13 +53,16 @@ function drawMask(pen, scene) {
   for (const share of [0, 0.5, 1]) pen.beside(String(share), y(share));
   const cut = pen.left + kept * (pen.inner / bins), turned = cut + 6 > pen.width * LABEL_TURNS;
   pen.line([[cut, top], [cut, top + height]], theme.bad, 1.5, [5, 4]);
-  pen.text(`cut: ${kept} of ${bins} stay`, turned ? cut - 6 : cut + 6, top + 10 * k, { align: turned ? "right" : "left", colour: theme.bad });
+  pen.text(`cut: ${kept} of ${bins} stay`, turned ? cut - 6 : cut + 6, top + 10 * k, {
+    align: turned ? "right" : "left", colour: theme.bad,
+  });
   drawFrameAxis(pen, top + height + 12 * k, bins, fourier ? "bin n" : "coefficient n");
 }
 
 /** @param {Pen} pen @param {Scene} scene */
 function drawSlopes(pen, { bins, slope }) {
-  const { k, theme } = pen, top = SLOPES * k, deep = SLOPES_HEIGHT * k, step = pen.inner / bins, steepest = Math.max(...slope.map(Math.abs), 1e-9);
+  const { k, theme } = pen, top = SLOPES * k, deep = SLOPES_HEIGHT * k, step = pen.inner / bins;
+  const steepest = Math.max(...slope.map(Math.abs), 1e-9);
   pen.title("∂m/∂s: bins on the slope tell s where to go", top - 14 * k);
   slope.forEach((each, n) => pen.box(pen.left + (n + 0.15) * step, top, step * 0.7, (Math.abs(each) / steepest) * deep, theme.play));
   pen.level(top, theme.ink(0.5));
@@ -73,7 +78,9 @@ function drawSignals(pen, { T, frames, fourier, signal, out }) {
   pen.title(`Out: ${frames} frames of ${T}`, 328 * k);
   pen.line(Array.from(signal, (/** @type {number} */ value, t) => at(t, value / range)), theme.ink(0.45), 1.5);
   // Fourier's frames begin where the signal does, and cosines stand for the middles of windows side by side.
-  pen.dotted(out.map((value, i) => at(fourier ? (i * T) / frames : ((i + 0.5) * T) / frames - 0.5, clamp(value / range, -1.3, 1.3))), theme.layers[2], 2.6);
+  /** @param {number} i */
+  const timeOf = (i) => (fourier ? (i * T) / frames : ((i + 0.5) * T) / frames - 0.5);
+  pen.dotted(out.map((value, i) => at(timeOf(i), clamp(value / range, -1.3, 1.3))), theme.layers[2], 2.6);
   pen.text("grey: the energy of a word, without its mean", pen.width, 492 * k, { align: "right" });
 }
 

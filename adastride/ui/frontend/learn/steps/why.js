@@ -17,7 +17,8 @@ const TOP = 24, HEIGHT = 120, LOW = 250, LOW_HEIGHT = 84; // CSS pixels of the t
 
 /** @param {Lesson} lesson */
 function look({ settings, header, arrays }) {
-  const { mel, energy } = arrays, { bands, part, framesPerSecond, range } = header, T = energy.length, adaptive = settings.spend !== "uniform";
+  const { mel, energy } = arrays, { bands, part, framesPerSecond, range } = header;
+  const T = energy.length, adaptive = settings.spend !== "uniform";
   const { unit } = place(Array.from(energy, (level) => (adaptive ? ADAPTIVE * level : 0)), settings.stride);
   const { edges, L } = layOut({ u: unit }, frameEdges(T), { stride: settings.stride, sigma: 1, variant: "adastride" });
   const inWord = indices(L).map((i) => {
@@ -41,7 +42,10 @@ function drawInput(pen, { mel, bands, T, framesPerSecond }) {
   }
 }
 
-/** From the input frames that an output frame stands for to where it is drawn: bands for the word, threads for silence. @param {Pen} pen @param {Scene} scene */
+/**
+ * From the input frames that an output frame stands for to where it is drawn: bands for the word, threads for silence.
+ * @param {Pen} pen @param {Scene} scene
+ */
 function drawShares(pen, { edges, L, T, inWord }) {
   const { k, theme } = pen, from = (TOP + HEIGHT + 22) * k, to = (LOW - 22) * k;
   for (let i = 0; i < L; i++) {
