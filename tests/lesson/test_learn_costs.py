@@ -5,7 +5,6 @@ from __future__ import annotations
 from adastride.lesson.costs import measure_costs
 
 
-
 def test_costs_are_measured():
     timings = measure_costs(8, 2.0, 0.447, frames=(100, 800))
     assert [each.frames for each in timings] == [100, 800]

@@ -10,7 +10,6 @@ from adastride.downsampling import METHODS
 from adastride.lesson.tones import GAIN_POINTS, TONE_FRAMES, tone, tone_gains, tone_layers
 
 
-
 @pytest.mark.parametrize("stride", [2, 3, 4, 5, 6])
 def test_tones_are_what_the_layers_make_of_them(stride: int):
     wave = tone(0.13)

@@ -10,7 +10,6 @@ from adastride.alignment import Alignment
 from adastride.lesson.training import BURST_LENGTH, BURST_TIME, CLASSES, MOST_STEPS, Training, bursts, stride_ratio
 
 
-
 def test_bursts_are_where_they_say():
     clips, labels, begin = bursts(20, torch.Generator().manual_seed(3))
     assert clips.shape == (20, 3, BURST_TIME)
