@@ -101,6 +101,6 @@ def length_mask(lengths: Tensor, time: int) -> Tensor:
 
 def refuse_transforms(x: Tensor) -> None:
     """RuntimeError if x belongs to torch.vmap or a transform of torch.func: what works on arrays can't be traced through."""
-    if torch._C._functorch.is_functorch_wrapped_tensor(x):
+    if not torch.compiler.is_compiling() and torch._C._functorch.is_functorch_wrapped_tensor(x):
         raise RuntimeError("adaptive downsampling works under neither torch.vmap nor the transforms of torch.func (torch.func.functional_call "
                            "works): give it the whole batch, and use torch.autograd.grad")

@@ -71,7 +71,8 @@ def _windows(x: Tensor, lengths: Tensor, stride: int, fill: float) -> tuple[Tens
     shorter = maths.output_lengths(lengths, stride)
     frames, window = max(maths.whole_numbers(shorter)), min(stride, time)
     windows = F.pad(zero_padding(x, lengths, fill), (0, frames * window - time), value=fill).unflatten(2, (frames, window))
-    return zero_padding(windows.flatten(2), shorter * window).view(windows.shape), shorter
+    covered = maths.known_lengths([count * window for count in maths.whole_numbers(shorter)], x.device)
+    return zero_padding(windows.flatten(2), covered).view(windows.shape), shorter
 
 
 def max_pool(x: Tensor, lengths: Tensor, stride: int) -> Tensor:

@@ -29,6 +29,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -46,8 +47,7 @@ def _exact(x: Tensor) -> Tensor:
 def spectral_frames(time: int, stride: float) -> int:
     """Output frames of spectral pooling: max(floor(T / s), 2), but 1 for one frame. 313 frames at stride 2 make 156."""
     # The published code divides in float32; T / s that is whole but for rounding must fall to the same side.
-    quotient = torch.tensor(time, dtype=torch.float32) / torch.tensor(stride, dtype=torch.float32)
-    return min(max(int(quotient), 2), time)
+    return min(max(int(np.float32(time) / np.float32(stride)), 2), time)
 
 
 def spectral_pool(x: Tensor, stride: float) -> Tensor:
