@@ -117,7 +117,7 @@ export const learning = {
   },
   press,
   received(lesson) {
-    if (lesson.playing) lesson.nextFrame(() => { if (lesson.playing && !lesson.busy) lesson.request("train"); }); // a tab nobody sees stops
+    if (lesson.playing) lesson.frames.next(() => { if (lesson.playing && !lesson.busy) lesson.request("train"); }); // a tab nobody sees stops
   },
 };
 
