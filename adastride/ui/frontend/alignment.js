@@ -42,6 +42,7 @@ import { clamp, largest, lowerBound, roundHalfEven } from "./numbers.js";
  * @property {boolean} [hard] AdaStride-F
  * @property {Int32Array} [firstFrame] AdaStride-F: the first input frame of every output frame, T where there is none
  * @property {Int32Array} [lastFrame] and the last, -1 where there is none
+ * @property {Int32Array} [home] AdaStride-F: the output frame of every input frame
  * @property {Matrix} [picture]
  */
 
@@ -74,7 +75,10 @@ export function layOut({ u, taps }, inEdges, settings) {
 /** Boundaries of a uniform stride, in input frames. @param {number} T @param {number} L @param {number} stride */
 const evenEdges = (T, L, stride) => Float64Array.from({ length: L + 1 }, (_, i) => Math.min(i * stride, T));
 
-/** Boundaries between output frames, in input frames: where positions pass from one frame to the next. @param {Float64Array} p @param {number} L */
+/**
+ * Boundaries between output frames, in input frames: where positions pass from one frame to the next.
+ * @param {Float64Array} p @param {number} L
+ */
 function boundaries(p, L) {
   const T = p.length, edges = new Float64Array(L + 1);
   for (let i = 0, j = 1; i < L - 1; i++) {
@@ -99,12 +103,12 @@ function nearestDistances(p, L) {
 /** AdaStride-F, equation 6: every input frame belongs to the output frame nearest to it. @param {Float64Array} p @param {number} L */
 function hardFrames(p, L) {
   const firstFrame = new Int32Array(L).fill(p.length), lastFrame = new Int32Array(L).fill(-1);
-  p.forEach((position, j) => {
-    const i = roundHalfEven(position);
+  const home = Int32Array.from(p, roundHalfEven);
+  home.forEach((i, j) => {
     firstFrame[i] = Math.min(firstFrame[i], j);
     lastFrame[i] = Math.max(lastFrame[i], j);
   });
-  return { firstFrame, lastFrame };
+  return { firstFrame, lastFrame, home };
 }
 
 /**
@@ -134,7 +138,10 @@ export function layOutPicture(edges, picture, inEdges, settings) {
 /** The output frame at a moment. @param {Float64Array} outEdges @param {number} time */
 export const frameAt = (outEdges, time) => clamp(lowerBound(outEdges, time) - 1, 0, outEdges.length - 2);
 
-/** The output frames that a window of time shows, with a margin: all of them for all of the time. @param {Float64Array} outEdges @param {View} view */
+/**
+ * The output frames that a window of time shows, with a margin: all of them for all of the time.
+ * @param {Float64Array} outEdges @param {View} view
+ */
 export function visibleRows(outEdges, { from, to }) {
   const L = outEdges.length - 1;
   if (from <= outEdges[0] + 1e-9 && to >= outEdges[L] - 1e-9) return { low: 0, high: L };
@@ -280,7 +287,8 @@ export function pixelRows(height, low, high, count) {
  */
 export function fillAlignment(pixels, width, height, layout, view, low, high, colours) {
   const { T, L, inEdges } = layout, { firstRow, lastRow } = pixelRows(height, low, high, L);
-  const index = layout.taps ? tapIndex(layout) : positionIndex(layout), step = (view.to - view.from) / width;
+  const index = layout.taps ? tapIndex(layout) : layout.hard ? hardIndex(layout) : positionIndex(layout);
+  const step = (view.to - view.from) / width;
   pixels.fill(colours[0]);
   let a = Math.max(0, lowerBound(inEdges, view.from) - 1);
   for (let x = 0; x < width; x++) {
@@ -295,7 +303,10 @@ export function fillAlignment(pixels, width, height, layout, view, low, high, co
   }
 }
 
-/** The colour index of a block of frames a..b and rows ia..ib: is there a row whose tap lies on one of the frames? @param {Layout} layout */
+/**
+ * The colour index of a block of frames a..b and rows ia..ib: is there a row whose tap lies on one of the frames?
+ * @param {Layout} layout
+ */
 function tapIndex({ taps, stride }) {
   const middle = taps.length >> 1, most = largest(Array.from(taps)), levels = Array.from(taps, (tap) => Math.round((255 * tap) / most));
   /** @type {(a: number, b: number, ia: number, ib: number) => number} */
@@ -310,23 +321,45 @@ function tapIndex({ taps, stride }) {
   };
 }
 
-/** The same where frames have positions. @param {Layout} layout */
-function positionIndex({ p, nearestDistance, hard, firstFrame, lastFrame, sigma }) {
+/** The colour index of a weight, from its distance and the smallest distance in its row. @param {number | null} sigma */
+function weightIndex(sigma) {
   const scale = EXPONENT_STEPS / (sigma * sigma), last = REACH * EXPONENT_STEPS;
-  /** @type {(a: number, b: number, ia: number, ib: number) => number} */
-  return (a, b, ia, ib) => {
-    const pa = p[a], pb = p[b], i = closestRow(pa, pb, ia, ib), nearest = nearestDistance[i];
-    let distance = i < pa ? pa - i : i > pb ? i - pb : nearest;
-    if (hard) {
-      if (firstFrame[i] > b || lastFrame[i] < a) return 0;
-      if (distance > 0.5) distance = 0.5;
-    }
+  /** @type {(distance: number, nearest: number) => number} */
+  return (distance, nearest) => {
     const exponent = (distance * distance - nearest * nearest) * scale;
     return exponent >= last ? 0 : WEIGHT_INDEX[exponent > 0 ? exponent | 0 : 0];
   };
 }
 
-/** The row of ia..ib closest to the interval of positions pa..pb. @param {number} pa @param {number} pb @param {number} ia @param {number} ib */
+/** The same where frames have positions. @param {Layout} layout */
+function positionIndex({ p, nearestDistance, sigma }) {
+  const index = weightIndex(sigma);
+  /** @type {(a: number, b: number, ia: number, ib: number) => number} */
+  return (a, b, ia, ib) => {
+    const pa = p[a], pb = p[b], i = closestRow(pa, pb, ia, ib), nearest = nearestDistance[i];
+    return index(i < pa ? pa - i : i > pb ? i - pb : nearest, nearest);
+  };
+}
+
+/** The same for AdaStride-F, where a frame has a weight in its own row alone. @param {Layout} layout */
+function hardIndex({ p, nearestDistance, firstFrame, lastFrame, home, sigma }) {
+  const index = weightIndex(sigma);
+  /** @type {(a: number, b: number, ia: number, ib: number) => number} */
+  return (a, b, ia, ib) => {
+    let found = 0;
+    for (let i = Math.max(ia, home[a]); i <= Math.min(ib, home[b]) && found < 255; i++) {
+      if (firstFrame[i] > b || lastFrame[i] < a) continue;
+      const nearest = nearestDistance[i];
+      found = Math.max(found, index(i < p[a] ? p[a] - i : i > p[b] ? i - p[b] : nearest, nearest));
+    }
+    return found;
+  };
+}
+
+/**
+ * The row of ia..ib closest to the interval of positions pa..pb.
+ * @param {number} pa @param {number} pb @param {number} ia @param {number} ib
+ */
 function closestRow(pa, pb, ia, ib) {
   const above = Math.ceil(pa), below = Math.floor(pb);
   if (above > ib) return ib;
@@ -364,7 +397,10 @@ export function fillPicture(pixels, width, height, picture, view, low, high, col
   }
 }
 
-/** Which of a picture's rows show the frames of each row of pixels. @param {Picture} picture @param {ReturnType<typeof pixelRows>} pixels */
+/**
+ * Which of a picture's rows show the frames of each row of pixels.
+ * @param {Picture} picture @param {ReturnType<typeof pixelRows>} pixels
+ */
 function rowsOfPicture({ rows, low = 0, high = rows }, { firstRow, lastRow }) {
   const shape = { low, high, rows };
   return {
@@ -373,7 +409,10 @@ function rowsOfPicture({ rows, low = 0, high = rows }, { firstRow, lastRow }) {
   };
 }
 
-/** The largest value of each row in the columns a..b. @param {Uint8Array} data @param {number} rows @param {number} a @param {number} b @param {Uint8Array} column */
+/**
+ * The largest value of each row in the columns a..b.
+ * @param {Uint8Array} data @param {number} rows @param {number} a @param {number} b @param {Uint8Array} column
+ */
 function poolColumns(data, rows, a, b, column) {
   column.fill(0);
   for (let c = a, at = a * rows; c <= b; c++, at += rows) {

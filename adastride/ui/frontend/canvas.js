@@ -18,9 +18,13 @@ export function prepare(canvas) {
   return context;
 }
 
-/** Paints device pixels of a plot. @param {CanvasRenderingContext2D} context @param {Box} box @param {(pixels: Uint32Array, width: number, height: number) => void} fill */
+/**
+ * Paints device pixels of a plot.
+ * @param {CanvasRenderingContext2D} context @param {Box} box
+ * @param {(pixels: Uint32Array, width: number, height: number) => void} fill
+ */
 export function paintPixels(context, box, fill) {
-  const ratio = devicePixelRatio || 1, width = Math.max(1, Math.round(box.width * ratio)), height = Math.max(1, Math.round(box.height * ratio));
+  const ratio = devicePixelRatio || 1, [width, height] = [box.width, box.height].map((size) => Math.max(1, Math.round(size * ratio)));
   const image = context.createImageData(width, height);
   fill(new Uint32Array(image.data.buffer), width, height);
   context.putImageData(image, Math.round(box.x * ratio), 0);
@@ -61,7 +65,10 @@ export function frame(context, { x, width, height }, theme) {
   context.strokeRect(x + 0.5, 0.5, width - 1, height - 1);
 }
 
-/** A dashed line of two strokes, that can be seen on both ends of a colour map. @param {CanvasRenderingContext2D} context @param {Theme} theme @param {() => void} path */
+/**
+ * A dashed line of two strokes, that can be seen on both ends of a colour map.
+ * @param {CanvasRenderingContext2D} context @param {Theme} theme @param {() => void} path
+ */
 export function dashedLine(context, theme, path) {
   context.beginPath();
   path();
@@ -75,7 +82,11 @@ export function dashedLine(context, theme, path) {
   context.setLineDash([]);
 }
 
-/** A line at a moment, over everything. @param {CanvasRenderingContext2D} context @param {Theme} theme @param {number} x @param {number} height @param {string} colour @param {number} width */
+/**
+ * A line at a moment, over everything.
+ * @param {CanvasRenderingContext2D} context @param {Theme} theme @param {number} x @param {number} height @param {string} colour
+ * @param {number} width
+ */
 export function moment(context, theme, x, height, colour, width = 1.5) {
   context.fillStyle = theme.back;
   context.fillRect(x - width / 2 - 1, 0, width + 2, height);
@@ -111,7 +122,11 @@ export function beamShares(width, { edges, start, weights }, place) {
   return shares;
 }
 
-/** The dark around a beam, in runs of equal strength. @param {CanvasRenderingContext2D} context @param {Theme} theme @param {Box} box @param {Float64Array} shares @param {number} [darkness] */
+/**
+ * The dark around a beam, in runs of equal strength.
+ * @param {CanvasRenderingContext2D} context @param {Theme} theme @param {Box} box @param {Float64Array} shares
+ * @param {number} [darkness]
+ */
 export function drawBeam(context, theme, box, shares, darkness = 0.68) {
   /** @param {number} x */
   const level = (x) => Math.round(BEAM_LEVELS * (1 - Math.sqrt(shares[x])));

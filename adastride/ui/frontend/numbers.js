@@ -41,7 +41,10 @@ export function sameNumbers(a, b) {
   return true;
 }
 
-/** A letter for each value from -limit to limit, to the nearest of so many steps. @type {(values: number[], limit: number, steps: number) => string} */
+/**
+ * A letter for each value from -limit to limit, to the nearest of so many steps.
+ * @type {(values: number[], limit: number, steps: number) => string}
+ */
 export const encodeLetters = (values, limit, steps) =>
   values.map((value) => LETTERS[Math.round(((value + limit) / (2 * limit)) * steps)]).join("");
 

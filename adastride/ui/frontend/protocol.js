@@ -62,7 +62,10 @@ export class Requests {
     this.send(what, this.underWay);
   }
 
-  /** Would this be an answer to what is under way, or to nothing? Anything else is an answer to something older. @param {number} sequence */
+  /**
+   * Would this be an answer to what is under way, or to nothing? Anything else is an answer to something older.
+   * @param {number} sequence
+   */
   expects(sequence) { return !this.busy || sequence === this.underWay; }
 
   /** The answer is here. Gives the number of the request it answers, null where none was under way. */

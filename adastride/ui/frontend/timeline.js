@@ -28,7 +28,10 @@ export class Timeline {
     [this.from, this.to] = [from, Math.min(to, seconds)];
   }
 
-  /** Shows from..to, or as much of it as there is: never less than a moment, never beyond the clip. @param {number} from @param {number} to */
+  /**
+   * Shows from..to, or as much of it as there is: never less than a moment, never beyond the clip.
+   * @param {number} from @param {number} to
+   */
   show(from, to) {
     const span = clamp(to - from, Math.min(this.seconds, SHORTEST), this.seconds);
     this.from = clamp(from, 0, this.seconds - span);

@@ -1,7 +1,10 @@
 // @ts-check
 // What every view is: an element, listeners that one signal ends, and drawing once a frame.
 
-/** Tests and benchmarks set globalThis.adastrideLog to an array; otherwise nothing is kept. @param {string} kind @param {unknown} [value] */
+/**
+ * Tests and benchmarks set globalThis.adastrideLog to an array; otherwise nothing is kept.
+ * @param {string} kind @param {unknown} [value]
+ */
 export function note(kind, value) {
   /** @type {any} */ (globalThis).adastrideLog?.push([kind, performance.now(), value]);
 }
@@ -13,7 +16,10 @@ export function onceAFrame(draw) {
   return () => { asked ??= requestAnimationFrame(() => { asked = null; draw(); }); };
 }
 
-/** Calls `act` when it has not been asked for so many milliseconds. @param {() => void} act @param {number} quiet @param {AbortSignal} signal */
+/**
+ * Calls `act` when it has not been asked for so many milliseconds.
+ * @param {() => void} act @param {number} quiet @param {AbortSignal} signal
+ */
 export function whenQuiet(act, quiet, signal) {
   /** @type {any} */
   let timer = null;
@@ -74,7 +80,10 @@ export class View {
   }
 }
 
-/** A panel's canvases: what is drawn, and what lies over it. @param {HTMLElement} element @param {number} height CSS pixels @param {boolean} silent not for screen readers or keys */
+/**
+ * A panel's canvases: what is drawn, and what lies over it.
+ * @param {HTMLElement} element @param {number} height CSS pixels @param {boolean} silent not for screen readers or keys
+ */
 export function canvases(element, height, silent) {
   const [base, cover] = /** @type {HTMLCanvasElement[]} */ ([...element.querySelectorAll("canvas")]);
   base.style.height = `${height}px`;

@@ -25,7 +25,10 @@ export function segments(host, options, current, choose) {
   });
 }
 
-/** The value that a slider stands for. @param {string} name @param {number} value @param {number} usual as trained @param {boolean} whole */
+/**
+ * The value that a slider stands for.
+ * @param {string} name @param {number} value @param {number} usual as trained @param {boolean} whole
+ */
 export function valueOf(name, value, usual, whole) {
   if (name === "sigma") return Math.abs(value - Math.log10(usual)) < SNAP ? usual : Number((10 ** value).toPrecision(5));
   if (Math.abs(value - usual) < SNAP) return usual;
@@ -63,8 +66,9 @@ export class Controls {
 
   /** @param {number[]} chosen */
   build(chosen) {
-    const { explorer } = this, { settings } = explorer, variants = new Set(chosen.map((k) => settings[k].variant).filter((each) => each != null));
-    segments(explorer.one(".scope"), [["all", "All layers"], ...settings.map((_, k) => [k, `${k + 1}`])], this.scope, (scope) => this.choose(scope));
+    const { explorer } = this, { settings } = explorer, scopes = [["all", "All layers"], ...settings.map((_, k) => [k, `${k + 1}`])];
+    const variants = new Set(chosen.map((k) => settings[k].variant).filter((each) => each != null));
+    segments(explorer.one(".scope"), scopes, this.scope, (scope) => this.choose(scope));
     explorer.one(".variant").hidden = !variants.size;
     segments(explorer.one(".variant"), VARIANTS, variants.size === 1 ? [...variants][0] : null, (variant) => {
       explorer.change(this.chosen, "variant", () => variant);
@@ -102,7 +106,8 @@ export class Controls {
     this.placeThumb(input, name, settings[leading[0]][name], free.length ? "0.01" : "1");
     output.textContent = this.words(name, { chosen, moved, whole, free, leading });
     input.setAttribute("aria-valuetext", output.textContent);
-    markTrained(slider, input, placeOf(name, header.trained[leading[0]][name]), value(name, header.trained[leading[0]][name], !free.length));
+    const usual = header.trained[leading[0]][name];
+    markTrained(slider, input, placeOf(name, usual), value(name, usual, !free.length));
   }
 
   /** @param {HTMLInputElement} input @param {string} name @param {number} setting @param {string} step */
@@ -118,7 +123,10 @@ export class Controls {
     const differs = `differs by layer: ${values.map((each) => digits(each)).join(", ")}`;
     const parts = [values.length > 1 ? differs : value(name, values[0], !free.length)];
     if (!free.length) parts.push("whole strides only");
-    else if (whole.length) parts.push(`whole strides in ${layersNamed(whole)}: ${[...new Set(whole.map((k) => settings[k].stride))].join(", ")}`);
+    else if (whole.length) {
+      const strides = new Set(whole.map((k) => settings[k].stride));
+      parts.push(`whole strides in ${layersNamed(whole)}: ${[...strides].join(", ")}`);
+    }
     if (moved.length < chosen.length) parts.push(`${layersNamed(moved)} only`);
     return parts.join(" · ");
   }

@@ -69,7 +69,10 @@ export function drawMel(context, box, { clip, theme, timeline }) {
   for (const [text, share] of clip.melTicks) label(context, theme, text, box.x - 6, clamp((1 - share) * box.height, 6, box.height - 5));
 }
 
-/** Where the output frames of one layer end and the next begin; where they are denser than pixels, as a tint. @param {Context} context @param {Box} box @param {Explorer} explorer */
+/**
+ * Where the output frames of one layer end and the next begin; where they are denser than pixels, as a tint.
+ * @param {Context} context @param {Box} box @param {Explorer} explorer
+ */
 export function drawTicks(context, box, { layers, tickLayer, theme, timeline }) {
   const { outEdges, L } = layers[tickLayer].layout, ratio = devicePixelRatio || 1;
   const columns = Math.round(box.width * ratio), hits = new Uint16Array(columns + 1);
@@ -104,7 +107,10 @@ export function drawLayer(context, box, explorer, { layer }) {
   label(context, theme, "frame", box.x - 6, box.height / 2 + 6, { alpha: 0.55 });
 }
 
-/** @param {Context} context @param {Box} box @param {Explorer} explorer @param {Layout} layout @param {{ low: number, high: number }} rows */
+/**
+ * @param {Context} context @param {Box} box @param {Explorer} explorer @param {Layout} layout
+ * @param {{ low: number, high: number }} rows
+ */
 function drawMatrix(context, box, { theme, timeline }, layout, { low, high }) {
   const colours = RAMPS[theme.name];
   paintPixels(context, box, (pixels, width, height) => {
@@ -117,7 +123,10 @@ function drawMatrix(context, box, { theme, timeline }, layout, { low, high }) {
   });
 }
 
-/** Where a uniform stride would lie. @param {Context} context @param {Box} box @param {Explorer} explorer @param {Layout} layout @param {(row: number) => number} y */
+/**
+ * Where a uniform stride would lie.
+ * @param {Context} context @param {Box} box @param {Explorer} explorer @param {Layout} layout @param {(row: number) => number} y
+ */
 function drawUniform(context, box, { theme, timeline }, layout, y) {
   context.save();
   context.beginPath();
@@ -132,7 +141,8 @@ function drawUniform(context, box, { theme, timeline }, layout, y) {
 
 /** @param {Context} context @param {Box} box @param {Explorer} explorer @param {{ layer: number }} panel */
 export function drawProfile(context, box, explorer, { layer }) {
-  const { theme, timeline } = explorer, { layout } = explorer.layers[layer], pinned = explorer.pinned?.layers[layer], floor = box.height - 3;
+  const { theme, timeline } = explorer, { layout } = explorer.layers[layer], floor = box.height - 3;
+  const pinned = explorer.pinned?.layers[layer];
   const most = 1.05 * Math.max(2 * layout.stride, visibleMax(layout, timeline.view), pinned ? visibleMax(pinned, timeline.view) : 0);
   const y = (/** @type {number} */ stride) => floor - (Math.min(stride, most) / most) * (floor - PROFILE_TOP);
   context.fillStyle = layerColour(theme.name, layer);
@@ -147,7 +157,11 @@ export function drawProfile(context, box, explorer, { layer }) {
   labelProfile(context, box, explorer, { middle: y(layout.stride), floor, stride: layout.stride, most });
 }
 
-/** The strides of the pinned reference. @param {Context} context @param {Explorer} explorer @param {ReturnType<typeof steps>} runs @param {(stride: number) => number} y */
+/**
+ * The strides of the pinned reference.
+ * @param {Context} context @param {Explorer} explorer @param {ReturnType<typeof steps>} runs
+ * @param {(stride: number) => number} y
+ */
 function drawPinned(context, { theme }, runs, y) {
   context.strokeStyle = theme.ink(0.95);
   context.lineWidth = 1.25;
@@ -173,7 +187,10 @@ function drawMean(context, box, { theme }, y) {
   context.setLineDash([]);
 }
 
-/** @param {Context} context @param {Box} box @param {Explorer} explorer @param {{ middle: number, floor: number, stride: number, most: number }} marks */
+/**
+ * @param {Context} context @param {Box} box @param {Explorer} explorer
+ * @param {{ middle: number, floor: number, stride: number, most: number }} marks
+ */
 function labelProfile(context, box, { theme }, { middle, floor, stride, most }) {
   label(context, theme, digits(stride, 2), box.x - 6, middle);
   if (middle > PROFILE_TOP + 13) label(context, theme, digits(most, 2), box.x - 6, PROFILE_TOP + 4);

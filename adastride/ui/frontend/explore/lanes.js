@@ -28,13 +28,13 @@ import { clamp, digits, lowerBound } from "../numbers.js";
  */
 
 /** Numbers of an axis, with a true minus. @param {number} x */
-const number = (x) => `${x < 0 ? "−" : ""}${digits(Math.abs(x))}`;
+export const number = (x) => `${x < 0 ? "−" : ""}${digits(Math.abs(x))}`;
 
 /** @param {number} x @param {string} unit */
 const withUnit = (x, unit) => `${number(x)}${unit ? ` ${unit}` : ""}`;
 
-/** @param {number} from @param {number} to */
-const span = (from, to) => `${from.toFixed(2)}–${to.toFixed(2)} s (${Math.round(1000 * (to - from))} ms)`;
+/** A stretch of time in words. @param {number} from @param {number} to */
+export const span = (from, to) => `${from.toFixed(2)}–${to.toFixed(2)} s (${Math.round(1000 * (to - from))} ms)`;
 
 /** Its arrays come beside the header. @param {any[]} described @param {Record<string, any>} arrays @returns {Lane[]} */
 export function unpackLanes(described, arrays) {
@@ -48,6 +48,7 @@ export const colourMap = (lane, /** @type {Theme} */ theme) => (lane.sequential 
 
 // ---------------------------------------------------------------- segments
 
+const MOST_SPOKEN = 40; // segments that a screen reader is told
 const PADDING = 4; // CSS pixels between a segment's edge and its text
 
 /** @param {CanvasRenderingContext2D} context @param {Box} box @param {Theme} theme @param {Timeline} timeline @param {Lane} lane */
@@ -79,7 +80,10 @@ const segments = {
     return { from: start, to: end, text: `“${text}”, ${span(start, end)}, strength ${digits(strength, 2)}` };
   },
   /** @param {Lane} lane */
-  describe: ({ segments }) => `${segments.length} segment${segments.length === 1 ? "" : "s"}: ${segments.slice(0, 40).map(({ text }) => text).join(" ")}`,
+  describe({ segments }) {
+    const words = segments.slice(0, MOST_SPOKEN).map(({ text }) => text).join(" ");
+    return `${segments.length} segment${segments.length === 1 ? "" : "s"}: ${words}`;
+  },
 };
 
 // ---------------------------------------------------------------- pictures
@@ -103,7 +107,10 @@ const picture = {
   draw: drawPicture,
   count: (/** @type {Lane} */ lane) => lane.edges.length - 1,
   /** @param {Lane} lane @param {number} time */
-  at({ edges }, time) { return time < edges[0] || time >= edges[edges.length - 1] ? -1 : clamp(lowerBound(edges, time + 1e-9) - 1, 0, edges.length - 2); },
+  at({ edges }, time) {
+    const beside = time < edges[0] || time >= edges[edges.length - 1];
+    return beside ? -1 : clamp(lowerBound(edges, time + 1e-9) - 1, 0, edges.length - 2);
+  },
   /** @param {Lane} lane @param {number} item @param {number} [height] share of the lane's height @returns {Item} */
   item({ edges, data, rows, low, high, unit }, item, height) {
     const from = edges[item], to = edges[item + 1], column = data.subarray(item * rows, (item + 1) * rows);
@@ -133,13 +140,12 @@ function drawCurve(context, box, theme, timeline, { times, values, low, high }) 
   context.lineWidth = 1.75;
   context.lineJoin = "round";
   context.beginPath();
-  let drawn = false;
+  let drawn = false; // where there is nothing, the curve is interrupted
   for (let n = Math.max(0, lowerBound(times, timeline.from) - 1); n < times.length; n++) {
-    const x = box.x + timeline.share(times[n]) * box.width;
-    if (Number.isNaN(values[n])) drawn = false; // nothing there: the curve is interrupted
-    else if (drawn) context.lineTo(x, y(values[n]));
-    else context.moveTo(x, y(values[n]));
-    drawn = !Number.isNaN(values[n]);
+    const x = box.x + timeline.share(times[n]) * box.width, known = !Number.isNaN(values[n]);
+    if (known && drawn) context.lineTo(x, y(values[n]));
+    else if (known) context.moveTo(x, y(values[n]));
+    drawn = known;
     if (times[n] > timeline.to) break;
   }
   context.stroke();
@@ -168,7 +174,10 @@ const curve = {
  *   item: (lane: Lane, item: number, height?: number) => Item, describe: (lane: Lane) => string }>} */
 export const LANES = { segments, picture, curve };
 
-/** The item after or before another one, or the first in view. @param {Lane} lane @param {number | undefined} item @param {number} by @param {number} time */
+/**
+ * The item after or before another one, or the first in view.
+ * @param {Lane} lane @param {number | undefined} item @param {number} by @param {number} time
+ */
 export function stepItem(lane, item, by, time) {
   const kind = LANES[lane.kind];
   return clamp(item === undefined ? Math.max(0, kind.at(lane, time)) : item + by, 0, kind.count(lane) - 1);

@@ -28,7 +28,10 @@ export const sameSettings = (a, b) => a.sigma === b.sigma && a.stride === b.stri
 /** @param {Settings[]} settings */
 export const copySettings = (settings) => settings.map((each) => ({ ...each }));
 
-/** When mel frames begin. Frame j is centred on j hops, so it spans half a hop to either side. @param {{ seconds: number, framesPerSecond: number, melFrames: number }} clip */
+/**
+ * When mel frames begin. Frame j is centred on j hops, so it spans half a hop to either side.
+ * @param {{ seconds: number, framesPerSecond: number, melFrames: number }} clip
+ */
 export const melEdges = ({ seconds, framesPerSecond, melFrames }) =>
   Float64Array.from({ length: melFrames + 1 }, (_, j) => clamp((j - 0.5) / framesPerSecond, 0, seconds));
 
@@ -54,7 +57,8 @@ export function layOutAll(header, arrays, edges, before) {
 /** @param {Layer} last @param {Layer} layer @param {Float64Array} inEdges @param {Settings} settings */
 function unmoved(last, layer, inEdges, settings) {
   const { layout } = last;
-  return layout.inEdges === inEdges && sameSettings(/** @type {Settings} */ (layout), settings) && last.picture?.version === layer.picture?.version
+  return layout.inEdges === inEdges && sameSettings(/** @type {Settings} */ (layout), settings)
+    && last.picture?.version === layer.picture?.version
     && sameNumbers(last.u, layer.u) && sameNumbers(last.taps, layer.taps) && sameNumbers(last.edges, layer.edges);
 }
 
@@ -79,6 +83,7 @@ export function inHand(server, run, settings) {
 export function beams(layers, server, layer, row) {
   /** @type {{ rows: Weights, weights: Weights }[]} */
   const found = [];
+  /** @type {Weights} */
   let rows = { start: row, weights: Float64Array.of(1) }, weights = rowWeights(layers[layer].layout, row);
   for (let k = layer; k >= 0; k--) {
     found[k] = { rows, weights };

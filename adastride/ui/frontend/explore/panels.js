@@ -10,7 +10,7 @@ import { followPointer } from "../timeline.js";
 import { canvases, describe } from "../view.js";
 import { segments } from "./controls.js";
 import { drawAxis, drawLayer, drawMel, drawProfile, drawTicks, drawWave, rowPlace } from "./drawing.js";
-import { LANES, colourMap, laneTitle, stepItem } from "./lanes.js";
+import { LANES, colourMap, laneTitle, number, span, stepItem } from "./lanes.js";
 import { beams, extremes } from "./layers.js";
 
 /**
@@ -55,7 +55,8 @@ export class Panels {
   /** Makes panels for other layers or lanes, and writes what stands over them. */
   sync() {
     const { header, clip, tickLayer, lanes } = this.explorer, count = header.layers.length;
-    const shape = `${count} ${lanes.map((lane) => lane.kind).join()}`, heads = `${clip.id} ${tickLayer} ${shape} ${lanes.map(laneTitle).join("\n")}`;
+    const shape = `${count} ${lanes.map((lane) => lane.kind).join()}`;
+    const heads = `${clip.id} ${tickLayer} ${shape} ${lanes.map(laneTitle).join("\n")}`;
     if (shape !== this.shape) this.build(count);
     if (heads === this.heads && shape === this.shape) return;
     [this.shape, this.heads] = [shape, heads];
@@ -77,7 +78,8 @@ export class Panels {
   make(kind, { layer, lane } = {}) {
     const element = document.createElement("figure"), described = this.explorer.lanes[lane];
     element.className = `panel ${kind} ${described?.kind ?? ""}`;
-    element.innerHTML = `${HEADLESS.includes(kind) ? "" : "<header></header>"}<div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>`;
+    const stack = '<div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>';
+    element.innerHTML = HEADLESS.includes(kind) ? stack : `<header></header>${stack}`;
     const height = described ? LANES[described.kind].height : HEIGHTS[kind];
     const panel = { kind, layer, lane, element, ...canvases(element, height, SILENT.includes(kind)) };
     this.follow(panel);
@@ -104,7 +106,8 @@ export class Panels {
   writeMelHead(head) {
     const { explorer } = this;
     if (!head.firstChild) {
-      head.innerHTML = '<b>Log-mel spectrogram</b> <span class="frames"></span><span class="segments-label">marks: output frames of layer</span>'
+      head.innerHTML = '<b>Log-mel spectrogram</b> <span class="frames"></span>'
+        + '<span class="segments-label">marks: output frames of layer</span>'
         + '<span class="segments" role="radiogroup" aria-label="Layer whose output frames are marked on the mel"></span>';
     }
     head.querySelector(".frames").textContent = `${explorer.clip.melFrames} frames`;
@@ -125,14 +128,12 @@ export class Panels {
 
   /** A layer's name and numbers, which change while somebody drags. @param {Panel} panel */
   writeLayerHead(panel) {
-    const { layers, firstStale, theme } = this.explorer, layer = layers[panel.layer], { layout } = layer, head = panel.element.querySelector("header");
-    const numbers = [`${layout.T} → ${layout.L} frames`, layout.sigma == null ? null : `σ = ${digits(layout.sigma)}`, `stride ${digits(layout.stride)}`];
-    if (layer.u) numbers.push(`position loss ${firstStale === Infinity ? digits(layer.positionLoss, 2) : "…"}`);
-    numbers.push(`${layer.milliseconds.toFixed(1)} ms`);
+    const { layers, firstStale, theme } = this.explorer, layer = layers[panel.layer], { layout } = layer;
+    const head = panel.element.querySelector("header"), text = layerNumbers(layer, firstStale === Infinity);
     const name = `Layer ${panel.layer + 1} · ${layout.variant == null ? layer.label : layout.hard ? "AdaStride-F" : "AdaStride"}`;
-    const text = numbers.filter(Boolean).join(" · ");
     if (!head.firstChild) {
-      head.innerHTML = '<b><i class="swatch"></i><span class="name"></span></b><span class="numbers"></span><span class="late">catching up …</span>';
+      head.innerHTML = '<b><i class="swatch"></i><span class="name"></span></b><span class="numbers"></span>'
+        + '<span class="late">catching up …</span>';
     }
     /** @type {HTMLElement} */ (head.querySelector(".swatch")).style.background = layerColour(theme.name, panel.layer);
     const named = head.querySelector(".name");
@@ -144,7 +145,6 @@ export class Panels {
   writeScale(panel) {
     const lane = this.explorer.lanes[panel.lane], scale = panel.element.querySelector(".scale"), [low, high] = scale.querySelectorAll("i");
     if (lane.kind !== "picture") return;
-    const number = (/** @type {number} */ x) => `${x < 0 ? "−" : ""}${digits(Math.abs(x))}`;
     low.textContent = number(lane.low);
     high.textContent = `${number(lane.high)} ${lane.unit}`;
     paintRamp(scale.querySelector("canvas"), colourMap(lane, this.explorer.theme));
@@ -188,7 +188,10 @@ export class Panels {
     }, this.ending.signal);
   }
 
-  /** What is under the pointer: an output frame by height in an alignment and by time elsewhere, or an item of a lane. @param {Panel} panel @param {MouseEvent} event @param {number} time @returns {Hover | null} */
+  /**
+   * What is under the pointer: an output frame by height in an alignment and by time elsewhere, or an item of a lane.
+   * @param {Panel} panel @param {MouseEvent} event @param {number} time @returns {Hover | null}
+   */
   pick(panel, event, time) {
     const { explorer } = this, place = panel.base.getBoundingClientRect(), height = 1 - (event.clientY - place.top) / place.height;
     if (panel.kind === "axis") return null;
@@ -242,14 +245,15 @@ export class Panels {
     if ("lane" in hover) return `${this.explorer.lanes[hover.lane].title}: ${this.itemOf(hover).text}`;
     const { layer, row } = hover, { layout } = this.explorer.layers[layer], { from, to } = this.spanOf(hover);
     const frames = `stands for ${digits(layout.strides[row], 2)} input frames`;
-    return `Layer ${layer + 1}, output frame ${row}: ${frames}, ${from.toFixed(2)}–${to.toFixed(2)} s (${Math.round(1000 * (to - from))} ms); ${madeOf(layout, row)}.`;
+    return `Layer ${layer + 1}, output frame ${row}: ${frames}, ${span(from, to)}; ${madeOf(layout, row)}.`;
   }
 
   /** Where the tip may stand so that it is never cut. @param {MouseEvent | undefined} event */
   tipPlace(event) {
     const place = this.explorer.root.getBoundingClientRect();
     if (!event) return { left: `${this.explorer.narrow ? NARROW_GUTTER : GUTTER}px`, top: "0px" };
-    return { left: `${clamp(event.clientX - place.left + 16, 0, Math.max(0, place.width - MOST_TIP))}px`, top: `${event.clientY - place.top + 18}px` };
+    const left = clamp(event.clientX - place.left + 16, 0, Math.max(0, place.width - MOST_TIP));
+    return { left: `${left}px`, top: `${event.clientY - place.top + 18}px` };
   }
 
   // -------------------------------------------------------------- drawing
@@ -294,7 +298,10 @@ export class Panels {
     }
   }
 
-  /** What of a panel's time is lit. @param {Panel} panel @param {ReturnType<typeof beams> | null} lit @param {import("./lanes.js").Item | null} item */
+  /**
+   * What of a panel's time is lit.
+   * @param {Panel} panel @param {ReturnType<typeof beams> | null} lit @param {import("./lanes.js").Item | null} item
+   */
   beamOf(panel, lit, item) {
     if (panel.kind === "axis") return null;
     if (item) return { edges: [item.from, item.to], start: 0, weights: [1] };
@@ -302,7 +309,10 @@ export class Panels {
     return lit?.[layer] ? { edges: this.explorer.layers[layer].layout.inEdges, ...lit[layer].weights } : null;
   }
 
-  /** @param {Panel} panel @param {ReturnType<Panels["beamOf"]>} beam @param {ReturnType<typeof beams> | null} lit @param {boolean} played */
+  /**
+   * @param {Panel} panel @param {ReturnType<Panels["beamOf"]>} beam @param {ReturnType<typeof beams> | null} lit
+   * @param {boolean} played
+   */
   drawCover(panel, beam, lit, played) {
     const { theme, timeline, player } = this.explorer, context = prepare(panel.cover), box = this.box(panel);
     const place = (/** @type {number} */ time) => timeline.share(time) * box.width;
@@ -312,7 +322,11 @@ export class Panels {
     if (played && x >= box.x - 1 && x <= box.x + box.width + 1) moment(context, theme, x, box.height, theme.accent);
   }
 
-  /** The output frames that take part, beside an alignment's axis. @param {CanvasRenderingContext2D} context @param {Box} box @param {number} layer @param {{ start: number, weights: Float64Array }} rows */
+  /**
+   * The output frames that take part, beside an alignment's axis.
+   * @param {CanvasRenderingContext2D} context @param {Box} box @param {number} layer
+   * @param {{ start: number, weights: Float64Array }} rows
+   */
   drawRows(context, box, layer, { start, weights }) {
     const { layers, timeline, theme } = this.explorer, y = rowPlace(box, visibleRows(layers[layer].layout.outEdges, timeline.view));
     const most = Math.max(largest(weights), 1e-9);
@@ -336,9 +350,20 @@ export class Panels {
     const { clip, layers, lanes } = this.explorer;
     if (kind === "wave") return `Waveform of ${clip.title}, ${clip.seconds.toFixed(2)} seconds`;
     if (kind === "mel") return `Log-mel spectrogram, ${clip.melFrames} frames of ${clip.melBands} bands`;
-    if (kind === "lane") return `${laneTitle(lanes[lane])}: ${LANES[lanes[lane].kind].describe(lanes[lane])}. Left and right arrow keys step through it.`;
+    if (kind === "lane") {
+      return `${laneTitle(lanes[lane])}: ${LANES[lanes[lane].kind].describe(lanes[lane])}. Left and right arrow keys step through it.`;
+    }
     return describeLayer(kind, layer, layers[layer].layout);
   }
+}
+
+/** What stands beside a layer's name. @param {import("./layers.js").Layer} layer @param {boolean} exact */
+function layerNumbers({ layout, u, positionLoss, milliseconds }, exact) {
+  const numbers = [`${layout.T} → ${layout.L} frames`];
+  if (layout.sigma != null) numbers.push(`σ = ${digits(layout.sigma)}`);
+  numbers.push(`stride ${digits(layout.stride)}`);
+  if (u) numbers.push(`position loss ${exact ? digits(positionLoss, 2) : "…"}`);
+  return [...numbers, `${milliseconds.toFixed(1)} ms`].join(" · ");
 }
 
 /** @param {string} kind @param {number} layer @param {import("./layers.js").Layout} layout */
@@ -347,7 +372,8 @@ function describeLayer(kind, layer, layout) {
   const at = (/** @type {number} */ i) => `${digits(strides[i], 2)} frames at ${((outEdges[i] + outEdges[i + 1]) / 2).toFixed(2)} s`;
   if (kind === "profile") return `Stride profile of layer ${layer + 1}: smallest ${at(small)}, largest ${at(large)}.`;
   const keys = `Left and right arrow keys step through output frames${sigma == null ? "" : ", up and down change sigma"}.`;
-  return `Alignment of layer ${layer + 1}: ${T} input frames to ${L} output frames. Smallest stride ${at(small)}, largest ${at(large)}. ${keys}`;
+  const strideRange = `Smallest stride ${at(small)}, largest ${at(large)}.`;
+  return `Alignment of layer ${layer + 1}: ${T} input frames to ${L} output frames. ${strideRange} ${keys}`;
 }
 
 /** @param {import("./layers.js").Layout} layout @param {number} row */
@@ -356,5 +382,6 @@ function madeOf(layout, row) {
   const coarse = picture && (picture.rows < picture.high - picture.low
     || picture.columns.length <= picture.columns[picture.columns.length - 1] - picture.columns[0]);
   if (coarse) return "zoom in for its weights";
-  return weights.length ? `weights over ${weights.filter((weight) => weight > least).length} input frames` : "no frame is nearest to it: zero";
+  if (!weights.length) return "no frame is nearest to it: zero";
+  return `weights over ${weights.filter((weight) => weight > least).length} input frames`;
 }

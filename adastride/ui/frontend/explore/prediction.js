@@ -35,7 +35,8 @@ function syncRows(host, labels) {
   const key = labels.join("\n");
   if (host.dataset.labels !== key) {
     host.dataset.labels = key;
-    host.style.setProperty("--longest", `${0.8 + 0.5 * Math.min(LONGEST, Math.max(0, ...labels.map((each) => each.length)))}em`); // all bars begin at one place
+    const longest = Math.min(LONGEST, Math.max(0, ...labels.map((each) => each.length)));
+    host.style.setProperty("--longest", `${0.8 + 0.5 * longest}em`); // all bars begin at one place
     host.replaceChildren(...labels.map(makeRow));
   }
   return /** @type {HTMLElement[]} */ ([...host.children]);
@@ -45,7 +46,8 @@ function syncRows(host, labels) {
 function makeRow(label) {
   const row = document.createElement("div");
   row.className = "bar-row";
-  row.innerHTML = '<span class="name"></span><span class="rail"><i class="fill"></i><i class="ghost" hidden></i></span><span class="value"></span>';
+  row.innerHTML = '<span class="name"></span><span class="rail"><i class="fill"></i><i class="ghost" hidden></i></span>'
+    + '<span class="value"></span>';
   const name = /** @type {HTMLElement} */ (row.querySelector(".name"));
   name.textContent = name.title = label;
   return row;

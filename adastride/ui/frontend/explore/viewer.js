@@ -208,7 +208,8 @@ export class Explorer extends View {
   /** Nothing is under way and nothing waits: the address bar and screen readers get the result. */
   settle() {
     this.writeAddress(this.link());
-    this.say(spoken(this.header.prediction) + this.layers.map(({ layout }, k) => `Layer ${k + 1}: ${layout.T} to ${layout.L} frames.`).join(" "));
+    const layers = this.layers.map(({ layout }, k) => `Layer ${k + 1}: ${layout.T} to ${layout.L} frames.`);
+    this.say(spoken(this.header.prediction) + layers.join(" "));
     this.panels.describe();
     this.root.dataset.state = "settled";
   }
@@ -255,8 +256,8 @@ export class Explorer extends View {
 
   /** Gives whether the key meant something. @param {KeyboardEvent} event */
   key(event) {
-    const target = /** @type {HTMLElement} */ (event.composedPath()[0]), panel = this.panels.of(target), up = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-    const along = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const target = /** @type {HTMLElement} */ (event.composedPath()[0]), panel = this.panels.of(target);
+    const up = { ArrowUp: 1, ArrowDown: -1 }[event.key], along = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === " " && !target.matches("button")) this.player.toggle();
     else if (target.matches("input, button, select")) return false;
     else if (zoomWithKey(event.key, this.timeline, this.centre)) return true;
