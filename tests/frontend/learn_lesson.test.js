@@ -123,7 +123,7 @@ test("a thousand lessons leave no listener, timer, frame or observer behind", ()
     lesson.receive(scatter(), () => {});
     lesson.picture.press("play", lesson);
     pass(frames);
-    assert.ok(lesson.moving);
+    assert.ok(lesson.mover.moving);
     lesson.receive(learning(), () => {});
     lesson.picture.press("play", lesson);
     assert.ok(timers.size && observed.size === 1 && page.document.listeners.size === 2);
@@ -154,6 +154,15 @@ test("the server is told when a hand rests, once", () => {
   pass(timers);
   assert.deepEqual(sent.map(({ step, settings }) => [step, settings.stride]), [["positions", 5]]);
   assert.ok(page.location.href.endsWith("?step=3&stride=5"));
+});
+
+test("a link has what is not as usual, bars as letters", () => {
+  const { lesson } = mount(positions());
+  assert.ok(lesson.link().endsWith("/learn?step=3"));
+  lesson.change({ bars: [3, ...Array(22).fill(0), -3] }, "dp");
+  assert.ok(lesson.link().endsWith(`?step=3&bars=8${"e".repeat(22)}A`), lesson.link());
+  lesson.reset();
+  assert.ok(lesson.link().endsWith("/learn?step=3"));
 });
 
 test("while a request is under way the newest settings wait", () => {
@@ -192,7 +201,7 @@ test("a setting that moves by itself ends at its highest value", (context) => {
   context.mock.method(performance, "now", () => now);
   const { lesson } = mount(scatter()), seen = [];
   lesson.picture.press("play", lesson);
-  while (lesson.moving) {
+  while (lesson.mover.moving) {
     now += 500;
     pass(frames);
     seen.push(lesson.settings.added);

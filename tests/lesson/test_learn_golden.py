@@ -29,6 +29,7 @@ from adastride.lesson.tones import TONE_FRAMES, tone
 GOLDEN = Path(__file__).resolve().parents[1] / "frontend" / "golden" / "learn_maths.json"
 DIGITS = 9  # of a number in the file: far more than any picture shows
 _SHORT = EVENT[4:16]  # a matrix of 12 columns says as much as one of 24
+_HALVES = (0.0,) * 5  # at stride 2 every other frame lies halfway between two output frames
 
 
 def golden() -> dict:
@@ -36,15 +37,17 @@ def golden() -> dict:
     return _rounded({
         "positions": [_positions(scores, stride) for scores in (EVENT, JUMP, (0.0,) * 7) for stride in (1.0, 2.0, 3.7, 8.0)],
         "weights": [
-            _weights(stride, sigma, nearest)
-            for stride, sigma in ((1.0, 0.447), (2.0, 0.05), (2.0, 0.447), (3.7, 2.0), (5.0, 20.0))
+            _weights(scores, stride, sigma, nearest)
+            for scores, stride, sigma in (
+                (_SHORT, 1.0, 0.447), (_SHORT, 2.0, 0.05), (_SHORT, 2.0, 0.447), (_SHORT, 3.7, 2.0), (_SHORT, 5.0, 20.0), (_HALVES, 2.0, 1.0),
+            )
             for nearest in (False, True)
         ],
         "spectra": [_spectrum(frames) for frames in (16, 17)],
         "masks": [
             _mask(kind, frames, stride, smoothness)
             for kind in ("diffstride", "dct-diffstride")
-            for frames, stride, smoothness in ((16, 2.0, 4.0), (16, 1.0, 4.0), (16, 8.0, 0.5), (17, 1.2, 20.0))
+            for frames, stride, smoothness in ((16, 2.0, 4.0), (16, 1.0, 4.0), (16, 8.0, 0.5), (16, 10.0, 4.0), (17, 1.2, 20.0))
         ],
         "tones": [{"frequency": frequency, "values": tone(frequency)[:5]} for frequency in (0.0, 0.2, 0.5)],
         "toneFrames": TONE_FRAMES,
@@ -67,11 +70,11 @@ def _positions(scores: tuple[float, ...], stride: float) -> dict:
     }
 
 
-def _weights(stride: float, sigma: float, nearest: bool) -> dict:
-    alignment = _alignment(_SHORT, stride, sigma, nearest)
-    values = torch.linspace(0.1, 0.9, len(_SHORT), dtype=torch.float64)
+def _weights(scores: tuple[float, ...], stride: float, sigma: float, nearest: bool) -> dict:
+    alignment = _alignment(scores, stride, sigma, nearest)
+    values = torch.linspace(0.1, 0.9, len(scores), dtype=torch.float64)
     return {
-        "scores": _SHORT, "stride": stride, "sigma": sigma, "nearest": nearest, "dense": alignment.dense()[0],
+        "scores": scores, "stride": stride, "sigma": sigma, "nearest": nearest, "dense": alignment.dense()[0],
         "values": values, "pooled": alignment.pool(values[None, None])[0, 0],
     }
 

@@ -1,16 +1,13 @@
 // @ts-check
 // The scores that are drawn by hand: an invisible slider lies over every bar of the picture, for a pointer and for keys.
 
-import { clamp, digits, encodeLetters } from "../numbers.js";
+import { clamp, digits } from "../numbers.js";
 
 /** @typedef {import("./lesson.js").Lesson} Lesson */
 
 const GRAIN = 10; // of a score: tenths
 const KEY_STEP = 0.1, LARGE_KEY_STEP = 1; // of a score; the large one with the shift key
 const OPENING_FRAME = 11; // the one tab stop: a bar in the middle
-
-/** The scores of a step in a link. @param {number[]} scores @param {{ limit: number, letterSteps: number }} header */
-export const encodeBars = (scores, { limit, letterSteps }) => encodeLetters(scores, limit, letterSteps);
 
 export class Bars {
   /** @param {Lesson} lesson @param {HTMLElement} box */

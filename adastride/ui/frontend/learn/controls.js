@@ -65,7 +65,7 @@ function makeSlider(control, lesson) {
   const placeOf = (value) => (log ? Math.log10(value) : value);
   Object.assign(input, { min: placeOf(low), max: placeOf(high), step });
   input.addEventListener("input", () => {
-    lesson.stopMoving();
+    lesson.mover.stop();
     lesson.change({ [name]: valueAt(control, Number(input.value)) }, term);
   });
   return {
@@ -120,7 +120,7 @@ function makeOwnButton({ name, text, stop, primary, disabled }, lesson) {
     element: button,
     show() {
       const words = typeof text === "string" ? text : text(lesson);
-      button.textContent = stop && lesson.moving ? stop : words;
+      button.textContent = stop && lesson.mover.moving ? stop : words;
       button.disabled = Boolean(disabled?.(lesson));
     },
   };

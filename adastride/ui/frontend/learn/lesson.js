@@ -6,23 +6,22 @@ import { prepare } from "../canvas.js";
 import { clamp } from "../numbers.js";
 import { Requests } from "../protocol.js";
 import { View, note, whenQuiet } from "../view.js";
-import { Bars, encodeBars } from "./bars.js";
+import { Bars } from "./bars.js";
 import { makeActions, makeWidgets } from "./controls.js";
+import { Frames, Mover } from "./frames.js";
+import { followKeys, followPointer } from "./hands.js";
+import { lessonLink } from "./link.js";
 import { Pen } from "./pen.js";
 import { PICTURES } from "./steps/index.js";
 import { readLessonTheme } from "./theme.js";
 
 /** @typedef {import("./controls.js").Control} Control */
 /** @typedef {import("./controls.js").Widget} Widget */
-/** @typedef {[right: number, up: number]} Arrow */
 
 const QUIET_MS = 250; // a step that needs no server tells it its settings when nothing has moved for so long
 const ANSWER_TIMEOUT_MS = 15_000;
 const PRESENTERS_REST = 360; // pixels of a projector's height that are not the picture's
 const PRESENTERS_WIDTH = 700; // a narrower screen has no room for larger pictures
-const LINK_DIGITS = 6;
-/** @type {Record<string, Arrow>} */
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export class Lesson extends View {
   /** @param {HTMLElement} root */
@@ -45,22 +44,17 @@ export class Lesson extends View {
     });
     this.tellSoon = whenQuiet(() => this.request(), QUIET_MS, this.signal);
     this.addressSoon = whenQuiet(() => this.writeAddress(this.link()), QUIET_MS, this.signal);
-    /** @type {Set<number>} animation frames asked for */ this.frames = new Set();
-    /** @type {number | null} the next frame of a setting that moves by itself */ this.mover = null;
+    this.frames = new Frames(this.signal);
+    this.mover = new Mover(this);
     this.listen();
   }
 
   dispose() {
     this.requests.dispose();
-    for (const frame of this.frames) cancelAnimationFrame(frame);
-    this.frames.clear();
     super.dispose();
   }
 
   get picture() { return PICTURES[this.header.step]; }
-
-  /** Does a setting move by itself? */
-  get moving() { return this.mover !== null; }
 
   /** Is a request under way? */
   get busy() { return this.requests.busy; }
@@ -94,7 +88,7 @@ export class Lesson extends View {
 
   /** Another step has been turned to: what the server does not know of this one yet would be lost on another page. */
   leaveStep() {
-    this.stopMoving();
+    this.mover.stop();
     if (!this.unsaid && this.requests.waiting === null) return;
     this.requests.forget();
     this.request();
@@ -152,7 +146,7 @@ export class Lesson extends View {
     Object.assign(this.settings, values);
     this.refresh();
     this.draw();
-    this.nextFrame(() => note("painted", performance.now() - began));
+    this.frames.next(() => note("painted", performance.now() - began));
     if (this.header.live) this.request();
     else {
       this.unsaid = true;
@@ -164,7 +158,7 @@ export class Lesson extends View {
 
   /** Puts every control back. */
   reset() {
-    this.stopMoving();
+    this.mover.stop();
     const usual = Object.fromEntries(this.header.controls.map((/** @type {Control} */ { name, usual }) => [name, usual]));
     this.change(structuredClone(usual), this.header.terms[0]);
     this.picture.reset?.(this);
@@ -188,108 +182,18 @@ export class Lesson extends View {
     if (spoken) this.say(this.readout.textContent);
   }
 
-  // ------------------------------------------------------------ the address
-
-  link() {
-    const url = new URL(location.href), { number, controls, presenter } = this.header;
-    url.search = "";
-    url.searchParams.set("step", number);
-    for (const control of controls) {
-      const value = this.settings[control.name];
-      if (String(value) !== String(control.usual)) url.searchParams.set(control.name, this.inLink(control, value));
-    }
-    if (presenter) url.searchParams.set("presenter", "1");
-    return url.href;
-  }
-
-  /** @param {Control} control @param {any} value */
-  inLink({ kind }, value) {
-    if (kind === "bars") return encodeBars(value, this.header);
-    return kind === "slider" ? String(Number(value.toPrecision(LINK_DIGITS))) : value;
-  }
-
-  // ------------------------------------------------------------ hands and keys
+  link() { return lessonLink(location.href, this.header, this.settings); }
 
   listen() {
-    this.on(this.root, "keydown", (event) => this.key(event));
+    followPointer(this);
+    followKeys(this);
+    this.onLook(() => this.draw());
     for (const type of ["pointerdown", "keydown"]) {
       this.on(document, type, () => {
         this.byHand = type === "pointerdown";
         if (this.unsaid) this.request(); // the press may lead to another page
       }, { capture: true });
     }
-    this.onLook(() => this.draw());
-    this.listenToCanvas();
-  }
-
-  listenToCanvas() {
-    let pressed = false;
-    /** @param {PointerEvent} event */
-    const point = (event) => {
-      const { left, top } = this.canvas.getBoundingClientRect();
-      this.picture.point?.(event.clientX - left, event.clientY - top, this, pressed);
-    };
-    this.on(this.canvas, "pointerdown", (event) => {
-      pressed = true;
-      this.canvas.setPointerCapture(event.pointerId);
-      this.stopMoving();
-      point(event);
-    });
-    this.on(this.canvas, "pointermove", point);
-    for (const type of ["pointerup", "pointercancel"]) this.on(this.canvas, type, () => { pressed = false; });
-  }
-
-  /** Arrow keys belong to whatever has the focus in here; elsewhere they turn the lesson's pages. @param {KeyboardEvent} event */
-  key(event) {
-    const target = /** @type {HTMLElement} */ (event.composedPath()[0]), arrow = ARROWS[event.key];
-    if (!arrow || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target.matches("input")) { // the browser itself moves a slider
-      event.stopPropagation();
-      return;
-    }
-    if (target === this.canvas && this.picture.step) this.picture.step(...arrow, this);
-    else if (!this.bars.key(target, arrow, event.shiftKey)) return;
-    event.stopPropagation();
-    event.preventDefault();
-  }
-
-  // ------------------------------------------------------------ moving by itself
-
-  /** Calls `act` in the next frame, unless the view is gone by then. @param {() => void} act */
-  nextFrame(act) {
-    const frame = requestAnimationFrame(() => {
-      this.frames.delete(frame);
-      act();
-    });
-    this.frames.add(frame);
-    return frame;
-  }
-
-  /**
-   * Moves a setting from its lowest value to its highest; asked again, it stops.
-   * @param {string} name @param {number} seconds @param {number} grain
-   */
-  animate(name, seconds, grain) {
-    if (this.moving) {
-      this.stopMoving();
-      this.draw();
-      return;
-    }
-    const { low, high, term } = this.control(name), began = performance.now();
-    const tick = () => {
-      const share = Math.min(1, (performance.now() - began) / (1000 * seconds));
-      const value = Math.round((low + share * (high - low)) / grain) * grain;
-      if (Math.abs(value - this.settings[name]) > grain / 2) this.change({ [name]: Number(value.toPrecision(6)) }, term);
-      this.mover = share < 1 ? this.nextFrame(tick) : null;
-      if (share === 1) this.draw();
-    };
-    this.mover = this.nextFrame(tick);
-  }
-
-  stopMoving() {
-    cancelAnimationFrame(this.mover);
-    this.frames.delete(this.mover);
-    this.mover = null;
   }
 
   // ------------------------------------------------------------ painting

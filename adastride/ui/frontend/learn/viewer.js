@@ -7,4 +7,4 @@ import { Lesson } from "./lesson.js";
 
 const addMarkup = await loadAssets(import.meta.url, "viewer.html", "../shared.css", "viewer.css");
 
-export default component((/** @type {HTMLElement} */ parent) => new Lesson(/** @type {HTMLElement} */ (addMarkup(parent))));
+export default component((parent) => new Lesson(addMarkup(parent)));

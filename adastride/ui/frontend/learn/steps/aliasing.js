@@ -95,5 +95,5 @@ export const aliasing = {
     const frequency = clamp(((x - lesson.pen.left) / lesson.pen.inner) * NYQUIST, 0, NYQUIST);
     lesson.change({ frequency: Math.round(frequency * 200) / 200 }, "frequency");
   },
-  press(_, lesson) { lesson.animate("frequency", SWEEP_SECONDS, SWEEP_GRAIN); },
+  press(_, lesson) { lesson.mover.toggle("frequency", SWEEP_SECONDS, SWEEP_GRAIN); },
 };

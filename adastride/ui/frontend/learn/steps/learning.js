@@ -117,7 +117,10 @@ export const learning = {
   },
   press,
   received(lesson) {
-    if (lesson.playing) lesson.nextFrame(() => { if (lesson.playing && !lesson.busy) lesson.request("train"); }); // a tab nobody sees stops
+    if (!lesson.playing) return;
+    lesson.frames.next(() => { // a tab that nobody sees has no frames, and stops
+      if (lesson.playing && !lesson.busy) lesson.request("train");
+    });
   },
 };
 

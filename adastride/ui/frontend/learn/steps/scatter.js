@@ -91,5 +91,5 @@ export const scatter = {
   point(x, y, lesson) {
     lesson.choose(lesson.pen.columnAt(x, lesson.settings.bars.length), y < INPUT_END * lesson.pen.k ? "nearest" : "sigma");
   },
-  press(_, lesson) { lesson.animate("added", PLAY_SECONDS, 1); },
+  press(_, lesson) { lesson.mover.toggle("added", PLAY_SECONDS, 1); },
 };
