@@ -15,7 +15,7 @@ from adastride.downsampling import METHODS
 from adastride.inspection import figures
 from adastride.samples import samples
 from adastride.ui import resources, shell
-from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
+from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
 from adastride.ui.compare import link as comparison_link
 from adastride.ui.compare.viewer import compare_viewer, kept_state, pinned_scores
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
@@ -26,7 +26,7 @@ CHOICES = ("methods", "source", "scores", "both_axes")
 shell.enter()
 resources.prepare_comparison()
 if "compare_link" not in st.session_state:  # a link counts once, when the session opens
-    link = comparison_link.parse(st.query_params, samples(), catalogue())
+    link = comparison_link.parse(st.query_params, samples(), catalogue(), layers_of)
     st.session_state["compare_link"] = link
     st.session_state["compare_choices"] = {name: getattr(link.settings, name) for name in CHOICES}
     choose_sample(link.clip)

@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING
 
-from adastride.training.data import Clip, DataError
+from adastride.clips import Clip, DataError
 from adastride.training.datasets import Source
 
 if TYPE_CHECKING:

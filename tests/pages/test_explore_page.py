@@ -29,7 +29,7 @@ from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
 from adastride.tasks import Prediction
 from adastride.ui import checkpoint_picker, resources
-from adastride.ui.component import pack
+from adastride.ui.component import frontend_version, pack
 from adastride.ui.explore import link as permalink
 from adastride.ui.explore import viewer
 from adastride.ui.explore.viewer import _request
@@ -428,7 +428,7 @@ def test_pack_can_be_unpacked():
     }
     data = pack({"title": "σ „quoted“ \"x\" 🎵", "n": 1}, arrays)
     header, found = unpack(data)
-    assert header == {"title": "σ „quoted“ \"x\" 🎵", "n": 1}
+    assert header == {"title": "σ „quoted“ \"x\" 🎵", "n": 1, "frontend": frontend_version()}
     for name, array in arrays.items():
         assert np.array_equal(found[name], array.ravel()), name
     (size,) = struct.unpack_from("<I", data)

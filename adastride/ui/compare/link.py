@@ -8,7 +8,7 @@ comma). The browser writes them, too
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from adastride import letters
@@ -24,7 +24,6 @@ from adastride.comparison.core import (
     sources,
 )
 from adastride.downsampling import METHODS
-from adastride.models.network import MOST_LAYERS
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.explore.link import quoted
 
@@ -56,8 +55,11 @@ def decode_drawn(text: str) -> tuple[float, ...]:
     return letters.decode(text, *DRAWN_RANGE, _STEPS)
 
 
-def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> ComparisonLink:
-    """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
+def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, layers_of: Callable[[str | None], int]) -> ComparisonLink:
+    """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported.
+
+    layers_of: how many layers a checkpoint of a name has; None stands for the one that is shown where a link names none.
+    """
     problems: list[str] = []
 
     def read(name: str, convert, instead: str):
@@ -124,11 +126,12 @@ def parse(query: Mapping[str, str], clips: Mapping, checkpoints: Mapping) -> Com
             raise ValueError("two rising times")
         return begin, end
 
+    known = query.get("checkpoint") if query.get("checkpoint") in checkpoints else None
     chosen = {
         "methods": read("methods", methods, "four others are shown"),
         "stride": read("stride", number(STRIDE_RANGE), f"{DEFAULT.stride:g} is used"),
         "sigma": read("sigma", number(SIGMA_RANGE), f"{DEFAULT.sigma:.3g} is used"),
-        "source": read("source", one_of(sources(MOST_LAYERS), "a source here"), "the log-mel is used"),
+        "source": read("source", one_of(sources(layers_of(known)), "a source here"), "the log-mel is used"),
         "scores": read("scores", one_of(SCORES, "a score here"), "the checkpoint’s is used"),
         "both_axes": read("axes", lambda text: one_of({"1": None, "2": None}, "1 or 2")(text) == "2", "time alone is used"),
     }
