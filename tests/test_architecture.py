@@ -23,7 +23,7 @@ FLOORS = (
     ("models",),
     ("downsampling",),
     ("alignment",),
-    ("audio", "clips", "device", "files", "intervals", "letters", "ranges", "samples", "subjects"),
+    ("audio", "clips", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "subjects"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below, and the pages, the command line and nobody else use it.
 TRAINING = "training"
