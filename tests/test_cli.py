@@ -24,6 +24,7 @@ from adastride.inspection import export, tracing
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
 from adastride.sweep import core as sweep
+from adastride.tasks import KINDS
 from adastride.training import evaluate as evaluation
 from adastride.training import loop
 
@@ -431,7 +432,8 @@ def test_evaluate_prints_the_numbers(capsys, checkpoint, data):
 
 
 def test_evaluate_says_where_there_is_no_silence_to_measure(capsys, monkeypatch, checkpoint, data):
-    measured = evaluation.Evaluation(1, 1.0, 1.0, float("nan"), 2.0, ("low", "high"), np.eye(2, dtype=int))
+    headline = KINDS["classifier"].task.headline
+    measured = evaluation.Evaluation(1, headline, {"accuracy": 1.0}, {"accuracy": 1.0}, float("nan"), 2.0)
     monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: measured)
     numbers = json.loads(run(capsys, "evaluate", checkpoint, "--data", data, "--json")[1])
     assert (numbers["silence_stride"], numbers["sound_stride"], numbers["stride_ratio"]) == (None, 2.0, None)
@@ -450,7 +452,7 @@ def test_evaluate_on_unusable_data_is_one_sentence(capsys, tmp_path, checkpoint,
     assert "manifest.csv can't be read" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", tmp_path))
     assert "'holiday'" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", data, "--split", "holiday"))
     (tmp_path / "manifest.csv").write_text(f"path,label,split\n{clip},middle,test\n", encoding="utf-8")
-    assert "'middle', but tiny only knows low, high" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", tmp_path))
+    assert "'middle', which tiny does not know: it tells low, high apart" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", tmp_path))
 
 
 # sweep

@@ -26,9 +26,9 @@ from adastride.clips import Clip
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import analysis, raster
 from adastride.inspection.tracing import Trace, as_trained, resolve_settings, trace
+from adastride.intervals import normal, wilson
 from adastride.models.network import Network
 from adastride.ranges import SIGMA_INV2_RANGE
-from adastride.results.core import wilson
 from adastride.tasks import Metric, Prediction, task_of
 from adastride.tasks.classification import Classification
 
@@ -338,8 +338,7 @@ class Score:
         """A 95 % interval of the value: Wilson's for a share of clips, else of the normal distribution about the mean."""
         if self.metric.proportion:
             return wilson(self.value, self.clips)
-        half = 1.96 * math.sqrt(max(self.squares / self.clips - self.value**2, 0.0) / self.clips)
-        return self.value - half, self.value + half
+        return normal(self.value, math.sqrt(max(self.squares / self.clips - self.value**2, 0.0)), self.clips)
 
     @property
     def text(self) -> str:

@@ -24,8 +24,8 @@ from adastride import audio
 from adastride.clips import Clip, DataError
 from adastride.downsampling import LayerSettings
 from adastride.inspection import analysis, tracing
+from adastride.intervals import wilson
 from adastride.models import Classifier, ClassifierConfig
-from adastride.results.core import wilson
 from adastride.sweep import core as sweep
 from adastride.sweep import figures as sweep_figures
 from adastride.sweep.core import SIGMA, STRIDE, Column, LayerNumbers, Run, Score, Setting, SweepError
