@@ -49,6 +49,7 @@ class AdaStride(Downsampler):
     """
 
     variant = "adastride"
+    log_sigma: nn.Parameter | None
     scored = True
 
     def __init__(self, channels: int, stride: float = 2.0, sigma: float = 5**-0.5, learn_sigma: bool = False):
