@@ -114,7 +114,9 @@ class Blocks:
         The first key that a query needs never lies before the first one of the query to its left, nor the last one after
         the last of the query to its right, so the outermost queries of a block decide.
         """
-        blocks, first, last = [], [], []
+        blocks: list[int] = []
+        first: list[int] = []
+        last: list[int] = []
         for example, count in enumerate(self._query_counts):
             rows = range(0, count, self.rows)
             blocks += range(example * self.per_example, example * self.per_example + len(rows))
@@ -177,7 +179,8 @@ class Blocks:
     def _group(self, blocks: list[int], first: list[int], last: list[int]) -> list[Group]:
         widths = [stop - start for start, stop in zip(first, last, strict=True)]
         filled = sorted((i for i in range(len(blocks)) if widths[i] > 0), key=widths.__getitem__)
-        groups, begin = [], 0
+        groups: list[Group] = []
+        begin = 0
         while begin < len(filled):
             limit = 2 * widths[filled[begin]] + self.rows
             end = begin + 1
@@ -250,7 +253,8 @@ class Blocks:
 
     def _full_on_host(self, distance: Array, needed: Array | None, queries: Array, columns: Array) -> Band:
         """`_full` from distances (n, rows, width) of which only those `needed` count: the plain formula, and rows it is not exact for again."""
-        weights, closest = self._exponential(distance, 0.0), 0.0
+        weights: Array = self._exponential(distance, 0.0)
+        closest: Array = 0.0
         if needed is not None:
             weights *= needed
         total = weights.sum(2)
@@ -276,22 +280,22 @@ class Blocks:
         """
         queries, row, example = self._block_queries(group)
         low, high, closest = self._needed(queries, example + np.zeros_like(row))
-        high = np.where(row < np.array(self._query_counts)[example], high, low)
-        width = int((high - low).max())
+        end: Array = np.where(row < np.array(self._query_counts)[example], high, low)
+        width = int((end - low).max())
         if 2 * width > group.width:
             return None
         column = low[:, :, None] + np.arange(width)
-        needed = column < high[:, :, None]
+        needed = column < end[:, :, None]
         keys = np.where(needed, column, 0) + example[:, :, None] * self.key_total  # what a row does not need: any key, with a weight of 0
         closest = closest[:, :, None]
         weights = self._exponential(abs(self._keys.reshape(-1)[keys] - queries[:, :, None]) - closest, closest) * needed
         weights /= at_least(weights.sum(2, keepdims=True), 1e-30)
         size = len(group.blocks) * self.rows * group.width
-        places = column - np.array(group.starts)[:, None, None] + np.arange(0, size, group.width).reshape(-1, self.rows, 1)
+        places = column - like_array(group.starts, column)[:, None, None] + np.arange(0, size, group.width).reshape(-1, self.rows, 1)
         matrix = np.zeros(size + 1, weights.dtype)  # the last element takes what is not needed
         matrix[np.where(needed, places, size)] = weights
-        matrix = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
-        return Band(matrix, weights, queries, keys, closest, at_most(at_least(places, 0), size - 1))
+        whole = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
+        return Band(whole, weights, queries, keys, closest, at_most(at_least(places, 0), size - 1))
 
     def _exponential(self, excess: Array, closest: Array | float) -> Array:
         """exp((d_min^2 - d^2) / sigma^2) in the product's type, from d - d_min and d_min in float64.
@@ -349,8 +353,7 @@ class Blocks:
                     matrix = matrix[:rows]
                 torch.mm(signals[example].narrow(1, start, group.width), matrix.t(), out=results[example].narrow(1, row, rows))
             return
-        rows = torch.bmm(self._gather(group, values), weights.transpose(1, 2))
-        self._query_view(out)[self.members(group, out)] = rows
+        self._query_view(out)[self.members(group, out)] = torch.bmm(self._gather(group, values), weights.transpose(1, 2))
 
     def gradients(self, group: Group, values: Tensor, grad: Tensor, to_values: Tensor | None, to_weights: bool) -> Tensor | None:
         """The two products of a backward pass, from grad (batch, channels, Q), the gradient to a product of these values.

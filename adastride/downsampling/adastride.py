@@ -50,6 +50,7 @@ class AdaStride(Downsampler):
     """
 
     variant = "adastride"
+    log_sigma: nn.Parameter | None
     scored = True
 
     def __init__(self, channels: int, stride: float = 2.0, sigma: float = 5**-0.5, learn_sigma: bool = False):
@@ -72,6 +73,11 @@ class AdaStride(Downsampler):
             self.log_sigma.data.fill_(math.log(self._sigma))
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
+        if torch.compiler.is_compiling():  # nothing here is for a compiler, and to find that out step by step takes it long
+            return torch.compiler.disable(self._downsample)(x, lengths, settings)
+        return self._downsample(x, lengths, settings)
+
+    def _downsample(self, x: Tensor, lengths: Tensor | None, settings: LayerSettings | None) -> Downsampled:
         lengths = self.check(x, lengths)
         x = zero_padding(x, lengths)  # whatever the padding holds, NaN included, takes no part
         aligned = self.align(x, lengths, settings or AS_TRAINED)

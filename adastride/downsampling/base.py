@@ -9,12 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from adastride import alignment as maths
 from adastride.alignment import AnyAlignment, check_sigma, check_stride
+
+# A number, or where it is learned a tensor of one element that carries its gradient.
+Stride = Any
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ class Downsampler(nn.Module, ABC):
         """The stride this method can do that is nearest to the one asked for; ValueError for one below 1."""
         return check_stride(stride)
 
-    def chosen_stride(self, settings: LayerSettings | None = None) -> float:
+    def chosen_stride(self, settings: LayerSettings | None = None) -> Stride:
         """The stride of a run with these settings."""
         return self.nearest_stride((settings or AS_TRAINED).stride or self.stride)
 

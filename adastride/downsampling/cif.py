@@ -13,6 +13,7 @@ sorting: the whole method is a running sum and a weighted one.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -97,12 +98,12 @@ class IntegrateAndFire(Downsampler):
         exact = x.dtype if x.dtype == torch.float64 else torch.float32
         scores = self.score(x.to(exact))[:, 0]
         shorter = self.output_lengths(lengths, settings)
-        alignment = integrate_and_fire(*map(where_float64_is, (F.logsigmoid(scores), lengths, shorter)), exact)
+        alignment = integrate_and_fire(where_float64_is(F.logsigmoid(scores)), where_float64_is(lengths), where_float64_is(shorter), exact)
         return Downsampled(alignment.pool(x), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The weights of the main path, used again."""
-        return downsampled.alignment.pool(x)
+        return cast(SegmentAlignment, downsampled.alignment).pool(x)
 
 
 register(

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ from torch import Tensor
 from adastride import alignment as maths
 from adastride.alignment import Drawing, Picture, Reversible
 from adastride.alignment.protocol import weights_of_entries, weights_of_rows
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, no_position_loss, where_float64_is, zero_padding
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Stride, no_position_loss, where_float64_is, zero_padding
 
 # Elements of a matrix worked out at a time: it bounds memory whatever the lengths.
 _CHUNK_ELEMENTS = 1 << 22
@@ -170,8 +171,8 @@ class OperatorAlignment(UniformAlignment):
     a tensor where the stride is learned.
     """
 
-    operate: Callable[[Tensor, Tensor, float | Tensor], Tensor]
-    stride: float | Tensor
+    operate: Callable[[Tensor, Tensor, Stride], Tensor]
+    stride: Stride
     lengths: Tensor
     output_lengths: Tensor
     time: int
@@ -250,7 +251,7 @@ class WindowAlignment(UniformAlignment, _SparseAlignment):
     first = None
 
     @property
-    def step(self) -> Tensor:
+    def step(self) -> Tensor:  # type: ignore[override]
         return torch.full((len(self.lengths),), float(self.stride), dtype=torch.float64, device=self.lengths.device)
 
     @cached_property
@@ -349,10 +350,10 @@ class LinearDownsampler(Downsampler):
     first: float | None = 0.0
 
     @abstractmethod
-    def operate(self, x: Tensor, lengths: Tensor, stride: float | Tensor) -> Tensor:
+    def operate(self, x: Tensor, lengths: Tensor, stride: Stride) -> Tensor:
         """The operation: x (batch, any channels, time), lengths (batch,) -> (batch, channels, L), zero past each L_b."""
 
-    def step(self, lengths: Tensor, output_lengths: Tensor, stride: float | Tensor) -> Tensor:
+    def step(self, lengths: Tensor, output_lengths: Tensor, stride: Stride) -> Tensor:
         """Input frames from one output frame to the next, (batch,) float64."""
         return torch.full((len(lengths),), float(stride), dtype=torch.float64, device=lengths.device)
 
@@ -369,4 +370,4 @@ class LinearDownsampler(Downsampler):
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The same operation with the same stride."""
-        return self.operate(x, lengths, downsampled.alignment.stride)
+        return self.operate(x, lengths, cast(OperatorAlignment, downsampled.alignment).stride)

@@ -11,6 +11,7 @@ them off a heap, each O(channels + log T); the result is one weighted sum, and g
 from __future__ import annotations
 
 import heapq
+from typing import cast
 
 import numpy as np
 import torch
@@ -90,9 +91,9 @@ def merge(x: Tensor, lengths: Tensor, output_lengths: Tensor) -> SegmentAlignmen
         edges[example, 1:] = length
         edges[example, 1 : count + 1] = sizes.cumsum()
     lengths, output_lengths = where_float64_is(lengths), where_float64_is(output_lengths)
-    indices, weights, edges = (torch.from_numpy(each).to(lengths.device) for each in (targets, weights, edges))
+    indices, shares, ends = (torch.from_numpy(numbers).to(lengths.device) for numbers in (targets, weights, edges))
     return SegmentAlignment(
-        sources=torch.arange(time, device=lengths.device).expand(batch, time), targets=indices, weights=weights, edges=edges,
+        sources=torch.arange(time, device=lengths.device).expand(batch, time), targets=indices, weights=shares, edges=ends,
         input_positions=indices.minimum(output_lengths[:, None] - 1).to(torch.float64), lengths=lengths, output_lengths=output_lengths,
         time=time, dtype=x.dtype,
     )
@@ -124,7 +125,7 @@ class AdjacentMerging(Downsampler):
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The groups of the main path, used again."""
-        return downsampled.alignment.pool(x)
+        return cast(SegmentAlignment, downsampled.alignment).pool(x)
 
 
 register(

@@ -12,6 +12,7 @@ third frame.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -171,7 +172,7 @@ class MaxPool(Downsampler):
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The same pooling: each path picks its own frames."""
-        return self.pool(x, lengths, downsampled.alignment.stride)
+        return self.pool(x, lengths, cast(WindowAlignment, downsampled.alignment).stride)
 
 
 def _fit(weights: Tensor, lengths: Tensor, time: int) -> Tensor:

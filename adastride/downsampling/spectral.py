@@ -35,7 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adastride import alignment as maths
-from adastride.downsampling.base import AS_TRAINED, LayerSettings, Method, by_length, register
+from adastride.downsampling.base import AS_TRAINED, LayerSettings, Method, Stride, by_length, register
 from adastride.downsampling.effective import LinearDownsampler
 
 
@@ -205,14 +205,14 @@ class Spectral(LinearDownsampler):
     """What the three methods along time share: a subclass resizes examples of one length and says how long they become."""
 
     @abstractmethod
-    def resize(self, x: Tensor, stride: float | Tensor) -> Tensor:
+    def resize(self, x: Tensor, stride: Stride) -> Tensor:
         """The method on examples of one length: (batch, channels, time) -> (batch, channels, L)."""
 
     @abstractmethod
-    def frames(self, time: int, stride: float | Tensor) -> int:
+    def frames(self, time: int, stride: Stride) -> int:
         """L for a signal of `time` frames."""
 
-    def operate(self, x: Tensor, lengths: Tensor, stride: float | Tensor) -> Tensor:
+    def operate(self, x: Tensor, lengths: Tensor, stride: Stride) -> Tensor:
         return by_length(x, lengths, lambda group: self.resize(group, stride))
 
     def output_lengths(self, lengths: Tensor, settings: LayerSettings | None = None) -> Tensor:
@@ -220,7 +220,7 @@ class Spectral(LinearDownsampler):
         stride = self.chosen_stride(settings)
         return maths.known_lengths([self.frames(length, stride) for length in maths.whole_numbers(lengths)], lengths.device)
 
-    def step(self, lengths: Tensor, output_lengths: Tensor, stride: float | Tensor) -> Tensor:
+    def step(self, lengths: Tensor, output_lengths: Tensor, stride: Stride) -> Tensor:
         """T / L: output frames lie evenly over the signal, whatever the stride was."""
         return lengths.to(torch.float64) / output_lengths
 
@@ -269,7 +269,7 @@ class DiffStride(Spectral):
         self.learned_stride = nn.Parameter(torch.tensor([maths.check_stride(stride)]))
 
     @property
-    def stride(self) -> float:
+    def stride(self) -> float:  # type: ignore[override]
         """The stride as learned so far, at least 1."""
         return max(1.0, float(self.learned_stride.detach()))
 
