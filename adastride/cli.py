@@ -1,4 +1,5 @@
-"""The command line: explain a clip, train a classifier or a grid of them, evaluate it, sweep σ and stride, run the benchmarks.
+"""The command line: explain a clip, train a classifier or a grid of them, evaluate it, sweep σ and stride,
+start the app, run the benchmarks.
 
 Whatever is wrong with the input ends in one sentence on stderr and exit code 2. Heavy imports wait until a command
 needs them, so that `--help` and a mistyped option answer at once.
@@ -7,31 +8,36 @@ needs them, so that `--help` and a mistyped option answer at once.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import os
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from adastride.ranges import SIGMA_INV2_RANGE
 
 if TYPE_CHECKING:
     import torch
 
     from adastride.clips import Clip
     from adastride.inspection.tracing import Trace
+    from adastride.models import NetworkConfig
+    from adastride.tasks import Kind
     from adastride.training.datasets import Source
     from adastride.training.evaluate import Evaluation
 
 DEFAULT_CHECKPOINT = "digits-adastride"
 BAD_INPUT, INTERRUPTED = 2, 130
 
-_SIGMA_INV2 = (1e-4, 1e4)  # sigma from 100 down to 0.01 output frames, as in the methods' registry
 _PRESETS = ("commands", "digits", "emotion", "scenes")
+# What only some commands need, and the extra of pyproject.toml that brings it.
+_EXTRAS = {"streamlit": "app", "matplotlib": "app", "plotly": "app", "accelerate": "train"}
 _PLACED_SECONDS, _SNR_DB = 2.0, 30.0
 
 
@@ -60,6 +66,9 @@ def _sentence(error: Exception) -> str | None:
     """What to tell a person about an error; None for one that is a mistake in this program."""
     if isinstance(error, CommandError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and (package := (error.name or "").partition(".")[0]) in _EXTRAS:
+        extra = _EXTRAS[package]
+        return f"this command needs {package}, which is not installed here: `pip install 'adastride[{extra}]'` brings it."
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'} can't be used: {error.strerror or error}."
     from adastride.audio import AudioError
@@ -85,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("clip", metavar="CLIP", help="a WAV, FLAC, OGG or MP3 file, or the name of a bundled sample")
     explain.add_argument("--checkpoint", metavar="NAME", default=DEFAULT_CHECKPOINT,
                          help="a shipped checkpoint or a .safetensors file (default: %(default)s)")
-    explain.add_argument("--sigma-inv2", metavar="X", type=_number(*_SIGMA_INV2),
+    explain.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
                          help="σ⁻² of every adaptive layer (default: as trained)")
     explain.add_argument("--stride", metavar="S", type=_number(1),
                          help="input frames per output frame of every layer (default: as trained)")
@@ -97,15 +106,16 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--csv", metavar="OUT", help="write a table with every output frame's time and stride")
     explain.set_defaults(run=_explain)
 
-    train = commands.add_parser("train", help="train a classifier on a labelled folder; run it again to go on", allow_abbrev=False)
+    train = commands.add_parser("train", help="train a network on a labelled folder; run it again to go on", allow_abbrev=False)
     _add_data(train)
+    train.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
     methods = train.add_mutually_exclusive_group()
     methods.add_argument("--method", metavar="METHOD", default="adastride",
-                         help="downsampler of all three layers, adastride-s or adastride-sigma (default: %(default)s)")
+                         help="downsampler of all layers, or a network's own name such as adastride-s or adastride-sigma (default: %(default)s)")
     methods.add_argument("--methods", metavar="A,B,C", help="downsampler of each layer, the lowest first")
     train.add_argument("--stride", metavar="S", type=_number(1), default=2.0,
                        help="input frames per output frame of every layer (default: %(default)g)")
-    train.add_argument("--sigma-inv2", metavar="X", type=_number(*_SIGMA_INV2), default=5.0,
+    train.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE), default=5.0,
                        help="σ⁻² of every adaptive layer (default: %(default)g)")
     train.add_argument("--learn-sigma", action="store_true", help="every adaptive layer learns its own σ, beginning with --sigma-inv2")
     train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],
@@ -156,6 +166,12 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--ray", metavar="ADDRESS", help="spread the work over a Ray cluster, or local; needs `pip install ray` here and on its workers")
     _add_device(sweep)
     sweep.set_defaults(run=_sweep)
+
+    app = commands.add_parser("app", help="start the app and open it in the browser", allow_abbrev=False)
+    app.add_argument("--port", metavar="N", type=_whole(1, 65_535), help="where the app answers (default: 8501, or the next one that is free)")
+    app.add_argument("--address", metavar="HOST", help="who can reach it: localhost for this computer alone (default: the whole network)")
+    app.add_argument("--headless", action="store_true", help="do not open a browser")
+    app.set_defaults(run=_app)
 
     bench = commands.add_parser("bench", help="run the benchmarks of this repository", allow_abbrev=False)
     bench.set_defaults(run=_bench)
@@ -342,11 +358,14 @@ def _train(args: argparse.Namespace) -> None:
     import torch
 
     from adastride.device import device_name
-    from adastride.models import ClassifierConfig
+    from adastride.tasks import KINDS
     from adastride.training.loop import Progress, TrainingSettings, train
     from adastride.training.settings import PRESETS, preset_for
 
-    options = _network(args)
+    if args.kind not in KINDS:
+        raise CommandError(f"--kind {args.kind} is none: choose one of {', '.join(KINDS)}.")
+    kind = KINDS[args.kind]
+    options = _network(args, kind)
     device = _device(args.device)
     state = out.with_suffix(".state")
     chosen = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,
@@ -364,19 +383,18 @@ def _train(args: argparse.Namespace) -> None:
         say(f"{len(clips)} training clips, settings for {preset}")
         return replace(PRESETS[preset], **chosen)
 
-    def config(labels: tuple[str, ...]) -> ClassifierConfig:
+    def config(clips: Sequence[Clip], valid_clips: Sequence[Clip]) -> NetworkConfig:
+        made = kind.learn_config(clips, valid_clips, **options)
         where = f"on {device_name(device)}" + (f", going on from {state}" if state.exists() else "")
-        say(f"training {', '.join(options['methods'])} to tell {len(labels)} labels apart {where}")
-        return ClassifierConfig(labels, strides=(args.stride,) * len(options["methods"]), sigma=args.sigma_inv2**-0.5, width=args.width, **options)
+        say(f"training a {made.kind} with {', '.join(made.methods)}, {kind.task.describe(made)}, {where}")
+        return made
 
     def report(progress: Progress) -> None:
         nonlocal done
         done = f"after epoch {progress.epoch} of {progress.epochs}"
-        silence = progress.valid_accuracy_in_silence
         say(
             f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  position loss {progress.position_loss:.4f}  "
-            f"validation accuracy {100 * progress.valid_accuracy:.1f} %{'' if silence is None else f' ({100 * silence:.1f} % in silence)'}  "
-            f"{progress.seconds:.1f} s"
+            f"validation {progress.metric.label.lower()} {progress.text}  {progress.seconds:.1f} s"
         )
 
     try:
@@ -395,25 +413,28 @@ def _sources(args: argparse.Namespace) -> list[Source]:
     return [Source(folder, args.hold_out if number == 0 else None, args.classes) for number, folder in enumerate(args.data)]
 
 
-def _network(args: argparse.Namespace) -> dict:
-    """ClassifierConfig's methods, learn_sigma and parameters; CommandError for what can't be combined."""
-    from adastride.models import ClassifierConfig
-    from adastride.models.classifier import DOWNSAMPLING_BLOCKS, network_options
+def _network(args: argparse.Namespace, kind: Kind) -> dict[str, Any]:
+    """The fields of a configuration that the options are about; CommandError for what can't be combined."""
+    from adastride.training.grid import ANY_CLIPS
 
     try:
         if args.methods is None:
-            options = network_options(args.method)
+            options = kind.options(args.method)
         else:
-            keys = tuple(part.strip() for part in args.methods.split(","))
+            keys, layers = tuple(part.strip() for part in args.methods.split(",")), len(kind.options("strided-conv")["methods"])
             for key in keys:
-                network_options(key)
-            if len(keys) != len(DOWNSAMPLING_BLOCKS):
-                raise CommandError(f"--methods needs {len(DOWNSAMPLING_BLOCKS)} methods separated by commas, got {len(keys)}.")
+                kind.options(key)
+            if len(keys) != layers:
+                raise CommandError(f"--methods needs {layers} methods separated by commas, got {len(keys)}.")
             options = {"methods": keys}
-        options = {**options, "learn_sigma": args.learn_sigma or options.get("learn_sigma", False), "parameters": dict(args.parameter)}
-        ClassifierConfig(("a", "b"), **options)
+        options |= {"strides": (args.stride,) * len(options["methods"]), "sigma": args.sigma_inv2**-0.5, "width": args.width}
+        options |= {"learn_sigma": True} if args.learn_sigma else {}
+        options |= {"parameters": dict(args.parameter)} if args.parameter else {}
+        kind.learn_config(ANY_CLIPS, ANY_CLIPS, **options)
     except ValueError as error:
         raise CommandError(f"{error}.") from None
+    except TypeError as error:
+        raise CommandError(f"a {args.kind} does not take all of these options ({error}).") from None
     return options
 
 
@@ -453,21 +474,14 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     model = checkpoints.load(args.checkpoint, _device(args.device))
     clips, where = [clip for source in _sources(args) for clip in source.clips(args.split, model.config.mel.sample_rate)], ", ".join(args.data)
-    unknown = sorted({clip.label for clip in clips} - set(model.config.labels))
-    if unknown:
-        raise CommandError(f"{where} has the label {unknown[0]!r}, but {model.name} only knows {', '.join(model.config.labels)}.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # no silence around clips longer than the window: a mean of nothing
-        result = evaluate(model, clips, placed_seconds=_PLACED_SECONDS, snr_db=_SNR_DB)
+    result = evaluate(model, clips, placed_seconds=_PLACED_SECONDS, snr_db=_SNR_DB)
     if args.json:
-        numbers = {
-            "accuracy": result.accuracy, "accuracy_in_silence": result.accuracy_in_silence,
-            "silence_stride": result.silence_stride, "sound_stride": result.sound_stride, "stride_ratio": result.stride_ratio,
-        }
+        strides = {"silence_stride": result.silence_stride, "sound_stride": result.sound_stride, "stride_ratio": result.stride_ratio}
+        numbers = {**result.metrics, **{f"{name}_in_silence": value for name, value in result.in_silence.items()}, **strides}
         print(json.dumps({
             "checkpoint": model.name, "data": where, "split": args.split, "clips": result.clips,
             **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
-            "labels": list(result.labels), "confusion": result.confusion.tolist(),
+            **(result.breakdown.data if result.breakdown else {}),
         }, indent=2, allow_nan=False))
         return
     print(f"{model.name} on {result.clips} clips of {where}, split {args.split}\n")
@@ -478,19 +492,17 @@ def _evaluation_report(result: Evaluation) -> str:
     def stride(value: float) -> str:
         return f"{value:.2f}" if math.isfinite(value) else "none"
 
-    table = [("", *result.labels), *((label, *map(str, row)) for label, row in zip(result.labels, result.confusion, strict=True))]
-    return "\n".join([
-        *_columns([
-            ("accuracy, clips as they are", f"{100 * result.accuracy:.1f} %"),
-            (f"accuracy, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", f"{100 * result.accuracy_in_silence:.1f} %"),
-            ("mean stride of layer 1 in silence, input frames per output frame", stride(result.silence_stride)),
-            ("mean stride of layer 1 in sound, input frames per output frame", stride(result.sound_stride)),
-            ("stride in silence / stride in sound", stride(result.stride_ratio)),
-        ], left=1),
-        "",
-        "confusion, clips as they are (rows: true, columns: predicted)",
-        *_columns(table, left=1),
-    ])
+    headline = result.headline
+    lines = _columns([
+        (f"{headline.label.lower()}, clips as they are", headline.text(result.value)),
+        (f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", headline.text(result.value_in_silence)),
+        ("mean stride of layer 1 in silence, input frames per output frame", stride(result.silence_stride)),
+        ("mean stride of layer 1 in sound, input frames per output frame", stride(result.sound_stride)),
+        ("stride in silence / stride in sound", stride(result.stride_ratio)),
+    ], left=1)
+    if result.breakdown:
+        lines += ["", result.breakdown.title, *_columns(result.breakdown.table, left=1)]
+    return "\n".join(lines)
 
 
 # sweep
@@ -547,12 +559,29 @@ def _count(values: Sequence[float]) -> int:
 
 def _write(path: Path, data: bytes) -> None:
     """Writes a file whole; CommandError if that can't be done."""
-    from adastride.checkpoints import write_atomically
+    from adastride.files import write_atomically
 
     try:
         write_atomically(path, data)
     except OSError as error:
         raise CommandError(f"{path} can't be written: {error.strerror or error}.") from None
+
+
+# app
+
+
+def _app(args: argparse.Namespace) -> None:
+    if importlib.util.find_spec("streamlit") is None:
+        raise ModuleNotFoundError(name="streamlit")
+    from adastride.files import bundled
+
+    command = [sys.executable, "-m", "streamlit", "run", str(bundled("app.py"))]
+    command += [] if args.port is None else ["--server.port", str(args.port)]
+    command += [] if args.address is None else ["--server.address", args.address]
+    command += ["--server.headless", "true"] if args.headless else []
+    # The server takes this process's place: it gets Ctrl-C and every other signal itself, and its exit code is the command's.
+    sys.stdout.flush()
+    os.execv(command[0], command)
 
 
 # bench

@@ -1,7 +1,9 @@
-"""Files that come with the project: in the repository they lie at its top, in an installed wheel inside the package."""
+"""Files: those that come with the project, and writing one so that it is whole."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -16,3 +18,20 @@ def bundled(name: str) -> Path:
     """
     inside = _PACKAGE / "bundled"
     return (inside if inside.is_dir() else _PACKAGE.parent) / name
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Writes a file so that it is there whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        mask = os.umask(0)  # a temporary file is private; the result should be what a plain open() makes
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

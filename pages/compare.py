@@ -9,13 +9,13 @@ import streamlit as st
 
 from adastride.checkpoints import catalogue
 from adastride.comparison import core as comparison
-from adastride.comparison.core import FEWEST_METHODS, MOST_METHODS, SCORES, SOURCES
+from adastride.comparison.core import FEWEST_METHODS, MOST_METHODS, SCORES, sources
 from adastride.comparison.figure import comparison_figure
 from adastride.downsampling import METHODS
 from adastride.inspection import figures
 from adastride.samples import samples
 from adastride.ui import resources, shell
-from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
+from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
 from adastride.ui.compare import link as comparison_link
 from adastride.ui.compare.viewer import compare_viewer, kept_state, pinned_scores
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
@@ -26,7 +26,7 @@ CHOICES = ("methods", "source", "scores", "both_axes")
 shell.enter()
 resources.prepare_comparison()
 if "compare_link" not in st.session_state:  # a link counts once, when the session opens
-    link = comparison_link.parse(st.query_params, samples(), catalogue())
+    link = comparison_link.parse(st.query_params, samples(), catalogue(), layers_of)
     st.session_state["compare_link"] = link
     st.session_state["compare_choices"] = {name: getattr(link.settings, name) for name in CHOICES}
     choose_sample(link.clip)
@@ -49,7 +49,10 @@ methods = st.multiselect(
     key="compare_methods",
 )
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    source = st.selectbox("Downsample", list(SOURCES), format_func=SOURCES.get, key="compare_source", width=260)
+    choices = sources(len(resources.model(checkpoint.network).downsamplers))
+    if st.session_state["compare_source"] not in choices:  # another network has fewer layers
+        st.session_state["compare_source"] = "mel"
+    source = st.selectbox("Downsample", list(choices), format_func=choices.get, key="compare_source", width=260)
     scores = st.selectbox(
         "Adaptive methods place frames by",
         list(SCORES),

@@ -10,7 +10,7 @@ from adastride.inspection import export, figures
 from adastride.inspection.tracing import as_trained, resolve_settings
 from adastride.samples import samples
 from adastride.ui import resources, shell
-from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
+from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
 from adastride.ui.explore import link as permalink
 from adastride.ui.explore.viewer import viewer, viewer_state
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
@@ -20,7 +20,7 @@ VIEWER = "explore_viewer"
 shell.enter()
 
 if "explore_link" not in st.session_state:  # a link counts once, when the session opens
-    link = permalink.parse(st.query_params, samples(), catalogue())
+    link = permalink.parse(st.query_params, samples(), catalogue(), layers_of)
     st.session_state["explore_link"] = link
     choose_sample(link.clip)
     choose_checkpoint("explore", link.checkpoint)

@@ -19,7 +19,7 @@ from adastride.sweep import figures as sweep_figures
 from adastride.sweep.core import SIGMA, STRIDE, Run, SweepError
 from adastride.ui import resources, shell
 from adastride.ui.address import write_address
-from adastride.ui.checkpoint_picker import choose_checkpoint, pick_checkpoint, picker_widgets
+from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
 from adastride.ui.explore.viewer import viewer
 from adastride.ui.sigma import link as sweep_link
 from adastride.ui.sigma.labelled import pick_labelled
@@ -49,7 +49,7 @@ def link_choices(link: sweep_link.SweepLink) -> dict[str, object]:
 
 shell.enter()
 if "sigma_link" not in st.session_state:  # a link counts once, when the session opens
-    link = sweep_link.parse(st.query_params, samples(), catalogue(), SUBJECTS, KINDS)
+    link = sweep_link.parse(st.query_params, samples(), catalogue(), SUBJECTS, KINDS, layers_of)
     st.session_state["sigma_link"] = link
     st.session_state["sigma_memory"] = link_choices(link)
     choose_sample(link.clip)
@@ -215,6 +215,8 @@ def one_clip() -> None:
 
 def beside(settings) -> tuple[LayerSettings, ...]:
     """What the link's viewer was moved to, and these settings where it says nothing."""
+    if len(link.settings) != len(settings):  # the link is of a network with other layers
+        return settings
     both = zip(link.settings, settings, strict=True)
     return resolve_settings(network, [
         LayerSettings(asked.sigma or usual.sigma, asked.stride or usual.stride, asked.variant or usual.variant) for asked, usual in both

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from adastride import checkpoints
-from adastride.checkpoints import CheckpointError, load, load_bytes, save_checkpoint, write_atomically
+from adastride.checkpoints import CheckpointError, load, load_bytes, save_checkpoint
 from adastride.models import Classifier, ClassifierConfig
 
 CONFIG = ClassifierConfig(("no", "yes"), ("strided-conv", "adastride-f", "adastride"), (2, 2.5, 3), sigma=0.3, width=4)
@@ -67,7 +67,7 @@ def test_a_saved_model_comes_back(path: Path, model: Classifier):
         assert ours.dtype == (torch.float32 if value.is_floating_point() else value.dtype)
         torch.testing.assert_close(ours, value, rtol=1e-3, atol=1e-6)
     mel = torch.randn(1, 80, 30) - 5
-    torch.testing.assert_close(loaded(mel).logits, model(mel).logits.detach(), rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(loaded(mel).head, model(mel).head.detach(), rtol=1e-2, atol=1e-2)
 
 
 def test_weights_take_half_the_room_on_disk(path: Path):
@@ -121,6 +121,25 @@ def test_a_name_of_the_catalogue(path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(checkpoints, "catalogue", lambda: {"small": entry})
     assert load("small").name == "small"
     refuses("large", "there is no checkpoint 'large': choose small")
+
+
+def test_the_checkout_has_every_checkpoint_of_the_catalogue():
+    entries = json.loads((checkpoints.FOLDER / "catalogue.json").read_text(encoding="utf-8"))
+    assert list(checkpoints.catalogue()) == [entry["name"] for entry in entries]
+
+
+def test_a_checkpoint_that_is_not_here_is_not_listed(monkeypatch: pytest.MonkeyPatch):
+    """An installed wheel: the whole catalogue, and the files of one checkpoint."""
+    shipped = checkpoints._shipped()
+    here = {name: entry if name == "digits-adastride" else replace(entry, path=Path("elsewhere") / entry.path.name) for name, entry in shipped.items()}
+    monkeypatch.setattr(checkpoints, "_shipped", lambda: here)
+    checkpoints.catalogue.cache_clear()
+    try:
+        assert list(checkpoints.catalogue()) == ["digits-adastride"]
+        assert load("digits-adastride").name == "digits-adastride"
+        refuses("commands-adastride", "is not part of this installation: get checkpoints/commands-adastride.safetensors")
+    finally:
+        checkpoints.catalogue.cache_clear()
 
 
 # --- what is not a checkpoint
@@ -296,41 +315,3 @@ def test_more_classes_than_a_page_shows(tmp_path: Path, labels: tuple[str, ...])
     save_checkpoint(Classifier(ClassifierConfig(labels, width=4)), tmp_path / "m.safetensors", {})
     assert load(tmp_path / "m.safetensors").config.labels == labels
     refuses_bytes((tmp_path / "m.safetensors").read_bytes(), "more than the 200 of 100 letters")
-
-
-# --- writing
-
-
-def test_write_makes_folders_and_replaces(tmp_path: Path):
-    target = tmp_path / "a" / "b" / "file.bin"
-    write_atomically(target, b"one")
-    write_atomically(target, b"two")
-    assert target.read_bytes() == b"two"
-    assert list(target.parent.iterdir()) == [target]
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path):
-    target = tmp_path / "file.bin"
-    write_atomically(target, b"old")
-    with pytest.raises(TypeError):
-        write_atomically(target, "a text can't be written as bytes")
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "replace", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(tmp_path / "file.bin", b"new")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX")
-def test_a_written_file_can_be_read_by_whom_a_plain_one_can(tmp_path: Path):
-    """A checkpoint trained by one user is served by another."""
-    write_atomically(tmp_path / "ours", b"")
-    (tmp_path / "plain").write_bytes(b"")
-    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -1,6 +1,7 @@
 """The command line: what it prints and writes, and that bad input ends in one sentence and exit code 2."""
 
 import csv
+import importlib.util
 import io
 import json
 import subprocess
@@ -17,12 +18,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from adastride import audio, checkpoints, cli
+from adastride import audio, checkpoints, cli, files
 from adastride.downsampling import LayerSettings
 from adastride.inspection import export, tracing
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
 from adastride.sweep import core as sweep
+from adastride.tasks import KINDS
 from adastride.training import evaluate as evaluation
 from adastride.training import loop
 
@@ -246,7 +248,7 @@ def test_a_full_disk_is_one_sentence(capsys, tmp_path, monkeypatch, checkpoint, 
     def full(path, data):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoints, "write_atomically", full)
+    monkeypatch.setattr(files, "write_atomically", full)
     result = run(capsys, "explain", clip, "--checkpoint", checkpoint, "--npz", tmp_path / "out.npz")
     assert "out.npz can't be written: No space left on device" in one_sentence(result)
     assert list(tmp_path.iterdir()) == []
@@ -430,7 +432,8 @@ def test_evaluate_prints_the_numbers(capsys, checkpoint, data):
 
 
 def test_evaluate_says_where_there_is_no_silence_to_measure(capsys, monkeypatch, checkpoint, data):
-    measured = evaluation.Evaluation(1, 1.0, 1.0, float("nan"), 2.0, ("low", "high"), np.eye(2, dtype=int))
+    headline = KINDS["classifier"].task.headline
+    measured = evaluation.Evaluation(1, headline, {"accuracy": 1.0}, {"accuracy": 1.0}, float("nan"), 2.0)
     monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: measured)
     numbers = json.loads(run(capsys, "evaluate", checkpoint, "--data", data, "--json")[1])
     assert (numbers["silence_stride"], numbers["sound_stride"], numbers["stride_ratio"]) == (None, 2.0, None)
@@ -449,7 +452,7 @@ def test_evaluate_on_unusable_data_is_one_sentence(capsys, tmp_path, checkpoint,
     assert "manifest.csv can't be read" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", tmp_path))
     assert "'holiday'" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", data, "--split", "holiday"))
     (tmp_path / "manifest.csv").write_text(f"path,label,split\n{clip},middle,test\n", encoding="utf-8")
-    assert "'middle', but tiny only knows low, high" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", tmp_path))
+    assert "'middle', which tiny does not know: it tells low, high apart" in one_sentence(run(capsys, "evaluate", checkpoint, "--data", tmp_path))
 
 
 # sweep
@@ -524,6 +527,37 @@ def test_an_interrupted_sweep_writes_nothing(capsys, monkeypatch, tmp_path, chec
     assert code == 130
     assert "nothing was written" in err
     assert not list(tmp_path.iterdir())
+
+
+# app
+
+
+def test_app_becomes_the_server(capsys, monkeypatch):
+    commands = []
+    monkeypatch.setattr(cli.os, "execv", lambda program, command: commands.append((program, command)))
+    assert run(capsys, "app", "--port", 8600, "--address", "localhost", "--headless") == (0, "", "")
+    assert run(capsys, "app") == (0, "", "")
+    plain = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    options = ["--server.port", "8600", "--server.address", "localhost", "--server.headless", "true"]
+    assert commands == [(sys.executable, plain + options), (sys.executable, plain)]
+
+
+def test_app_without_streamlit_is_one_sentence(capsys, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "streamlit" else real(name, *rest))
+    assert "`pip install 'adastride[app]'`" in one_sentence(run(capsys, "app"))
+    assert "from 1 to 65535" in one_sentence(run(capsys, "app", "--port", 0))
+
+
+@pytest.mark.parametrize(("package", "extra", "arguments"), [
+    ("matplotlib", "app", ("explain", "seven", "--png", "seven.png")), ("accelerate", "train", ("train", "--data", ".", "--out", "new.safetensors")),
+])
+def test_a_command_without_its_extra_is_one_sentence(tmp_path, package, extra, arguments):
+    """In a process of its own, because this one has imported both."""
+    code = f"import sys\nsys.modules[{package!r}] = None\nfrom adastride.cli import main\nsys.exit(main({list(arguments)}))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"`pip install 'adastride[{extra}]'`" in one_sentence((result.returncode, result.stdout, result.stderr))
+    assert list(tmp_path.iterdir()) == []
 
 
 # bench

@@ -27,20 +27,18 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from adastride import audio
-from adastride.alignment import Alignment
+from adastride.alignment import AnyAlignment, Positions
 from adastride.audio import PRESETS, MelPreset, Waveform
 from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
-from adastride.downsampling.effective import EffectiveAlignment, OperatorAlignment
+from adastride.downsampling.effective import OperatorAlignment
 from adastride.inspection import analysis
-from adastride.inspection.raster import input_edges, relative_weights
+from adastride.inspection.raster import input_edges
 from adastride.inspection.tracing import Trace
-from adastride.models.network import Network
+from adastride.models.network import MOST_LAYERS, Network
+from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 
 MOST_METHODS, FEWEST_METHODS = 4, 2
-STRIDE_RANGE = (1.0, 8.0)
-SIGMA_RANGE = (0.01, 100.0)
-SOURCES = {"mel": "Log-mel of the clip", "layer 1": "Before layer 1", "layer 2": "Before layer 2", "layer 3": "Before layer 3"}
 SCORES = {
     "checkpoint": "A trained checkpoint’s score",
     "energy": "Frame energy",
@@ -82,7 +80,7 @@ class ComparisonSettings:
     """What is compared.
 
     methods: two to four keys of METHODS, each once. stride: input frames per output frame, 1 to 8. sigma: width of an
-    alignment row in output frames. source: a key of SOURCES. scores: a key of SCORES, where the adaptive methods get
+    alignment row in output frames. source: a key of `sources`. scores: a key of SCORES, where the adaptive methods get
     their displacements from; drawn: for "drawn", DRAWN_POINTS values of ln(displacement), evenly over the clip.
     both_axes: methods that can, take the mel in time and frequency, with the same stride. pins: for each method the
     settings it keeps, or None where it follows; empty for none.
@@ -105,8 +103,8 @@ class ComparisonSettings:
                 raise ValueError(f"there is no method {method!r}: choose from {', '.join(METHODS)}")
         if not FEWEST_METHODS <= len(methods) <= MOST_METHODS or len(set(methods)) != len(methods):
             raise ValueError(f"choose {FEWEST_METHODS} to {MOST_METHODS} different methods to compare, not {len(methods)}")
-        if self.source not in SOURCES:
-            raise ValueError(f"there is no source {self.source!r}: choose from {', '.join(SOURCES)}")
+        if self.source not in sources(MOST_LAYERS):
+            raise ValueError(f"there is no source {self.source!r}: choose from {', '.join(sources(MOST_LAYERS))}")
         pins = tuple(self.pins) or (None,) * len(methods)
         if len(pins) != len(methods):
             raise ValueError(f"expected one pin or None for each of {len(methods)} methods, got {len(pins)}")
@@ -148,7 +146,7 @@ def _check_scores(scores: str, drawn: Sequence[float]) -> tuple[float, ...]:
 class Features:
     """A sequence to downsample.
 
-    name: key of SOURCES. values: (1, channels, T) float32 on the CPU. edges: (T + 1,) seconds at which input frames begin
+    name: key of `sources`. values: (1, channels, T) float32 on the CPU. edges: (T + 1,) seconds at which input frames begin
     and end. decibels: values are natural logs of amplitudes, so that differences are decibels. learned: (T,) a checkpoint's
     scores of these frames, or None where it has none or nobody asked. id: unique by content.
     """
@@ -181,12 +179,23 @@ def mel_features(waveform: Waveform, preset: MelPreset = PRESETS["classification
     return Features("mel", mel[None], edges, True, None, f"{waveform.sha256[:16]}/mel")
 
 
+def sources(layers: int) -> dict[str, str]:
+    """What can be downsampled with a network of so many layers: keys, and names for people.
+
+    >>> sources(1)
+    {'mel': 'Log-mel of the clip', 'layer 1': 'Before layer 1'}
+    """
+    return {"mel": "Log-mel of the clip", **{f"layer {layer}": f"Before layer {layer}" for layer in range(1, layers + 1)}}
+
+
 def traced_features(source: str, trace: Trace, model: Network) -> Features:
     """The log-mel, or what the network sees before a downsampling layer, with the scores the checkpoint gives its frames.
 
     The mel takes the scores of the first layer, which has as many frames. learned is None where that layer is not adaptive.
     """
     layer = 0 if source == "mel" else int(source.removeprefix("layer ")) - 1
+    if layer >= len(model.downsamplers):
+        raise ValueError(f"this network has {len(model.downsamplers)} downsampling layers, so there is nothing before {source}: choose another source")
     hidden = trace.layer_input(layer).float().cpu()
     score = getattr(model.downsamplers[layer], "score", None)
     learned = None if score is None else torch.matmul(score.weight[:, :, 0].detach().float().cpu(), hidden)[0, 0].numpy()
@@ -268,7 +277,7 @@ def _layer(method: str, channels: int, device: torch.device) -> Downsampler:
 @functools.cache
 def takes_scores(method: str) -> bool:
     """Whether a method gets its positions or weights from scores."""
-    return hasattr(METHODS[method].build(1, stride=2.0), "score")
+    return METHODS[method].build(1, stride=2.0).scored
 
 
 def nearest_stride(method: str, stride: float) -> float:
@@ -387,7 +396,7 @@ class Column:
     stride: float
     sigma: float | None
     output: np.ndarray
-    alignment: Alignment | EffectiveAlignment
+    alignment: AnyAlignment
     edges: np.ndarray
     reconstruction: np.ndarray
     error: np.ndarray
@@ -402,7 +411,8 @@ class Column:
     @property
     def whole_positions(self) -> bool:
         """Each frame counts for its nearest output frame alone."""
-        return bool(getattr(self.alignment, "nearest", False))
+        drawing = self.alignment.drawing()
+        return isinstance(drawing, Positions) and drawing.nearest
 
     @torch.no_grad()
     def rows(self, first: int, stop: int, most: int = 1 << 24) -> tuple[int, np.ndarray] | None:
@@ -417,9 +427,9 @@ class Column:
         frames = self.scope[1] - self.scope[0]
         if (high - low) * frames > most or (high - low) * (stop - first) > _MATRIX_ELEMENTS:
             return None
-        if not hasattr(self.alignment, "rows"):
+        if isinstance(self.alignment.drawing(), Positions):
             every = np.arange(first, stop)
-            return low, relative_weights(self.alignment, np.arange(low, high), every, every)
+            return low, self.alignment.relative_weights(np.arange(low, high), every, every)
         weights = self.alignment.rows(range(low, high))[:, first:stop].cpu().numpy()
         return low, weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
 

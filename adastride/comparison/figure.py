@@ -12,8 +12,9 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
 from adastride.audio import MelPreset, mel_band_centres
-from adastride.comparison.core import DECIBELS, SCORES, SHIFTS, SOURCES, Column, Comparison, Features, takes_scores
+from adastride.comparison.core import DECIBELS, SCORES, SHIFTS, Column, Comparison, Features, sources, takes_scores
 from adastride.inspection.figures import styled
+from adastride.models.network import MOST_LAYERS
 
 _WIDTH = {2: 6.0, 3: 7.0, 4: 8.0}  # inches
 _PIXELS = 600  # columns of one picture at the most: a little less than a PNG has
@@ -212,7 +213,7 @@ def _table(ax: Axes, comparison: Comparison) -> None:
         if row == 0 and place > 0:
             cell.set_text_props(fontweight="bold", color=_COLOURS[place - 1])
     settings = comparison.settings
-    facts = [SOURCES[settings.source]]
+    facts = [sources(MOST_LAYERS)[settings.source]]
     if any(map(takes_scores, settings.methods)):
         facts.append(f"adaptive methods place frames by: {SCORES[settings.scores].lower()}")
     facts = (

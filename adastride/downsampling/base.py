@@ -9,16 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from adastride import alignment as maths
-from adastride.alignment import Alignment, check_sigma, check_stride
-
-if TYPE_CHECKING:
-    from adastride.downsampling.effective import EffectiveAlignment
+from adastride.alignment import AnyAlignment, check_sigma, check_stride
 
 
 @dataclass(frozen=True)
@@ -46,25 +42,29 @@ VARIANTS = ("adastride", "adastride-f")
 AS_TRAINED = LayerSettings()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Downsampled:
     """What a downsampling layer returns.
 
     values: (batch, channels, L), zero past each example's length. lengths: (batch,) int64 output lengths.
-    alignment: where the frames went; never None. A method without positions of its own has an `EffectiveAlignment`,
-    |dy_i / dx_j|, which offers what is needed to look at it.
-    position_loss: scalar (equation 5), zero for a method without positions.
+    alignment: where the frames went; never None. A method without positions of its own has an effective one, |dy_i / dx_j|.
+    position_loss: scalar (equation 5) in float32 at least, whatever the type of the values; zero for a method without positions.
     """
 
     values: Tensor
     lengths: Tensor
-    alignment: Alignment | EffectiveAlignment
+    alignment: AnyAlignment
     position_loss: Tensor
 
 
 def whole_stride(stride: float) -> int:
     """The whole stride nearest to the one asked for (halves go to the even one); ValueError for a stride below 1."""
     return max(1, round(check_stride(stride)))
+
+
+def no_position_loss(x: Tensor) -> Tensor:
+    """The position loss of a method without positions: 0, in float32 at least."""
+    return x.new_zeros((), dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 def where_float64_is(x: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def where_float64_is(x: Tensor) -> Tensor:
 
 def zero_padding(x: Tensor, lengths: Tensor, value: float = 0.0) -> Tensor:
     """x (batch, channels, time), all that lies past each example's length set to `value`; x itself if nothing does."""
-    if int(lengths.min()) == x.shape[2]:
+    if min(maths.whole_numbers(lengths)) == x.shape[2]:
         return x
     return x.masked_fill(~maths.length_mask(lengths.to(x.device), x.shape[2])[:, None], value)
 
@@ -85,11 +85,13 @@ def by_length(x: Tensor, lengths: Tensor, operate: Callable[[Tensor], Tensor]) -
     Shape: x (batch, channels, time), operate: (group, channels, T_b) -> (group, channels, L_b). Returns
     (batch, channels, L), zero past each example's own L_b. Its cost is one call for every distinct length.
     """
-    distinct, counts = (each.tolist() for each in lengths.unique(return_counts=True))
+    numbers = maths.whole_numbers(lengths)
+    distinct = sorted(set(numbers))
     if len(distinct) == 1:
         return operate(x[..., : distinct[0]])
     # Sorted and split once: to index every group by itself would cost a gradient of the size of x for each of them.
-    order = lengths.argsort(stable=True)
+    order = torch.tensor(sorted(range(len(numbers)), key=numbers.__getitem__)).to(x.device, non_blocking=True)
+    counts = [numbers.count(length) for length in distinct]
     results = [operate(part[..., :length]) for part, length in zip(x[order].split(counts), distinct, strict=True)]
     frames = max(result.shape[2] for result in results)
     stacked = torch.cat([nn.functional.pad(result, (0, frames - result.shape[2])) for result in results])
@@ -103,11 +105,13 @@ class Downsampler(nn.Module, ABC):
     Frames past an example's length never change its result.
     channels: channels of the input. stride: input frames per output frame, as built or as learned so far.
     linear: with its weights held, the layer is linear and treats all channels alike, and `shortcut` applies these weights.
+    scored: its positions or weights come from scores, one number a frame: w . x_t, of its convolution `score`.
     """
 
     channels: int
     stride: float
     linear = True
+    scored = False
 
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:

@@ -1,8 +1,7 @@
 """Effective alignments: what draws and compares methods that place no frames, or place them whole.
 
 The effective alignment of a layer is |dy_i / dx_j|, summed over channels and normalised per output frame. Every class
-here offers what `Alignment` offers to those who look (lengths, output_lengths, positions, boundaries, strides, dense,
-rows, entropy) and `centres`, where each output frame belongs in input time.
+here is an `adastride.alignment.AnyAlignment`.
 
 - `OperatorAlignment`: a linear operation that treats all channels alike. Its matrix is the operation applied to unit
   vectors, worked out only when somebody looks, and only for the rows that are looked at.
@@ -18,11 +17,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, where_float64_is, zero_padding
+from adastride import alignment as maths
+from adastride.alignment import Drawing, Picture, Reversible
+from adastride.alignment.protocol import weights_of_entries, weights_of_rows
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, no_position_loss, where_float64_is, zero_padding
 
 # Elements of a matrix worked out at a time: it bounds memory whatever the lengths.
 _CHUNK_ELEMENTS = 1 << 22
@@ -62,18 +65,21 @@ class EffectiveAlignment(ABC):
     """What every alignment without positions of its own offers.
 
     lengths, output_lengths: (batch,) int64 valid input and output frames. time: padded input frames.
-    dtype: the type matrices are returned in.
+    dtype: the type matrices are returned in. axis: what frames run along, see `AnyAlignment`.
+    Two alignments are equal only if they are one and the same object.
     """
 
     lengths: Tensor
     output_lengths: Tensor
     time: int
     dtype: torch.dtype
+    axis: str = "time"
+    _alike = False  # see `Picture.alike`
 
     @property
     def frames(self) -> int:
         """Padded output length: the longest of `output_lengths`."""
-        return int(self.output_lengths.max())
+        return max(maths.whole_numbers(self.output_lengths))
 
     @property
     @abstractmethod
@@ -100,6 +106,14 @@ class EffectiveAlignment(ABC):
     def strides(self) -> Tensor:
         """How many input frames each output frame stands for: (batch, L) float64; each example's sum to T_b."""
         return self.boundaries().diff(dim=1)
+
+    def drawing(self) -> Drawing:
+        """A picture of rows, unless a class knows better."""
+        return Picture(self.positions[0].detach().cpu().numpy(), self._alike)
+
+    def relative_weights(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """See `AnyAlignment.relative_weights`."""
+        return weights_of_rows(self, rows, first, last)
 
     @torch.no_grad()
     def entropy(self) -> Tensor:
@@ -148,7 +162,7 @@ class UniformAlignment(EffectiveAlignment):
         return centres.minimum((self.lengths - 1).to(torch.float64)[:, None])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OperatorAlignment(UniformAlignment):
     """The matrix of a linear operation, worked out only where somebody looks.
 
@@ -164,6 +178,8 @@ class OperatorAlignment(UniformAlignment):
     step: Tensor
     first: float | None
     dtype: torch.dtype
+    axis: str = "time"
+    _alike = True
 
     def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
         length = self.lengths[example : example + 1]
@@ -204,6 +220,11 @@ class _SparseAlignment(EffectiveAlignment):
         result = weights.new_zeros(len(self.lengths), self.frames * self.time)
         return result.scatter_add(1, targets * self.time + sources, weights).view(-1, self.frames, self.time).to(self.dtype)
 
+    def relative_weights(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """See `AnyAlignment.relative_weights`."""
+        sources, targets, weights = (entries[0].detach().cpu().numpy() for entries in self.entries())
+        return weights_of_entries(sources, targets, weights, self.frames, rows, first, last)
+
     def entropy(self) -> Tensor:
         """Entropy of each row in nats, (batch, L)."""
         _, targets, weights = self.entries()
@@ -211,7 +232,7 @@ class _SparseAlignment(EffectiveAlignment):
         return weights.new_zeros(len(self.lengths), self.frames).scatter_add(1, targets, torch.special.entr(weights))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WindowAlignment(UniformAlignment, _SparseAlignment):
     """Windows side by side, `stride` frames each, whose weights depend on the signal.
 
@@ -225,6 +246,7 @@ class WindowAlignment(UniformAlignment, _SparseAlignment):
     output_lengths: Tensor
     time: int
     dtype: torch.dtype
+    axis: str = "time"
     first = None
 
     @property
@@ -243,8 +265,8 @@ class WindowAlignment(UniformAlignment, _SparseAlignment):
         return sources, targets, weights / totals.gather(1, targets).clamp(min=1e-30)
 
 
-@dataclass(frozen=True)
-class SegmentAlignment(_SparseAlignment):
+@dataclass(frozen=True, eq=False)
+class SegmentAlignment(_SparseAlignment, Reversible):
     """Which part of which input frame goes into which output frame.
 
     sources, targets: (batch, S) int64 input and output frames of the segments, never falling along S, every input frame
@@ -261,6 +283,7 @@ class SegmentAlignment(_SparseAlignment):
     output_lengths: Tensor
     time: int
     dtype: torch.dtype
+    axis: str = "time"
 
     @property
     def positions(self) -> Tensor:
@@ -342,7 +365,7 @@ class LinearDownsampler(Downsampler):
             operate=self.operate, stride=stride, lengths=drawn[0], output_lengths=drawn[1], time=x.shape[2],
             step=self.step(*drawn, stride), first=self.first, dtype=x.dtype,
         )
-        return Downsampled(self.operate(x, lengths, stride), shorter, alignment, x.new_zeros(()))
+        return Downsampled(self.operate(x, lengths, stride), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The same operation with the same stride."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from adastride import alignment as maths
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register, where_float64_is
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, no_position_loss, register, where_float64_is
 from adastride.downsampling.effective import SegmentAlignment
 
 # Similarities that agree in so many decimals are equal: then the smaller pair goes first, and the earlier of two of one
@@ -76,13 +76,14 @@ def merge(x: Tensor, lengths: Tensor, output_lengths: Tensor) -> SegmentAlignmen
 
     Shape: x (batch, channels, time), lengths and output_lengths (batch,) -> an alignment that pools (batch, channels, time).
     """
+    maths.refuse_transforms(x)
     batch, _, time = x.shape
-    frames = int(output_lengths.max())
+    frames = max(maths.whole_numbers(output_lengths))
     targets = np.full((batch, time), frames - 1)
     weights = np.zeros((batch, time))
     edges = np.zeros((batch, frames + 1))
     signals = x.detach().cpu().to(torch.float64).transpose(1, 2).numpy()
-    for example, (length, count) in enumerate(zip(lengths.tolist(), output_lengths.tolist(), strict=True)):
+    for example, (length, count) in enumerate(zip(maths.whole_numbers(lengths), maths.whole_numbers(output_lengths), strict=True)):
         sizes = merge_sizes(signals[example, :length], count)
         targets[example, :length] = np.repeat(np.arange(count), sizes)
         weights[example, :length] = np.repeat(1 / sizes, sizes)
@@ -119,7 +120,7 @@ class AdjacentMerging(Downsampler):
         lengths = self.check(x, lengths)
         shorter = self.output_lengths(lengths, settings)
         alignment = merge(x, lengths, shorter)
-        return Downsampled(alignment.pool(x), shorter, alignment, x.new_zeros(()))
+        return Downsampled(alignment.pool(x), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The groups of the main path, used again."""

@@ -29,6 +29,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -46,8 +47,7 @@ def _exact(x: Tensor) -> Tensor:
 def spectral_frames(time: int, stride: float) -> int:
     """Output frames of spectral pooling: max(floor(T / s), 2), but 1 for one frame. 313 frames at stride 2 make 156."""
     # The published code divides in float32; T / s that is whole but for rounding must fall to the same side.
-    quotient = torch.tensor(time, dtype=torch.float32) / torch.tensor(stride, dtype=torch.float32)
-    return min(max(int(quotient), 2), time)
+    return min(max(int(np.float32(time) / np.float32(stride)), 2), time)
 
 
 def spectral_pool(x: Tensor, stride: float) -> Tensor:
@@ -218,7 +218,7 @@ class Spectral(LinearDownsampler):
     def output_lengths(self, lengths: Tensor, settings: LayerSettings | None = None) -> Tensor:
         """L for input lengths (batch,), int64; the module says how long signals become."""
         stride = self.chosen_stride(settings)
-        return torch.tensor([self.frames(length, stride) for length in lengths.tolist()], device=lengths.device)
+        return maths.known_lengths([self.frames(length, stride) for length in maths.whole_numbers(lengths)], lengths.device)
 
     def step(self, lengths: Tensor, output_lengths: Tensor, stride: float | Tensor) -> Tensor:
         """T / L: output frames lie evenly over the signal, whatever the stride was."""

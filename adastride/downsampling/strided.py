@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from adastride import alignment as maths
+from adastride.alignment import Taps
+from adastride.alignment.protocol import weights_of_taps
 from adastride.downsampling.base import (
     Downsampled,
     Downsampler,
     LayerSettings,
     Method,
+    no_position_loss,
     register,
     where_float64_is,
     whole_stride,
@@ -26,7 +30,7 @@ from adastride.downsampling.base import (
 from adastride.downsampling.effective import UniformAlignment, normalise_rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TapAlignment(UniformAlignment):
     """The effective alignment of a strided convolution: every row has the same taps, moved by the stride.
 
@@ -38,6 +42,7 @@ class TapAlignment(UniformAlignment):
     lengths: Tensor
     output_lengths: Tensor
     time: int
+    axis: str = "time"
     first = 0.0
 
     @property
@@ -55,6 +60,14 @@ class TapAlignment(UniformAlignment):
         tap = offset + len(self.taps) // 2
         rows = self.taps[tap.clamp(0, len(self.taps) - 1)].masked_fill((tap < 0) | (tap >= len(self.taps)), 0.0)
         return normalise_rows(rows * maths.length_mask(self.lengths[example : example + 1], self.time))
+
+    def drawing(self) -> Taps:
+        """The taps, from which whoever draws makes the rows that are in view."""
+        return Taps(self.taps.cpu().numpy(), self.stride)
+
+    def relative_weights(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """See `AnyAlignment.relative_weights`."""
+        return weights_of_taps(self.taps.cpu().numpy(), self.stride, int(self.lengths[0]), rows, first, last)
 
     def dense(self) -> Tensor:
         every = torch.arange(self.frames, device=self.taps.device)
@@ -101,10 +114,10 @@ class StridedConvolution(Downsampler):
         shorter = maths.output_lengths(lengths, stride)
         padding = self.convolution.padding[0]
         values = nn.functional.conv1d(zero_padding(x, lengths), self.convolution.weight, stride=stride, padding=padding)
-        values = zero_padding(values[..., : int(shorter.max())], shorter)
+        values = zero_padding(values[..., : max(maths.whole_numbers(shorter))], shorter)
         taps = where_float64_is(self.convolution.weight.detach().abs().sum(dim=(0, 1)))
         alignment = TapAlignment(taps, stride, where_float64_is(lengths), where_float64_is(shorter), x.shape[2])
-        return Downsampled(values, shorter, alignment, x.new_zeros(()))
+        return Downsampled(values, shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """A strided 1x1 convolution, as residual networks do."""

@@ -1,1 +1,8 @@
-"""Looking at networks: tracing is the one door between models and everything that shows what they do; the other modules draw and count what it brings."""
+"""Looking at networks: `trace` runs a clip through one and keeps what every layer did, and is the only door between models and what shows them.
+
+`raster` makes pictures of alignments, `analysis` counts what a layer loses, `figures` draws for papers, and `export` writes files.
+"""
+
+from adastride.inspection.tracing import LayerTrace, Trace, trace
+
+__all__ = ["LayerTrace", "Trace", "trace"]

@@ -9,8 +9,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from adastride.downsampling.strided import TapAlignment
-from adastride.inspection import raster
+from adastride.alignment import Taps
 from adastride.inspection.tracing import LayerTrace, Trace
 
 MAX_ELEMENTS = 64_000_000  # of all alignments of one file together: 256 MB before they are compressed
@@ -41,14 +40,15 @@ def to_npz(trace: Trace) -> bytes:
         arrays[f"positions_{index}"] = layer.positions
         arrays[f"strides_{index}"] = layer.strides
         arrays[f"boundaries_seconds_{index}"] = trace.boundary_seconds(index)
-        if isinstance(layer.alignment, TapAlignment):
-            arrays[f"taps_{index}"] = layer.alignment.taps.cpu().numpy()
+        drawing = layer.alignment.drawing()
+        if isinstance(drawing, Taps):
+            arrays[f"taps_{index}"] = drawing.taps
     arrays |= trace.prediction.arrays
     arrays["settings"] = np.array(json.dumps([{"method": layer.method, **asdict(layer.settings)} for layer in trace.layers]))
     if elements > MAX_ELEMENTS:
         arrays["note"] = np.array([_NOTE.format(elements=elements, most=MAX_ELEMENTS)])
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # its entries carry no time of day
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)  # its entries carry no time of day
     return buffer.getvalue()
 
 
@@ -59,7 +59,7 @@ def _full_alignment(layer: LayerTrace) -> np.ndarray:
     step = max(1, _BLOCK_ELEMENTS // layer.input_frames)
     for begin in range(0, layer.output_frames, step):
         rows = np.arange(begin, min(begin + step, layer.output_frames))
-        weights = raster.relative_weights(layer.alignment, rows, every, every)
+        weights = layer.alignment.relative_weights(rows, every, every)
         result[rows] = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
     return result
 

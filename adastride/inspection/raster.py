@@ -1,133 +1,47 @@
 """Alignments as pictures of a bounded size, whatever the length of the clip.
 
 A (L, T) matrix of a ten-minute clip has 700 million elements. A picture of it has half a million pixels, and what a
-pixel shows is the largest weight among the output frames of its row and the input frames of its column. For an
-`Alignment` the weights fall with the distance of positions that are sorted, so one look-up finds the input frame that
-decides; the matrix itself never exists. Methods without positions are asked for some of their rows at a time, and of a
-linear operation whose matrix would be too much to work out a few rows stand for all: they are the same, moved.
+pixel shows is the largest weight among the output frames of its row and the input frames of its column, which an
+alignment says without building its matrix (`AnyAlignment.relative_weights`). Of a linear operation whose rows would be
+too much to work out a few stand for all: they are the same, moved.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import singledispatch
 
 import numpy as np
-import torch
 
-from adastride.alignment import Alignment
-from adastride.downsampling.effective import OperatorAlignment, SegmentAlignment, WindowAlignment
-from adastride.downsampling.strided import TapAlignment
+from adastride.alignment import AnyAlignment
+from adastride.alignment import Picture as DrawnFromRows
 from adastride.inspection.tracing import LayerTrace, Trace
 
 # Output frames looked at together: at 1000 columns 4 MB an array.
 _CHUNK = 512
-_ELEMENTS = 1 << 21  # of whole rows held at a time
 _EXACT_ELEMENTS = 1 << 21  # of a linear operation's rows that are all worked out: a quarter of a second
 _SAMPLED_ROWS = 16  # that stand for all of them where there are more
 _WHOLE_PICTURE = 1 << 18  # a matrix of so many elements is a picture as it is
 
 
-@singledispatch
-def relative_weights(alignment, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Weights of some output frames, each relative to the largest of its row, by the most among a range of input frames.
-
-    alignment: the first example of it is looked at. rows: (n,) output frames. first, last: (columns,) input frames, both
-    counted, from 0 to T - 1.
-    Shape: -> (n, columns) float64 from 0 to 1; a row without any weight (AdaStride-F has such) is 0.
-
-    This implementation does for every alignment with a method rows(frames (n,)) -> (n, time).
-    """
-    frames = int(alignment.lengths[0])
-    result = np.empty((len(rows), len(first)))
-    step = max(1, _ELEMENTS // frames)
-    for begin in range(0, len(rows), step):
-        # A zero behind the last frame: reduceat needs an index for the end of a range, too.
-        weights = np.zeros((len(rows[begin : begin + step]), frames + 1))
-        weights[:, :-1] = alignment.rows(torch.from_numpy(rows[begin : begin + step]))[:, :frames].cpu().numpy()
-        weights /= np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
-        ranges = np.stack([first, last + 1], axis=1).reshape(-1)
-        result[begin : begin + step] = np.maximum.reduceat(weights, ranges, axis=1)[:, ::2]
-    return result
-
-
-@relative_weights.register
-def _(alignment: Alignment, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    frames = int(alignment.lengths[0])
-    positions = alignment.positions[0, :frames].cpu().numpy()
-    index = np.asarray(rows, np.float64)[:, None]
-    begin, stop = np.zeros((len(rows), 1), np.int64), np.full((len(rows), 1), frames)
-    if alignment.nearest:
-        rounded = np.round(positions)
-        begin, stop = np.searchsorted(rounded, index), np.searchsorted(rounded, index, side="right")
-    following = np.searchsorted(positions, index)
-
-    def nearest_distance(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Distance of the row's closest frame among low..high: one of the two on either side of the row's index."""
-        either = (np.clip(following - 1, low, high), np.clip(following, low, high))
-        return np.minimum(*(np.abs(positions[frame] - index) for frame in either))
-
-    low, high = np.maximum(first, begin), np.minimum(last, stop - 1)
-    distance = np.where(low <= high, nearest_distance(low, high), np.inf)
-    closest = nearest_distance(begin, stop - 1)
-    # (d - d_min)(d + d_min): the difference of two large squares would lose the digits that a small sigma multiplies.
-    return np.exp(-float(alignment.sigma) ** -2 * (distance - closest) * (distance + closest))
-
-
-@relative_weights.register
-def _(alignment: TapAlignment, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    frames = int(alignment.lengths[0])
-    taps = alignment.taps.cpu().numpy().astype(np.float64)
-    touched = alignment.stride * np.asarray(rows)[:, None] + np.arange(len(taps)) - len(taps) // 2  # (n, K) input frames
-    weights = np.where((touched >= 0) & (touched < frames), taps, 0.0)
-    weights = weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
-    result = np.zeros((len(rows), len(first)))
-    for tap in range(len(taps)):
-        inside = (touched[:, tap, None] >= first) & (touched[:, tap, None] <= last)
-        np.maximum(result, weights[:, tap, None], out=result, where=inside)
-    return result
-
-
-@relative_weights.register(WindowAlignment)
-@relative_weights.register(SegmentAlignment)
-def _(alignment: WindowAlignment | SegmentAlignment, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    sources, targets, weights = (each[0].detach().cpu().numpy() for each in alignment.entries())
-    place = np.full(alignment.frames, -1)
-    place[rows] = np.arange(len(rows))
-    chosen = (place[targets] >= 0) & (weights > 0)
-    result = np.zeros((len(rows), len(first)))
-    if not chosen.any():
-        return result
-    sources, targets = sources[chosen], place[targets[chosen]]
-    begin, stop = int(sources.min()), int(sources.max()) + 1  # neighbouring rows are made of neighbouring frames
-    width = stop - begin + 1  # and a zero behind the last: reduceat needs an index for the end of a range, too
-    matrix = np.bincount(targets * width + sources - begin, weights[chosen], len(rows) * width).reshape(len(rows), width)
-    matrix /= np.maximum(matrix.max(axis=1, keepdims=True), 1e-30)
-    seen = np.flatnonzero((first < stop) & (last >= begin))
-    ranges = np.stack([np.maximum(first[seen], begin), np.minimum(last[seen] + 1, stop)], axis=1).reshape(-1) - begin
-    if len(seen):
-        result[:, seen] = np.maximum.reduceat(matrix, ranges, axis=1)[:, ::2]
-    return result
-
-
-def _pooled(alignment, row_edges: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+def _pooled(alignment: AnyAlignment, row_edges: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Relative weights, the largest of every group of output frames and range of input frames.
 
-    row_edges: (rows + 1,) output frames, rising. first, last: (columns,) as in `relative_weights`. Shape: -> (rows, columns) float32.
+    row_edges: (rows + 1,) output frames, rising. first, last: (columns,) as in `AnyAlignment.relative_weights`. Shape: -> (rows, columns) float32.
     """
     height, frames = len(row_edges) - 1, int(row_edges[-1] - row_edges[0])
-    if isinstance(alignment, OperatorAlignment) and frames * int(alignment.lengths[0]) > _EXACT_ELEMENTS:
+    drawing = alignment.drawing()
+    if isinstance(drawing, DrawnFromRows) and drawing.alike and frames * int(alignment.lengths[0]) > _EXACT_ELEMENTS:
         return _pooled_samples(alignment, row_edges, first, last)
     picture = np.empty((height, len(first)), np.float32)
     step = max(1, _CHUNK * height // frames)
     for begin in range(0, height, step):
         chosen = row_edges[begin : begin + step + 1]
-        weights = relative_weights(alignment, np.arange(chosen[0], chosen[-1]), first, last)
+        weights = alignment.relative_weights(np.arange(chosen[0], chosen[-1]), first, last)
         picture[begin : begin + step] = np.maximum.reduceat(weights, chosen[:-1] - chosen[0], axis=0)
     return picture
 
 
-def _pooled_samples(alignment: OperatorAlignment, row_edges: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+def _pooled_samples(alignment: AnyAlignment, row_edges: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
     """`_pooled` of a linear operation, from a few of its rows: the others are these, moved to their own centres.
 
     A weight is looked up by its distance from its row's centre, at whole frames; there the largest of the rows worked out
@@ -138,18 +52,18 @@ def _pooled_samples(alignment: OperatorAlignment, row_edges: np.ndarray, first: 
     centres = np.floor(alignment.centres()[0, :total].cpu().numpy()).astype(np.int64).clip(0, frames - 1)
     sampled = np.unique(np.linspace(0, total - 1, min(total, _SAMPLED_ROWS)).round().astype(np.int64))
     every, profile = np.arange(frames), np.zeros(2 * frames)  # of distances -frames..frames - 1
-    for row, weights in zip(sampled, relative_weights(alignment, sampled, every, every), strict=True):
+    for row, weights in zip(sampled, alignment.relative_weights(sampled, every, every), strict=True):
         here = profile[frames - centres[row] : 2 * frames - centres[row]]
         np.maximum(here, weights, out=here)
     # tops[k][n] is the largest of the 2 ** k distances from n on: any range is covered by two of them.
     tops = [profile]
     while 2 * (half := 1 << (len(tops) - 1)) <= len(profile):
         tops.append(np.append(np.maximum(tops[-1][:-half], tops[-1][half:]), tops[-1][-half:]))
-    tops = np.stack(tops)
+    table = np.stack(tops)
     begin = np.maximum(first - centres[row_edges[1:] - 1][:, None], -frames) + frames
     end = np.minimum(last - centres[row_edges[:-1]][:, None], frames - 1) + frames
     level = np.log2(end - begin + 1).astype(np.int64)
-    return np.maximum(tops[level, begin], tops[level, end + 1 - (1 << level)]).astype(np.float32)
+    return np.maximum(table[level, begin], table[level, end + 1 - (1 << level)]).astype(np.float32)
 
 
 def input_edges(trace: Trace, layer: int) -> np.ndarray:

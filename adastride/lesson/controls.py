@@ -91,13 +91,4 @@ class Bars:
         return scores
 
 
-def encode_bars(scores: tuple[float, ...]) -> str:
-    """What `Bars.read` reads.
-
-    >>> encode_bars((0.0,) * 24) == "e" * 24
-    True
-    """
-    return letters.encode(scores, -SCORE_LIMIT, SCORE_LIMIT, LETTER_STEPS)
-
-
 Control = Slider | Choice | Bars

@@ -7,9 +7,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from adastride import audio
-from adastride.comparison.core import choose_scores, mel_features
+from adastride.audio import PRESETS
+from adastride.inspection import analysis
 from adastride.lesson.controls import FRAMES
 from adastride.samples import samples
 
@@ -36,13 +38,13 @@ class Word:
 def word() -> Word:
     """The clip of steps 1 and 5. The word is where the smoothed energy lies above the middle of its range."""
     clip = audio.read(samples()["seven"].path)
-    features = mel_features(clip)
-    scores = choose_scores(features, "energy")
-    energy = (scores - scores.min()) / np.ptp(scores)
+    mel = audio.log_mel(torch.from_numpy(clip.samples.copy()), PRESETS["classification"])
+    level = np.log(analysis.frame_energy(mel[None], logarithmic=True)[0].double().numpy() + 1e-10)
+    energy = (level - level.min()) / np.ptp(level)
     smooth = np.convolve(energy, np.ones(5) / 5, "same")
     loud = np.flatnonzero(smooth > 0.5)
-    mel = features.values[0].numpy() * (20 / math.log(10))
-    return Word(mel, energy, (int(loud[0]), int(loud[-1]) + 1), mel.shape[1] / clip.seconds)
+    decibels = mel.numpy() * (20 / math.log(10))
+    return Word(decibels, energy, (int(loud[0]), int(loud[-1]) + 1), mel.shape[1] / clip.seconds)
 
 
 @functools.cache

@@ -20,7 +20,9 @@ import numpy as np
 
 from adastride.downsampling import METHODS
 from adastride.files import bundled
+from adastride.intervals import wilson
 from adastride.models.classifier import NETWORKS, network_label
+from adastride.results.significance import holm, paired, welch
 
 FOLDER = bundled("results")
 RESULTS_VARIABLE = "ADASTRIDE_RESULTS"
@@ -46,7 +48,6 @@ _SHORT = {"cif": "CIF"}
 COSTS = {"training_time": "seconds_per_epoch", "training_memory": "peak_memory_mb", "inference_time": "inference_ms_per_clip"}
 COST_NAMES = {"training_time": "Training time", "training_memory": "Training memory", "inference_time": "Inference time"}
 LAYERS, POOLED, SHIFTS = 3, 17, 11
-_Z = 1.959964  # of a 95 % interval
 
 
 class ResultsError(ValueError):
@@ -303,73 +304,6 @@ def with_sigma(runs: Sequence[Run], task: str, sigma_inv2: float) -> list[Run]:
 
 
 # ------------------------------------------------------------------ statistics
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share that was found in `count` independent trials.
-
-    >>> tuple(round(x, 3) for x in wilson(0.9, 100))
-    (0.826, 0.945)
-    """
-    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
-    half = _Z / (1 + _Z**2 / count) * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def t_probability(t: float, freedom: float) -> float:
-    """Two-sided p-value of Student's t with any number of degrees of freedom from 1 up.
-
-    With t = √ν tan θ the density of t becomes a power of a cosine, cos(θ)^(ν − 1), which Gauss-Legendre quadrature
-    integrates to more digits than anybody reads.
-
-    >>> round(t_probability(2.776445, 4), 6)
-    0.05
-    """
-    begin = math.atan(abs(t) / math.sqrt(freedom))
-    nodes, weights = np.polynomial.legendre.leggauss(200)
-    half = (math.pi / 2 - begin) / 2
-    area = half * float(weights @ np.cos(begin + half * (nodes + 1)) ** (freedom - 1))
-    scale = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)) / math.sqrt(math.pi)
-    return min(1.0, 2 * scale * area)
-
-
-def welch(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Two-sided p-value of Welch's t-test for equal means of two samples.
-
-    None where it says nothing: fewer than two values, or values without any spread that differ.
-    """
-    if min(len(first), len(second)) < 2:
-        return None
-    parts = [statistics.variance(values) / len(values) for values in (first, second)]
-    difference = statistics.fmean(first) - statistics.fmean(second)
-    if sum(parts) < 1e-18:
-        return 1.0 if abs(difference) < 1e-9 else None
-    freedom = sum(parts) ** 2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
-    return t_probability(difference / math.sqrt(sum(parts)), freedom)
-
-
-def paired(differences: Sequence[float]) -> float | None:
-    """Two-sided p-value of the paired t-test for a mean difference of zero; None where it says nothing, as in `welch`."""
-    if len(differences) < 2:
-        return None
-    variance = statistics.variance(differences) / len(differences)
-    if variance < 1e-18:
-        return 1.0 if abs(statistics.fmean(differences)) < 1e-9 else None
-    return t_probability(statistics.fmean(differences) / math.sqrt(variance), len(differences) - 1)
-
-
-def holm(values: Sequence[float | None]) -> list[float | None]:
-    """P-values adjusted after Holm for as many comparisons as there are values; None stays None and is not counted.
-
-    >>> [round(p, 2) for p in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
-    """
-    adjusted, known = list(values), sorted((p, i) for i, p in enumerate(values) if p is not None)
-    highest = 0.0
-    for place, (p, index) in enumerate(known):
-        highest = max(highest, min(1.0, p * (len(known) - place)))
-        adjusted[index] = highest
-    return adjusted
 
 
 def _by_fold(runs: Sequence[Run]) -> dict[str, float]:

@@ -26,12 +26,12 @@ from adastride.clips import Clip
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import analysis, raster
 from adastride.inspection.tracing import Trace, as_trained, resolve_settings, trace
+from adastride.intervals import normal, wilson
 from adastride.models.network import Network
-from adastride.results.core import wilson
+from adastride.ranges import SIGMA_INV2_RANGE
 from adastride.tasks import Metric, Prediction, task_of
 from adastride.tasks.classification import Classification
 
-SIGMA_INV2_LIMITS = (1e-4, 1e4)
 STRIDE_LIMITS = (1.0, 512.0)
 MOST_VALUES = 200
 MOST_POINTS = 2000  # of a two-way map
@@ -64,7 +64,7 @@ def sigma_values(low: float, high: float, count: int) -> tuple[float, ...]:
     >>> sigma_values(0.1, 10, 3)
     (0.1, 1.0, 10.0)
     """
-    _check_range(SIGMA, low, high, count, *SIGMA_INV2_LIMITS)
+    _check_range(SIGMA, low, high, count, *SIGMA_INV2_RANGE)
     return _from_to(low, high, np.geomspace(low, high, count))
 
 
@@ -338,8 +338,7 @@ class Score:
         """A 95 % interval of the value: Wilson's for a share of clips, else of the normal distribution about the mean."""
         if self.metric.proportion:
             return wilson(self.value, self.clips)
-        half = 1.96 * math.sqrt(max(self.squares / self.clips - self.value**2, 0.0) / self.clips)
-        return self.value - half, self.value + half
+        return normal(self.value, math.sqrt(max(self.squares / self.clips - self.value**2, 0.0)), self.clips)
 
     @property
     def text(self) -> str:

@@ -6,16 +6,18 @@ sweeps or shows networks goes through it and names no class.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from adastride.clips import Clip
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.models.network import Network, NetworkConfig
 from adastride.tasks.classification import Classification
 from adastride.tasks.prediction import Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane
-from adastride.tasks.task import Batch, Metric, Task
+from adastride.tasks.task import Batch, Breakdown, Metric, Task
 
 __all__ = [
-    "KINDS", "Bar", "Batch", "CurveLane", "Kind", "Lane", "Metric", "PictureLane", "Prediction", "Segment", "SegmentLane", "Task", "build",
+    "KINDS", "Bar", "Batch", "Breakdown", "CurveLane", "Kind", "Lane", "Metric", "PictureLane", "Prediction", "Segment", "SegmentLane", "Task", "build",
     "task_of",
 ]
 
@@ -26,6 +28,18 @@ class Kind(NamedTuple):
     config: type[NetworkConfig]
     network: type[Network]
     task: Task
+
+    def options(self, method: str, **others: Any) -> dict[str, Any]:
+        """Fields of a configuration: those of a network named `method` (see `Task.network_fields`), and `others` of the same names
+        in their place."""
+        return {**self.task.network_fields(method), **others}
+
+    def learn_config(self, train: Sequence[Clip], valid: Sequence[Clip], **options: Any) -> NetworkConfig:
+        """The configuration of a network that is to learn from some clips and be chosen by others. options: its other fields.
+
+        Raises DataError for clips that nothing can be learned from, ValueError for options that can't be.
+        """
+        return self.config(**self.task.learned_fields(train, valid), **options)
 
 
 KINDS: dict[str, Kind] = {ClassifierConfig.kind: Kind(ClassifierConfig, Classifier, Classification())}

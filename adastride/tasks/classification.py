@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adastride.clips import Clip, DataError
-from adastride.models.classifier import Classifier, ClassifierConfig
+from adastride.models.classifier import Classifier, ClassifierConfig, network_options
 from adastride.models.network import Output
 from adastride.tasks.prediction import Bar, Prediction
-from adastride.tasks.task import Batch, Metric, Task, stack_mels
+from adastride.tasks.task import Batch, Breakdown, Metric, Task, stack_mels
 
 MOST_LABELS, MOST_LETTERS = 200, 100  # of a network of somebody's own that a page shows
 
@@ -34,8 +35,9 @@ class Classification(Task[Classifier]):
 
     metrics = (
         Metric("accuracy", "Accuracy", "%", 100.0, proportion=True),
-        Metric("loss", "Cross-entropy", "nats", higher_is_better=False),
+        Metric("loss", "Cross-entropy", "nats", higher_is_better=False, digits=3),
     )
+    mask_value = -5.0  # what the network subtracts from log-mels: a mask is as loud as the middle, neither floor nor click
 
     def predict(self, network: Classifier, output: Output) -> Prediction:
         """The labels' probabilities as bars; the most probable one is the headline."""
@@ -60,6 +62,19 @@ class Classification(Task[Classifier]):
                 f"{MOST_LETTERS} letters that a page shows"
             )
 
+    def network_fields(self, method: str) -> dict[str, Any]:
+        return network_options(method)
+
+    def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip]) -> dict[str, Any]:
+        """The labels of the training clips. DataError for fewer than two, or a valid clip with another one."""
+        labels = tuple(sorted({clip.label for clip in train}))
+        if len(labels) < 2:
+            raise DataError(f"all training clips have the label {labels[0]!r}: at least two classes are needed.")
+        unknown = next((clip for clip in valid if clip.label not in labels), None)
+        if unknown:
+            raise DataError(f"the valid split has the label {unknown.label!r} ({unknown.path}), which no training clip has.")
+        return {"labels": labels}
+
     def targets(self, network: Classifier, clips: Sequence[Clip]) -> list[int]:
         """Class indices."""
         labels = network.config.labels
@@ -82,3 +97,18 @@ class Classification(Task[Classifier]):
             "accuracy": (output.head.argmax(dim=1) == targets).double(),
             "loss": F.cross_entropy(output.head, targets, reduction="none").double(),
         }
+
+    def answers(self, output: Output) -> list[int]:
+        """Class indices."""
+        return output.head.argmax(dim=1).tolist()
+
+    def breakdown(self, network: Classifier, targets: Sequence[int], answers: Sequence[int]) -> Breakdown:
+        """The confusion matrix: counts of (true, predicted)."""
+        labels = network.config.labels
+        confusion = np.zeros((len(labels), len(labels)), int)
+        np.add.at(confusion, (np.asarray(targets), np.asarray(answers)), 1)
+        rows = [(label, *map(str, row)) for label, row in zip(labels, confusion, strict=True)]
+        return Breakdown(
+            "confusion, clips as they are (rows: true, columns: predicted)", (("", *labels), *rows),
+            {"labels": list(labels), "confusion": confusion.tolist()},
+        )

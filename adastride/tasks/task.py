@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ class Metric:
 
     name: its key in files, "accuracy". label: for people, "Accuracy". unit: what it is shown in, "%"; scale: what a value
     is multiplied by for that. higher_is_better: or else a smaller one is. proportion: the share of clips that something
-    holds for, so that Wilson's interval applies.
+    holds for, so that Wilson's interval applies. digits: behind the point, for people.
     """
 
     name: str
@@ -39,14 +39,28 @@ class Metric:
     scale: float = 1.0
     higher_is_better: bool = True
     proportion: bool = False
+    digits: int = 1
 
-    def text(self, value: float, digits: int = 1) -> str:
+    @property
+    def difference_unit(self) -> str:
+        """What a difference of two values is counted in: percentages differ by points."""
+        return "points" if self.unit == "%" else self.unit
+
+    def number(self, value: float) -> str:
+        """The value as a person reads it in a table whose header has the unit.
+
+        >>> Metric("accuracy", "Accuracy", "%", 100.0).number(0.9114)
+        '91.1'
+        """
+        return f"{self.scale * value:.{self.digits}f}"
+
+    def text(self, value: float) -> str:
         """The value as a person reads it.
 
         >>> Metric("accuracy", "Accuracy", "%", 100.0).text(0.9114)
         '91.1 %'
         """
-        return f"{self.scale * value:.{digits}f} {self.unit}".rstrip()
+        return f"{self.number(value)} {self.unit}".rstrip()
 
     def describe(self, value: float, clips: int) -> str:
         """A sentence about test clips.
@@ -58,9 +72,21 @@ class Metric:
             return f"{self.text(value)} of {clips:,} test clips are right."
         return f"{self.label} on {clips:,} test clips: {self.text(value)}."
 
-    def better(self, first: float, second: float) -> bool:
-        """Whether the first value is better than the second."""
-        return first > second if self.higher_is_better else first < second
+    def gain(self, value: float, base: float = 0.0) -> float:
+        """How much better a value is than another, negative where it is worse."""
+        return value - base if self.higher_is_better else base - value
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """What an evaluation says besides the metrics, such as a confusion matrix.
+
+    title: one line for people. table: rows of cells, the first one the header. data: the same for JSON.
+    """
+
+    title: str
+    table: tuple[tuple[str, ...], ...]
+    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -88,10 +114,12 @@ class Task(ABC, Generic[AnyNetwork]):
     """What answers of one kind of network mean.
 
     metrics: the numbers it is measured by. The first is the headline: pickers show it, and training keeps the epoch that is
-    best at it.
+    best at it, of equally good ones the best at the second, and so on. mask_value: signals are log-mels that training may
+    tilt, band-limit and mask with this value (SpecAugment); None where it has to leave them as they are.
     """
 
     metrics: tuple[Metric, ...]
+    mask_value: ClassVar[float | None] = None
 
     @property
     def headline(self) -> Metric:
@@ -115,6 +143,20 @@ class Task(ABC, Generic[AnyNetwork]):
         """Raises ValueError, one sentence without a subject, for a network of somebody's own that is too large for a page."""
 
     @abstractmethod
+    def network_fields(self, method: str) -> dict[str, Any]:
+        """The fields of a configuration that say where a network of this name has which downsampler, its `methods` for one.
+
+        method: a key of `downsampling.METHODS`, or a name that this kind gives to a mixture of them. ValueError for any other.
+        """
+
+    def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip]) -> dict[str, Any]:
+        """The fields of a configuration that follow from the clips a network is trained on and chosen by, such as its labels.
+
+        Raises DataError for clips that nothing can be learned from.
+        """
+        return {}
+
+    @abstractmethod
     def targets(self, network: AnyNetwork, clips: Sequence[Clip]) -> list[Any]:
         """What is right for each clip, to be given to `batch`. Raises DataError for a clip the network can't know about."""
 
@@ -130,6 +172,14 @@ class Task(ABC, Generic[AnyNetwork]):
     def measure(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Every metric for each example of a batch: name -> (batch,) float64, so that their mean is the metric."""
 
+    def answers(self, output: Output) -> list[Any]:
+        """What `breakdown` needs of each example of a run."""
+        return [None] * len(output.head)
+
+    def breakdown(self, network: AnyNetwork, targets: Sequence[Any], answers: Sequence[Any]) -> Breakdown | None:
+        """What an evaluation says besides the metrics; None where they say it all. targets, answers: of every clip."""
+        return None
+
 
 def stack_mels(sounds: Sequence[np.ndarray], preset: audio.MelPreset) -> tuple[Tensor, Tensor]:
     """Log-mels of waveforms of different lengths: (B, n_mels, T) zero-padded, and their lengths (B,).
@@ -140,8 +190,3 @@ def stack_mels(sounds: Sequence[np.ndarray], preset: audio.MelPreset) -> tuple[T
     mels = [audio.log_mel(torch.tensor(sound), preset) for sound in sounds]
     lengths = torch.tensor([mel.shape[1] for mel in mels])
     return torch.stack([F.pad(mel, (0, int(lengths.max()) - mel.shape[1])) for mel in mels]), lengths
-
-
-def means(measured: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Metrics over several batches, from what `Task.measure` said of each."""
-    return {name: float(torch.cat([batch[name] for batch in measured]).mean()) for name in measured[0]}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +18,13 @@ from torch import Tensor
 
 from adastride import audio
 from adastride.clips import Clip
-from adastride.tasks.task import stack_mels
+from adastride.models.network import Network
+from adastride.tasks import Batch, task_of
 from adastride.training.data import change_speed, place_in_silence
 from adastride.training.settings import TrainingSettings
 
-Batch = tuple[Tensor, Tensor, Tensor]
-_MASK_VALUE = -5.0  # what the classifier subtracts from log-mels: a mask is as loud as the middle, neither floor nor click
 _NOISE_SECONDS = 12
-_MASK, _BATCH, _CLIP, _ORDER = range(4)  # streams of random numbers that never meet
+_MASK, _BATCH, _CLIP, _ORDER, _NETWORK = range(5)  # streams of random numbers that never meet
 
 
 def epoch_order(labels: Sequence[str], balanced: bool, generator: np.random.Generator) -> np.ndarray:
@@ -37,13 +38,13 @@ def epoch_order(labels: Sequence[str], balanced: bool, generator: np.random.Gene
 
 
 def batches(
-    clips: Sequence[Clip], labels: tuple[str, ...], preset: audio.MelPreset, settings: TrainingSettings, epoch: int,
-    process: int = 0, processes: int = 1,
+    network: Network, clips: Sequence[Clip], targets: Sequence[Any], settings: TrainingSettings, epoch: int, process: int = 0, processes: int = 1,
 ) -> Iterator[Batch]:
-    """One epoch: (log-mel (B, n_mels, T), lengths (B,), targets (B,)) for every step.
+    """The batches of one epoch, as the network's task makes them. targets: what is right for each clip, from `Task.targets`.
 
     With several processes each gets its share of every batch, all of the same size (a clip may be seen twice for that).
     """
+    task, rate = task_of(network), network.config.mel.sample_rate
     order = epoch_order([clip.label for clip in clips], settings.balanced, np.random.default_rng((settings.seed, epoch, _ORDER)))
     for step, begin in enumerate(range(0, len(order), settings.batch_size)):
         places = np.arange(begin, min(begin + settings.batch_size, len(order)))
@@ -51,15 +52,21 @@ def batches(
         generator = np.random.default_rng((settings.seed, epoch, _BATCH, step))
         window = None
         if generator.random() >= settings.as_is:
-            window = int(np.exp(generator.uniform(*np.log(settings.window_seconds))) * preset.sample_rate)
+            window = int(np.exp(generator.uniform(*np.log(settings.window_seconds))) * rate)
         sounds = [
-            augment(clips[order[place]].samples, window, preset.sample_rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, place)))
+            augment(clips[order[place]].samples, window, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, place)))
             for place in places
         ]
-        mel, lengths = stack_mels(sounds, preset)
-        masks = np.random.default_rng((settings.seed, epoch, _MASK, step, process))
-        mel = mask_mels(mel, lengths, settings, masks)
-        yield mel, lengths, torch.tensor([labels.index(clips[order[place]].label) for place in places])
+        batch = task.batch(network, sounds, [targets[order[place]] for place in places])
+        if task.mask_value is not None:
+            masks = np.random.default_rng((settings.seed, epoch, _MASK, step, process))
+            batch = replace(batch, signal=mask_mels(batch.signal, batch.lengths, settings, masks, task.mask_value))
+        yield batch
+
+
+def step_seed(settings: TrainingSettings, epoch: int, step: int, process: int = 0) -> int:
+    """What a step's own randomness in the network (dropout, say) begins with, whatever was drawn before it."""
+    return int(np.random.SeedSequence((settings.seed, epoch, _NETWORK, step, process)).generate_state(1, np.uint64)[0])
 
 
 def augment(samples: np.ndarray, window: int | None, rate: int, settings: TrainingSettings, generator: np.random.Generator) -> np.ndarray:
@@ -93,8 +100,8 @@ def _noises(rate: int) -> np.ndarray:
     return np.stack([colour / np.sqrt(np.mean(colour**2)) for colour in colours]).astype(np.float32)
 
 
-def mask_mels(mel: Tensor, lengths: Tensor, settings: TrainingSettings, generator: np.random.Generator) -> Tensor:
-    """Tilts, band-limits and masks log-mels: (B, n_mels, T) and lengths (B,) -> (B, n_mels, T).
+def mask_mels(mel: Tensor, lengths: Tensor, settings: TrainingSettings, generator: np.random.Generator, value: float) -> Tensor:
+    """Tilts, band-limits and masks log-mels: (B, n_mels, T) and lengths (B,) -> (B, n_mels, T). value: what a mask is filled with.
 
     A tilt and a missing upper band stand for other microphones, rooms and telephones.
     """
@@ -108,7 +115,7 @@ def mask_mels(mel: Tensor, lengths: Tensor, settings: TrainingSettings, generato
         torch.manual_seed(int(generator.integers(2**31)))
         masked = mel[:, None]
         for _ in range(settings.frequency_masks):
-            masked = torchaudio.functional.mask_along_axis_iid(masked, settings.frequency_mask, _MASK_VALUE, axis=2)
+            masked = torchaudio.functional.mask_along_axis_iid(masked, settings.frequency_mask, value, axis=2)
         for _ in range(settings.time_masks):
-            masked = torchaudio.functional.mask_along_axis_iid(masked, min(settings.time_mask, max(1, int(lengths.min()) // 5)), _MASK_VALUE, axis=3)
+            masked = torchaudio.functional.mask_along_axis_iid(masked, min(settings.time_mask, max(1, int(lengths.min()) // 5)), value, axis=3)
     return masked[:, 0]

@@ -24,40 +24,42 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 import adastride
-from adastride import checkpoints
+from adastride import checkpoints, run_columns
 from adastride.audio import AudioError
 from adastride.checkpoints import CheckpointError
-from adastride.clips import DataError
+from adastride.clips import Clip, DataError
 from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS
-from adastride.models.classifier import Classifier, ClassifierConfig, network_options
+from adastride.files import write_atomically
+from adastride.models.classifier import ClassifierConfig
+from adastride.models.network import Network, NetworkConfig
+from adastride.tasks import KINDS, task_of
 from adastride.training.datasets import Source
-from adastride.training.evaluate import MOST_POOLED, SHIFTS, Prepared, evaluate, inference_milliseconds, targets_of
-from adastride.training.loop import Progress, finished_history, train
+from adastride.training.evaluate import SHIFTS, Prepared, evaluate, inference_milliseconds
+from adastride.training.loop import Progress, finished_history, train, valid_names
 from adastride.training.settings import PRESETS, TrainingSettings
 
 USUAL_SIGMA_INV2 = 5.0
-COLUMNS = (
-    "run", "task", "fold", "method", "sigma_inv2", "learn_sigma", "seed", "width", "clips_train", "clips_test", "epochs", "best_epoch", "train_loss",
-    "valid_accuracy", "accuracy", "loss", "accuracy_in_silence", "silence_stride", "sound_stride", "seconds_per_epoch", "peak_memory_mb",
-    "inference_ms_per_clip", "parameters", "stride_1", "stride_2", "stride_3", "sigma_1", "sigma_2", "sigma_3", "adaptive_stride_mean",
-    "adaptive_stride_std", *(f"pooled_{n}" for n in range(MOST_POOLED + 1)), "pooled_entropy", *(f"shift_{n}" for n in SHIFTS), "device",
-    "threads", "torch", "version", "git", "finished",
-)
+USUAL_KIND = ClassifierConfig.kind
+# Two clips that differ: what can't be configured for them can't be for any.
+ANY_CLIPS = tuple(Clip(np.zeros(1600, np.float32), label, label) for label in "ab")
 # What a run's process ends with.
 _DONE, _BAD, _STOPPED, _TAKEN, _INTERRUPTED = 0, 2, 3, 4, 130
 
 
 @dataclass(frozen=True)
-class Task:
-    """What to learn. sources: the folders to train on; the first `tested` of them are what counts as its test split.
+class Problem:
+    """What to learn. kind: of network, a key of `tasks.KINDS`; network: fields of its configuration for all runs. sources: the
+    folders to train on; the first `tested` of them are what counts as its test split.
 
     settings: how to train, but for the seed. groups: what to hold out, one after the other; (None,) for the manifest's own split.
     """
@@ -67,13 +69,15 @@ class Task:
     tested: int
     settings: TrainingSettings
     groups: tuple[str | None, ...] = (None,)
+    kind: str = USUAL_KIND
+    network: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Run:
     """One line of the results. fold: the group that is held out, or None. sigma_inv2: None for a method without sigma."""
 
-    task: Task
+    task: Problem
     fold: str | None
     method: str
     sigma_inv2: float | None
@@ -82,19 +86,26 @@ class Run:
 
     @property
     def id(self) -> str:
-        """Its name, and its files' name: commands-adastride-w128-s0."""
+        """Its name, and its files' name: commands-adastride-w128-s0, with a kind of network other than the usual one in it."""
+        kind = f"-{self.task.kind}" if self.task.kind != USUAL_KIND else ""
         fold = f"={self.fold}" if self.fold is not None else ""
         sigma = f"-sigma_inv2={self.sigma_inv2:g}" if self.sigma_inv2 not in (None, USUAL_SIGMA_INV2) else ""
-        return f"{self.task.name}{fold}-{self.method}{sigma}-w{self.width}-s{self.seed}"
+        return f"{self.task.name}{fold}{kind}-{self.method}{sigma}-w{self.width}-s{self.seed}"
 
     @property
     def sources(self) -> list[Source]:
         """The folders, the tested ones without the held-out group."""
         return [replace(s, held_out=self.fold) if i < self.task.tested else s for i, s in enumerate(self.task.sources)]
 
-    def config(self, labels: tuple[str, ...]) -> ClassifierConfig:
-        sigma = (self.sigma_inv2 or USUAL_SIGMA_INV2) ** -0.5
-        return ClassifierConfig(labels, sigma=sigma, width=self.width, **network_options(self.method))
+    @property
+    def options(self) -> dict[str, Any]:
+        """The fields of its network's configuration, but for those that follow from the clips. ValueError for a method that is none."""
+        sigma = {} if self.sigma_inv2 is None else {"sigma": self.sigma_inv2**-0.5}
+        return KINDS[self.task.kind].options(self.method, **sigma, width=self.width, **self.task.network)
+
+    def config(self, train_clips: Sequence[Clip], valid_clips: Sequence[Clip]) -> NetworkConfig:
+        """Its network's configuration."""
+        return KINDS[self.task.kind].learn_config(train_clips, valid_clips, **self.options)
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,8 @@ def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
     """The runs of a grid file, the most important first, each once.
 
         [tasks.NAME]
+        kind = "classifier"                   # of network, a key of tasks.KINDS; this one where none is given
+        network = {}                          # other fields of its configuration
         preset = "digits"                     # a key of PRESETS
         data = ["fsdd"]                       # folders in data_root; their test split is what is reported
         leave_one_out = false                 # a run for every speaker, session or fold of data, held out in turn
@@ -146,8 +159,8 @@ def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
     return list({run.id: run for run in runs}.values())
 
 
-def _task(name: str, entry: dict, path: Path, data_root: Path) -> Task:
-    unknown = set(entry) - {"preset", "data", "extra", "settings", "leave_one_out"}
+def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
+    unknown = set(entry) - {"kind", "network", "preset", "data", "extra", "settings", "leave_one_out"}
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
     changes = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.get("settings", {}).items()}
@@ -157,7 +170,11 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Task:
     tested = [Source(data_root / folder) for folder in entry["data"]]
     extra = [Source(_made(path.parent / each["folder"], path.parent / each["script"] if "script" in each else None)) for each in entry.get("extra", ())]
     groups = tuple(sorted({group for source in tested for group in source.groups()})) if entry.get("leave_one_out") else (None,)
-    return Task(name, (*tested, *extra), len(tested), replace(PRESETS[entry["preset"]], **changes), groups)
+    kind = entry.get("kind", USUAL_KIND)
+    if kind not in KINDS:
+        raise ValueError(f"task {name} has the kind {kind!r}: choose one of {', '.join(KINDS)}")
+    settings = replace(PRESETS[entry["preset"]], **changes)
+    return Problem(name, (*tested, *extra), len(tested), settings, groups, kind, dict(entry.get("network", {})))
 
 
 def _made(folder: Path, script: Path | None) -> Path:
@@ -174,20 +191,21 @@ def _made(folder: Path, script: Path | None) -> Path:
     return folder
 
 
-def _block(block: dict, tasks: dict[str, Task]) -> Iterator[Run]:
+def _block(block: dict[str, Any], tasks: dict[str, Problem]) -> Iterator[Run]:
     unknown = set(block) - {"tasks", "methods", "sigma_inv2", "seeds", "width"}
     if unknown:
         raise ValueError(f"a block has an unknown setting {min(unknown)!r}")
-    chosen = [tasks[name] for name in block["tasks"]]
+    problems = [tasks[name] for name in block["tasks"]]
     for seed in block["seeds"]:
         for method in block["methods"]:
-            layers = network_options(method)["methods"]
-            with_sigma = any("sigma" in METHODS[layer].parameters for layer in layers)
-            for sigma_inv2 in block.get("sigma_inv2", [USUAL_SIGMA_INV2]) if with_sigma else [None]:
-                for task in chosen:
-                    for group in task.groups:
-                        run = Run(task, group, method, None if sigma_inv2 is None else float(sigma_inv2), int(seed), int(block.get("width", 256)))
-                        run.config(("a", "b"))  # says what can't be before anything runs
+            for sigma_inv2 in block.get("sigma_inv2", [USUAL_SIGMA_INV2]):
+                for problem in problems:
+                    layers = KINDS[problem.kind].task.network_fields(method)["methods"]
+                    sigma = float(sigma_inv2) if any("sigma" in METHODS[layer].parameters for layer in layers) else None
+                    for group in problem.groups:
+                        run = Run(problem, group, method, sigma, int(seed), int(block.get("width", 256)))
+                        # Says what can't be before anything runs. Two clips that differ allow every kind a configuration.
+                        run.config(ANY_CLIPS, ANY_CLIPS)
                         yield run
 
 
@@ -204,14 +222,25 @@ def _fits(run: Run, pattern: str) -> bool:
 
 
 def finished_runs(results: Path) -> set[str]:
-    """Ids of the runs that stand in the CSV; DataError for a file with other columns."""
+    """Ids of the runs that stand in the CSV; DataError for a file with columns this version does not know."""
+    return {row["run"] for row in _read(results)[1]}
+
+
+def _read(results: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """The columns of the CSV by their names of today, and its lines; nothing where there is no such file."""
     if not results.exists():
-        return set()
+        return (), []
     with results.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise DataError(f"{results} has other columns than this version writes: move it away, or name another file with --results.")
-        return {row["run"] for row in reader}
+        names = [run_columns.current_name(name) for name in reader.fieldnames or ()]
+        try:
+            if "run" not in names:
+                raise ValueError
+            run_columns.united(names, ())
+        except ValueError:
+            raise DataError(f"{results} has other columns than this version writes: move it away, or name another file with --results.") from None
+        reader.fieldnames = names
+        return tuple(names), list(reader)
 
 
 @contextlib.contextmanager
@@ -226,18 +255,20 @@ def _locked(path: Path, wait: bool = True) -> Iterator[None]:
 
 
 def append_row(results: Path, row: dict[str, object]) -> None:
-    """Adds a line to the CSV, in one atomic step; a run that stands there already is left as it is."""
+    """Adds a line to the CSV, in one atomic step; a run that stands there already is left as it is.
+
+    The file gets the columns that it lacks: lines before are empty in them.
+    """
     results.parent.mkdir(parents=True, exist_ok=True)
     with _locked(results.parent):
-        if row["run"] in finished_runs(results):
+        columns, rows = _read(results)
+        if any(row["run"] == one["run"] for one in rows):
             return
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        if not results.exists():
-            writer.writeheader()
-        writer.writerow(row)
-        before = results.read_bytes() if results.exists() else b""
-        checkpoints.write_atomically(results, before + text.getvalue().encode())
+        writer = csv.DictWriter(text, run_columns.united(columns, list(row)), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*rows, row])
+        write_atomically(results, text.getvalue().encode())
 
 
 def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable[[str], None] = print) -> list[str]:
@@ -327,7 +358,9 @@ def _work(run: Run, options: Options) -> None:
             if run.id not in finished_runs(options.results):
                 row = execute(run, options, say)
                 append_row(options.results, row)
-                say(f"finished: accuracy {100 * float(row['accuracy']):.1f} %, in silence {100 * float(row['accuracy_in_silence']):.1f} %")
+                headline = KINDS[run.task.kind].task.headline
+                value, in_silence = (float(str(row[run_columns.metric_column(headline.name + end)])) for end in ("", "_in_silence"))
+                say(f"finished: {headline.label.lower()} {headline.text(value)}, in silence {headline.text(in_silence)}")
             (options.runs / f"{run.id}.lock").unlink(missing_ok=True)
     except BlockingIOError:
         sys.exit(_TAKEN)
@@ -355,10 +388,9 @@ def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> d
     cache = options.runs / "cache"
 
     def report(progress: Progress) -> None:
-        silence = "" if progress.valid_accuracy_in_silence is None else f" ({100 * progress.valid_accuracy_in_silence:.1f} % in silence)"
         say(
             f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  position loss {progress.position_loss:.4f}  "
-            f"valid {100 * progress.valid_accuracy:.1f} %{silence}  {progress.seconds:.1f} s"
+            f"valid {progress.text}  {progress.seconds:.1f} s"
         )
         parent = multiprocessing.parent_process()
         if time.time() > options.deadline or (parent is not None and not parent.is_alive()):
@@ -370,38 +402,43 @@ def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> d
     return _row(run, checkpoints.load(out, device), out, finished_history(out), cache, device)
 
 
-def _row(run: Run, model: Classifier, out: Path, history: list[dict], cache: Path, device: torch.device) -> dict[str, object]:
+def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cache: Path, device: torch.device) -> dict[str, object]:
+    task = task_of(model)
     tested, extra = run.sources[: run.task.tested], run.sources[run.task.tested :]
     clips = [clip for source in tested for clip in source.clips("test", cache=cache)]
     result = evaluate(model, clips)
-    prepared = Prepared.of([clip.samples for clip in clips], targets_of(model, clips), model.config.mel, device)
+    prepared = Prepared.of(model, [clip.samples for clip in clips], task.targets(model, clips))
     geometry = prepared.geometry(model)
-    shifts = {f"shift_{n}": prepared.score(model, n)[0] / len(clips) for n in SHIFTS}
-    best = max(history, key=lambda row: row["epoch"] == checkpoints.details(out)["details"]["metrics"]["epoch"])
+    details = checkpoints.details(out)["details"]
+    best = history[details["metrics"]["epoch"] - 1]
     strides = [layer.stride for layer in model.downsamplers]
     sigmas = [layer.sigma if "sigma" in METHODS[method].parameters else None for layer, method in zip(model.downsamplers, model.config.methods, strict=True)]
+    validated, headline = valid_names(task)[0], task.headline.name
+    metrics = {**result.metrics, f"{headline}_in_silence": result.value_in_silence, validated: best[validated]}
     row = {
-        "run": run.id, "task": run.task.name, "fold": run.fold, "method": run.method, "sigma_inv2": run.sigma_inv2,
-        "learn_sigma": str(model.config.learn_sigma).lower(), "seed": run.seed, "width": run.width,
+        "run": run.id, "kind": run.task.kind, "task": run.task.name, "fold": run.fold, "method": run.method, "sigma_inv2": run.sigma_inv2,
+        "learn_sigma": str(bool(run.options.get("learn_sigma"))).lower(), "seed": run.seed, "width": run.width,
         "clips_train": sum(each.split == "train" for source in run.sources for each in source.rows()), "clips_test": len(clips),
-        "epochs": len(history), "best_epoch": best["epoch"], "train_loss": best["loss"], "valid_accuracy": best["valid_accuracy"],
-        "accuracy": result.accuracy, "loss": result.loss, "accuracy_in_silence": result.accuracy_in_silence,
+        "epochs": len(history), "best_epoch": best["epoch"], "train_loss": best["loss"],
+        **{run_columns.metric_column(name): value for name, value in metrics.items()},
         "silence_stride": result.silence_stride, "sound_stride": result.sound_stride,
         "seconds_per_epoch": statistics.median(each["seconds"] for each in history),
         "peak_memory_mb": max(each["peak_memory_mb"] for each in history),
         "inference_ms_per_clip": inference_milliseconds(model, clips), "parameters": sum(p.numel() for p in model.parameters()),
-        **{f"stride_{n}": stride for n, stride in enumerate(strides, 1)}, **{f"sigma_{n}": sigma for n, sigma in enumerate(sigmas, 1)},
+        **dict(zip(run_columns.layer_columns("stride", len(strides)), strides, strict=True)),
+        **dict(zip(run_columns.layer_columns("sigma", len(sigmas)), sigmas, strict=True)),
         "adaptive_stride_mean": geometry.stride_mean, "adaptive_stride_std": geometry.stride_std,
-        **{f"pooled_{n}": share for n, share in enumerate(geometry.pooled)}, "pooled_entropy": geometry.entropy, **shifts,
+        **{f"pooled_{n}": share for n, share in enumerate(geometry.pooled)}, "pooled_entropy": geometry.entropy,
+        **{f"shift_{n}": prepared.score(model, n) for n in SHIFTS},
         "device": device_name(device) if device.type == "cuda" else f"CPU {platform.machine()}", "threads": torch.get_num_threads(),
         "torch": torch.__version__, "version": adastride.__version__, "git": git_revision(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    metrics = {"test_accuracy": result.accuracy, "test_accuracy_in_silence": result.accuracy_in_silence}
-    metrics["test_accuracy_of"] = {source.name: evaluate(model, source.clips("test", cache=cache)).accuracy for source in extra}
-    details = checkpoints.details(out)["details"]
-    checkpoints.save_checkpoint(model, out, {**details, "run": run.id, "task": run.task.name, "metrics": {**details["metrics"], **metrics}})
-    return {name: _cell(row.get(name)) for name in COLUMNS}
+    tests = {f"test_{headline}": result.value, f"test_{headline}_in_silence": result.value_in_silence}
+    others = {source.name: evaluate(model, source.clips("test", cache=cache)).value for source in extra}
+    metrics = {**details["metrics"], **tests, f"test_{headline}_of": others}
+    checkpoints.save_checkpoint(model, out, {**details, "run": run.id, "task": run.task.name, "metrics": metrics})
+    return {name: _cell(row.get(name)) for name in run_columns.united((), list(row))}
 
 
 def _cell(value: object) -> object:

@@ -1,34 +1,38 @@
-"""Trains the classifier on labelled folders; can be stopped at any time and goes on where it was.
+"""Trains a network of any kind on labelled folders; can be stopped at any time and goes on where it was.
 
 Hugging Face Accelerate runs the loop: the same few calls do on a CPU, one GPU, several GPUs and several machines, and
 the loop stays an ordinary PyTorch loop. With several processes (`accelerate launch -m adastride train ...`) each takes its
 share of every batch and of the valid split, gradients are averaged, and only the first one writes. Accelerate's own
 checkpoints are pickles, so the state of an unfinished run is saved here, as safetensors.
 
-All randomness of an epoch comes from (seed, epoch, place in it): a run that was interrupted gives the numbers of one
-that was not.
+All randomness of an epoch comes from (seed, epoch, place in it), the network's own (dropout, say) included: a run that was
+interrupted gives the numbers of one that was not.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 import torchaudio
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
-from adastride import checkpoints
+from adastride import checkpoints, tasks
 from adastride.clips import Clip, DataError
-from adastride.models.classifier import Classifier, ClassifierConfig
-from adastride.training.augment import batches
+from adastride.files import write_atomically
+from adastride.models.network import Network, NetworkConfig
+from adastride.tasks import Metric, Task, task_of
+from adastride.training.augment import batches, step_seed
 from adastride.training.data import licence_line
 from adastride.training.datasets import Source, as_source
 from adastride.training.evaluate import Prepared, placed
@@ -37,35 +41,49 @@ from adastride.training.settings import TrainingSettings
 
 PLACED_SECONDS = 2.0
 SAMPLE_RATE = 16_000
+_WARM_UP, _LOWEST = 0.05, 0.01  # of all steps; of the learning rate
 Settings = TrainingSettings | Callable[[Sequence[Clip], int], TrainingSettings]
+# A network's configuration, made of the training and the valid clips: see `tasks.Kind.learn_config`.
+Configure = Callable[[Sequence[Clip], Sequence[Clip]], NetworkConfig]
 
 
 @dataclass
 class Progress:
-    """What is reported after an epoch. loss: mean cross-entropy of its training batches. valid_accuracy: of the clips as
-    they are; valid_accuracy_in_silence: placed in silence, None where training never does that. seconds: of training,
-    without validation, by `measure.stopwatch`. history: a row like this for every epoch so far. best_epoch: the one whose weights are kept."""
+    """What is reported after an epoch.
+
+    loss: mean of its training batches. metric: the task's headline; valid: its value for the valid clips as they are,
+    valid_in_silence: placed in silence, None where training never does that. seconds: of training, without validation, by
+    `measure.stopwatch`. best_epoch: the one whose weights are kept. history: a row for every epoch so far, with the keys
+    epoch, loss, position_loss, seconds, peak_memory_mb and those of `valid_names`.
+    """
 
     epoch: int
     epochs: int
     loss: float
     position_loss: float
-    valid_accuracy: float
-    valid_accuracy_in_silence: float | None
+    metric: Metric
+    valid: float
+    valid_in_silence: float | None
     seconds: float
     best_epoch: int
-    history: list[dict] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The headline metric as a person reads it: "97.2 % (95.0 % in silence)"."""
+        silence = "" if self.valid_in_silence is None else f" ({self.metric.text(self.valid_in_silence)} in silence)"
+        return f"{self.metric.text(self.valid)}{silence}"
 
 
 def train(
-    data: Sequence[str | Path | Source], out: str | Path, config: Callable[[tuple[str, ...]], ClassifierConfig],
-    settings: Settings, device: str = "cpu", report: Callable[[Progress], None] = lambda _: None, cache: Path | None = None,
-) -> Classifier:
-    """Trains on the folders' train splits and writes the checkpoint `out` with the best accuracy on their valid splits.
+    data: Sequence[str | Path | Source], out: str | Path, config: Configure, settings: Settings, device: str = "cpu",
+    report: Callable[[Progress], None] = lambda _: None, cache: Path | None = None,
+) -> Network:
+    """Trains on the folders' train splits and writes the checkpoint `out` with the best headline metric on their valid splits.
 
-    config makes the network's configuration from the labels; settings may be made from the training clips and their
-    rate in Hz. The best epoch
-    is the one with the highest accuracy, as they are and in silence taken together, and of those the one with the lowest loss.
+    config makes the network's configuration from the training and the valid clips, `KINDS[kind].learn_config` with some
+    options for instance; settings may be made from the training clips and their rate in Hz. The best epoch is the one with
+    the best headline metric, as they are and in silence taken together, of equal ones the one with the best second metric.
     device: "cpu", or anything else for the accelerator there is. cache: see `Source.clips`.
 
     The state of an unfinished run lies beside `out` with the suffix .state; calling again with the same settings goes on
@@ -74,34 +92,37 @@ def train(
     """
     out, sources = Path(out), [as_source(each) for each in data]
     accelerator = Accelerator(cpu=device == "cpu")
-    train_clips, valid_clips, labels = _load(sources, cache)
-    settings = settings(train_clips, SAMPLE_RATE) if callable(settings) else settings
+    clips, valid_clips = (_clips(sources, split, cache) for split in ("train", "valid"))
+    settings = settings(clips, SAMPLE_RATE) if callable(settings) else settings
 
     set_seed(settings.seed)
-    model = Classifier(config(labels))
+    model = tasks.build(_configured(config, clips, valid_clips, sources))
+    task, names = task_of(model), [source.name for source in sources]
+    targets = task.targets(model, clips)
     optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate)
-    names = [source.name for source in sources]
-    state = _State(out.with_suffix(".state"), {"config": model.config.to_dict(), "settings": asdict(settings), "data": names})
+    identity = {"config": model.config.to_dict(), "settings": asdict(settings), "data": names}
+    state = _State(out.with_suffix(".state"), identity)
     epoch, history = state.load(model, optimizer)
-    network, optimizer = accelerator.prepare(model.to(accelerator.device), optimizer)
-    valid = _validation(valid_clips, labels, model, settings, accelerator)
-    steps = math.ceil(len(train_clips) / settings.batch_size)
-    best = _best(history)
+    steps = math.ceil(len(clips) / settings.batch_size)
+    schedule = _schedule(optimizer, settings, settings.epochs * steps, epoch * steps)
+    network, prepared = accelerator.prepare(model.to(accelerator.device), optimizer)
+    valid = _validation(valid_clips, model, settings, accelerator)
+    best = _best(history, task)
     memory = PeakMemory(accelerator.device)
     while epoch < settings.epochs and epoch - best < settings.patience:
         began, losses, position_losses = stopwatch(accelerator.device), [], []
         network.train()
         share = accelerator.process_index, accelerator.num_processes
-        for step, batch in enumerate(batches(train_clips, labels, model.config.mel, settings, epoch, *share)):
-            mel, lengths, targets = (each.to(accelerator.device, non_blocking=True) for each in batch)
-            for group in optimizer.param_groups:
-                group["lr"] = group["factor"] * settings.learning_rate * _schedule((epoch * steps + step) / (settings.epochs * steps))
-            output = network(mel, lengths)
-            loss = F.cross_entropy(output.head, targets, label_smoothing=settings.label_smoothing)
-            optimizer.zero_grad(set_to_none=True)
+        for step, batch in enumerate(batches(model, clips, targets, settings, epoch, *share)):
+            batch = batch.to(accelerator.device)
+            torch.manual_seed(step_seed(settings, epoch, step, accelerator.process_index))
+            output = network(batch.signal, batch.lengths)
+            loss = task.loss(output, batch, settings.label_smoothing)
+            prepared.zero_grad(set_to_none=True)
             accelerator.backward(loss + settings.position_loss_weight * output.position_loss)
             accelerator.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
+            prepared.step()
+            schedule.step()
             losses.append(loss.detach())
             position_losses.append(output.position_loss.detach())
         means = accelerator.reduce(torch.stack([torch.stack(losses).mean(), torch.stack(position_losses).mean()]), "mean").tolist()
@@ -110,14 +131,14 @@ def train(
             raise DataError(f"training of {out.name} diverged in epoch {epoch + 1}, its loss is no longer a number: give a lower learning rate.")
         scores = _validate(valid, model.eval(), accelerator)
         history.append({"epoch": epoch + 1, "loss": means[0], "position_loss": means[1], **scores, "seconds": seconds, "peak_memory_mb": peak})
-        epoch, best = epoch + 1, _best(history)
+        epoch, best = epoch + 1, _best(history, task)
         if accelerator.is_main_process:
             if best == epoch:
                 _save(model, out, sources, settings, history)
             state.save(model, optimizer, epoch, history)
-        row = history[-1]
+        as_they_are, in_silence, *_ = valid_names(task)
         report(Progress(
-            epoch, settings.epochs, *means, row["valid_accuracy"], row["valid_accuracy_in_silence"], seconds, best, history,
+            epoch, settings.epochs, means[0], means[1], task.headline, scores[as_they_are], scores[in_silence], seconds, best, history,
         ))
     if accelerator.is_main_process and state.path.exists():
         checkpoints.save_checkpoint(checkpoints.load(out), out, {**checkpoints.details(out)["details"], "history": history})
@@ -126,69 +147,99 @@ def train(
     return checkpoints.load(out, accelerator.device)
 
 
-def _load(sources: Sequence[Source], cache: Path | None) -> tuple[list[Clip], list[Clip], tuple[str, ...]]:
-    """Training clips, valid clips and their labels."""
-    train_clips = [clip for source in sources for clip in source.clips("train", cache=cache)]
-    valid_clips = [clip for source in sources for clip in source.clips("valid", cache=cache)]
-    labels = tuple(sorted({clip.label for clip in train_clips}))
-    where = ", ".join(str(source.folder) for source in sources)
-    if len(labels) < 2:
-        raise DataError(f"all training clips have the label {labels[0]!r} in {where}: at least two classes are needed.")
-    unknown = next((clip for clip in valid_clips if clip.label not in labels), None)
-    if unknown:
-        raise DataError(f"the valid split has the label {unknown.label!r} ({unknown.path} in {where}), which no training clip has.")
-    return train_clips, valid_clips, labels
+def _clips(sources: Sequence[Source], split: str, cache: Path | None) -> list[Clip]:
+    return [clip for source in sources for clip in source.clips(split, cache=cache)]
 
 
-def _parameter_groups(model: Classifier, settings: TrainingSettings) -> list[dict]:
+def _configured(config: Configure, clips: Sequence[Clip], valid_clips: Sequence[Clip], sources: Sequence[Source]) -> NetworkConfig:
+    """The configuration; DataError, with the folders' names, where the clips allow none."""
+    try:
+        made = config(clips, valid_clips)
+    except DataError as error:
+        raise DataError(f"{', '.join(str(source.folder) for source in sources)}: {error}") from None
+    if made.mel.sample_rate != SAMPLE_RATE:
+        raise DataError(f"a front end of {made.mel.sample_rate} Hz can't be trained here: choose one of {SAMPLE_RATE} Hz.")
+    return made
+
+
+def _parameter_groups(model: Network, settings: TrainingSettings) -> list[dict[str, Any]]:
     """Weights decay, biases and strides do not; what places frames learns faster: it starts at zero and has far to go."""
     faster = [p for n, p in model.named_parameters() if ".score." in n or n.endswith("log_sigma")]
     others = [p for n, p in model.named_parameters() if not (".score." in n or n.endswith("log_sigma"))]
     return [
-        {"params": [p for p in others if p.dim() > 1], "weight_decay": settings.weight_decay, "factor": 1.0},
-        {"params": [p for p in others if p.dim() <= 1], "weight_decay": 0.0, "factor": 1.0},
-        {"params": faster, "weight_decay": 0.0, "factor": settings.score_factor},
+        {"params": [p for p in others if p.dim() > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in others if p.dim() <= 1], "weight_decay": 0.0},
+        {"params": faster, "weight_decay": 0.0, "lr": settings.score_factor * settings.learning_rate},
     ]
 
 
-def _schedule(done: float) -> float:
-    """Factor on the learning rate: a short warm-up, then a cosine down to 1 %."""
-    warm = 0.05
-    return done / warm if done < warm else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
+def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps: int, done: int) -> LRScheduler:
+    """A short warm-up, then a cosine down to 1 % of the learning rate.
+
+    steps: of the whole training; done: how many of them were taken before. The schedule depends on nothing else, so it
+    takes them again instead of being kept in the state.
+    """
+    warm = max(1, round(_WARM_UP * steps))
+    rise = LinearLR(optimizer, 1 / (warm + 1), total_iters=warm)
+    fall = CosineAnnealingLR(optimizer, max(1, steps - warm), eta_min=_LOWEST * settings.learning_rate)
+    schedule = SequentialLR(optimizer, [rise, fall], [warm])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch expects a step of the optimiser before each
+        for _ in range(done):
+            schedule.step()
+    return schedule
 
 
-def _validation(clips: list[Clip], labels: tuple[str, ...], model: Classifier, settings: TrainingSettings, accelerator: Accelerator) -> list[Prepared]:
+def _validation(clips: list[Clip], model: Network, settings: TrainingSettings, accelerator: Accelerator) -> list[Prepared]:
     """This process's share of the valid split: the clips as they are and, if training places clips in silence, placed."""
-    preset = model.config.mel
-    versions = [[clip.samples for clip in clips]]
+    versions, targets = [[clip.samples for clip in clips]], task_of(model).targets(model, clips)
     if settings.as_is < 1:
-        versions.append(placed(clips, preset, PLACED_SECONDS, seed=settings.seed)[0])
+        versions.append(placed(clips, model.config.mel, PLACED_SECONDS, seed=settings.seed)[0])
     mine = range(accelerator.process_index, len(clips), accelerator.num_processes)
-    targets = [labels.index(clips[i].label) for i in mine]
-    return [Prepared.of([sounds[i] for i in mine], targets, preset, accelerator.device) for sounds in versions]
+    return [Prepared.of(model, [sounds[i] for i in mine], [targets[i] for i in mine], accelerator.device) for sounds in versions]
 
 
-def _validate(valid: list[Prepared], model: Classifier, accelerator: Accelerator) -> dict[str, float | None]:
-    sums = torch.tensor([each.score(model) for each in valid], dtype=torch.float32, device=accelerator.device)
-    right, loss, count = accelerator.reduce(sums, "sum").T.tolist()
-    shares = [a / b for a, b in zip(right, count, strict=True)]
-    return {
-        "valid_accuracy": shares[0], "valid_accuracy_in_silence": shares[1] if len(shares) > 1 else None, "valid_loss": sum(loss) / sum(count),
-    }
+def valid_names(task: Task) -> tuple[str, ...]:
+    """What a row of a history calls the valid split's numbers: the headline metric as the clips are and in silence, then each
+    other metric, which is a mean over both.
+
+    >>> from adastride.tasks import KINDS
+    >>> valid_names(KINDS["classifier"].task)
+    ('valid_accuracy', 'valid_accuracy_in_silence', 'valid_loss')
+    """
+    first = f"valid_{task.headline.name}"
+    return first, f"{first}_in_silence", *(f"valid_{metric.name}" for metric in task.metrics[1:])
 
 
-def _best(history: Sequence[dict]) -> int:
+def _validate(valid: list[Prepared], model: Network, accelerator: Accelerator) -> dict[str, Any]:
+    """The numbers of `valid_names`; that of clips in silence is None where there are none."""
+    task = task_of(model)
+    totals = []
+    for version in valid:
+        sums, clips = version.totals(model)
+        totals.append([*(sums.get(metric.name, 0.0) for metric in task.metrics), float(clips)])
+    summed = accelerator.reduce(torch.tensor(totals, dtype=torch.float32, device=accelerator.device), "sum")
+    *sums, clips = summed.T.tolist()
+    shares = [total / count for total, count in zip(sums[0], clips, strict=True)]
+    first, in_silence, *others = valid_names(task)
+    both = {name: sum(values) / sum(clips) for name, values in zip(others, sums[1:], strict=True)}
+    return {first: shares[0], in_silence: shares[1] if len(shares) > 1 else None, **both}
+
+
+def _best(history: Sequence[dict[str, Any]], task: Task) -> int:
     """The number of the best epoch so far, the later one of equals; 0 where there is none."""
+    first, in_silence, *others = valid_names(task)
 
-    def merit(row: dict) -> tuple[float, float, int]:
-        silence = row["valid_accuracy_in_silence"]
-        return row["valid_accuracy"] + (row["valid_accuracy"] if silence is None else silence), -row["valid_loss"], row["epoch"]
+    def merit(row: dict[str, Any]) -> tuple[float, ...]:
+        quiet = row[first] if row[in_silence] is None else row[in_silence]
+        values = [row[first] + quiet, *(row[name] for name in others)]
+        return *(metric.gain(value) for metric, value in zip(task.metrics, values, strict=True)), row["epoch"]
 
     return max(history, key=merit)["epoch"] if history else 0
 
 
-def _save(model: Classifier, out: Path, sources: Sequence[Source], settings: TrainingSettings, history: Sequence[dict]) -> None:
-    metrics = {name: history[-1][name] for name in ("epoch", "valid_accuracy", "valid_accuracy_in_silence", "valid_loss")}
+def _save(model: Network, out: Path, sources: Sequence[Source], settings: TrainingSettings, history: Sequence[dict[str, Any]]) -> None:
+    metrics = {name: history[-1][name] for name in ("epoch", *valid_names(task_of(model)))}
     checkpoints.save_checkpoint(model, out, {
         "data": [source.name for source in sources], "licence": [line for source in sources if (line := licence_line(source.folder))],
         "training": asdict(settings), "metrics": metrics,
@@ -196,7 +247,7 @@ def _save(model: Classifier, out: Path, sources: Sequence[Source], settings: Tra
     })
 
 
-def finished_history(out: str | Path) -> list[dict] | None:
+def finished_history(out: str | Path) -> list[dict[str, Any]] | None:
     """The epochs of a run that was trained to its end, as in `Progress.history`; None where `out` is not from one."""
     out = Path(out)
     if not out.is_file() or out.with_suffix(".state").exists():
@@ -207,18 +258,18 @@ def finished_history(out: str | Path) -> list[dict] | None:
 class _State:
     """The unfinished run: model, optimiser and history in one safetensors file."""
 
-    def __init__(self, path: Path, identity: dict):
+    def __init__(self, path: Path, identity: dict[str, Any]):
         self.path, self.identity = path, json.loads(json.dumps(identity))
 
-    def save(self, model: Classifier, optimizer: torch.optim.Optimizer, epoch: int, history: list[dict]) -> None:
+    def save(self, model: Network, optimizer: torch.optim.Optimizer, epoch: int, history: list[dict[str, Any]]) -> None:
         tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
         for index, slot in optimizer.state_dict()["state"].items():
             tensors.update({f"optimizer.{index}.{name}": t for name, t in slot.items()})
         tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
         header = json.dumps({"identity": self.identity, "epoch": epoch, "history": history})
-        checkpoints.write_atomically(self.path, save(tensors, {"run": header}))
+        write_atomically(self.path, save(tensors, {"run": header}))
 
-    def load(self, model: Classifier, optimizer: torch.optim.Optimizer) -> tuple[int, list[dict]]:
+    def load(self, model: Network, optimizer: torch.optim.Optimizer) -> tuple[int, list[dict[str, Any]]]:
         if not self.path.exists():
             return 0, []
         try:
@@ -230,7 +281,7 @@ class _State:
         if header["identity"] != self.identity:
             raise DataError(f"{self.path} belongs to a run with other settings: delete it to start again, or give another --out.")
         model.load_state_dict({name[6:]: t for name, t in tensors.items() if name.startswith("model.")})
-        slots: dict[int, dict] = {}
+        slots: dict[int, dict[str, torch.Tensor]] = {}
         for name, t in tensors.items():
             if name.startswith("optimizer."):
                 _, index, slot = name.split(".", 2)

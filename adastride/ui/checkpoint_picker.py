@@ -32,6 +32,16 @@ class ChosenCheckpoint:
     link: str
 
 
+def layers_of(name: str | None) -> int:
+    """How many layers a shipped checkpoint has; None stands for the one that pages open with."""
+    return len(resources.model(name or _first()).downsamplers)
+
+
+def _first() -> str:
+    """The checkpoint that pages open with."""
+    return DEFAULT if DEFAULT in catalogue() else next(iter(catalogue()))
+
+
 def picker_widgets(key: str) -> tuple[str, ...]:
     """Keys of the widgets of the picker `key`."""
     return f"{key}_task", f"{key}_checkpoint", f"{key}_own"
@@ -51,7 +61,7 @@ def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
     """
     known = catalogue()
     kept = st.session_state.setdefault(f"{key}_kept", {})  # a page forgets the widgets of another, a visitor should not notice
-    last = kept.get("checkpoint", DEFAULT if DEFAULT in known else next(iter(known)))
+    last = kept.get("checkpoint", _first())
     task_key, name_key, own_key = picker_widgets(key)
     if task_key not in st.session_state:
         st.session_state[task_key] = kept.get("task", known[last].task)

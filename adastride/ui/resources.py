@@ -74,7 +74,7 @@ def prepare() -> None:
     """Once a server: the settings that make live runs quick, after the imports of every page."""
     # What pages import later would not be frozen.
     from adastride.sweep import figures as sweep_figures  # noqa: F401
-    from adastride.training import archive  # noqa: F401
+    from adastride.ui.sigma import labelled  # noqa: F401
 
     torch.set_num_threads(1)
     _return_large_blocks()

@@ -291,7 +291,7 @@ BAD = [
     ({"stride": 0.5}, "stride must be a number from 1 to 8"),
     ({"stride": math.nan}, "stride must be a number from 1 to 8"),
     ({"sigma": 0.0}, "sigma must be a number from 0.01 to 100"),
-    ({"source": "layer 4"}, "no source"),
+    ({"source": "layer 9"}, "no source"),
     ({"scores": "loudness"}, "no scores"),
     ({"scores": "drawn", "drawn": (1.0, 2.0)}, "64 values"),
     ({"scores": "drawn", "drawn": (math.nan,) * DRAWN_POINTS}, "64 values"),

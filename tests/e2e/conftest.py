@@ -11,14 +11,6 @@ from explorer import SIZE, Explorer
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser test gets a second try: a browser, a server and a test on two busy cores can lose twenty seconds to each
-    other. Why the first one failed is printed all the same, because a rare defect of the app looks no different."""
-    for item in items:
-        if item.get_closest_marker("e2e"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[pytest.TestReport]:
     """With a failure comes what its pages showed: the text and what our components noted in the report, the picture in a file."""

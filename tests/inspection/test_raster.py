@@ -10,6 +10,7 @@ import torch
 from adastride.alignment import Alignment
 from adastride.downsampling import METHODS as REGISTRY
 from adastride.downsampling import LayerSettings
+from adastride.downsampling.effective import EffectiveAlignment
 from adastride.downsampling.strided import TapAlignment
 from adastride.inspection import raster, tracing
 from adastride.models import Classifier, ClassifierConfig
@@ -45,7 +46,7 @@ def test_relative_weights_are_those_of_the_dense_matrix(seconds, methods, sigma,
     trace = tracing.trace(model, noise(seconds), LayerSettings(sigma=sigma, stride=2.3, variant=variant))
     for layer in trace.layers:
         every = np.arange(layer.input_frames)
-        weights = raster.relative_weights(layer.alignment, np.arange(layer.output_frames), every, every)
+        weights = layer.alignment.relative_weights(np.arange(layer.output_frames), every, every)
         np.testing.assert_allclose(weights, dense(layer), atol=1e-6)
 
 
@@ -117,19 +118,30 @@ def test_input_frames_of_an_upper_layer_are_output_frames_of_the_one_below():
     np.testing.assert_allclose(middles, np.arange(1, len(middles) + 1) * 256 / 16_000)
 
 
-class Rows:
+class Rows(EffectiveAlignment):
     """An alignment of another method: all that is drawn of it are its rows."""
 
     def __init__(self, layer):
         self.lengths, self.output_lengths = layer.alignment.lengths, layer.alignment.output_lengths
-        self.matrix = layer.alignment.dense()[0]
+        self.time, self.dtype = layer.input_frames, torch.float32
+        self.layer = layer
 
-    def rows(self, frames):
-        return self.matrix[frames]
+    @property
+    def positions(self):
+        return self.layer.alignment.positions
+
+    def boundaries(self):
+        return self.layer.alignment.boundaries()
+
+    def dense(self):
+        return self.layer.alignment.dense()
+
+    def rows(self, frames, example=0):
+        return self.dense()[example, frames]
 
 
 def test_any_alignment_that_has_rows_can_be_drawn(monkeypatch):
-    monkeypatch.setattr(raster, "_ELEMENTS", 1000)
+    monkeypatch.setattr("adastride.alignment.protocol._ELEMENTS", 1000)
     trace = tracing.trace(network(METHODS["adaptive"]), noise(1.5))
     for index, layer in enumerate(trace.layers):
         edges = raster.input_edges(trace, index)

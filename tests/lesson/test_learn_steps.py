@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pytest
 import torch
+from written_links import written_bars
 
 from adastride.alignment import Alignment, unit_positions
 from adastride.lesson import NUMBER, STEPS, Step
-from adastride.lesson.controls import FRAMES, SCORE_LIMIT, Bars, Choice, Slider, encode_bars
+from adastride.lesson.controls import FRAMES, SCORE_LIMIT, Bars, Choice, Slider
 from adastride.lesson.costs import FRAMES_PER_SECOND, TAIL
 from adastride.lesson.prose import JUMP
 from adastride.lesson.training import BURST_LENGTH, BURST_TIME
@@ -51,7 +52,7 @@ def test_what_a_step_opens_with_can_be_read_from_a_link(step: Step):
         elif isinstance(control, Choice):
             assert control.read(control.usual) == control.usual
         else:
-            assert control.read(encode_bars(control.usual)) == pytest.approx(control.usual)
+            assert control.read(written_bars(control.usual)) == pytest.approx(control.usual)
     assert step.check(step.usual) == step.usual
 
 

@@ -27,6 +27,7 @@ from adastride.checkpoints import CatalogueEntry, catalogue, save_checkpoint
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
+from adastride.tasks import Prediction
 from adastride.ui import checkpoint_picker, resources
 from adastride.ui.component import frontend_version, pack
 from adastride.ui.explore import link as permalink
@@ -107,6 +108,17 @@ def test_a_good_upload_after_a_bad_one():
     app = upload(open_page(), "bad.wav", b"hello")
     app.file_uploader[0].set_value(("tone.wav", tone(), "audio/wav")).run()
     assert not app.error
+    assert app.session_state["source_last"].title == "tone.wav"
+
+
+def test_an_upload_is_there_again_after_a_look_at_the_samples():
+    """Streamlit forgets a file while its widget is not on the page; the visitor should not have to give it again."""
+    app = upload(open_page(), "tone.wav", tone())
+    app.segmented_control(key="source_kind").set_value("sample").run()
+    assert app.session_state["source_last"].sample == next(iter(samples()))
+    app.segmented_control(key="source_kind").set_value("upload").run()
+    assert not app.exception
+    assert app.file_uploader[0].value is None
     assert app.session_state["source_last"].title == "tone.wav"
 
 
@@ -281,7 +293,8 @@ def test_a_wrong_checkpoint_gets_a_sentence(kind: str):
 def test_results_that_are_not_numbers_are_explained(monkeypatch: pytest.MonkeyPatch):
     """A network may fail on one clip alone: a sentence, and no picture of it."""
     run = resources.sample_trace
-    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), prediction=Prediction("yes", values={"yes": float("nan"), "no": float("nan")})))
+    broken = Prediction("yes", values={"yes": float("nan"), "no": float("nan")})
+    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), prediction=broken))
     app = open_page()
     assert not app.exception
     assert "are not numbers" in app.error[0].value
@@ -304,9 +317,9 @@ def many(monkeypatch: pytest.MonkeyPatch):
     for task in ("commands", "digits", "emotion", "scenes"):
         for method in methods:
             sigma = 5 if "adastride" in method else None
-            known[f"{task}-{method}"] = CatalogueEntry(f"{task}-{method}", path, "A title", "What it does.", task, method, sigma, 0.912, 1234)
+            known[f"{task}-{method}"] = CatalogueEntry(f"{task}-{method}", path, "A title", "What it does.", task, method, sigma, {"accuracy": 0.912}, 1234)
     for sigma in (0.1, 1, 10):
-        known[f"digits-{sigma}"] = CatalogueEntry(f"digits-{sigma}", path, "A title", "What it does.", "digits", "adastride", sigma, 0.8, 180)
+        known[f"digits-{sigma}"] = CatalogueEntry(f"digits-{sigma}", path, "A title", "What it does.", "digits", "adastride", sigma, {"accuracy": 0.8}, 180)
     for module in (checkpoints, checkpoint_picker):
         monkeypatch.setattr(module, "catalogue", lambda: known)
     return known
@@ -345,7 +358,7 @@ def test_a_link_chooses_the_task_too(many: dict[str, CatalogueEntry]):
 
 
 def parse(**query: str) -> permalink.Link:
-    return permalink.parse(query, {"seven": 0, "birds": 0}, {"digits": 0})
+    return permalink.parse(query, {"seven": 0, "birds": 0}, {"digits": 0}, lambda name: 3)
 
 
 def test_no_link_is_no_wish():

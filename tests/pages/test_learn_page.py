@@ -6,9 +6,9 @@ import functools
 
 import app_pages
 import pytest
+from written_links import written_bars
 
 from adastride.lesson import STEPS, Step
-from adastride.lesson.controls import encode_bars
 from adastride.lesson.training import MOST_STEPS
 from adastride.ui.component import pack
 from adastride.ui.learn import viewer as learn_viewer
@@ -68,7 +68,7 @@ def test_a_link_restores_a_step():
 
 def test_bars_travel_in_links():
     bars = tuple(round(-3 + 0.1 * n, 1) for n in range(24))
-    link = parse({"step": "3", "bars": encode_bars(bars)})
+    link = parse({"step": "3", "bars": written_bars(bars)})
     assert link.settings["bars"] == pytest.approx(bars)
     assert link.problems == ()
 

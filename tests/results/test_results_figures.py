@@ -9,6 +9,7 @@ import made_up_results as made_up
 import pytest
 
 from adastride.inspection import figures
+from adastride.intervals import wilson
 from adastride.results import core as results
 from adastride.results.core import Run
 from adastride.results.figures import (
@@ -86,7 +87,7 @@ def test_accuracy_has_one_axis_and_the_papers_marks(runs: list[Run]):
 def test_one_run_has_the_thin_interval_of_its_clips(tmp_path: Path):
     chart = accuracy_chart(made_up.runs(tmp_path, [made_up.row("digits", accuracy=0.9)]))
     (series,) = chart.panels[0].series
-    low, high = results.wilson(0.9, 500)
+    low, high = wilson(0.9, 500)
     assert series.thin
     assert (series.points[0].low, series.points[0].high) == (pytest.approx(100 * low), pytest.approx(100 * high))
     assert "Thin bars: one run only" in chart.facts

@@ -24,13 +24,17 @@ from adastride import audio
 from adastride.clips import Clip, DataError
 from adastride.downsampling import LayerSettings
 from adastride.inspection import analysis, tracing
+from adastride.intervals import wilson
 from adastride.models import Classifier, ClassifierConfig
-from adastride.results.core import wilson
 from adastride.sweep import core as sweep
 from adastride.sweep import figures as sweep_figures
 from adastride.sweep.core import SIGMA, STRIDE, Column, LayerNumbers, Run, Score, Setting, SweepError
+from adastride.tasks import Prediction
+from adastride.tasks.classification import Classification
 from adastride.training import archive
 from adastride.training.archive import read_zip
+
+ACCURACY = Classification().headline
 
 
 def network(methods: tuple[str, ...] = ("adastride",) * 3, name: str = "tiny") -> Classifier:
@@ -119,15 +123,15 @@ def test_a_network_without_sigma_is_told_so(strided: Classifier, clip: audio.Wav
 
 
 def test_work_is_whole_without_strides():
-    assert _NETWORK.work_share([80, 80, 80, 80]) == 1
-    assert _NETWORK.work_share([80, 40, 40, 40]) == pytest.approx((1 + 11 / 2) / 12)
+    assert network().work_share([80, 80, 80, 80]) == 1
+    assert network().work_share([80, 40, 40, 40]) == pytest.approx((1 + 11 / 2) / 12)
 
 
 def test_link_parameters_are_what_explore_reads(model: Classifier):
     from adastride.ui.explore import link as permalink
 
     settings = sweep.layer_settings(model, Setting(0.25, 27))
-    read = permalink.parse(sweep.link_parameters(settings), {}, {})
+    read = permalink.parse(sweep.link_parameters(settings), {}, {}, lambda name: len(settings))
     assert [(each.sigma, each.stride) for each in read.settings] == [(2.0, 3.0)] * 3
     assert not read.problems
 
@@ -250,7 +254,7 @@ def test_scores_are_what_single_runs_say(model: Classifier, clips: list[Clip]):
         assert score.clips == len(clips)
         assert score.bounds == wilson(score.total / len(clips), len(clips))
         frames = np.sum([[seen.mel.shape[1], *(layer.output_frames for layer in seen.layers)] for seen in traces], axis=0)
-        assert score.work == pytest.approx(_NETWORK.work_share(frames))
+        assert score.work == pytest.approx(network().work_share(frames))
 
 
 def test_lower_layers_are_computed_once(clips: list[Clip]):
@@ -396,7 +400,8 @@ def test_what_a_map_says():
     columns = [column(0.1, 0.2), column(5.0, 0.9)]
     (answer,) = sweep.map_answers(columns, "six")
     assert answer.text == "“six” is predicted at 1 of 2 points, and is surest at σ⁻² 5 and an overall stride of 8 with 90 %."
-    scores = [Score("net", Setting(5.0, stride), stride, ACCURACY, right, right, 100, work) for stride, right, work in ((1.0, 98, 1.0), (4.0, 95, 0.5), (8.0, 40, 0.4))]
+    points = ((1.0, 98, 1.0), (4.0, 95, 0.5), (8.0, 40, 0.4))
+    scores = [Score("net", Setting(5.0, stride), stride, ACCURACY, right, right, 100, work) for stride, right, work in points]
     (answer,) = sweep.score_map_answers(scores)
     assert answer.text == (
         "net is best at σ⁻² 5 and an overall stride of 1 with 98.0 % of 100 clips right; the cheapest point that keeps up is σ⁻² 5 and an overall stride "

@@ -21,12 +21,16 @@ import torch
 
 from adastride import checkpoints, cli
 from adastride.clips import Clip, DataError
+from adastride.downsampling import METHODS, build
 from adastride.models import Classifier, ClassifierConfig
+from adastride.run_columns import columns_for
+from adastride.training import evaluate as evaluation
 from adastride.training import grid
 from adastride.training.datasets import default_data_root
 from adastride.training.evaluate import Prepared, shifted
-from adastride.training.grid import COLUMNS, Options, append_row, execute, finished_runs, read_grid, run_grid, selected
+from adastride.training.grid import Options, append_row, execute, finished_runs, read_grid, run_grid, selected
 
+COLUMNS = columns_for(("accuracy", "loss", "accuracy_in_silence", "valid_accuracy"), 3)
 ROOT = Path(cli.__file__).resolve().parent.parent
 GRID = """
 [tasks.tones]
@@ -186,11 +190,11 @@ def test_a_run_fills_its_line(folder: Path, pattern: str):
     row = execute(run, options_of(folder), lines.append)
     assert tuple(row) == COLUMNS
     assert len([line for line in lines if line.startswith("epoch")]) == row["epochs"]
-    words = ("run", "task", "fold", "method", "learn_sigma", "device", "torch", "version", "git", "finished")
+    words = ("run", "kind", "task", "fold", "method", "learn_sigma", "device", "torch", "version", "git", "finished")
     number = {name: float(value) for name, value in row.items() if name not in words and value != ""}
     assert all(math.isfinite(value) for value in number.values())
-    assert 0 <= number["accuracy"] <= 1
-    assert row["shift_0"] == row["accuracy"]
+    assert 0 <= number["metric:accuracy"] <= 1
+    assert row["shift_0"] == row["metric:accuracy"]
     assert all(0 <= number[f"shift_{n}"] <= 1 for n in range(11))
     assert number["seconds_per_epoch"] > 0
     assert number["peak_memory_mb"] > 0
@@ -200,7 +204,7 @@ def test_a_run_fills_its_line(folder: Path, pattern: str):
     model = checkpoints.load(folder / "runs" / f"{run.id}.safetensors")
     assert number["parameters"] == sum(p.numel() for p in model.parameters())
     metrics = checkpoints.details(folder / "runs" / f"{run.id}.safetensors")["details"]["metrics"]
-    assert metrics["test_accuracy"] == pytest.approx(number["accuracy"], abs=1e-6)
+    assert metrics["test_accuracy"] == pytest.approx(number["metric:accuracy"], abs=1e-6)
     if run.method == "strided-conv":
         assert row["sigma_1"] == row["sigma_inv2"] == row["adaptive_stride_mean"] == row["pooled_0"] == ""
     else:
@@ -225,9 +229,9 @@ def test_pooled_frames_are_counted_as_the_paper_does():
     """Uniform positions at stride 2 give every output frame two frames; a hand-made one shows in the histogram."""
     torch.manual_seed(0)
     model = Classifier(ClassifierConfig(("a", "b"), width=4)).eval()
-    prepared = Prepared.of([np.random.default_rng(0).standard_normal(16 * 256 * 8 - 256).astype(np.float32)], [0], model.config.mel)
+    prepared = Prepared.of(model, [np.random.default_rng(0).standard_normal(16 * 256 * 8 - 256).astype(np.float32)], [0])
     seen = prepared.geometry(model)
-    dense = model(*prepared.batches[0][:2]).downsampled[2].alignment.dense()[0]
+    dense = model(prepared.batches[0].signal, prepared.batches[0].lengths).downsampled[2].alignment.dense()[0]
     counts = torch.bincount(dense.argmax(dim=0), minlength=len(dense)).tolist()
     assert [round(share * len(dense)) for share in seen.pooled] == [counts.count(n) for n in range(17)]
     shares = [counts.count(n) / len(counts) for n in range(17)]
@@ -235,9 +239,24 @@ def test_pooled_frames_are_counted_as_the_paper_does():
     assert seen.stride_mean == pytest.approx(2.0, abs=0.1)
 
 
+@pytest.mark.parametrize("method", [key for key, each in METHODS.items() if each.kind == "adaptive"])
+def test_the_output_frame_that_an_input_frame_weighs_most_in(method: str, monkeypatch: pytest.MonkeyPatch):
+    """What the whole matrices say, from a few rows at a time; lengths differ, and frames gather at some places."""
+    torch.manual_seed(1)
+    layer, x, lengths = build(method, 6, 2.0).eval(), torch.randn(3, 6, 90), torch.tensor([90, 41, 2])
+    if hasattr(layer, "score"):
+        layer.score.weight.data.normal_()
+    alignment = layer(x, lengths).alignment
+    expected = [column[:frames] for column, frames in zip(alignment.dense().argmax(dim=1), lengths.tolist(), strict=True)]
+    for elements in (1, 500, 1 << 20):
+        monkeypatch.setattr(evaluation, "_ELEMENTS", elements)
+        for example, wanted in enumerate(expected):
+            assert torch.equal(evaluation.heaviest_outputs(alignment, example), wanted)
+
+
 def test_methods_that_do_not_adapt_have_no_geometry():
     model = Classifier(ClassifierConfig(("a", "b"), ("avg-pool",) * 3, width=4)).eval()
-    seen = Prepared.of([np.ones(4000, np.float32)], [0], model.config.mel).geometry(model)
+    seen = Prepared.of(model, [np.ones(4000, np.float32)], [0]).geometry(model)
     assert seen.pooled == ()
     assert math.isnan(seen.stride_mean)
 
@@ -253,11 +272,12 @@ def test_a_score_counts_all_clips_once():
     torch.manual_seed(0)
     model = Classifier(ClassifierConfig(("a", "b"), width=4)).eval()
     clips = [Clip(np.random.default_rng(n).standard_normal(1000 + 200 * n).astype(np.float32), "ab"[n % 2], str(n)) for n in range(70)]
-    prepared = Prepared.of([clip.samples for clip in clips], [n % 2 for n in range(70)], model.config.mel)
-    right, loss, count = prepared.score(model)
+    prepared = Prepared.of(model, [clip.samples for clip in clips], [n % 2 for n in range(70)])
+    sums, count = prepared.totals(model)
     assert count == 70
-    assert 0 <= right <= 70
-    assert loss > 0
+    assert 0 <= sums["accuracy"] <= 70
+    assert sums["loss"] > 0
+    assert prepared.score(model) == sums["accuracy"] / 70
 
 
 # --- the results file

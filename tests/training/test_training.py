@@ -6,6 +6,7 @@ It writes a checkpoint, goes on after an interruption as if there had been none,
 from __future__ import annotations
 
 import csv
+import math
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from adastride import checkpoints
 from adastride.clips import Clip, DataError
 from adastride.downsampling import METHODS
 from adastride.models import Classifier, ClassifierConfig
+from adastride.tasks import KINDS
 from adastride.tasks.task import stack_mels
 from adastride.training import loop
 from adastride.training.data import change_speed, licence_line, place_in_silence
@@ -33,7 +35,7 @@ from adastride.training.loop import Progress, TrainingSettings, finished_history
 
 SETTINGS = TrainingSettings(epochs=2, batch_size=4, learning_rate=3e-3, window_seconds=(0.4, 0.6), seed=3)
 HERTZ = {"high": 3000.0, "low": 300.0}
-small = partial(ClassifierConfig, width=16)
+small = partial(KINDS["classifier"].learn_config, width=16)
 
 
 def beep(label: str, number: int, rate: int = 16_000) -> np.ndarray:
@@ -66,7 +68,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def tiny() -> Classifier:
     torch.manual_seed(0)
-    return Classifier(small(tuple(HERTZ))).eval()
+    return Classifier(ClassifierConfig(tuple(HERTZ), width=16)).eval()
 
 
 # --- the loop
@@ -77,7 +79,7 @@ def test_two_epochs_make_a_checkpoint(data: Path, tmp_path: Path):
     out = tmp_path / "runs" / "beeps.safetensors"
     model = train([data], out, small, SETTINGS, report=seen.append)
     assert [(p.epoch, p.epochs) for p in seen] == [(1, 2), (2, 2)]
-    assert all(np.isfinite([p.loss, p.position_loss, p.seconds]).all() and 0 <= p.valid_accuracy <= 1 for p in seen)
+    assert all(np.isfinite([p.loss, p.position_loss, p.seconds]).all() and 0 <= p.valid <= 1 for p in seen)
     assert [entry["loss"] for entry in seen[-1].history] == [p.loss for p in seen]
     assert list(out.parent.iterdir()) == [out], "the state of a finished run is gone"
     header = checkpoints.details(out)
@@ -90,8 +92,8 @@ def test_two_epochs_make_a_checkpoint(data: Path, tmp_path: Path):
     assert details["training"]["learning_rate"] == 3e-3
     best = seen[details["metrics"]["epoch"] - 1]
     assert best.epoch == seen[-1].best_epoch
-    assert details["metrics"]["valid_accuracy"] == best.valid_accuracy
-    assert best.valid_accuracy + best.valid_accuracy_in_silence == max(p.valid_accuracy + p.valid_accuracy_in_silence for p in seen)
+    assert details["metrics"]["valid_accuracy"] == best.valid
+    assert best.valid + best.valid_in_silence == max(p.valid + p.valid_in_silence for p in seen)
     assert finished_history(out) == seen[-1].history
     assert details["versions"]["torch"] == torch.__version__
     assert not model.training
@@ -100,7 +102,9 @@ def test_two_epochs_make_a_checkpoint(data: Path, tmp_path: Path):
 
 def test_training_learns(data: Path, tmp_path: Path):
     seen: list[Progress] = []
-    settings = TrainingSettings(epochs=20, batch_size=5, learning_rate=1e-2, as_is=1.0, snr_db=(30.0, 50.0))
+    settings = TrainingSettings(
+        epochs=20, batch_size=5, learning_rate=3e-3, as_is=1.0, snr_db=(30.0, 50.0), speed=(1.0, 1.0), tilt=0.0, frequency_masks=0, time_masks=0,
+    )
     train([data], tmp_path / "m.safetensors", small, settings, report=seen.append)
     losses = [p.loss for p in seen]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
@@ -204,7 +208,7 @@ def test_of_equally_good_epochs_the_one_with_the_lower_loss_stays(data: Path, tm
 def test_where_training_adds_no_silence_none_is_validated(data: Path, tmp_path: Path):
     seen: list[Progress] = []
     train([data], tmp_path / "m.safetensors", small, replace(SETTINGS, epochs=1, as_is=1.0), report=seen.append)
-    assert seen[0].valid_accuracy_in_silence is None
+    assert seen[0].valid_in_silence is None
 
 
 def test_settings_may_follow_from_the_clips(data: Path, tmp_path: Path):
@@ -393,10 +397,26 @@ def test_a_silent_clip_still_gets_noise():
 def test_change_speed(factor: float):
     clip = beep("low", 0).astype(np.float32)
     faster = change_speed(clip, factor)
-    assert faster.size == round(clip.size / factor)
+    assert faster.size == math.ceil(clip.size / factor)
     assert faster.dtype == np.float32
     peak = np.abs(np.fft.rfft(faster)).argmax() * 16_000 / faster.size
     assert peak == pytest.approx(300 * factor, abs=6)
+
+
+@pytest.mark.parametrize(("factor", "hertz"), [(1.18, 7600.0), (1.25, 7200.0), (2.0, 5000.0)])
+def test_a_faster_clip_does_not_alias(factor: float, hertz: float):
+    """A tone that would lie above half the sample rate is gone; another one, just below, stays."""
+    time = np.arange(16_000) / 16_000
+    gone, kept = (change_speed(np.sin(2 * np.pi * each * time).astype(np.float32), factor)[500:-500] for each in (hertz, 0.9 * 8000 / factor))
+    assert 20 * np.log10(np.sqrt(2 * np.mean(gone**2))) < -55
+    assert np.sqrt(2 * np.mean(kept**2)) == pytest.approx(1, abs=0.02)
+
+
+def test_speeds_share_their_filters():
+    """A factor is rounded to hundredths, and one of 1 leaves a clip as it is."""
+    clip = beep("low", 0).astype(np.float32)
+    np.testing.assert_array_equal(change_speed(clip, 1.1001), change_speed(clip, 1.0999))
+    assert change_speed(clip, 1.001) is clip
 
 
 def test_stack_mels_pads(tiny: Classifier):
@@ -417,19 +437,21 @@ def clips() -> list[Clip]:
 def test_evaluate_counts(tiny: Classifier):
     result = evaluate(tiny, clips(), placed_seconds=0.5)
     assert result.clips == 8
-    assert result.labels == ("high", "low")
-    assert result.confusion.sum() == 8
-    assert result.confusion.sum(axis=1).tolist() == [4, 4], "rows are the true labels"
-    assert result.accuracy == np.trace(result.confusion) / 8
-    assert 0 <= result.accuracy_in_silence <= 1
+    assert result.breakdown.data["labels"] == ["high", "low"]
+    confusion = np.array(result.breakdown.data["confusion"])
+    assert confusion.sum() == 8
+    assert confusion.sum(axis=1).tolist() == [4, 4], "rows are the true labels"
+    assert result.value == np.trace(confusion) / 8
+    assert 0 <= result.value_in_silence <= 1
+    assert set(result.metrics) == set(result.in_silence) == {"accuracy", "loss"}
 
 
 def test_a_network_that_always_says_the_same_is_half_right(tiny: Classifier):
     tiny.classifier.weight.data.zero_()
     tiny.classifier.bias.data = torch.tensor([0.0, 1.0])
     result = evaluate(tiny, clips(), placed_seconds=0.5)
-    assert result.accuracy == result.accuracy_in_silence == 0.5
-    assert result.confusion.tolist() == [[0, 4], [0, 4]]
+    assert result.value == result.value_in_silence == 0.5
+    assert result.breakdown.data["confusion"] == [[0, 4], [0, 4]]
 
 
 def test_at_the_start_silence_and_sound_have_the_same_stride(tiny: Classifier):
@@ -458,10 +480,10 @@ def test_the_same_seed_gives_the_same_numbers(tiny: Classifier):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_can_be_evaluated(method: str):
     torch.manual_seed(0)
-    model = Classifier(small(tuple(HERTZ), methods=(method,) * 3)).eval()
+    model = Classifier(ClassifierConfig(tuple(HERTZ), (method,) * 3, width=16)).eval()
     result = evaluate(model, clips(), placed_seconds=0.5)
     assert result.clips == 8
-    assert result.loss > 0
+    assert result.metrics["loss"] > 0
     assert result.sound_stride > 1
     assert result.silence_stride > 1
     if METHODS[method].kind != "adaptive":

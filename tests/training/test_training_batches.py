@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from adastride.audio import LOG_FLOOR, PRESETS
+from adastride.audio import LOG_FLOOR
 from adastride.clips import Clip
+from adastride.models import Classifier, ClassifierConfig
+from adastride.tasks import task_of
 from adastride.training import settings as presets
 from adastride.training.augment import augment, batches, epoch_order, mask_mels
 from adastride.training.measure import stopwatch
 from adastride.training.settings import TrainingSettings, preset_for
 
-MEL = PRESETS["classification"]
 PLAIN = TrainingSettings(
     as_is=1.0, shift_seconds=0.0, snr_db=(200.0, 200.0), speed=(1.0, 1.0), gain_db=(0.0, 0.0), tilt=0.0, band_limited=0.0, time_masks=0,
     frequency_masks=0, batch_size=4,
@@ -29,8 +30,14 @@ def noises(count: int, seconds: float = 0.3) -> list[Clip]:
     return [Clip(generator.standard_normal(int(16_000 * seconds)).astype(np.float32) * 0.1, "ab"[n % 2], str(n)) for n in range(count)]
 
 
+NETWORK = Classifier(ClassifierConfig(("a", "b"), width=4))
+
+
 def collect(settings: TrainingSettings, epoch: int = 0, count: int = 10, **share: int) -> list[tuple[torch.Tensor, ...]]:
-    return list(batches(noises(count), ("a", "b"), MEL, settings, epoch, **share))
+    """Signals, lengths and targets of each batch."""
+    clips = noises(count)
+    made = batches(NETWORK, clips, task_of(NETWORK).targets(NETWORK, clips), settings, epoch, **share)
+    return [(batch.signal, batch.lengths, *batch.targets) for batch in made]
 
 
 def test_an_epoch_shows_every_clip_once():
@@ -123,7 +130,7 @@ def test_noise_is_as_loud_as_it_should_be(snr_db: float):
 def test_masks_are_neither_floor_nor_noise():
     mel = torch.full((8, 80, 100), 1.0)
     settings = replace(PLAIN, time_masks=1, time_mask=10, frequency_masks=1, frequency_mask=8)
-    masked = mask_mels(mel.clone(), torch.full((8,), 100), settings, np.random.default_rng(0))
+    masked = mask_mels(mel.clone(), torch.full((8,), 100), settings, np.random.default_rng(0), -5.0)
     assert set(masked.unique().tolist()) == {1.0, -5.0}
     assert (masked == -5).float().mean() < 0.2
     assert len({tuple((example == -5).any(dim=0).tolist()) for example in masked}) > 1, "every example has a mask of its own"
@@ -131,9 +138,9 @@ def test_masks_are_neither_floor_nor_noise():
 
 def test_band_limits_and_tilts_stay_above_the_floor():
     mel = torch.full((16, 80, 20), float(np.log(LOG_FLOOR)))
-    changed = mask_mels(mel, torch.full((16,), 20), replace(PLAIN, tilt=2.0, band_limited=1.0), np.random.default_rng(0))
+    changed = mask_mels(mel, torch.full((16,), 20), replace(PLAIN, tilt=2.0, band_limited=1.0), np.random.default_rng(0), -5.0)
     assert float(changed.min()) >= np.log(LOG_FLOOR) - 1e-5
-    limited = mask_mels(torch.zeros(16, 80, 20), torch.full((16,), 20), replace(PLAIN, band_limited=1.0), np.random.default_rng(0))
+    limited = mask_mels(torch.zeros(16, 80, 20), torch.full((16,), 20), replace(PLAIN, band_limited=1.0), np.random.default_rng(0), -5.0)
     assert bool((limited[:, 79] < -1).all())
     assert bool((limited[:, :40] == 0).all())
 

@@ -11,7 +11,7 @@ SUBJECTS, KINDS = {"clip": "", "many": ""}, {"sigma": "", "stride": "", "both": 
 
 
 def parsed(**query: str) -> sweep_link.SweepLink:
-    return sweep_link.parse(query, CLIPS, CHECKPOINTS, SUBJECTS, KINDS)
+    return sweep_link.parse(query, CLIPS, CHECKPOINTS, SUBJECTS, KINDS, lambda name: 3)
 
 
 def test_what_is_written_is_read():

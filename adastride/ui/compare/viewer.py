@@ -17,6 +17,7 @@ import soundfile
 import streamlit as st
 import torch
 
+from adastride.alignment import Positions, Taps
 from adastride.audio import LOG_FLOOR, MelPreset, Waveform, mel_band_centres
 from adastride.comparison.core import (
     CPU,
@@ -37,7 +38,6 @@ from adastride.comparison.core import (
     takes_scores,
 )
 from adastride.downsampling import METHODS
-from adastride.downsampling.strided import TapAlignment
 from adastride.ui.component import live_component, pack
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -290,19 +290,19 @@ def _describe(column: Column) -> dict:
 
 def _pack_alignment(column: Column, arrays: dict[str, np.ndarray], index: int, span: tuple[int, int], settled: bool) -> dict:
     """Positions or taps where the method has them, else the matrix in view; where that would be too much, where frames lie."""
-    alignment = column.alignment
+    drawing = column.alignment.drawing()
     frames = column.scope[1] - column.scope[0]
-    if isinstance(alignment, TapAlignment):
-        arrays[f"taps{index}"] = alignment.taps.cpu().numpy().astype("<f4")
-        return {"layoutStride": alignment.stride}
+    if isinstance(drawing, Taps):
+        arrays[f"taps{index}"] = drawing.taps.astype("<f4")
+        return {"layoutStride": drawing.stride}
     layout_stride = frames / (column.output.shape[1] - 0.5)  # the browser rounds T / stride up
-    if hasattr(alignment, "unit_positions"):
-        arrays[f"u{index}"] = alignment.unit_positions[0].cpu().numpy().astype("<f4")
+    if isinstance(drawing, Positions):
+        arrays[f"u{index}"] = drawing.unit.astype("<f4")
         return {"layoutStride": layout_stride}
     found = column.rows(*span) if settled else column.rows(*span, most=_LIVE_NUMBERS)
     if found is None:
         last = max(column.output.shape[1] - 1, 1)
-        arrays[f"u{index}"] = (alignment.positions[0].cpu().numpy() / last).astype("<f4")
+        arrays[f"u{index}"] = (drawing.positions / last).astype("<f4")
         return {"layoutStride": layout_stride, "hard": True}
     low, weights = found
     arrays[f"matrix{index}"] = np.round(weights * 255).astype("u1").T

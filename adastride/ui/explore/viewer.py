@@ -19,14 +19,14 @@ import numpy as np
 import soundfile
 import streamlit as st
 
-from adastride.alignment import Alignment
+from adastride.alignment import Picture, Positions, Taps
 from adastride.audio import LOG_FLOOR, mel_band_centres
 from adastride.device import device_name
 from adastride.downsampling import METHODS, LayerSettings
-from adastride.downsampling.strided import TapAlignment
 from adastride.inspection import raster
 from adastride.inspection.tracing import Trace
-from adastride.tasks.prediction import Bar, CurveLane, PictureLane, Prediction, SegmentLane
+from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
+from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
 from adastride.ui.component import live_component, pack
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -69,8 +69,8 @@ def viewer(
             slow = new and clip.waveform.seconds > _WORTH_A_SPINNER
             with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True) if slow else nullcontext():
                 trace, notice = run(state["settings"], previous)
-            prediction = _prediction(trace)
-            if not all(map(math.isfinite, (bar.share for bar in prediction.bars))):
+            shown = [*trace.prediction.values.values(), *(bar.share for bar in trace.prediction.bars)]
+            if not all(map(math.isfinite, shown)):
                 raise FloatingPointError
         except (MemoryError, RuntimeError, ValueError, FloatingPointError) as error:
             _log.exception("running the network failed")
@@ -81,7 +81,7 @@ def viewer(
             )
             if new:
                 return None
-            trace, notice, prediction = previous, None, _prediction(previous)
+            trace, notice = previous, None
     state["trace"] = trace
     view, pixels = (request["view"], request["pixels"]) if request and request["have"] == clip.id else (None, _USUAL_PIXELS)
     header, arrays = _live(trace, trained, revision)
@@ -90,7 +90,7 @@ def viewer(
         if described:
             header["layers"][index]["picture"] = described
             arrays |= {f"{name}{index}": array for name, array in found.items()}
-    header["prediction"], lane_arrays = pack_prediction(prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
+    header["prediction"], lane_arrays = pack_prediction(trace.prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
     arrays |= lane_arrays
     header["sequence"] = request["sequence"] if request else 0
     header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
@@ -128,10 +128,16 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
     if len(settings) != len(trained):
         return None
     in_range = all(  # or as trained: a stride may have been learned, or a person's own network be of another kind
-        (chosen.sigma in (None, usual.sigma) or 0.0099 <= chosen.sigma <= 101) and (chosen.stride in (None, usual.stride) or chosen.stride <= 8)
+        (chosen.sigma in (None, usual.sigma) or _within(chosen.sigma, SIGMA_RANGE))
+        and (chosen.stride in (None, usual.stride) or _within(chosen.stride, STRIDE_RANGE))
         for chosen, usual in zip(settings, trained, strict=True)
     )
     return request if in_range else None
+
+
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    """Whether a slider could have sent this: its values are rounded to a few digits."""
+    return 0.99 * limits[0] <= value <= 1.01 * limits[1]
 
 
 def _settings(settings: LayerSettings) -> dict:
@@ -147,31 +153,19 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
             "label": layer.label, "positionLoss": layer.position_loss, "milliseconds": round(layer.milliseconds, 2),
             "wholeStrides": method.whole_strides, "adaptive": method.kind == "adaptive",
         })
-        if isinstance(layer.alignment, TapAlignment):
-            arrays[f"taps{index}"] = layer.alignment.taps.cpu().numpy().astype("<f4")
-        elif isinstance(layer.alignment, Alignment):
-            arrays[f"u{index}"] = layer.alignment.unit_positions[0].cpu().numpy().astype("<f4")
+        drawing = layer.alignment.drawing()
+        if isinstance(drawing, Taps):
+            arrays[f"taps{index}"] = drawing.taps.astype("<f4")
+        elif isinstance(drawing, Positions):
+            arrays[f"u{index}"] = drawing.unit.astype("<f4")
     header = {
         "revision": revision,
         "layers": layers,
         "settings": [_settings(s) for s in trace.settings],
         "trained": [_settings(s) for s in trained],
+        "ranges": {"sigma": SIGMA_RANGE, "stride": STRIDE_RANGE},
     }
     return header, arrays
-
-
-def _prediction(trace: Trace) -> Prediction:
-    """What the network answers, as bars: until a trace has its own `prediction`."""
-    if hasattr(trace, "prediction"):
-        return trace.prediction
-    bars = tuple(Bar(label, share, _percent(share)) for label, share in trace.probabilities.items())
-    return Prediction(trace.top, _percent(trace.probabilities[trace.top]), "Class probabilities", bars, values=trace.probabilities)
-
-
-def _percent(share: float) -> str:
-    if share >= 0.9995:
-        return "100 %"
-    return "0 %" if share < 0.0005 else f"{100 * share:.{0 if share >= 0.0995 else 1}f} %"
 
 
 def pack_prediction(
@@ -263,7 +257,7 @@ def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int,
     kept, results = state.get("pictures", []), []
     for index, layer in enumerate(trace.layers):
         wanted = (layer, begin, end, columns, rows)
-        if isinstance(layer.alignment, (Alignment, TapAlignment)):
+        if not isinstance(layer.alignment.drawing(), Picture):
             results.append((wanted, ({}, {})))
         elif index < len(kept) and kept[index][0][0] is layer and (kept[index][1][0]["whole"] or kept[index][0][1:] == wanted[1:]):
             results.append((wanted, kept[index][1]))

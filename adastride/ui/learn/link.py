@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adastride.lesson import STEPS, Settings
-from adastride.ui.explore.link import quoted
+from adastride.ui.query import quoted
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,203 @@
+"""What every alignment offers to those who look at it, and the three ways one is drawn.
+
+An alignment says where the frames of a layer went. Three kinds of it exist, by how much they know: AdaStride's positions
+(`adastride.alignment.Alignment`), a strided convolution's taps, and matrices that are worked out row by row
+(`adastride.downsampling.effective`). Whoever looks at one asks it how it is drawn and never of which class it is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_ELEMENTS = 1 << 21  # of whole rows held at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """Drawn from positions: row i weighs frame j by exp(-sigma^-2 (unit_j (L - 1) - i)^2), divided by the row's sum.
+
+    unit: (time,) float64 from 0 to 1, see `adastride.alignment.unit_positions`. sigma: in output frames. nearest: only
+    frames whose position rounds to i take part in row i.
+    """
+
+    unit: np.ndarray
+    sigma: float
+    nearest: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """Drawn from taps: row i weighs frame i * stride + n - K // 2 by taps_n, divided by the sum of those inside the signal.
+
+    taps: (K,), not negative. stride: whole input frames.
+    """
+
+    taps: np.ndarray
+    stride: int
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Drawn from its rows, which have to be asked for.
+
+    positions: (time,) float64 output frames, where each input frame lies, for when rows would be too much to draw.
+    alike: rows cost an application of the operation each, and all are about the same, moved to their own centres, so that
+    a few can stand for all.
+    """
+
+    positions: np.ndarray
+    alike: bool
+
+
+Drawing = Positions | Taps | Picture
+
+
+class AnyAlignment(Protocol):
+    """An alignment to look at. Frames run along `axis`: "time" as a rule, "height" or "width" for one axis of an image.
+
+    lengths, output_lengths: (batch,) int64 valid input and output frames. frames: padded output frames, the most of
+    `output_lengths`. positions: (batch, time) float64 from 0 to L - 1, where each input frame lies on the output axis.
+    dtype: the type matrices are returned in.
+    """
+
+    @property
+    def axis(self) -> str: ...
+
+    @property
+    def lengths(self) -> Tensor: ...
+
+    @property
+    def output_lengths(self) -> Tensor: ...
+
+    @property
+    def frames(self) -> int: ...
+
+    @property
+    def positions(self) -> Tensor: ...
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    def boundaries(self) -> Tensor:
+        """Where one output frame ends and the next begins: (batch, L + 1) float64 input frames from 0 to T_b, rising."""
+
+    def centres(self) -> Tensor:
+        """Where each output frame belongs on the input axis: (batch, L) float64 input frames."""
+
+    def strides(self) -> Tensor:
+        """How many input frames each output frame stands for: (batch, L) float64; each example's sum to T_b."""
+
+    def entropy(self) -> Tensor:
+        """Entropy of each row of the matrix in nats: (batch, L)."""
+
+    def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
+        """Some rows of one example's matrix, without the rest: (n, time) for output frames (n,). They sum to 1 or are zero."""
+
+    def dense(self) -> Tensor:
+        """The matrix: (batch, L, time), rows past an example's output length zero. For looking, not for computing."""
+
+    def drawing(self) -> Drawing:
+        """What example 0 is drawn from."""
+
+    def relative_weights(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """Weights of some output frames of example 0, each relative to the largest of its row, by the most among a range of input frames.
+
+        rows: (n,) output frames. first, last: (columns,) input frames, both counted, from 0 to T - 1.
+        Shape: -> (n, columns) float64 from 0 to 1; a row without any weight (AdaStride-F has such) is 0.
+        """
+
+
+class Reversible(ABC):
+    """An alignment that computes, too: to output frames and back again, in O(time)."""
+
+    @abstractmethod
+    def pool(self, x: Tensor) -> Tensor:
+        """Y = A X. Shape: x (batch, channels, time) -> (batch, channels, L), zero past each example's output length."""
+
+    @abstractmethod
+    def upsample(self, y: Tensor) -> Tensor:
+        """Back to input frames. Shape: y (batch, channels, L) -> (batch, channels, time), zero past each example's length."""
+
+
+def weights_of_positions(
+    positions: np.ndarray, sigma: float, nearest: bool, rows: np.ndarray, first: np.ndarray, last: np.ndarray
+) -> np.ndarray:
+    """`AnyAlignment.relative_weights` of positions (T,), all valid: they are sorted and weights fall with the distance, so one
+    look-up finds the frame of a range that decides, and no row is ever worked out."""
+    frames = len(positions)
+    index = np.asarray(rows, np.float64)[:, None]
+    begin, stop = np.zeros((len(rows), 1), np.int64), np.full((len(rows), 1), frames)
+    if nearest:
+        rounded = np.round(positions)
+        begin, stop = np.searchsorted(rounded, index), np.searchsorted(rounded, index, side="right")
+    following = np.searchsorted(positions, index)
+
+    def nearest_distance(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Distance of the row's closest frame among low..high: one of the two on either side of the row's index."""
+        either = (np.clip(following - 1, low, high), np.clip(following, low, high))
+        return np.minimum(*(np.abs(positions[frame] - index) for frame in either))
+
+    low, high = np.maximum(first, begin), np.minimum(last, stop - 1)
+    distance = np.where(low <= high, nearest_distance(low, high), np.inf)
+    closest = nearest_distance(begin, stop - 1)
+    # (d - d_min)(d + d_min): the difference of two large squares would lose the digits that a small sigma multiplies.
+    return np.exp(-(sigma**-2) * (distance - closest) * (distance + closest))
+
+
+def weights_of_taps(
+    taps: np.ndarray, stride: int, frames: int, rows: np.ndarray, first: np.ndarray, last: np.ndarray
+) -> np.ndarray:
+    """`AnyAlignment.relative_weights` of the same taps (K,) at every stride-th of so many frames, cut at the signal's ends."""
+    taps = taps.astype(np.float64)
+    touched = stride * np.asarray(rows)[:, None] + np.arange(len(taps)) - len(taps) // 2  # (n, K) input frames
+    weights = np.where((touched >= 0) & (touched < frames), taps, 0.0)
+    weights = weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
+    result = np.zeros((len(rows), len(first)))
+    for tap in range(len(taps)):
+        inside = (touched[:, tap, None] >= first) & (touched[:, tap, None] <= last)
+        np.maximum(result, weights[:, tap, None], out=result, where=inside)
+    return result
+
+
+def weights_of_entries(
+    sources: np.ndarray, targets: np.ndarray, weights: np.ndarray, frames: int, rows: np.ndarray, first: np.ndarray, last: np.ndarray
+) -> np.ndarray:
+    """`AnyAlignment.relative_weights` of a matrix of few entries (S,): input frames, output frames of `frames`, weights."""
+    place = np.full(frames, -1)
+    place[rows] = np.arange(len(rows))
+    asked = (place[targets] >= 0) & (weights > 0)
+    result = np.zeros((len(rows), len(first)))
+    if not asked.any():
+        return result
+    sources, targets = sources[asked], place[targets[asked]]
+    begin, stop = int(sources.min()), int(sources.max()) + 1  # neighbouring rows are made of neighbouring frames
+    width = stop - begin + 1  # and a zero behind the last: reduceat needs an index for the end of a range, too
+    matrix = np.bincount(targets * width + sources - begin, weights[asked], len(rows) * width).reshape(len(rows), width)
+    matrix /= np.maximum(matrix.max(axis=1, keepdims=True), 1e-30)
+    touched = np.flatnonzero((first < stop) & (last >= begin))
+    ranges = np.stack([np.maximum(first[touched], begin), np.minimum(last[touched] + 1, stop)], axis=1).reshape(-1) - begin
+    if len(touched):
+        result[:, touched] = np.maximum.reduceat(matrix, ranges, axis=1)[:, ::2]
+    return result
+
+
+def weights_of_rows(alignment: AnyAlignment, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """`AnyAlignment.relative_weights` from whole rows, a bounded number of them at a time: does for every alignment."""
+    frames = int(alignment.lengths[0])
+    result = np.empty((len(rows), len(first)))
+    step = max(1, _ELEMENTS // frames)
+    for begin in range(0, len(rows), step):
+        # A zero behind the last frame: reduceat needs an index for the end of a range, too.
+        weights = np.zeros((len(rows[begin : begin + step]), frames + 1))
+        weights[:, :-1] = alignment.rows(torch.from_numpy(rows[begin : begin + step]))[:, :frames].detach().cpu().numpy()
+        weights /= np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
+        ranges = np.stack([first, last + 1], axis=1).reshape(-1)
+        result[begin : begin + step] = np.maximum.reduceat(weights, ranges, axis=1)[:, ::2]
+    return result

@@ -1,0 +1,5 @@
+"""How far people can move σ and the stride: sliders, links, methods, sweeps and the command line all read it here."""
+
+SIGMA_RANGE = (0.01, 100.0)  # output frames
+STRIDE_RANGE = (1.0, 8.0)  # input frames per output frame, of one layer
+SIGMA_INV2_RANGE = (SIGMA_RANGE[1] ** -2, SIGMA_RANGE[0] ** -2)
