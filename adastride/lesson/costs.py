@@ -10,12 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from adastride import alignment as maths
 from adastride.alignment import Alignment, output_lengths, unit_positions
+from adastride.alignment.product import TAIL as TAILS
 from adastride.audio import PRESETS
 
-# A weight below e^-TAIL of its row's largest, over T, is left out of a window. The name is the alignment package's own.
-TAIL: float = (getattr(maths, "TAIL", None) or maths._TAIL)[torch.float32]
+TAIL = TAILS[torch.float32]  # a weight below e^-TAIL of its row's largest, over T, is left out of a window
 FRAMES_PER_SECOND = PRESETS["classification"].frames_per_second  # what makes minutes of a number of frames
 
 

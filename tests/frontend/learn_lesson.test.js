@@ -20,17 +20,16 @@ class Target {
   }
 
   fire(type, event = {}) {
-    for (const listener of [...this.listeners]) {
-      if (listener.type === type) listener.handler({ type, target: this, composedPath: () => [this], stopPropagation() {}, preventDefault() {}, ...event });
-    }
+    const whole = { type, target: this, composedPath: () => [this], stopPropagation() {}, preventDefault() {}, ...event };
+    for (const listener of [...this.listeners]) if (listener.type === type) listener.handler(whole);
   }
 }
 
 class Element extends Target {
   constructor(tag) {
     super();
-    Object.assign(this, { tag, children: [], attributes: {}, dataset: {}, isConnected: true, clientWidth: 600, clientHeight: 200, textContent: "" });
-    Object.assign(this, { innerHTML: "", style: { setProperty() {} }, classList: { toggle() {} } });
+    Object.assign(this, { tag, children: [], attributes: {}, dataset: {}, style: { setProperty() {} }, classList: { toggle() {} } });
+    Object.assign(this, { isConnected: true, clientWidth: 600, clientHeight: 200, textContent: "", innerHTML: "" });
   }
 
   setAttribute(name, value) { this.attributes[name] = String(value); }
@@ -45,7 +44,11 @@ class Element extends Target {
 
   getContext() {
     const nothing = () => {};
-    const known = { canvas: this, measureText: (text) => ({ width: 7 * text.length }), createImageData: (w, h) => ({ data: new Uint8Array(4 * w * h) }) };
+    const known = {
+      canvas: this,
+      measureText: (text) => ({ width: 7 * text.length }),
+      createImageData: (width, height) => ({ data: new Uint8Array(4 * width * height) }),
+    };
     return new Proxy(known, { get: (target, name) => target[name] ?? nothing, set: () => true });
   }
 }
@@ -77,11 +80,16 @@ function pass(waiting) {
 
 // ---------------------------------------------------------------- what the server sends
 
-const stride = { kind: "slider", name: "stride", label: "Stride s", low: 1, high: 8, usual: 2, step: 0.05, term: "stride", unit: "frames", log: false, whole: false };
+const stride = {
+  kind: "slider", name: "stride", label: "Stride s", low: 1, high: 8, usual: 2, step: 0.05, term: "stride", unit: "frames",
+  log: false, whole: false,
+};
 const sigma = { ...stride, name: "sigma", low: 0.05, high: 20, usual: 0.447, step: 0.02, term: "sigma", log: true };
 const bars = { kind: "bars", name: "bars", label: "Scores", usual: Array(24).fill(0), term: "dp" };
 const added = { ...stride, name: "added", low: 0, high: 24, usual: 24, step: 1, term: "x", whole: true };
-const common = { presenter: false, playColours: { light: "#000000", dark: "#ffffff" }, live: false, client: "", sequence: 0, limit: 3, letterSteps: 60 };
+const common = {
+  presenter: false, playColours: { light: "#000000", dark: "#ffffff" }, live: false, client: "", sequence: 0, limit: 3, letterSteps: 60,
+};
 const facts = { energyBars: Array(24).fill(0.5), levels: Array(24).fill(0.5), scores: Array(24).fill(0) };
 
 const usual = (controls) => Object.fromEntries(controls.map(({ name, usual }) => [name, structuredClone(usual)]));
@@ -89,7 +97,9 @@ const step = (key, number, controls, terms, more = {}) => ({
   header: { ...common, ...facts, step: key, number, controls, terms, settings: usual(controls), ...more }, arrays: {},
 });
 const positions = () => step("positions", 3, [bars, stride], ["dp", "sum", "norm", "stride"]);
-const softmax = () => step("softmax", 4, [{ kind: "choice", name: "stage", label: "Show", options: { exp: "exp", softmax: "softmax" }, usual: "softmax", term: "distance" }, sigma, stride], ["distance", "sigma", "sum"]);
+const stages = { exp: "exp", softmax: "softmax" };
+const stage = { kind: "choice", name: "stage", label: "Show", options: stages, usual: "softmax", term: "distance" };
+const softmax = () => step("softmax", 4, [stage, sigma, stride], ["distance", "sigma", "sum"]);
 const scatter = () => step("scatter", 7, [bars, added, stride, sigma], ["nearest", "sigma", "x"]);
 const learning = () => {
   const look = { begin: 40, accuracy: 0.5, ratio: 1, position_loss: 0 };
@@ -173,6 +183,14 @@ test("while a request is under way the newest settings wait", () => {
   assert.deepEqual(sent.map(({ settings }) => settings.stride), [5, 7]);
 });
 
+test("an action that waits is not lost in settings that come after it, and the newest one counts", () => {
+  const { lesson, sent } = mount(learning());
+  for (const action of ["one", "one", "reset"]) lesson.picture.press(action, lesson);
+  lesson.change({ stride: 6 }, "weight");
+  answer({ lesson, sent }, learning());
+  assert.deepEqual(sent.map(({ action, settings }) => [action, settings.stride]), [["one", 8], ["reset", 6]]);
+});
+
 test("what the server does not know yet of a step is told when the page is turned", () => {
   const { lesson, sent } = mount(positions());
   lesson.change({ stride: 6 }, "dp");
@@ -210,8 +228,27 @@ test("a setting that moves by itself ends at its highest value", (context) => {
   assert.equal(seen.at(-1), 24);
 });
 
+test("a setting that moves by itself stops where the button is pressed again, or anything else is moved", (context) => {
+  let now = 0;
+  context.mock.method(performance, "now", () => now);
+  const { lesson } = mount(scatter());
+  const ways = [() => lesson.picture.press("play", lesson), () => lesson.canvas.fire("pointerdown", {}), () => lesson.reset()];
+  for (const stop of ways) {
+    lesson.picture.press("play", lesson);
+    now += 1000;
+    pass(frames);
+    stop();
+    assert.ok(!lesson.mover.moving);
+    const { added } = lesson.settings;
+    now += 1000;
+    pass(frames);
+    assert.equal(lesson.settings.added, added);
+  }
+});
+
 test("keys move a bar and walk to its neighbour; a drag leaves no bar out", () => {
-  const { lesson, root } = mount(positions()), box = root.querySelector(".bars"), key = (target, event) => root.fire("keydown", { composedPath: () => [target], ...event });
+  const { lesson, root } = mount(positions()), box = root.querySelector(".bars");
+  const key = (target, event) => root.fire("keydown", { composedPath: () => [target], ...event });
   key(box.children[11], { key: "ArrowUp" });
   key(box.children[11], { key: "ArrowDown", shiftKey: true });
   assert.equal(lesson.settings.bars[11], -0.9);
