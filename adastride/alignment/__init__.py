@@ -68,7 +68,7 @@ class Alignment(Reversible):
     positions: Tensor = field(init=False, repr=False)
     _plans: dict = field(init=False, repr=False, default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         counts = whole_numbers(self.output_lengths)
         alike = min(counts, default=1) == max(counts, default=1)  # a number is multiplied in one step, a column of them in three
         last = counts[0] - 1.0 if counts and alike else (self.output_lengths - 1).to(torch.float64)[:, None]

@@ -33,7 +33,7 @@ class LayerSettings:
     stride: float | None = None
     variant: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.sigma is not None:
             object.__setattr__(self, "sigma", float(check_sigma(self.sigma)))
         if self.stride is not None:

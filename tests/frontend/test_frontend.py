@@ -124,8 +124,6 @@ def test_types():
 @pytest.mark.parametrize("path", sorted(MODULES.rglob("*.js")), ids=lambda path: str(path.relative_to(MODULES)))
 def test_modules_are_readable(path: Path):
     """Checked by TypeScript, and no line longer than 140 characters."""
-    if path.is_relative_to(MODULES / "learn") or path.name == "live_view.js":
-        pytest.skip("the Learn page's modules are being divided")
     text = path.read_text(encoding="utf-8")
     assert text.startswith("// @ts-check\n")
     assert [f"{path.name}:{number}" for number, line in enumerate(text.splitlines(), 1) if len(line) > 140] == []
