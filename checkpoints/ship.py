@@ -9,7 +9,6 @@ What is shipped: of every task one network of each method below, and of digits o
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import sys
@@ -18,12 +17,14 @@ from pathlib import Path
 from adastride import audio, checkpoints
 from adastride.inspection.tracing import trace
 from adastride.models.classifier import network_label
+from adastride.results import read
 from adastride.samples import samples
 from adastride.subjects import SUBJECTS
 
 HERE = Path(__file__).resolve().parent
+KIND = "classifier"
 METHODS_SHIPPED = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
-USUAL_SIGMA, OTHER_SIGMAS = "5", ("0.1", "1", "10")  # the others of digits alone
+USUAL_SIGMA, OTHER_SIGMAS = 5.0, (0.1, 1.0, 10.0)  # the others of digits alone
 DATA = {  # of every task: folder of the data, what a network trained on it does
     "digits": ("fsdd", "Tells the English digits zero to nine apart"),
     "commands": ("commands", "Tells ten English command words, other words and silence apart"),
@@ -36,34 +37,33 @@ TOLERANCE = 0.002  # of accuracy, between the catalogue and a check
 TABLE = ("<!-- table -->", "<!-- /table -->")
 
 
-def wanted() -> dict[str, tuple[str, str, str]]:
-    """Names of shipped checkpoints: (task, method, sigma_inv2 as the results file writes it, "" where there is none)."""
-    found = {
-        f"{task}-{method}": (task, method, USUAL_SIGMA if method.startswith("adastride") else "")
+def wanted() -> dict[str, tuple[str, str, float | None]]:
+    """Names of shipped checkpoints: (task, method, sigma_inv2 or None for a method without sigma)."""
+    names = {
+        f"{task}-{method}": (task, method, USUAL_SIGMA if method.startswith("adastride") else None)
         for task in DATA for method in METHODS_SHIPPED
     }
-    return found | {f"digits-adastride-{sigma}": ("digits", "adastride", sigma) for sigma in OTHER_SIGMAS}
+    return names | {f"digits-adastride-{sigma:g}": ("digits", "adastride", sigma) for sigma in OTHER_SIGMAS}
 
 
 def take(results: Path, runs: Path) -> None:
     """Copies seed 0 of what is wanted, and says what is not there yet."""
-    with results.open(newline="", encoding="utf-8") as file:
-        rows = {(row["task"], row["method"], row["sigma_inv2"]): row for row in csv.DictReader(file) if row["seed"] == "0" and not row["fold"]}
+    found = {(run.task, run.method, run.sigma_inv2): run for run in read(results) if run.seed == 0 and run.fold is None and run.kind == KIND}
     entries = {entry["name"]: entry for entry in json.loads((HERE / "catalogue.json").read_text(encoding="utf-8"))}
     for name, key in wanted().items():
-        source = runs / f"{rows[key]['run']}.safetensors" if key in rows else None
-        if source is None or not source.is_file():
+        run = found.get(key)
+        source = runs / f"{run.run}.safetensors" if run else None
+        if run is None or source is None or not source.is_file():
             print(f"{name}: no finished run", file=sys.stderr)
             continue
         shutil.copyfile(source, HERE / f"{name}.safetensors")
         task, method, sigma = key
-        many = f", σ⁻² = {sigma}" if sigma else ""
+        many = f", σ⁻² = {sigma:g}" if sigma else ""
         entries[name] = {
             "name": name, "file": f"{name}.safetensors", "title": f"{SUBJECTS[task].title} · {network_label(method)}" + many * (method == "adastride"),
-            "description": f"{DATA[task][1]}. {_layers(method)}{many}, stride 2, width {rows[key]['width']}.",
-            "task": task, "method": method, "sigma_inv2": float(sigma) if sigma else None,
-            "metrics": {"accuracy": float(rows[key]["accuracy"])}, "clips": int(rows[key]["clips_test"]),
-            "width": int(rows[key]["width"]),
+            "description": f"{DATA[task][1]}. {_layers(method)}{many}, stride 2, width {run.width}.",
+            "task": task, "method": method, "sigma_inv2": sigma,
+            "metrics": {run.headline.name: run.value}, "clips": run.clips_test, "width": run.width,
         }
     order = list(wanted())
     entries = [entries[name] for name in sorted(entries, key=lambda name: (list(SUBJECTS).index(entries[name]["task"]), order.index(name)))]
@@ -124,10 +124,10 @@ def check(root: Path, names: list[str]) -> None:
         if clips[folder] is None:
             clips[folder] = as_source(root / folder).clips("test")
         result = evaluate(checkpoints.load(name), clips[folder])
-        listed = entry.metrics["accuracy"]
-        right = abs(result.accuracy - listed) <= TOLERANCE and result.clips == entry.clips
+        listed = entry.metrics[result.headline.name]
+        right = abs(result.value - listed) <= TOLERANCE and result.clips == entry.clips
         print(
-            f"{name}: {100 * result.accuracy:.1f} % of {result.clips} clips, catalogue {100 * listed:.1f} % of {entry.clips}"
+            f"{name}: {result.headline.text(result.value)} of {result.clips} clips, catalogue {result.headline.text(listed)} of {entry.clips}"
             f"; first layer's mean stride in silence {result.silence_stride:.2f}, in sound {result.sound_stride:.2f}{'' if right else '  <- DIFFERENT'}",
             flush=True,
         )

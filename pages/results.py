@@ -100,16 +100,22 @@ if not every_run:
     show_table(results_report.overview_table([]), "overview")
     st.stop()
 
+kinds = results.kinds_of(every_run)
+if len(kinds) > 1:
+    kind = st.segmented_control("Kind of network", kinds, format_func=str.capitalize, default=kinds[0], required=True, key="results_kind")
+    every_run = [run for run in every_run if run.kind == kind]
 width = st.session_state.setdefault("results_width", results.widths_of(every_run)[0])
 if len(results.widths_of(every_run)) > 1:
     width = st.selectbox("Width of the networks (channels)", results.widths_of(every_run), key="results_width", width=260)
 runs = [run for run in every_run if run.width == width]
-tasks, found = results.tasks_of(runs), results.papers()
+tasks, found = results.tasks_of(runs), results.papers_of(runs)
+
+metric = results.headline_of(runs)
 
 show_list(results_report.story(runs))
 st.caption(plain(results_report.basis(runs)) + " " + results_report.coverage(runs)[0])
 
-st.subheader("Accuracy")
+st.subheader(metric.label)
 show_chart(accuracy_chart(runs), "There is no run with the usual σ yet.")
 rankings = [text for table in found.accuracy if (text := results_report.ranking(runs, table))]
 if rankings:
@@ -119,7 +125,8 @@ st.markdown("**Against strided convolution**")
 task = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="results_task")
 show_table(results_report.comparison_table(runs, task), f"comparison-{task}")
 st.caption(results_report.comparison_sentence(runs, task))
-st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
+if found.accuracy:
+    st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
 show_table(results_report.overview_table(runs), "overview")
 
 st.subheader("More")

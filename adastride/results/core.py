@@ -1,6 +1,7 @@
 """The results file and the papers' tables: reading them, and the statistics that compare runs.
 
-Accuracies are shares from 0 to 1. What is said about them is in `results_report`, what is drawn in `results_figures`.
+Runs are compared by their task's headline metric, among networks of one kind: accuracies are shares from 0 to 1. What is said
+about them is in `report`, what is drawn in `figures`.
 """
 
 from __future__ import annotations
@@ -12,34 +13,34 @@ import math
 import os
 import statistics
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from adastride import run_columns
 from adastride.downsampling import METHODS
 from adastride.files import bundled
 from adastride.intervals import wilson
-from adastride.models.classifier import NETWORKS, network_label
+from adastride.models.classifier import NETWORKS, ClassifierConfig, network_label
 from adastride.results.significance import holm, paired, welch
+from adastride.run_columns import POOLED, SHIFTS
+from adastride.subjects import SUBJECTS
+from adastride.tasks import KINDS, Metric
 
 FOLDER = bundled("results")
 RESULTS_VARIABLE = "ADASTRIDE_RESULTS"
 PAPERS = FOLDER / "papers.toml"
-TASKS = {
-    "commands": "Speech Commands v0.02, its test list split by speaker, 12 classes",
-    "emotion": "Berlin Database of Emotional Speech, split by speaker, 7 emotions",
-    "digits": "Free Spoken Digit Dataset, its six speakers in every split, 10 digits",
-    "digits-speakers": "Free Spoken Digit Dataset, one speaker held out in turn, 10 digits",
-    "scenes": "ESC-10, split by fold, 10 kinds of sounds",
-}
 BASELINE = "strided-conv"
+USUAL_KIND = ClassifierConfig.kind
 USUAL_SIGMA_INV2 = 5.0
 SIGMAS_INV2 = (0.1, 1.0, 5.0, 10.0)
 PAPER_SEEDS, PAPER_WIDTH = 5, 256
 # What the comparison is planned to hold on every task but digits-speakers, with as many seeds as the paper.
 PLANNED_TASKS = ("commands", "emotion", "digits", "scenes")
+# The order of panels and tables: where a paper has data of the same kind comes first.
+_ORDER = tuple(dict.fromkeys(("commands", "emotion", "digits", "digits-speakers", "scenes", *SUBJECTS)))
 PLANNED_METHODS = (
     "strided-conv", "avg-pool", "blur-pool", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s",
     "adastride-sigma", "lpf-adastride", "cif",
@@ -47,7 +48,6 @@ PLANNED_METHODS = (
 _SHORT = {"cif": "CIF"}
 COSTS = {"training_time": "seconds_per_epoch", "training_memory": "peak_memory_mb", "inference_time": "inference_ms_per_clip"}
 COST_NAMES = {"training_time": "Training time", "training_memory": "Training memory", "inference_time": "Inference time"}
-LAYERS, POOLED, SHIFTS = 3, 17, 11
 
 
 class ResultsError(ValueError):
@@ -58,13 +58,14 @@ class ResultsError(ValueError):
 class Run:
     """One finished run: a line of the results file. None and () where the file has nothing, as for a method without sigma.
 
-    fold: the group that was held out. accuracy: 0 to 1, on clips_test clips; accuracy_in_silence: of the same clips with silence
-    around them. train_loss: mean cross-entropy of the best epoch's training clips. strides, sigmas: of the three layers, in input
-    and output frames. pooled: (17,) shares of the output frames that got 0 ... 16 or more input frames; pooled_entropy in
-    nats. shifts: (11,) accuracies with the mel shifted by 0 ... 10 frames. *_stride*: input frames per output frame.
+    kind: of network, a key of `tasks.KINDS`. fold: the group that was held out. metrics: its task's by name, on clips_test
+    clips; the headline also in silence, "accuracy_in_silence", and on the valid split, "valid_accuracy". train_loss: mean of the
+    best epoch's training clips. strides, sigmas: of every layer, in input and output frames. pooled: (17,) shares of the output
+    frames that got 0 ... 16 or more input frames; pooled_entropy in nats. shifts: (11,) the headline metric with the signal shifted by 0 ... 10 frames. *_stride*: input frames per output frame.
     """
 
     run: str
+    kind: str
     task: str
     fold: str | None
     method: str
@@ -74,8 +75,7 @@ class Run:
     width: int
     clips_train: int
     clips_test: int
-    accuracy: float
-    accuracy_in_silence: float | None
+    metrics: Mapping[str, float]
     train_loss: float | None
     device: str
     threads: int
@@ -93,6 +93,25 @@ class Run:
     shifts: tuple[float, ...]
 
     @property
+    def headline(self) -> Metric:
+        """The metric that runs of its kind are compared by."""
+        return KINDS[self.kind].task.headline
+
+    @property
+    def value(self) -> float:
+        """Its headline metric."""
+        return self.metrics[self.headline.name]
+
+    @property
+    def value_in_silence(self) -> float | None:
+        """Its headline metric with silence around the clips."""
+        return self.metric(f"{self.headline.name}_in_silence")
+
+    def metric(self, name: str) -> float | None:
+        """Any of its metrics; None where the file has none of that name."""
+        return self.metrics.get(name)
+
+    @property
     def usual(self) -> bool:
         """Whether it belongs into a comparison of methods: no sigma, or the one the papers use."""
         return self.sigma_inv2 in (None, USUAL_SIGMA_INV2)
@@ -108,14 +127,11 @@ class Run:
 _TEXTS = ("run", "task", "method", "device")
 _WHOLE = ("seed", "width", "clips_train", "clips_test", "threads")
 _NUMBERS = (
-    "accuracy_in_silence", "train_loss", "seconds_per_epoch", "peak_memory_mb", "inference_ms_per_clip", "silence_stride", "sound_stride",
-    "adaptive_stride_mean", "adaptive_stride_std", "pooled_entropy",
+    "train_loss", "seconds_per_epoch", "peak_memory_mb", "inference_ms_per_clip", "silence_stride", "sound_stride", "adaptive_stride_mean",
+    "adaptive_stride_std", "pooled_entropy",
 )
-_SERIES = {
-    "strides": tuple(f"stride_{n + 1}" for n in range(LAYERS)), "sigmas": tuple(f"sigma_{n + 1}" for n in range(LAYERS)),
-    "pooled": tuple(f"pooled_{n}" for n in range(POOLED)), "shifts": tuple(f"shift_{n}" for n in range(SHIFTS)),
-}
-_NEEDED = (*_TEXTS, "fold", "sigma_inv2", "learn_sigma", *_WHOLE, "accuracy", *_NUMBERS, *itertools.chain(*_SERIES.values()))
+_SERIES = {"pooled": tuple(f"pooled_{n}" for n in range(POOLED)), "shifts": tuple(f"shift_{n}" for n in range(SHIFTS))}
+_NEEDED = (*_TEXTS, "fold", "sigma_inv2", "learn_sigma", *_WHOLE, *_NUMBERS, "stride_1", "sigma_1", *itertools.chain(*_SERIES.values()))
 
 
 def results_path() -> Path:
@@ -132,7 +148,8 @@ def read(path: str | Path) -> list[Run]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, strict=True)
-            missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
+            reader.fieldnames = [run_columns.current_name(name) for name in reader.fieldnames or ()]
+            missing = [name for name in _NEEDED if name not in reader.fieldnames]
             if missing:
                 more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
                 raise ResultsError(f"{path}, line 1, lacks the column {missing[0]}{more}: write the file again with python -m adastride grid.")
@@ -161,18 +178,27 @@ def _run(row: dict) -> Run:
     empty = next((name for name in _TEXTS if not row[name]), None)
     if empty:
         raise ValueError(f"has nothing in the column {empty}")
+    kind = row.get("kind") or USUAL_KIND
+    if kind not in KINDS:
+        raise ValueError(f"has kind = {kind!r}, which this version does not know")
+    headline = KINDS[kind].task.headline
+    names = [name for name in row if name.startswith(run_columns.METRIC)]
+    metrics = {name.removeprefix(run_columns.METRIC): value for name in names if (value := _number(row, name)) is not None}
+    if headline.name not in metrics or (headline.proportion and not 0 <= metrics[headline.name] <= 1):
+        wrong = row.get(run_columns.metric_column(headline.name), "")
+        raise ValueError(f"has {headline.name} = {wrong!r}, not a number{' from 0 to 1' if headline.proportion else ''}")
     series = {name: tuple(_number(row, column) for column in columns) for name, columns in _SERIES.items()}
-    for name in ("pooled", "shifts"):
-        given = [value is not None and 0 <= value <= 1 for value in series[name]]
+    shares = {"pooled": True, "shifts": headline.proportion}
+    for name, values in series.items():
+        given = [value is not None and (not shares[name] or 0 <= value <= 1) for value in values]
         if any(given) != all(given):
-            raise ValueError(f"has {_SERIES[name][0]} to {_SERIES[name][-1]} that are not all shares from 0 to 1")
-        series[name] = series[name] if all(given) else ()
-    accuracy = _number(row, "accuracy")
-    if accuracy is None or not 0 <= accuracy <= 1:
-        raise ValueError(f"has accuracy = {row['accuracy']!r}, not a number from 0 to 1")
+            raise ValueError(f"has {_SERIES[name][0]} to {_SERIES[name][-1]} that are not all {'shares from 0 to 1' if shares[name] else 'numbers'}")
+        series[name] = values if all(given) else ()
+    layers = run_columns.layers_of(name for name in row if row[name] != "")
+    strides, sigmas = (tuple(_number(row, name) for name in run_columns.layer_columns(what, layers)) for what in ("stride", "sigma"))
     return Run(
-        **{name: row[name] for name in _TEXTS}, fold=row["fold"] or None, sigma_inv2=_number(row, "sigma_inv2"), accuracy=accuracy,
-        learn_sigma=row["learn_sigma"] == "true", **{name: _whole(row, name) for name in _WHOLE},
+        **{name: row[name] for name in _TEXTS}, kind=kind, fold=row["fold"] or None, sigma_inv2=_number(row, "sigma_inv2"), metrics=metrics,
+        learn_sigma=row["learn_sigma"] == "true", **{name: _whole(row, name) for name in _WHOLE}, strides=strides, sigmas=sigmas,
         **{name: _number(row, name) for name in _NUMBERS}, **series,
     )
 
@@ -185,7 +211,7 @@ def _number(row: dict, name: str) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"has {name} = {row[name]!r}, not a number")
+        raise ValueError(f"has {name.removeprefix(run_columns.METRIC)} = {row[name]!r}, not a number")
     return value
 
 
@@ -279,12 +305,34 @@ def order_of(method: str) -> tuple[int, str]:
 def tasks_of(runs: Iterable[Run]) -> list[str]:
     """The tasks that have runs, in their usual order."""
     found = {run.task for run in runs}
-    return [*(task for task in TASKS if task in found), *sorted(found - set(TASKS))]
+    return [*(task for task in _ORDER if task in found), *sorted(found - set(_ORDER))]
 
 
 def methods_of(runs: Iterable[Run]) -> list[str]:
     """The methods that have runs, in the order people see them in."""
     return sorted({run.method for run in runs}, key=order_of)
+
+
+def kinds_of(runs: Iterable[Run]) -> list[str]:
+    """The kinds of network that have runs, in the order of `tasks.KINDS`."""
+    found = {run.kind for run in runs}
+    return [kind for kind in KINDS if kind in found]
+
+
+def headline_of(runs: Sequence[Run]) -> Metric:
+    """What runs of one kind of network are compared by; the classifier's accuracy where there are none."""
+    return runs[0].headline if runs else KINDS[USUAL_KIND].task.headline
+
+
+def layers_of(runs: Iterable[Run]) -> int:
+    """The most downsampling layers that any of the runs has."""
+    return max((len(run.strides) for run in runs), default=0)
+
+
+def papers_of(runs: Sequence[Run]) -> Papers:
+    """The papers' numbers, which are of classifiers; without tables for runs of any other kind of network."""
+    found = papers()
+    return found if headline_of(runs) == KINDS[USUAL_KIND].task.headline else Papers((), (), (), (), found.notes)
 
 
 def widths_of(runs: Iterable[Run]) -> list[int]:
@@ -307,48 +355,53 @@ def with_sigma(runs: Sequence[Run], task: str, sigma_inv2: float) -> list[Run]:
 
 
 def _by_fold(runs: Sequence[Run]) -> dict[str, float]:
-    """Mean accuracy for each held-out group."""
+    """Mean headline metric for each held-out group."""
     folds = sorted({run.fold for run in runs})
-    return {fold: statistics.fmean(run.accuracy for run in runs if run.fold == fold) for fold in folds}
+    return {fold: statistics.fmean(run.value for run in runs if run.fold == fold) for fold in folds}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Accuracy of some runs. std: over runs or, where groups were held out in turn, over their means; None for one value.
+    """The headline metric of some runs. std: over runs or, where groups were held out in turn, over their means; None for one value.
 
-    interval: Wilson's 95 % interval of the mean on the test clips. clips: different test clips. unit: what `std` is over,
-    "runs" or "held-out groups".
+    interval: Wilson's 95 % interval of the mean on the test clips; None for a metric that is no share of clips. clips: different
+    test clips. unit: what `std` is over, "runs" or "held-out groups".
     """
 
+    metric: Metric
     mean: float
     std: float | None
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     runs: int
     clips: int
     unit: str
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Mean ∓ std where there are several values, else the interval of the test clips."""
-        return self.interval if self.std is None else (self.mean - self.std, self.mean + self.std)
+        """Mean ∓ std where there are several values, else the interval of the test clips; NaN where there is neither."""
+        if self.std is None:
+            return self.interval or (math.nan, math.nan)
+        return self.mean - self.std, self.mean + self.std
 
     def __str__(self) -> str:
-        return f"{100 * self.mean:.1f}" + ("" if self.std is None else f" ± {100 * self.std:.1f}")
+        return self.metric.number(self.mean) + ("" if self.std is None else f" ± {self.metric.number(self.std)}")
 
 
 def summary(runs: Sequence[Run]) -> Summary:
-    """See `Summary`; of at least one run, all of one task and method."""
-    held_out = runs[0].fold is not None
-    values = list(_by_fold(runs).values()) if held_out else [run.accuracy for run in runs]
+    """See `Summary`; of at least one run, all of one kind, task and method."""
+    held_out, metric = runs[0].fold is not None, runs[0].headline
+    values = list(_by_fold(runs).values()) if held_out else [run.value for run in runs]
     clips = sum({run.fold: run.clips_test for run in runs}.values())
     mean = statistics.fmean(values)
     std = statistics.stdev(values) if len(values) > 1 else None
-    return Summary(mean, std, wilson(mean, clips), len(runs), clips, "held-out groups" if held_out else "runs")
+    interval = wilson(mean, clips) if metric.proportion else None
+    return Summary(metric, mean, std, interval, len(runs), clips, "held-out groups" if held_out else "runs")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A method against strided convolution on one task. points: hundredths of accuracy; p, adjusted: None where untested.
+    """A method against strided convolution on one task. points: how much better it is, negative where it is worse, in the unit the
+    headline metric is shown in (hundredths of accuracy); p, adjusted: None where untested.
 
     runs: of the method and of strided convolution.
     """
@@ -371,15 +424,16 @@ def differences(runs: Sequence[Run], task: str) -> list[Difference]:
         if not base:
             continue
         if own[0].fold is None:
-            points = statistics.fmean(run.accuracy for run in own) - statistics.fmean(run.accuracy for run in base)
-            p = welch([run.accuracy for run in own], [run.accuracy for run in base])
+            points = statistics.fmean(run.value for run in own) - statistics.fmean(run.value for run in base)
+            p = welch([run.value for run in own], [run.value for run in base])
         else:
             ours, theirs = _by_fold(own), _by_fold(base)
             both = [ours[fold] - theirs[fold] for fold in ours if fold in theirs]
             if not both:
                 continue
             points, p = statistics.fmean(both), paired(both)
-        found.append((method, 100 * points, p, (len(own), len(base))))
+        metric = own[0].headline
+        found.append((method, metric.gain(metric.scale * points), p, (len(own), len(base))))
     adjusted = holm([p for _, _, p, _ in found])
     return [Difference(method, points, p, a, counts) for (method, points, p, counts), a in zip(found, adjusted, strict=True)]
 
@@ -409,7 +463,8 @@ def pooled(runs: Sequence[Run], task: str, method: str) -> Pooled | None:
 
 @dataclass(frozen=True)
 class Shifted:
-    """Figure 11 for some runs: points above the average over 0 ... 10 frames, (11,), averaged over runs, and their std over
+    """Figure 11 for some runs: points, or what the headline metric is shown in, above the average over 0 ... 10
+    frames, (11,), averaged over runs, and their std over
     the shifts, averaged over runs."""
 
     changes: tuple[float, ...]
@@ -422,7 +477,7 @@ def shifted(runs: Sequence[Run], task: str, method: str) -> Shifted | None:
     own = [run for run in chosen(runs, task, method) if run.shifts]
     if not own:
         return None
-    changes = 100 * np.array([[accuracy - statistics.fmean(run.shifts) for accuracy in run.shifts] for run in own])
+    changes = own[0].headline.scale * np.array([[value - statistics.fmean(run.shifts) for value in run.shifts] for run in own])
     return Shifted(tuple(changes.mean(axis=0).tolist()), float(changes.std(axis=1).mean()), len(own))
 
 
@@ -464,7 +519,7 @@ def layer_values(runs: Sequence[Run], layer: int, what: str) -> tuple[float, flo
 
     layer: from 0, the lowest.
     """
-    values = [value for run in runs if (value := getattr(run, what)[layer])]
+    values = [value for run in runs if layer < len(run.strides) and (value := getattr(run, what)[layer])]
     if not values:
         return None
     values = [value**-2 for value in values] if what == "sigmas" else values

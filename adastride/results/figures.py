@@ -20,7 +20,6 @@ from adastride.inspection.figures import styled
 from adastride.results.core import (
     BASELINE,
     COST_NAMES,
-    LAYERS,
     POOLED,
     SHIFTS,
     SIGMAS_INV2,
@@ -30,12 +29,14 @@ from adastride.results.core import (
     Summary,
     chosen,
     costs,
+    headline_of,
     kind,
     label,
     layer_values,
+    layers_of,
     methods_of,
     order_of,
-    papers,
+    papers_of,
     pooled,
     shifted,
     summary,
@@ -44,12 +45,14 @@ from adastride.results.core import (
 )
 from adastride.results.report import basis, data_of
 from adastride.results.report import points as points_text
+from adastride.tasks import Metric
 
 # Orange is what has a uniform stride, blue what adapts, as everywhere in the app; safe for the colour-blind.
 _LIGHT = ("#D55E00", "#0072B2", "#A6497E", "#007A5A", "#B8860B", "#5B4FC4", "#1B9AAA", "#7A5230")
 _DARK = ("#F0935A", "#56B4E9", "#E08BBE", "#3FC59B", "#E6C34A", "#A79BF0", "#5FD6E0", "#C79A6B")
 _KIND_COLOURS = {"fixed": 0, "learned": 2, "adaptive": 1}
 _KIND_NAMES = {"fixed": "fixed stride", "learned": "learned stride", "adaptive": "adaptive stride"}
+_LAYER_COLOURS = (1, 3, 2, 0, 4, 5, 6, 7)  # the lowest first
 _PAPER = -1  # the colour of what is a paper's
 _INK = {False: ("#1E2430", "#5A6372", "#DDE1E7"), True: ("#EEF1F7", "#A7AFBD", "#333B4A")}  # text, quiet text, grid; by darkness
 _ROW, _FRAME, _LINE_HEIGHT = 25, 118, 350  # CSS pixels: a category, what is around the plot, a chart of lines or bars
@@ -128,15 +131,17 @@ class Chart:
 
 
 def accuracy_chart(runs: Sequence[Run]) -> Chart:
-    """Accuracy of every method, a panel for each task, all on one axis; the AdaStride paper's where its data is of the same kind."""
+    """The headline metric of every method, a panel for each task, all on one axis; the AdaStride paper's where its data is of the same kind."""
     usual = [run for run in runs if run.usual]
     found = {
         (task, method): summary(own) for task in tasks_of(usual) for method in methods_of(usual) if (own := chosen(usual, task, method))
     }
-    tables = {task: _paper(papers().accuracy, task) for task in tasks_of(usual)}
-    lowest = [100 * each.bounds[0] for each in found.values()]
-    lowest += [mean - std for table in tables.values() if table for mean, std in table.values.values()]
-    x, panels = Axis("Accuracy (% of test clips)", 5 * math.floor(min(lowest, default=0.0) / 5) - 1, 101), []
+    tables = {task: _paper(papers_of(runs).accuracy, task) for task in tasks_of(usual)}
+    metric = headline_of(runs)
+    ends = [metric.scale * value for each in found.values() for value in (each.mean, *each.bounds) if not math.isnan(value)]
+    ends += [mean - std for table in tables.values() if table for mean, std in table.values.values()]
+    share = Axis(_axis_label(metric), 5 * math.floor(min(ends, default=0.0) / 5) - 1, 101)
+    x, panels = share if metric.proportion else _numbers(_axis_label(metric), ends), list[Panel]()
     for task, table in tables.items():
         methods = sorted({*(method for each, method in found if each == task), *(table.values if table else ())}, key=order_of)
         series = []
@@ -149,13 +154,14 @@ def accuracy_chart(runs: Sequence[Run]) -> Chart:
             theirs = [(row, method) for row, method in enumerate(methods) if method in table.values]
             series.append(_theirs(table, tuple(_printed(table, method, label(method), row=row + 0.22) for row, method in theirs)))
         panels.append(Panel(task, x, _categories("", list(map(label, methods)), rows=True), _drawn(series), rows=True))
-    return Chart("accuracy", "Accuracy by method and task", tuple(panels), f"{_bars(found.values())} {basis(usual)} {data_of(usual)}")
+    return Chart(metric.name, f"{metric.label} by method and task", tuple(panels), f"{_bars(found.values())} {basis(usual)} {data_of(usual)}")
 
 
 def sigma_chart(runs: Sequence[Run]) -> Chart:
-    """AdaStride's accuracy by σ⁻², and with a σ that each layer learns; a panel for each task with at least two of them."""
+    """AdaStride's headline metric by σ⁻², and with a σ that each layer learns; a panel for each task with at least two of them."""
     names = [*(f"{value:g}" for value in SIGMAS_INV2), "learned"]
     x, panels, used, summaries = _categories("σ⁻² (per squared output frame)", names), [], [], []
+    metric = headline_of(runs)
     for task in tasks_of(runs):
         groups = [with_sigma(runs, task, value) for value in SIGMAS_INV2] + [chosen(runs, task, "adastride-sigma")]
         found = {place: summary(group) for place, group in enumerate(groups) if group}
@@ -167,13 +173,13 @@ def sigma_chart(runs: Sequence[Run]) -> Chart:
             Series("ours", 1, tuple(_ours(f"σ⁻² {names[n]}", each, column=n) for n, each in found.items() if (each.std is None) == thin), thin=thin)
             for thin in (False, True)
         ]
-        if table := _paper(papers().sigma, task):
+        if table := _paper(papers_of(runs).sigma, task):
             printed = [(n, name) for n, name in enumerate(names) if name in table.values]
             series.append(_theirs(table, tuple(_printed(table, name, f"σ⁻² {name}", column=n + 0.12) for n, name in printed)))
         series = _drawn(series)
-        values = [value for each in series for point in each.points for value in (point.low, point.high)]
-        panels.append(Panel(task, x, _numbers("Accuracy (% of test clips)", values, most=100.0), series))
-    return Chart("sigma", "Accuracy of AdaStride by σ⁻²", tuple(panels), f"{_bars(summaries)} {basis(used)} {data_of(used)}")
+        values = [value for each in series for point in each.points for value in (point.y, point.low, point.high) if not math.isnan(value)]
+        panels.append(Panel(task, x, _numbers(_axis_label(metric), values, most=100.0 if metric.proportion else math.inf), series))
+    return Chart("sigma", f"{metric.label} of AdaStride by σ⁻²", tuple(panels), f"{_bars(summaries)} {basis(used)} {data_of(used)}")
 
 
 def pooled_chart(runs: Sequence[Run], method: str) -> Chart:
@@ -197,25 +203,27 @@ def pooled_chart(runs: Sequence[Run], method: str) -> Chart:
 
 
 def shift_chart(runs: Sequence[Run], methods: Sequence[str]) -> Chart:
-    """Figure 11: accuracy with the mel shifted by 0 to 10 frames against its average over them; a panel for each task."""
+    """Figure 11: the headline metric with the signal shifted by 0 to 10 frames against its average over them; a panel for each task."""
     everyone = sorted(methods_of(runs), key=lambda method: (method != BASELINE, method != "adastride", order_of(method)))
     panels, used = [], []
     found = {(task, method): each for task in tasks_of(runs) for method in methods if (each := shifted(runs, task, method))}
     x = Axis("Shift (mel frames)", -0.3, SHIFTS - 0.7)
-    y = _numbers("Change of accuracy (points)", [change for each in found.values() for change in each.changes])
+    metric = headline_of(runs)
+    unit, digits = metric.difference_unit, metric.digits + 1
+    y = _numbers(f"Change of {metric.label.lower()} ({unit})", [change for each in found.values() for change in each.changes])
     for task in dict.fromkeys(task for task, _ in found):
         series = []
         for method in sorted((method for each, method in found if each == task), key=order_of):
             each, place = found[task, method], everyone.index(method)
             points = tuple(
-                Point(n, change, f"{label(method)}, {n} frames later: {points_text(change, 2)} points") for n, change in enumerate(each.changes)
+                Point(n, change, f"{label(method)}, {n} frames later: {points_text(change, digits)} {unit}") for n, change in enumerate(each.changes)
             )
-            name = f"{label(method)} ({each.std:.2f})"
+            name = f"{label(method)} ({each.std:.{digits}f})"
             series.append(Series(name, place % len(_LIGHT), points, "line", dash=place >= len(_LIGHT)))
             used += [run for run in chosen(runs, task, method) if run.shifts]
         panels.append(Panel(task, x, y, tuple(series)))
-    how = "Against the average over all shifts. In brackets: standard deviation over the shifts, in points."
-    return Chart("shift", "Accuracy when the input is shifted", tuple(panels), f"{how} {basis(used)} {data_of(used)}")
+    how = f"Against the average over all shifts. In brackets: standard deviation over the shifts, in {unit}."
+    return Chart("shift", f"{metric.label} when the input is shifted", tuple(panels), f"{how} {basis(used)} {data_of(used)}")
 
 
 def cost_chart(runs: Sequence[Run], machine: str) -> Chart:
@@ -232,7 +240,7 @@ def cost_chart(runs: Sequence[Run], machine: str) -> Chart:
                 for each in own if each.task == task
             )
             series.append(Series(f"{task}, ours", (1, 0, 2, 3, 5)[place % 5], points))
-        for place, table in enumerate(papers().cost):
+        for place, table in enumerate(papers_of(runs).cost):
             ratios = table.values[key]
             points = tuple(
                 Point(ratios[method], row + 0.26, f"{label(method)}, {table.paper} paper, {table.table}: {ratios[method]:.2f} ×")
@@ -261,16 +269,17 @@ def stride_chart(runs: Sequence[Run]) -> Chart:
         stride, sigma = ("strides", "Stride (input frames per output frame)", 2.0), ("sigmas", "σ⁻² (per squared output frame)", USUAL_SIGMA_INV2)
         what, name, start = stride if strides else sigma
         series = []
-        for layer in range(LAYERS):
+        layers = layers_of(run for own in groups.values() for run in own)
+        for layer in range(layers):
             points = []
             for row, (task, own) in enumerate(groups.items()):
                 if found := layer_values(own, layer, what):
                     mean, std = found[0], found[1] or math.nan
                     text = f"{name.split()[0]} of layer {layer + 1}, {task}: {mean:.2f}, {_runs(len(own))}"
-                    points.append(Point(mean, row + 0.2 * (layer - 1), text, mean - std, mean + std))
-            series.append(Series(f"layer {layer + 1}, ours", (1, 3, 2)[layer], tuple(points)))
+                    points.append(Point(mean, row + 0.4 * (layer / max(1, layers - 1) - 0.5), text, mean - std, mean + std))
+            series.append(Series(f"layer {layer + 1}, ours", _LAYER_COLOURS[layer], tuple(points)))
         if method == "diffstride":
-            own = [(tasks.index(table.task), table) for table in papers().strides if table.task in groups]
+            own = [(tasks.index(table.task), table) for table in papers_of(runs).strides if table.task in groups]
             series += [_theirs(table, (_printed(table, method, "Layer 1", row=row - 0.36),), ", layer 1") for row, table in own]
         series = _drawn(series)
         values = [value for each in series for point in each.points for value in (point.x, point.low, point.high) if not math.isnan(value)]
@@ -283,12 +292,18 @@ def _paper(tables: Sequence[PaperTable], task: str) -> PaperTable | None:
     return next((table for table in tables if table.task == task), None)
 
 
+def _axis_label(metric: Metric) -> str:
+    """What an axis of a metric is called: "Accuracy (% of test clips)"."""
+    return f"{metric.label} ({metric.unit}{' of test clips' * metric.proportion})"
+
+
 def _ours(name: str, each: Summary, row: float | None = None, column: float | None = None) -> Point:
-    """Our accuracy, in a row or a column of categories."""
-    low, high = (100 * value for value in each.interval)
-    text = f"{name}: {each} %, {_runs(each.runs)}, {each.clips} test clips (95 % interval of the clips: {low:.1f} – {high:.1f} %)"
-    place = (100 * each.mean, row) if column is None else (column, 100 * each.mean)
-    return Point(*place, text, *(100 * value for value in each.bounds))
+    """Our headline metric, in a row or a column of categories."""
+    metric, value = each.metric, each.metric.scale * each.mean
+    interval = f" (95 % interval of the clips: {metric.number(each.interval[0])} – {metric.text(each.interval[1])})" if each.interval else ""
+    text = f"{name}: {each} {metric.unit}, {_runs(each.runs)}, {each.clips} test clips{interval}"
+    place = (value, row) if column is None else (column, value)
+    return Point(*place, text, *(metric.scale * end for end in each.bounds))
 
 
 def _printed(table: PaperTable, key: str, name: str, row: float | None = None, column: float | None = None) -> Point:
@@ -328,7 +343,7 @@ def _bars(summaries: Iterable[Summary]) -> str:
     found = list(summaries)
     units = sorted({each.unit for each in found if each.std is not None}, reverse=True)
     texts = [f"Thick bars: ± standard deviation over {' or '.join(units)}."] if units else []
-    if any(each.std is None for each in found):
+    if any(each.std is None and each.interval for each in found):
         texts.append("Thin bars: one run only, Wilson’s 95 % interval of its test clips.")
     return " ".join(texts)
 

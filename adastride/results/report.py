@@ -1,7 +1,8 @@
 """What the results say and don't say, in sentences and tables for people.
 
-Everything is worked out from the runs and the papers' tables: no conclusion is written down here. Accuracies are in percent,
-differences in points (hundredths of accuracy). Sentences are Markdown. A table is a list of {column: text}.
+Everything is worked out from the runs and the papers' tables: no conclusion is written down here. Runs are of one kind of network;
+accuracies are in percent, differences in points (hundredths of accuracy), other metrics in their own unit.
+Sentences are Markdown. A table is a list of {column: text}.
 """
 
 from __future__ import annotations
@@ -15,32 +16,34 @@ from collections.abc import Sequence
 from adastride.results.core import (
     BASELINE,
     COST_NAMES,
-    LAYERS,
     PAPER_SEEDS,
     PAPER_WIDTH,
     PLANNED_METHODS,
     PLANNED_TASKS,
     POOLED,
     SIGMAS_INV2,
-    TASKS,
     Difference,
     PaperTable,
     Run,
     chosen,
     costs,
     differences,
+    headline_of,
     kind,
     label,
     layer_values,
+    layers_of,
     methods_of,
     order_of,
-    papers,
+    papers_of,
     pooled,
     shifted,
     summary,
     tasks_of,
     with_sigma,
 )
+from adastride.subjects import SUBJECTS
+from adastride.tasks import Metric
 
 _LEVEL = 0.05  # a difference with a larger p-value may be chance
 
@@ -95,7 +98,7 @@ def data_of(runs: Sequence[Run]) -> str:
     for task in tasks_of(runs):
         own = [run for run in runs if run.task == task]
         clips = sum({run.fold: run.clips_test for run in own}.values())
-        texts.append(f"{task}: {TASKS.get(task, 'data of your own')} ({clips} test clips)")
+        texts.append(f"{task}: {SUBJECTS[task].data if task in SUBJECTS else 'data of your own'} ({clips} test clips)")
     return "; ".join(texts) + "."
 
 
@@ -111,8 +114,8 @@ def story(runs: Sequence[Run]) -> list[str]:
             found = next((each for each in differences(runs, task) if each.method == "adastride"), None)
             said = _against(found, runs, task) if found else "AdaStride and strided convolution share no held-out group."
             text, why = f"On **{task}**, {said}", _reason(found, runs, task) if found else ""
-        best = _highest(runs, task)
-        texts.append(text + (f" Highest mean: {best}." if best else ""))
+        best = _best(runs, task)
+        texts.append(text + best)
         if why:
             texts.append(why)
     return texts
@@ -124,42 +127,54 @@ def _reason(found: Difference, runs: Sequence[Run], task: str) -> str:
     Nothing here is a proof: what was measured is put side by side.
     """
     ours, base = chosen(runs, task, "adastride"), chosen(runs, task, BASELINE)
-    if round(found.points, 1) >= 0:
+    if round(found.points, headline_of(ours).digits) >= 0:
         return ""
 
     def means(name: str) -> tuple[float, float] | None:
         values = [[getattr(run, name) for run in own] for own in (ours, base)]
         return None if any(None in each for each in values) else (statistics.fmean(values[0]), statistics.fmean(values[1]))
 
-    clips = -found.points / 100 * summary(ours).clips
-    texts = [f"{-found.points:.1f} points are {clips:.0f} of {summary(ours).clips} test clips"]
-    fit, quiet = means("train_loss"), means("accuracy_in_silence")
+    metric, texts = headline_of(ours), []
+    if metric.proportion:
+        clips = -found.points / metric.scale * summary(ours).clips
+        texts.append(f"{-found.points:.1f} {metric.difference_unit} are {clips:.0f} of {summary(ours).clips} test clips")
+    fit, quiet = means("train_loss"), means("value_in_silence")
     if fit:
         worse = fit[0] > fit[1]
         meaning = "so it has learned the training clips less well" if worse else "so it has learned the training clips better, by heart"
         texts.append(f"its training loss is {'higher' if worse else 'lower'}, {fit[0]:.2f} against {fit[1]:.2f}, {meaning}")
-    if quiet and (gap := points(100 * (quiet[0] - quiet[1]))) != "0.0":
-        there = f"{'above' if quiet[0] > quiet[1] else 'below'} ({100 * quiet[0]:.1f} % against {100 * quiet[1]:.1f} %)"
-        texts.append(f"with silence around the same clips, which its strides can skip, it is {gap[1:]} points {there}")
-    return f"Why on **{task}**? {'; '.join(texts)}."
+    if quiet and points(gain := metric.scale * metric.gain(*quiet), metric.digits)[0] in "+−":
+        there = f"{_apart(metric, gain)} ({metric.text(quiet[0])} against {metric.text(quiet[1])})"
+        texts.append(f"with silence around the same clips, which its strides can skip, it is {there}")
+    return f"Why on **{task}**? {'; '.join(texts)}." if texts else ""
+
+
+def _apart(metric: Metric, gain: float) -> str:
+    """By how much something is better or worse: "2.0 points above"; where less is better, "0.3 dB better"."""
+    words = ("above", "below") if metric.higher_is_better else ("better", "worse")
+    return f"{abs(gain):.{metric.digits}f} {metric.difference_unit} {words[gain < 0]}"
 
 
 def _against(found: Difference, runs: Sequence[Run], task: str) -> str:
     ours, base = (summary(chosen(runs, task, method)) for method in ("adastride", BASELINE))
-    gap = abs(found.points)
-    where = "level with" if points(gap) == "0.0" else f"{gap:.1f} points {'above' if found.points > 0 else 'below'}"
+    metric = ours.metric
+    where = "level with" if round(found.points, metric.digits) == 0 else _apart(metric, found.points)
+    where += " than" if where.endswith(("better", "worse")) else ""
     counts = f"n = {found.runs[0]}" if found.runs[0] == found.runs[1] else f"n = {found.runs[0]} and {found.runs[1]}"
     doubt = "" if found.adjusted is None or found.adjusted < _LEVEL or where == "level with" else ", so it may be chance"
-    return f"AdaStride is {where} strided convolution ({ours} % against {base} %; {counts}, {verdict(found)}{doubt})."
+    return f"AdaStride is {where} strided convolution ({ours} {metric.unit} against {base} {metric.unit}; {counts}, {verdict(found)}{doubt})."
 
 
-def _highest(runs: Sequence[Run], task: str) -> str:
+def _best(runs: Sequence[Run], task: str) -> str:
+    """The best mean of a task's methods and who has it, "Highest mean: 85.0 %, AdaStride."; "" for fewer than three methods."""
     means = {method: summary(chosen(runs, task, method)).mean for method in methods_of(r for r in runs if r.task == task and r.usual)}
     if len(means) < 3:
         return ""
-    top = max(means.values())
-    names = [label(method) for method, mean in means.items() if top - mean < 5e-4]
-    return f"{100 * top:.1f} %, {'; '.join(names)}"  # a label may have a comma
+    metric = headline_of(runs)
+    top = max(means.values(), key=metric.gain)
+    names = [label(method) for method, mean in means.items() if abs(top - mean) < 0.5 * 10**-metric.digits / metric.scale]
+    word = "Highest" if metric.higher_is_better else "Lowest"
+    return f" {word} mean: {metric.text(top)}, {'; '.join(names)}."  # a label may have a comma
 
 
 def ranking(runs: Sequence[Run], table: PaperTable) -> str:
@@ -219,20 +234,22 @@ def sigma_learned(runs: Sequence[Run]) -> str:
     if not own:
         return ""
     layers = []
-    for n in range(LAYERS):
-        values = [run.sigmas[n] ** -2 for run in own]
+    for n in range(layers_of(own)):
+        values = [run.sigmas[n] ** -2 for run in own if n < len(run.sigmas)]
         low, high = f"{min(values):.1f}", f"{max(values):.1f}"
         layers.append(f"{low if low == high else f'{low} to {high}'} in layer {n + 1}")
     widest = sum(max(run.sigmas) == run.sigmas[-1] for run in own)
     count = f"{len(own)} run{'s' * (len(own) > 1)}"
     return (
-        f"Networks that learn σ end with σ⁻² = {', '.join(layers[:-1])} and {layers[-1]} ({count} on {', '.join(tasks_of(own))}); "
+        f"Networks that learn σ end with σ⁻² = {', '.join(layers[:-1])}{' and ' * (len(layers) > 1)}{layers[-1]} ({count} on {', '.join(tasks_of(own))}); "
         f"the uppermost layer has the widest σ in {widest} of {len(own)}."
     )
 
 
 def coverage(runs: Sequence[Run]) -> list[str]:
     """What of the planned comparison is there and what is missing, in sentences."""
+    if headline_of(runs) != headline_of([]):
+        return [f"{len(runs)} runs are finished; none of this kind of network were planned."]
     counts = {cell: len(chosen(runs, *cell)) for cell in itertools.product(PLANNED_TASKS, PLANNED_METHODS)}
     planned = len(counts) * PAPER_SEEDS
     done = sum(min(count, PAPER_SEEDS) for count in counts.values())
@@ -263,14 +280,14 @@ def coverage_table(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 
 def overview_table(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """Accuracy in % by method and task, ours and each paper's."""
-    tables, rows = papers().accuracy, []
+    """The headline metric by method and task, ours and each paper's."""
+    tables, rows = papers_of(runs).accuracy, []
     usual = [run for run in runs if run.usual]
     for method in sorted({*methods_of(usual), *itertools.chain(*(table.values for table in tables))}, key=order_of):
         row = {"Method": label(method)}
         for task in tasks_of(usual):
             own = chosen(runs, task, method)
-            row[f"{task}, ours (%)"] = f"{summary(own)} (n = {len(own)})" if own else "–"
+            row[f"{task}, ours ({headline_of(runs).unit})"] = f"{summary(own)} (n = {len(own)})" if own else "–"
         for table in tables:
             value = table.values.get(method)
             row[f"{table.data}, {table.paper} {table.table.split(',')[0]} (%)"] = f"{value[0]:.1f} ± {value[1]:.1f}" if value else "–"
@@ -279,17 +296,17 @@ def overview_table(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 
 def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
-    """Each method on one task: accuracy, its intervals, and the difference to strided convolution with its test."""
+    """Each method on one task: the headline metric, its intervals, and the difference to strided convolution with its test."""
     tested = {each.method: each for each in differences(runs, task)}
-    tables = [table for table in papers().accuracy if table.task == task]
-    rows = []
+    tables = [table for table in papers_of(runs).accuracy if table.task == task]
+    metric, rows = headline_of(runs), []
     for method in methods_of(run for run in runs if run.task == task and run.usual):
         own, found = summary(chosen(runs, task, method)), tested.get(method)
-        low, high = own.interval
         row = {
-            "Method": label(method), "Runs": str(own.runs), "Test clips": str(own.clips), "Accuracy (%)": str(own),
-            "95 % interval, test clips (%)": f"{100 * low:.1f} – {100 * high:.1f}",
-            "Difference (points)": "–" if found is None else points(found.points),
+            "Method": label(method), "Runs": str(own.runs), "Test clips": str(own.clips), f"{metric.label} ({metric.unit})": str(own),
+            f"95 % interval, test clips ({metric.unit})": " – ".join(map(metric.number, own.interval)) if own.interval else "–",
+            f"{'Difference' if metric.higher_is_better else 'Better by'} ({metric.difference_unit})":
+                "–" if found is None else points(found.points, metric.digits),
             "p": "–" if found is None or found.p is None else _p(found.p)[2:].removeprefix("= "),
             "Test": "compared with" if method == BASELINE else "no strided convolution yet" if found is None else verdict(found),
         }
@@ -303,7 +320,9 @@ def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
 def comparison_sentence(runs: Sequence[Run], task: str) -> str:
     """Which test the p-values of a task come from, and what they mean."""
     count = sum(each.p is not None for each in differences(runs, task))
-    clips = "The 95 % interval is Wilson’s, of the mean accuracy: how far other test clips of the same kind could move it."
+    metric = headline_of(runs)
+    clips = f"The 95 % interval is Wilson’s, of the mean {metric.label.lower()}: how far other test clips of the same kind could move it."
+    clips = clips if metric.proportion else ""
     if not count:
         return f"No difference is tested: that needs at least two runs of a method and of strided convolution. {clips}"
     held_out = any(run.fold for run in runs if run.task == task)
@@ -317,15 +336,15 @@ def comparison_sentence(runs: Sequence[Run], task: str) -> str:
 
 
 def sigma_table(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """AdaStride's accuracy in % by σ⁻² and task, with what a network that learns σ reaches, ours and the paper's."""
+    """AdaStride's headline metric by σ⁻² and task, with what a network that learns σ reaches, ours and the paper's."""
     tasks = [task for task in tasks_of(runs) if any(run.method in ("adastride", "adastride-sigma") for run in runs if run.task == task)]
     rows = []
     for value in (*SIGMAS_INV2, None):
         row = {"σ⁻²": "learned, a σ for each layer" if value is None else f"{value:g}"}
         for task in tasks:
             own = chosen(runs, task, "adastride-sigma") if value is None else with_sigma(runs, task, value)
-            row[f"{task}, ours (%)"] = f"{summary(own)} (n = {len(own)})" if own else "–"
-        for table in papers().sigma:
+            row[f"{task}, ours ({headline_of(runs).unit})"] = f"{summary(own)} (n = {len(own)})" if own else "–"
+        for table in papers_of(runs).sigma:
             found = table.values.get(f"{value:g}") if value is not None else None
             row[f"{table.data}, {table.paper} {table.table} (%)"] = f"{found[0]:.1f} ± {found[1]:.1f}" if found else "–"
         rows.append(row)
@@ -346,12 +365,12 @@ def pooled_table(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 def shift_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Figure 11 in numbers, the steadiest method of each task first."""
-    rows = []
+    rows, unit, digits = [], headline_of(runs).difference_unit, headline_of(runs).digits + 1
     for task in tasks_of(runs):
         found = [(method, shifted(runs, task, method)) for method in methods_of(run for run in runs if run.task == task)]
         for method, each in sorted(((m, e) for m, e in found if e), key=lambda pair: pair[1].std):
-            changes = {f"{n} frames (points)": points(change, 2) for n, change in enumerate(each.changes)}
-            rows.append({"Task": task, "Method": label(method), "Runs": str(each.runs), "Standard deviation (points)": f"{each.std:.2f}", **changes})
+            changes = {f"{n} frames ({unit})": points(change, digits) for n, change in enumerate(each.changes)}
+            rows.append({"Task": task, "Method": label(method), "Runs": str(each.runs), f"Standard deviation ({unit})": f"{each.std:.{digits}f}", **changes})
     return rows
 
 
@@ -361,7 +380,11 @@ def shift_rank(runs: Sequence[Run], task: str) -> str:
     if "adastride" not in found or len(found) < 2:
         return ""
     place = 1 + sum(std < found["adastride"] for std in found.values())
-    return f"**{task}**: AdaStride is number {place} of {len(found)} methods, counted from the steadiest ({found['adastride']:.2f} points)."
+    metric, steady = headline_of(runs), found["adastride"]
+    return (
+        f"**{task}**: AdaStride is number {place} of {len(found)} methods, counted from the steadiest "
+        f"({steady:.{metric.digits + 1}f} {metric.difference_unit})."
+    )
 
 
 def cost_table(runs: Sequence[Run], machine: str) -> list[dict[str, str]]:
@@ -374,7 +397,7 @@ def cost_table(runs: Sequence[Run], machine: str) -> list[dict[str, str]]:
         {"Method": label(each.method), "Where": f"ours, {each.task}", "Runs": f"{each.runs[0]} against {each.runs[1]}", **shown(each.ratios)}
         for each in sorted(costs(runs, machine), key=lambda cost: order_of(cost.method))
     ]
-    for table in papers().cost:
+    for table in papers_of(runs).cost:
         for method in sorted(table.values["training_time"], key=order_of):
             ratios = {name: values[method] for name, values in table.values.items()}
             rows.append({"Method": label(method), "Where": f"{table.paper} paper, {table.table}: {table.data}", "Runs": "–", **shown(ratios)})
@@ -394,15 +417,15 @@ def stride_table(runs: Sequence[Run]) -> list[dict[str, str]]:
             own = chosen(runs, task, method)
             row = {"Method": label(method), "Where": f"ours, {task}", "Runs": str(len(own))}
             learned = kind(method) == "learned"
-            row |= {f"Stride, layer {n + 1} (frames)": shown(layer_values(own, n, "strides")) if learned else "–" for n in range(LAYERS)}
-            row |= {f"Learned σ⁻², layer {n + 1}": shown(layer_values(own, n, "sigmas")) if own[0].learn_sigma else "–" for n in range(LAYERS)}
+            row |= {f"Stride, layer {n + 1} (frames)": shown(layer_values(own, n, "strides")) if learned else "–" for n in range(layers_of(runs))}
+            row |= {f"Learned σ⁻², layer {n + 1}": shown(layer_values(own, n, "sigmas")) if own[0].learn_sigma else "–" for n in range(layers_of(runs))}
             for name, column in (("Uppermost adaptive layer, mean stride", "adaptive_stride_mean"), ("Its spread", "adaptive_stride_std"),
                                  ("Layer 1 in silence", "silence_stride"), ("Layer 1 in sound", "sound_stride")):
                 values = [] if learned else [value for run in own if (value := getattr(run, column)) is not None]
                 row[f"{name} (frames)"] = f"{statistics.fmean(values):.2f}" if values else "–"
             rows.append(row)
     empty = dict.fromkeys(rows[0], "–") if rows else {}
-    for table in papers().strides:
+    for table in papers_of(runs).strides:
         where = f"{table.paper} paper, {table.table}: {table.data}"
         stride = shown(table.values["diffstride"])
         rows.append(empty | {"Method": "DiffStride", "Where": where, "Runs": str(table.runs), "Stride, layer 1 (frames)": stride})

@@ -19,6 +19,7 @@ from adastride.results import core as results
 from adastride.results import report as results_report
 from adastride.results.core import ResultsError
 from adastride.results.significance import holm, paired, welch
+from adastride.subjects import SUBJECTS
 
 # ------------------------------------------------------------------ reading
 
@@ -29,7 +30,7 @@ def test_what_is_written_is_read(tmp_path: Path):
     path = made_up.write(tmp_path / "results.csv", [{**line, "colour": "red"} for line in lines], (*made_up.COLUMNS, "colour"))
     adaptive, strided = results.read(path)
     assert (adaptive.task, adaptive.method, adaptive.seed, adaptive.fold, adaptive.clips_test) == ("commands", "adastride", 3, None, 500)
-    assert adaptive.accuracy == pytest.approx(0.824)
+    assert adaptive.value == pytest.approx(0.824)
     assert len(adaptive.pooled) == 17
     assert len(adaptive.shifts) == 11
     assert (strided.sigma_inv2, strided.pooled, strided.pooled_entropy, strided.sigmas) == (None, (), None, (None, None, None))
@@ -86,7 +87,7 @@ def test_the_papers_numbers():
     assert all(results.BASELINE in table.values for table in papers.accuracy)
     assert all(set(table.values) == {"0.1", "1", "5", "10"} for table in papers.sigma)
     assert papers.cost[0].values["training_memory"]["adastride"] == 2.53
-    assert {table.task for table in (*papers.accuracy, *papers.sigma, *papers.strides)} <= {*results.TASKS, None}
+    assert {table.task for table in (*papers.accuracy, *papers.sigma, *papers.strides)} <= {*SUBJECTS, None}
 
 
 # ------------------------------------------------------------------ statistics
