@@ -110,7 +110,7 @@ def test_keys_step_through_a_lane(lanes: Lanes):
 def test_lanes_zoom_and_pan_with_the_others(lanes: Lanes):
     """Ctrl and the wheel over a lane narrow the window of everything; a drag moves it."""
     before, axis = lanes.pixels(), lanes.look()["axis"]
-    lanes.wheel("lane", 0.4, -5)
+    lanes.wheel("lane", 0.4, -2)
     zoomed = wait_for(lambda: (found := lanes.pixels()) and all(a != b for a, b in zip(found, before, strict=True)) and found)
     assert lanes.look()["axis"] != axis
     x, y = lanes.at("lane", 0.5, 0.5, MEL)
