@@ -112,6 +112,13 @@ function hardFrames(p, L) {
 }
 
 /**
+ * The same layer with another sigma: its frames lie where they lay.
+ * @param {Layout} layout @param {number | null} sigma
+ * @returns {Layout}
+ */
+export const withSigma = (layout, sigma) => ({ ...layout, sigma });
+
+/**
  * Output frames in time.
  * @param {ArrayLike<number>} edges L + 1 boundaries in input frames
  * @param {ArrayLike<number>} inEdges as in layOut
@@ -289,18 +296,21 @@ export function fillAlignment(pixels, width, height, layout, view, low, high, co
   const { T, L, inEdges } = layout, { firstRow, lastRow } = pixelRows(height, low, high, L);
   const index = layout.taps ? tapIndex(layout) : layout.hard ? hardIndex(layout) : positionIndex(layout);
   const step = (view.to - view.from) / width;
-  pixels.fill(colours[0]);
-  let a = Math.max(0, lowerBound(inEdges, view.from) - 1);
+  let a = Math.max(0, lowerBound(inEdges, view.from) - 1), shownA = -1, shownB = -1;
   for (let x = 0; x < width; x++) {
     const from = view.from + step * x, to = view.from + step * (x + 1);
     while (a < T - 1 && inEdges[a + 1] <= from) a++;
     let b = a;
     while (b < T - 1 && inEdges[b + 1] < to) b++;
-    for (let y = 0; y < height; y++) {
-      const found = index(a, b, firstRow[y], lastRow[y]);
-      if (found) pixels[y * width + x] = colours[found];
-    }
+    if (a === shownA && b === shownB) copyColumn(pixels, width, height, x);
+    else for (let y = 0, at = x; y < height; y++, at += width) pixels[at] = colours[index(a, b, firstRow[y], lastRow[y])];
+    [shownA, shownB] = [a, b];
   }
+}
+
+/** A frame is often several pixels wide. @param {Uint32Array} pixels @param {number} width @param {number} height @param {number} x */
+function copyColumn(pixels, width, height, x) {
+  for (let y = 0, at = x; y < height; y++, at += width) pixels[at] = pixels[at - 1];
 }
 
 /**
@@ -387,7 +397,11 @@ export function fillPicture(pixels, width, height, picture, view, low, high, col
     let b = a;
     while (b < last && edges[b + 1] < to) b++;
     if (b > a && edges[b + 1] > to && to - edges[b] < step / 2) b--; // a sliver of the next frame is not worth its colour
-    if (a !== shownA || b !== shownB) poolColumns(data, rows, a, b, column);
+    if (a === shownA && b === shownB) {
+      copyColumn(pixels, width, height, x);
+      continue;
+    }
+    poolColumns(data, rows, a, b, column);
     [shownA, shownB] = [a, b];
     for (let y = 0; y < height; y++) {
       let value = 0;

@@ -7,9 +7,12 @@
 const BEAM_LEVELS = 8; // of darkness around a beam
 const TALLEST_TICK = 5;
 
-/** Makes a canvas as fine as the screen, clears it, and gives its context in CSS pixels. @param {HTMLCanvasElement} canvas */
-export function prepare(canvas) {
-  const ratio = devicePixelRatio || 1, width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+/**
+ * Makes a canvas as fine as the screen, clears it, and gives its context in CSS pixels.
+ * @param {HTMLCanvasElement} canvas @param {{ width: number, height: number }} size CSS pixels
+ */
+export function prepare(canvas, size) {
+  const ratio = devicePixelRatio || 1, width = Math.round(size.width * ratio), height = Math.round(size.height * ratio);
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   context.setTransform(1, 0, 0, 1, 0, 0);

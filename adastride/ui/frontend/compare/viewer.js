@@ -379,7 +379,7 @@ export class Compare extends View {
       const shows = panel.kind === "strip" ? this.delta : this.columns[panel.column]?.version ?? "";
       if (!everything && panel.shows === shows && !(panel.kind === "strip" && this.drawn)) continue;
       panel.shows = shows;
-      drawPanel(prepare(panel.base), boxOf(panel), this, panel);
+      drawPanel(prepare(panel.base, boxOf(panel)), boxOf(panel), this, panel);
     }
     if (everything || this.hover || this.player.playhead > 0) this.drawCovers();
   }
@@ -442,7 +442,7 @@ export class Compare extends View {
 
   /** @param {Panel} panel */
   drawCover(panel) {
-    const { hover, theme, timeline, player } = this, context = prepare(panel.cover), box = boxOf(panel);
+    const { hover, theme, timeline, player } = this, box = boxOf(panel), context = prepare(panel.cover, box);
     const k = hover ? panel.column ?? hover.column : null;
     const place = (time) => timeline.share(time) * box.width;
     if (k !== null && covers(this.columns[k], hover.time)) {

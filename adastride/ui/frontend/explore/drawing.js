@@ -102,7 +102,7 @@ export function drawLayer(context, box, explorer, { layer }) {
   if (layers.slice(0, layer + 1).some((each) => each.adaptive)) drawUniform(context, box, explorer, layout, rowPlace(box, rows));
   label(context, theme, String(Math.round(rows.high) - 1), box.x - 6, 7);
   label(context, theme, String(Math.floor(rows.low)), box.x - 6, box.height - 7);
-  if (explorer.narrow) return;
+  if (explorer.panels.narrow) return;
   label(context, theme, "output", box.x - 6, box.height / 2 - 6, { alpha: 0.55 });
   label(context, theme, "frame", box.x - 6, box.height / 2 + 6, { alpha: 0.55 });
 }

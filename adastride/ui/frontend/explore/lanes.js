@@ -27,8 +27,8 @@ import { clamp, digits, lowerBound } from "../numbers.js";
  * @property {Float32Array} times @property {Float32Array} values
  */
 
-/** Numbers of an axis, with a true minus. @param {number} x */
-export const number = (x) => `${x < 0 ? "−" : ""}${digits(Math.abs(x))}`;
+/** A number of an axis or a scale, with a true minus. @param {number} x */
+export const number = (x) => `${x < 0 ? "−" : ""}${Math.abs(x) < 1000 ? Number(Math.abs(x).toPrecision(3)) : Math.round(Math.abs(x))}`;
 
 /** @param {number} x @param {string} unit */
 const withUnit = (x, unit) => `${number(x)}${unit ? ` ${unit}` : ""}`;
@@ -90,14 +90,14 @@ const segments = {
 
 /** @param {CanvasRenderingContext2D} context @param {Box} box @param {Theme} theme @param {Timeline} timeline @param {Lane} lane */
 function drawPicture(context, box, theme, timeline, lane) {
-  const colours = colourMap(lane, theme);
+  const { data, rows, edges } = lane, colours = colourMap(lane, theme);
   paintPixels(context, box, (pixels, width, height) => {
     if (!lane.sequential) pixels.fill(colours[0]);
-    fillPicture(pixels, width, height, lane, timeline.view, 0, lane.rows, colours);
+    fillPicture(pixels, width, height, { data, rows, edges }, timeline.view, 0, rows, colours);
   });
   frame(context, box, theme);
   for (const [text, row] of lane.ticks) {
-    const y = clamp((1 - (row + 0.5) / lane.rows) * box.height, 6, box.height - 5);
+    const y = clamp((1 - (row + 0.5) / rows) * box.height, 6, box.height - 5);
     label(context, theme, text, box.x - 6, y, { most: box.x - 8 });
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The layers of a run: laid out as the server ran them, as the settings in hand have them, and what an output frame is made of.
 
-import { composeDown, layOut, layOutPicture, rowWeights } from "../alignment.js";
+import { composeDown, layOut, layOutPicture, rowWeights, withSigma } from "../alignment.js";
 import { clamp, sameNumbers } from "../numbers.js";
 
 /**
@@ -47,17 +47,24 @@ export function layOutAll(header, arrays, edges, before) {
     const picture = described.picture && { ...described.picture, data: arrays[`matrix${k}`], columns: arrays[`columns${k}`] };
     const layer = { ...described, u: arrays[`u${k}`], taps: arrays[`taps${k}`], edges: arrays[`edges${k}`], picture };
     const settings = header.settings[k], last = before?.[k];
-    if (last && unmoved(last, layer, inEdges, settings)) layer.layout = last.layout;
+    if (last && unmoved(last, layer, inEdges)) layer.layout = withSettings(last, settings);
     else layer.layout = picture ? layOutPicture(layer.edges, picture, inEdges, settings) : layOut(layer, inEdges, settings);
     inEdges = layer.layout.outEdges;
     return layer;
   });
 }
 
-/** @param {Layer} last @param {Layer} layer @param {Float64Array} inEdges @param {Settings} settings */
-function unmoved(last, layer, inEdges, settings) {
-  const { layout } = last;
-  return layout.inEdges === inEdges && sameSettings(/** @type {Settings} */ (layout), settings)
+/** A layer's layout with other settings; only what they change is new. @param {Layer} layer @param {Settings} settings */
+function withSettings({ layout, u, taps, edges, picture }, settings) {
+  if (sameSettings(/** @type {Settings} */ (layout), settings)) return layout;
+  if (picture) return layOutPicture(edges, picture, layout.inEdges, settings);
+  const moved = layout.stride !== settings.stride || layout.variant !== settings.variant;
+  return moved ? layOut({ u, taps }, layout.inEdges, settings) : withSigma(layout, settings.sigma);
+}
+
+/** Does everything of a layer but its settings lie where it lay? @param {Layer} last @param {Layer} layer @param {Float64Array} inEdges */
+function unmoved(last, layer, inEdges) {
+  return last.layout.inEdges === inEdges
     && last.picture?.version === layer.picture?.version
     && sameNumbers(last.u, layer.u) && sameNumbers(last.taps, layer.taps) && sameNumbers(last.edges, layer.edges);
 }
@@ -71,7 +78,7 @@ export function inHand(server, run, settings) {
   const first = settings.findIndex((each, k) => !sameSettings(each, run[k]));
   const layers = server.map((layer, k) => {
     if (layer.picture || sameSettings(settings[k], run[k])) return layer;
-    return { ...layer, layout: layOut(layer, layer.layout.inEdges, settings[k]) };
+    return { ...layer, layout: withSettings(layer, settings[k]) };
   });
   return { layers, stale: first < 0 ? Infinity : server[first].picture ? first : first + 1 };
 }

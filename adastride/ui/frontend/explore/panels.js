@@ -26,6 +26,8 @@ import { beams, extremes } from "./layers.js";
  * @property {HTMLCanvasElement} base
  * @property {HTMLCanvasElement} cover
  * @property {unknown} [drawn] what its base shows
+ * @property {{ width: number, height: number }} size of its canvases, in CSS pixels
+ * @property {Box} box the plot's part of them
  * @property {boolean} [covered]
  * @property {string} [numbers]
  */
@@ -45,6 +47,7 @@ export class Panels {
     this.all = [];
     this.shape = "";
     this.heads = "";
+    this.narrow = false;
     /** @type {AbortController | null} ends the pointers of panels that go */
     this.ending = null;
     explorer.signal.addEventListener("abort", () => this.ending?.abort());
@@ -77,11 +80,12 @@ export class Panels {
   /** @param {string} kind @param {{ layer?: number, lane?: number }} [of] @returns {Panel} */
   make(kind, { layer, lane } = {}) {
     const element = document.createElement("figure"), described = this.explorer.lanes[lane];
-    element.className = `panel ${kind} ${described?.kind ?? ""}`;
+    element.className = `panel ${kind}`;
     const stack = '<div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>';
     element.innerHTML = HEADLESS.includes(kind) ? stack : `<header></header>${stack}`;
     const height = described ? LANES[described.kind].height : HEIGHTS[kind];
-    const panel = { kind, layer, lane, element, ...canvases(element, height, SILENT.includes(kind)) };
+    const size = { width: 0, height }, box = { x: GUTTER, width: 1024, height }; // until they are measured
+    const panel = { kind, layer, lane, element, size, box, ...canvases(element, height, SILENT.includes(kind)) };
     this.follow(panel);
     return panel;
   }
@@ -121,9 +125,9 @@ export class Panels {
   /** @param {HTMLElement} head @param {Panel} panel */
   writeLaneHead(head, panel) {
     const lane = this.explorer.lanes[panel.lane];
-    head.innerHTML = '<b></b><span class="scale" hidden><i></i><canvas class="ramp" width="256" height="1"></canvas><i></i></span>';
+    const scale = '<span class="scale"><i></i><canvas class="ramp" width="256" height="1"></canvas><i></i></span>';
+    head.innerHTML = lane.kind === "picture" ? `<b></b>${scale}` : "<b></b>";
     head.querySelector("b").textContent = laneTitle(lane);
-    /** @type {HTMLElement} */ (head.querySelector(".scale")).hidden = lane.kind !== "picture";
   }
 
   /** A layer's name and numbers, which change while somebody drags. @param {Panel} panel */
@@ -143,8 +147,9 @@ export class Panels {
 
   /** The ends of a picture's scale. @param {Panel} panel */
   writeScale(panel) {
-    const lane = this.explorer.lanes[panel.lane], scale = panel.element.querySelector(".scale"), [low, high] = scale.querySelectorAll("i");
-    if (lane.kind !== "picture") return;
+    const lane = this.explorer.lanes[panel.lane], scale = panel.element.querySelector(".scale");
+    if (!scale) return;
+    const [low, high] = scale.querySelectorAll("i");
     low.textContent = number(lane.low);
     high.textContent = `${number(lane.high)} ${lane.unit}`;
     paintRamp(scale.querySelector("canvas"), colourMap(lane, this.explorer.theme));
@@ -158,18 +163,21 @@ export class Panels {
 
   // -------------------------------------------------------------- where they are
 
-  /** The plot's part of a panel. @param {Panel} panel @returns {Box} */
-  box({ base }) {
-    const x = this.explorer.narrow ? NARROW_GUTTER : GUTTER;
-    return { x, width: Math.max(10, base.clientWidth - x - RIGHT), height: base.clientHeight };
+  /** Reads the sizes of all panels. Only here: to ask the browser for one between two changes of the page makes it lay out all. */
+  measure() {
+    this.narrow = this.explorer.root.clientWidth < NARROW;
+    const x = this.narrow ? NARROW_GUTTER : GUTTER;
+    for (const panel of this.all) {
+      const { clientWidth: wide, clientHeight: height } = panel.base;
+      panel.size = { width: wide, height };
+      panel.box = { x, width: Math.max(10, wide - x - RIGHT), height };
+    }
   }
-
-  get narrow() { return this.explorer.root.clientWidth < NARROW; }
 
   /** Device pixels of a layer's plot. @returns {[number, number]} */
   get pixels() {
     const panel = this.all.find(({ kind }) => kind === "layer"), ratio = devicePixelRatio || 1;
-    const width = panel?.base.clientWidth ? this.box(panel).width : 1024;
+    const width = panel?.box.width ?? 1024;
     return [Math.round(width * ratio), Math.round(LAYER_HEIGHT * ratio)];
   }
 
@@ -177,7 +185,7 @@ export class Panels {
 
   /** @param {Panel} panel */
   follow(panel) {
-    const { explorer } = this, { base } = panel, plot = () => { const { x, width } = this.box(panel); return { left: x, width }; };
+    const { explorer } = this, { base } = panel, plot = () => ({ left: panel.box.x, width: panel.box.width });
     followPointer(base, explorer.timeline, {
       plot,
       hover: (event, time) => {
@@ -251,7 +259,7 @@ export class Panels {
   /** Where the tip may stand so that it is never cut. @param {MouseEvent | undefined} event */
   tipPlace(event) {
     const place = this.explorer.root.getBoundingClientRect();
-    if (!event) return { left: `${this.explorer.narrow ? NARROW_GUTTER : GUTTER}px`, top: "0px" };
+    if (!event) return { left: `${this.narrow ? NARROW_GUTTER : GUTTER}px`, top: "0px" };
     const left = clamp(event.clientX - place.left + 16, 0, Math.max(0, place.width - MOST_TIP));
     return { left: `${left}px`, top: `${event.clientY - place.top + 18}px` };
   }
@@ -273,12 +281,13 @@ export class Panels {
   shows({ kind, layer, lane }) {
     const { layers, tickLayer, lanes } = this.explorer;
     if (kind === "lane") return lanes[lane].version;
-    return layers[kind === "ticks" ? tickLayer : layer]?.layout;
+    const layout = layers[kind === "ticks" ? tickLayer : layer]?.layout;
+    return kind === "layer" ? layout : layout?.outEdges; // sigma moves no frame
   }
 
   /** @param {Panel} panel */
   drawPanel(panel) {
-    const { explorer } = this, context = prepare(panel.base), box = this.box(panel), lane = explorer.lanes[panel.lane];
+    const { explorer } = this, context = prepare(panel.base, panel.size), { box } = panel, lane = explorer.lanes[panel.lane];
     if (!lane) return DRAW[panel.kind](context, box, explorer, panel);
     this.writeScale(panel);
     LANES[lane.kind].draw(context, box, explorer.theme, explorer.timeline, lane);
@@ -292,7 +301,7 @@ export class Panels {
     const item = hover && "lane" in hover && this.exists(hover) ? this.itemOf(hover) : null;
     for (const panel of this.all) {
       const beam = this.beamOf(panel, lit, item), played = player.playhead > 0;
-      if (!beam && !played && !panel.covered) continue; // nothing lies over it and nothing did
+      if (!panel.size.width || (!beam && !played && !panel.covered)) continue; // nothing lies over it and nothing did
       panel.covered = Boolean(beam || played);
       this.drawCover(panel, beam, lit, played);
     }
@@ -314,7 +323,7 @@ export class Panels {
    * @param {boolean} played
    */
   drawCover(panel, beam, lit, played) {
-    const { theme, timeline, player } = this.explorer, context = prepare(panel.cover), box = this.box(panel);
+    const { theme, timeline, player } = this.explorer, context = prepare(panel.cover, panel.size), { box } = panel;
     const place = (/** @type {number} */ time) => timeline.share(time) * box.width;
     if (beam) drawBeam(context, theme, box, beamShares(box.width, beam, place));
     if (beam && lit && panel.kind === "layer") this.drawRows(context, box, panel.layer, lit[panel.layer].rows);

@@ -24,6 +24,7 @@ export function showPrediction(host, { headline, detail, barsTitle, bars }, pinn
   const title = host.querySelector("h4");
   title.textContent = barsTitle || "Answer";
   host.querySelector(".top b").textContent = headline;
+  host.querySelector(".top").classList.toggle("sentence", headline.length > LONGEST);
   host.querySelector(".top span").textContent = detail;
   host.querySelector(".bars").setAttribute("aria-label", `${barsTitle}: ${bars.map(({ label, text }) => `${label} ${text}`).join(", ")}`);
   /** @type {HTMLElement} */ (host.querySelector(".bars")).hidden = !bars.length;

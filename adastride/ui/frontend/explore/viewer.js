@@ -72,8 +72,6 @@ export class Explorer extends View {
     super.dispose();
   }
 
-  get narrow() { return this.panels.narrow; }
-
   // ------------------------------------------------------------ data in
 
   /** @param {{ header: any, arrays: Record<string, any> }} packed @param {(name: string, value: unknown) => void} setStateValue */
@@ -85,7 +83,7 @@ export class Explorer extends View {
     if (header.revision !== this.revision) this.adopt(header);
     if (!this.requests.expects(header.sequence) && this.header?.clip.id === header.clip.id) return; // an answer to something older
     this.header = header;
-    this.server = layOutAll(header, arrays, this.edges, this.server);
+    this.server = layOutAll(header, arrays, this.edges, this.layers);
     this.lanes = unpackLanes(header.prediction.lanes, arrays);
     const sequence = this.requests.answered();
     if (sequence !== null) requestAnimationFrame(() => note("followed", sequence));
@@ -300,6 +298,7 @@ export class Explorer extends View {
     if (!this.layers || !this.root.isConnected || !this.root.clientWidth) return;
     const { everything } = this;
     this.everything = false;
+    if (everything) this.panels.measure();
     if (everything || !this.theme) {
       this.theme = readTheme(this.root);
       paintRamp(this.one(".alignment-ramp"), RAMPS[this.theme.name]);
