@@ -1,4 +1,4 @@
-"""A kind of network that only tests know: it says how loud a sound is, has 1 to 8 layers, and its prediction has all that can be shown."""
+"""A kind of network that only tests know: a tower of 1 to 8 layers that says a level, and whose prediction has all that can be shown."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from adastride.tasks.task import stack_mels
 
 
 @dataclass(frozen=True)
-class LoudnessConfig(NetworkConfig):
+class TowerConfig(NetworkConfig):
     """layers: how many downsampling layers. dropout: of the hidden channels."""
 
-    kind: ClassVar[str] = "loudness"
+    kind: ClassVar[str] = "tower"
 
     layers: int = 2
     method: str = "adastride"
@@ -41,12 +41,12 @@ class LoudnessConfig(NetworkConfig):
         return PRESETS["classification"]
 
 
-class LoudnessNetwork(Network):
+class Tower(Network):
     """A projection, layers that downsample, and a mean: its head is one number for each example."""
 
-    config: LoudnessConfig
+    config: TowerConfig
 
-    def __init__(self, config: LoudnessConfig):
+    def __init__(self, config: TowerConfig):
         super().__init__(config)
         self.projection = nn.Conv1d(config.mel.n_mels, config.width, 1)
         self.layers = nn.ModuleList(build(method, config.width, 1.5) for method in config.methods)
@@ -81,12 +81,12 @@ class LoudnessNetwork(Network):
         return float(sum(frames) / (len(frames) * frames[0]))
 
 
-class Loudness(Task[LoudnessNetwork]):
+class Levels(Task[Tower, TowerConfig]):
     """The number that a label is: "0.3"."""
 
     metrics = (Metric("error", "Absolute error", "dB", higher_is_better=False),)
 
-    def predict(self, network: LoudnessNetwork, output: Output) -> Prediction:
+    def predict(self, network: Tower, output: Output) -> Prediction:
         return made_up_prediction(float(output.head[0]))
 
     def describe(self, config: NetworkConfig) -> str:
@@ -95,10 +95,13 @@ class Loudness(Task[LoudnessNetwork]):
     def check_config(self, config: NetworkConfig) -> None:
         return None
 
-    def targets(self, network: LoudnessNetwork, clips: Sequence[Clip]) -> list[float]:
+    def network_fields(self, method: str) -> dict[str, object]:
+        return {"method": method}
+
+    def targets(self, network: Tower, clips: Sequence[Clip]) -> list[float]:
         return [float(clip.label) for clip in clips]
 
-    def batch(self, network: LoudnessNetwork, sounds: Sequence[np.ndarray], targets: Sequence[float]) -> Batch:
+    def batch(self, network: Tower, sounds: Sequence[np.ndarray], targets: Sequence[float]) -> Batch:
         signal, lengths = stack_mels(sounds, network.config.mel)
         return Batch(signal, lengths, (torch.tensor(targets, dtype=torch.float32),))
 
@@ -129,15 +132,15 @@ def made_up_prediction(level: float = -12.5, seconds: float = 2.0) -> Prediction
 
 
 @pytest.fixture
-def loudness(monkeypatch: pytest.MonkeyPatch) -> None:
+def tower(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the kind known for a test."""
-    monkeypatch.setitem(tasks.KINDS, "loudness", tasks.Kind(LoudnessConfig, LoudnessNetwork, Loudness()))
+    monkeypatch.setitem(tasks.KINDS, "tower", tasks.Kind(TowerConfig, Tower, Levels()))
 
 
-def loudness_network(layers: int = 2, **options: object) -> LoudnessNetwork:
+def tower_network(layers: int = 2, **options: object) -> Tower:
     """An untrained network that places frames unevenly, in evaluation mode."""
     torch.manual_seed(0)
-    network = LoudnessNetwork(LoudnessConfig(layers, **options)).eval().requires_grad_(False)
+    network = Tower(TowerConfig(layers, **options)).eval().requires_grad_(False)
     for layer in network.downsamplers:
         if hasattr(layer, "score"):
             nn.init.normal_(layer.score.weight, std=0.5)

@@ -30,7 +30,7 @@ def percent(probability: float) -> str:
     return "> 99.9 %" if 0.9995 <= probability < 1 else f"{100 * probability:.1f} %"
 
 
-class Classification(Task[Classifier]):
+class Classification(Task[Classifier, ClassifierConfig]):
     """A network's head is one logit for each label."""
 
     metrics = (

@@ -22,6 +22,7 @@ from adastride.models.network import Network, NetworkConfig, Output
 from adastride.tasks.prediction import Prediction
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
+AnyConfig = TypeVar("AnyConfig", bound=NetworkConfig)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Batch:
         return len(self.lengths)
 
 
-class Task(ABC, Generic[AnyNetwork]):
+class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     """What answers of one kind of network mean.
 
     metrics: the numbers it is measured by. The first is the headline: pickers show it, and training keeps the epoch that is
@@ -135,11 +136,11 @@ class Task(ABC, Generic[AnyNetwork]):
         """What there is to see of the first example of a run."""
 
     @abstractmethod
-    def describe(self, config: NetworkConfig) -> str:
+    def describe(self, config: AnyConfig) -> str:
         """In a few words, what a network of this configuration does: "tells 10 classes apart"."""
 
     @abstractmethod
-    def check_config(self, config: NetworkConfig) -> None:
+    def check_config(self, config: AnyConfig) -> None:
         """Raises ValueError, one sentence without a subject, for a network of somebody's own that is too large for a page."""
 
     @abstractmethod

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from made_up_networks import loudness as loudness
-from made_up_networks import loudness_network
+from made_up_networks import tower as tower
+from made_up_networks import tower_network
 
 from adastride import checkpoints, tasks
 from adastride.downsampling import LayerSettings
@@ -74,9 +74,9 @@ def test_the_clock_stands_outside_of_the_network(clip):
 
 
 @pytest.mark.parametrize("layers", [1, 2, 5, 8])
-def test_another_kind_of_network_with_any_number_of_layers(loudness, clip, tmp_path, layers):
+def test_another_kind_of_network_with_any_number_of_layers(tower, clip, tmp_path, layers):
     """Traced, exported, drawn, swept, saved and loaded without anybody knowing what kind it is."""
-    network = loudness_network(layers)
+    network = tower_network(layers)
     seen = tracing.trace(network, clip)
     assert len(seen.layers) == layers
     assert seen.top.endswith(" dB")
@@ -101,9 +101,9 @@ def test_another_kind_of_network_with_any_number_of_layers(loudness, clip, tmp_p
     assert tasks.task_of(again).headline.name == "error"
 
 
-def test_an_unknown_kind_of_checkpoint_is_one_sentence(loudness, tmp_path, monkeypatch):
-    checkpoints.save_checkpoint(loudness_network(), tmp_path / "loud.safetensors", {})
-    monkeypatch.delitem(tasks.KINDS, "loudness")
+def test_an_unknown_kind_of_checkpoint_is_one_sentence(tower, tmp_path, monkeypatch):
+    checkpoints.save_checkpoint(tower_network(), tmp_path / "loud.safetensors", {})
+    monkeypatch.delitem(tasks.KINDS, "tower")
     with pytest.raises(checkpoints.CheckpointError, match="written by a newer version"):
         checkpoints.load(tmp_path / "loud.safetensors")
 

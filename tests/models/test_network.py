@@ -4,7 +4,7 @@ import copy
 import pickle
 
 import torch
-from made_up_networks import loudness_network
+from made_up_networks import tower_network
 
 from adastride.models import Classifier, ClassifierConfig
 
@@ -25,7 +25,7 @@ def test_the_fingerprint_follows_weights_statistics_and_configuration():
     network.load_state_dict({name: value.clone() for name, value in network.state_dict().items()}, assign=True)
     assert network.fingerprint == same
     assert classifier(strides=(2.0, 2.0, 3.0)).fingerprint != same
-    assert loudness_network().fingerprint != same
+    assert tower_network().fingerprint != same
 
 
 def test_a_step_of_training_changes_the_fingerprint():

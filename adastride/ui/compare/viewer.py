@@ -38,6 +38,7 @@ from adastride.comparison.core import (
     takes_scores,
 )
 from adastride.downsampling import METHODS
+from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.component import live_component, pack
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -101,6 +102,7 @@ def compare_viewer(
     header |= {
         "sequence": request["sequence"] if request else 0,
         "revision": revision,
+        "ranges": {"sigma": SIGMA_RANGE, "stride": STRIDE_RANGE},
         "settings": _live(settings) | {"drawn": _drawn(state["live"])},
         "defaults": _live(ComparisonSettings(chosen.methods)) | {"drawn": [0.0] * DRAWN_POINTS},
         "source": source,

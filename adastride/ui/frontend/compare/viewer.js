@@ -218,11 +218,13 @@ export class Compare extends View {
   }
 
   refreshSliders() {
-    const { settings, header: { defaults } } = this, root = /** @type {ShadowRoot} */ (this.root.getRootNode());
+    const { settings, header } = this, { defaults } = header, root = /** @type {ShadowRoot} */ (this.root.getRootNode());
     for (const { name, input, output } of this.sliders) {
-      const value = settings[name], at = name === "sigma" ? Math.log10(value) : value;
+      const value = settings[name], place = name === "sigma" ? Math.log10 : Number, at = place(value);
+      const [low, high] = header.ranges[name];
+      Object.assign(input, { min: String(place(low)), max: String(place(high)) });
       const text = sliderWords(name, value);
-      if (root.activeElement !== input || Math.abs(Number(input.value) - at) > 0.05) input.value = at;
+      if (root.activeElement !== input || Math.abs(Number(input.value) - at) > 0.05) input.value = String(at);
       output.textContent = text;
       input.setAttribute("aria-valuetext", text);
     }

@@ -66,7 +66,12 @@ export class Controls {
 
   /** @param {number[]} chosen */
   build(chosen) {
-    const { explorer } = this, { settings } = explorer, scopes = [["all", "All layers"], ...settings.map((_, k) => [k, `${k + 1}`])];
+    const { explorer } = this, { settings } = explorer;
+    for (const slider of explorer.root.querySelectorAll(".slider")) {
+      const { name } = /** @type {HTMLElement} */ (slider).dataset, [low, high] = explorer.header.ranges[name];
+      Object.assign(slider.querySelector("input"), { min: String(placeOf(name, low)), max: String(placeOf(name, high)) });
+    }
+    const scopes = [["all", "All layers"], ...settings.map((_, k) => [k, `${k + 1}`])];
     const variants = new Set(chosen.map((k) => settings[k].variant).filter((each) => each != null));
     segments(explorer.one(".scope"), scopes, this.scope, (scope) => this.choose(scope));
     explorer.one(".variant").hidden = !variants.size;

@@ -271,7 +271,8 @@ export class Explorer extends View {
   stepSigma(by) {
     const first = this.controls.chosen.find((k) => this.settings[k].sigma != null);
     if (first === undefined) return false;
-    this.slide("sigma", clamp(Math.log10(this.settings[first].sigma) + SIGMA_STEP * by, -2, 2));
+    const [low, high] = this.header.ranges.sigma.map(Math.log10);
+    this.slide("sigma", clamp(Math.log10(this.settings[first].sigma) + SIGMA_STEP * by, low, high));
     return true;
   }
 

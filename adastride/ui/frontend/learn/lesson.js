@@ -211,7 +211,8 @@ export class Lesson extends View {
     const k = this.enlargement(), theme = readLessonTheme(this.root, this.header.playColours, this.header.presenter);
     this.root.style.setProperty("--play", theme.play);
     this.canvas.style.height = `${Math.round(this.picture.height * k)}px`;
-    this.pen = new Pen(prepare(this.canvas), this.canvas.clientWidth, theme, k);
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    this.pen = new Pen(prepare(this.canvas, { width, height }), width, theme, k);
     const numbers = this.picture.draw(this.pen, this);
     this.actions.refresh();
     this.canvas.setAttribute("aria-label", this.readout.textContent);
