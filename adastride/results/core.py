@@ -61,7 +61,8 @@ class Run:
     kind: of network, a key of `tasks.KINDS`. fold: the group that was held out. metrics: its task's by name, on clips_test
     clips; the headline also in silence, "accuracy_in_silence", and on the valid split, "valid_accuracy". train_loss: mean of the
     best epoch's training clips. strides, sigmas: of every layer, in input and output frames. pooled: (17,) shares of the output
-    frames that got 0 ... 16 or more input frames; pooled_entropy in nats. shifts: (11,) the headline metric with the signal shifted by 0 ... 10 frames. *_stride*: input frames per output frame.
+    frames that got 0 ... 16 or more input frames; pooled_entropy in nats. shifts: (11,) the headline metric with
+    the signal shifted by 0 ... 10 frames. *_stride*: input frames per output frame.
     """
 
     run: str

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from adastride import audio
 from adastride.clips import Clip
-from adastride.models.network import Network, NetworkConfig, Output
+from adastride.models.network import Network, Output
 from adastride.tasks.prediction import Prediction
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
@@ -135,11 +135,11 @@ class Task(ABC, Generic[AnyNetwork]):
         """What there is to see of the first example of a run."""
 
     @abstractmethod
-    def describe(self, config: NetworkConfig) -> str:
+    def describe(self, config: Any) -> str:
         """In a few words, what a network of this configuration does: "tells 10 classes apart"."""
 
     @abstractmethod
-    def check_config(self, config: NetworkConfig) -> None:
+    def check_config(self, config: Any) -> None:
         """Raises ValueError, one sentence without a subject, for a network of somebody's own that is too large for a page."""
 
     @abstractmethod
