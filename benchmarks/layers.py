@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -66,6 +67,51 @@ def pooling_table(device: str) -> list[str]:
             lines.append(f"| {threads} | {batch} × {frames} | {_pair(bare)} | {_pair(pooling)} | " + " | ".join(cells) + " |")
     torch.set_num_threads(usual)
     return lines
+
+
+def bounds_table() -> list[str]:
+    """Markdown lines: what AdaStride's speed is held to on a CPU, asked and measured, as quotients of times taken in turns.
+
+    Turns, and of each layer the fastest, because a machine is never equally busy for two measurements.
+    """
+    lines = ["| what | asked | AdaStride | AdaStride-F |", "|---" * 4 + "|"]
+    every = torch.get_num_threads()
+    keys = ("adastride", "adastride-f")
+
+    def row(what: str, threads: int, frames: int, other: Callable[[Tensor], object], most: float, backward: bool = False) -> None:
+        torch.set_num_threads(threads)
+        x = _input(1, frames, "cpu")
+        took = _fastest([other, *(_layer(key, "cpu") for key in keys)], x, backward)
+        lines.append(f"| {what} | ≤ {most:g} | " + " | ".join(f"{seconds / took[0]:.2f}" for seconds in took[1:]) + " |")
+
+    row(f"1 × 4096 forward, of avg_pool1d, {every} threads", every, 4096, lambda x: F.avg_pool1d(x, 2), 2.0)
+    for backward in (False, True):
+        way = "forward and backward" if backward else "forward"
+        row(f"1 × 313 {way}, of average pooling, 1 thread", 1, 313, _layer("avg-pool", "cpu"), 2.0, backward)
+    for frames in (313, 157, 79):
+        row(f"1 × {frames} inference, of strided convolution, 1 thread", 1, frames, _layer("strided-conv", "cpu"), 1.6)
+    torch.set_num_threads(every)
+    return lines
+
+
+def _fastest(layers: list[Callable[[Tensor], object]], x: Tensor, backward: bool) -> list[float]:
+    """Seconds of the fastest call of each layer, called in turns; of its forward pass in inference mode, or of both ways."""
+    leaf = x.clone().requires_grad_()
+
+    def call(layer: Callable[[Tensor], object]) -> object:
+        if backward:
+            return torch.autograd.grad(layer(leaf).values.sum(), leaf)
+        with torch.inference_mode():
+            return layer(x)
+
+    fastest, until = [math.inf] * len(layers), time.perf_counter() + 3 * _SECONDS
+    while time.perf_counter() < until:
+        for index, layer in enumerate(layers):
+            call(layer)
+            began = time.perf_counter()
+            call(layer)
+            fastest[index] = min(fastest[index], time.perf_counter() - began)
+    return fastest
 
 
 def _pair(numbers: Iterable[float]) -> str:

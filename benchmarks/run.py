@@ -21,6 +21,8 @@ def main() -> None:
         name = device_name(device)
         lines += [f"## AdaStride against average pooling: {layers.CHANNELS} channels, stride 2, on {name}", ""]
         lines += ["Forward / forward and backward.", "", *layers.pooling_table(device), ""]
+        if device == "cpu":
+            lines += ["What its speed is held to, as quotients of times taken in turns.", "", *layers.bounds_table(), ""]
         lines += [f"## Every method: {layers.CHANNELS} channels, stride 2, on {name}", ""]
         lines += ["Batch × frames: forward ms / forward and backward ms / peak memory of forward in MB (relative to strided convolution).", ""]
         lines += [*layers.methods_table(device), ""]

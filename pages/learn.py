@@ -5,12 +5,12 @@ Demonstrates: a lesson as data, one component for all of its pictures, links to 
 
 import streamlit as st
 
-from adastride.lesson.core import NUMBER, STEPS
+from adastride.lesson import NUMBER, STEPS
 from adastride.ui import shell
-from adastride.ui.learn.viewer import PRESENTER_STYLE, learn_viewer, parse, term_in_play
+from adastride.ui.learn.link import parse
+from adastride.ui.learn.viewer import IN_PLAY, PRESENTER_STYLE, learn_viewer, term_in_play
 
 VIEWER = "learn_viewer"
-IN_PLAY = {"light": "#B86B00", "dark": "#E69F00"}  # the second layer's colour: it stands out of text in both themes
 
 shell.enter()
 

@@ -39,6 +39,11 @@ def test_a_network_is_what_the_catalogue_says(name: str):
     assert 0.5 < entry.metrics["accuracy"] <= 1
 
 
+def test_answers_of_every_network_are_written_down():
+    assert list(ANSWERS) == NAMES
+    assert {tuple(answers) for answers in ANSWERS.values()} == {("seven", "left", "rhythm")}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_answers_as_it_did(name: str):
     """Bundled clips that no network was trained on; `python -m checkpoints.ship take` wrote the answers down."""

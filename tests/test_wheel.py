@@ -135,6 +135,11 @@ def test_the_app_answers(python: Path, tmp_path: Path):
         else:
             pytest.fail((tmp_path / "log").read_text())
         assert b'<div id="root">' in urllib.request.urlopen(address, timeout=10).read()
+        files = python.parents[1].glob("lib/*/site-packages/adastride/ui/frontend/*.js")
+        modules = {file.name: file.read_bytes() for file in files}
+        assert len(modules) >= 5
+        for name, content in modules.items():  # Streamlit finds them by the manifest of the installed package
+            assert urllib.request.urlopen(f"{address}/_stcore/bidi-components/adastride.explore/{name}", timeout=10).read() == content
     finally:
         server.terminate()
         server.wait(timeout=30)

@@ -24,145 +24,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adastride.alignment.arrays import array, at_least, namespace
-from adastride.alignment.product import TAIL, Blocks, SoftmaxProduct
+from adastride.alignment.checks import (
+    SIGMA_LIMITS,
+    check_lengths,
+    check_sigma,
+    check_stride,
+    known_lengths,
+    length_mask,
+    number,
+    output_lengths,
+    refuse_transforms,
+    whole_numbers,
+)
+from adastride.alignment.positions import position_loss, unit_positions
+from adastride.alignment.product import TAIL, Blocks, softmax_product
 from adastride.alignment.protocol import AnyAlignment, Drawing, Picture, Positions, Reversible, Taps, weights_of_positions
 
 __all__ = [
     "SIGMA_LIMITS", "Alignment", "AnyAlignment", "Drawing", "Picture", "Positions", "Reversible", "Taps", "check_lengths", "check_sigma",
-    "check_stride", "length_mask", "output_lengths", "position_loss", "unit_positions",
+    "check_stride", "known_lengths", "length_mask", "output_lengths", "position_loss", "refuse_transforms", "unit_positions", "whole_numbers",
 ]
-
-
-def check_stride(stride: float) -> float:
-    """Returns `stride` as a float; ValueError unless it is a finite number of at least 1."""
-    stride = float(stride)
-    if not (math.isfinite(stride) and stride >= 1):
-        raise ValueError(f"stride must be a finite number of at least 1, got {stride:g}")
-    return stride
-
-
-SIGMA_LIMITS = (1e-4, 1e6)
-
-
-def check_sigma(sigma: float | Tensor) -> float | Tensor:
-    """Returns `sigma` (a length in output frames) unchanged; ValueError unless it lies in `SIGMA_LIMITS`.
-
-    Below, a row is one frame anyway; beyond either limit sigma^2 would leave the range of float32.
-    """
-    number = _number(sigma)
-    if not SIGMA_LIMITS[0] <= number <= SIGMA_LIMITS[1]:
-        raise ValueError(f"sigma must be a number from {SIGMA_LIMITS[0]:g} to {SIGMA_LIMITS[1]:g}, got {number:g}")
-    return sigma
-
-
-def _number(value: float | Tensor) -> float:
-    return float(value.detach()) if isinstance(value, Tensor) else float(value)
-
-
-def check_lengths(lengths: Tensor | None, x: Tensor) -> Tensor:
-    """Valid lengths of a (batch, channels, time) tensor: (batch,) int64 on its device, all of `time` where None.
-
-    Raises ValueError if x is not three-dimensional, or a length is not a whole number from 1 to time.
-    """
-    if x.dim() != 3:
-        raise ValueError(f"expected (batch, channels, time), got {tuple(x.shape)}")
-    batch, _, time = x.shape
-    if time < 1:
-        raise ValueError(f"expected at least one frame, got {tuple(x.shape)}")
-    if lengths is None:
-        return torch.full((batch,), time, dtype=torch.int64, device=x.device)
-    lengths = torch.as_tensor(lengths, device=x.device)
-    if lengths.shape != (batch,) or lengths.is_floating_point():
-        raise ValueError(f"expected {batch} whole-number lengths, got {lengths.dtype} {tuple(lengths.shape)}")
-    found = lengths.tolist()  # one look at the values: each minimum or maximum of a tensor is a step, and on an accelerator a wait
-    if found and not (min(found) >= 1 and max(found) <= time):
-        raise ValueError(f"lengths must lie in 1..{time}, got {found}")
-    return lengths.long()
-
-
-def output_lengths(lengths: Tensor, stride: float) -> Tensor:
-    """L = ceil(T / stride) per example: (batch,) int64. Example: 313 frames at stride 2 make 157."""
-    stride = check_stride(stride)
-    return torch.tensor([math.ceil(length / stride) for length in lengths.tolist()], dtype=torch.int64, device=lengths.device)
-
-
-def length_mask(lengths: Tensor, time: int) -> Tensor:
-    """(batch, time) bool, True on the first lengths[b] frames."""
-    return torch.arange(time, device=lengths.device) < lengths[:, None]
-
-
-def unit_positions(scores: Tensor, lengths: Tensor) -> Tensor:
-    """Vector positioning up to scale: u_t = (p_t - p_0) / (p_last - p_0), equation 3 without its (L - 1).
-
-    Scores w.x_t become displacements exp(score); their running sum is the position. They depend on neither sigma
-    nor stride. The first displacement never matters (positions count from p_0), so it is left out before the largest
-    of the others is factored out: nothing overflows, and a sum of zero cannot happen.
-
-    Shape: scores (batch, time), lengths (batch,) -> (batch, time) float64 from 0 to 1, never falling. Past an
-    example's length the last position repeats. One frame sits at 0. Gradients flow to the scores.
-    """
-    return _UnitPositions.apply(scores, lengths)
-
-
-class _UnitPositions(torch.autograd.Function):
-    """`unit_positions` and its gradient in closed form: as separate operations they would cost a short clip more than the pooling."""
-
-    @staticmethod
-    def forward(ctx, scores, lengths):
-        time = scores.shape[1]
-        moves = array(scores.to(torch.float64, copy=True))
-        xp = namespace(moves)
-        moves[:, 0] = -math.inf
-        if min(lengths.tolist(), default=time) < time:
-            moves[array(~length_mask(lengths, time))] = -math.inf
-        # A single frame has no move: its top is -inf and its total 0. Any other total is 1, the largest move's, or more.
-        moves -= at_least(xp.amax(moves, axis=1, keepdims=True), -1e300)
-        displacement = xp.exp(moves)
-        path = xp.cumsum(displacement, 1)
-        total = at_least(path[:, -1:], 1.0)
-        path, share = torch.as_tensor(path / total), torch.as_tensor(displacement / total)
-        ctx.save_for_backward(share, path)
-        ctx.dtype = scores.dtype
-        return path
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
-        # u_t = sum_{k<=t} d_k / sum_k d_k, so d_k du_t/dd_k = d_k/D ([k <= t] - u_t).
-        share, path, grad = map(array, (*ctx.saved_tensors, grad))
-        running = namespace(grad).cumsum(grad, 1)
-        later = running[:, -1:] - running + grad
-        return torch.as_tensor(share * (later - (grad * path).sum(1)[:, None])).to(ctx.dtype), None
-
-
-def position_loss(positions: Tensor, lengths: Tensor) -> Tensor:
-    """Equation 5: steps larger than one output frame, sum of relu(p_{t+1} - p_t - 1) / (T - 1), mean over the batch.
-
-    Shape: positions (batch, time), lengths (batch,) -> scalar in output frames. An example of one frame counts 0.
-    """
-    return _PositionLoss.apply(positions, lengths)
-
-
-class _PositionLoss(torch.autograd.Function):
-    """`position_loss` and its gradient in closed form, for the same reason as `_UnitPositions`."""
-
-    @staticmethod
-    def forward(ctx, positions, lengths):
-        path, steps = array(positions), array((lengths - 1).clamp(min=1))
-        excess = at_least(path[:, 1:] - path[:, :-1] - 1, 0.0)  # none in the padding: the last position repeats there
-        ctx.save_for_backward(torch.as_tensor(excess), torch.as_tensor(steps))
-        return torch.as_tensor((excess.sum(1) / steps).mean(), dtype=positions.dtype)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
-        excess, steps = map(array, ctx.saved_tensors)
-        slopes = (excess > 0) * (array(grad) / (steps * len(steps)))[:, None]
-        gradient = grad.new_zeros(excess.shape[0], excess.shape[1] + 1)
-        array(gradient)[:, 1:] += slopes
-        array(gradient)[:, :-1] -= slopes
-        return gradient, None
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,14 +68,16 @@ class Alignment(Reversible):
     positions: Tensor = field(init=False, repr=False)
     _plans: dict = field(init=False, repr=False, default_factory=dict)
 
-    def __post_init__(self):
-        last = (self.output_lengths - 1).to(torch.float64)[:, None]
+    def __post_init__(self) -> None:
+        counts = whole_numbers(self.output_lengths)
+        alike = min(counts, default=1) == max(counts, default=1)  # a number is multiplied in one step, a column of them in three
+        last = counts[0] - 1.0 if counts and alike else (self.output_lengths - 1).to(torch.float64)[:, None]
         object.__setattr__(self, "positions", self.unit_positions * last)
 
     @property
     def frames(self) -> int:
         """Padded output length: the longest of `output_lengths`."""
-        return max(self.output_lengths.tolist())
+        return max(whole_numbers(self.output_lengths))
 
     def _indices(self) -> Tensor:
         """The output indices q_i = i for every example: (batch, L) float64."""
@@ -207,7 +90,9 @@ class Alignment(Reversible):
         """Y = A X (equations 4 and 7), in O(time).
 
         Shape: x (batch, channels, time) -> (batch, channels, L), zero past each example's output length and, for
-        `nearest`, where no frame rounds to an index. Differentiable in x, the positions and sigma.
+        `nearest`, where no frame rounds to an index. Differentiable in x, the positions and sigma, once: a second
+        derivative, torch.vmap and the transforms of torch.func raise RuntimeError, and so does a backward pass for which
+        positions were changed in place.
         """
         self._check(x, self.positions.shape[1], "time")
         return self._product(x, up=False)
@@ -222,17 +107,19 @@ class Alignment(Reversible):
 
     def _product(self, values: Tensor, up: bool) -> Tensor:
         """Softmax-weighted means of `values`; half precision is summed in float32."""
+        refuse_transforms(values)
         exact = values if values.dtype in TAIL else values.float()
         inverse_variance = self._inverse_variance() if isinstance(self.sigma, Tensor) else None
-        return SoftmaxProduct.apply(exact, self.positions, inverse_variance, self._plan(exact.dtype, up), up).to(values.dtype)
+        return softmax_product(exact, self.positions, inverse_variance, self._plan(exact.dtype, up), up).to(values.dtype)
 
     def _plan(self, dtype: torch.dtype, up: bool = False) -> Blocks:
         """Blocks and windows of a product, worked out once and used for every signal that is pooled with this alignment."""
-        if (dtype, up) not in self._plans:
+        key = dtype, up, None if self.positions.is_inference() else self.positions._version
+        if key not in self._plans:
             keys, queries = (self._indices(), self.positions) if up else (self.positions, self._indices())
-            counts = (self.output_lengths, self.lengths) if up else (self.lengths, self.output_lengths)
-            self._plans[dtype, up] = Blocks(keys.detach(), queries.detach(), _number(self.sigma) ** 2, *counts, self.nearest, dtype)
-        return self._plans[dtype, up]
+            counts = whole_numbers(self.lengths), whole_numbers(self.output_lengths)
+            self._plans[key] = Blocks(keys.detach(), queries.detach(), number(self.sigma) ** 2, *(counts[::-1] if up else counts), self.nearest, dtype)
+        return self._plans[key]
 
     @torch.no_grad()
     def compose(self, rows: Tensor) -> Tensor:
@@ -245,7 +132,7 @@ class Alignment(Reversible):
         blocks = self._plan(exact.dtype)
         result = exact.new_zeros(rows.shape[0], rows.shape[1], self.positions.shape[1])
         for group in blocks.groups:
-            blocks.scatter_windows(group, exact, blocks.band(group).matrix.to(rows.device), result)
+            blocks.scatter_windows(group, exact, result)
         return result.to(rows.dtype)
 
     def dense(self) -> Tensor:
@@ -271,12 +158,12 @@ class Alignment(Reversible):
 
     def drawing(self) -> Positions:
         """The positions of example 0, from which whoever draws makes the rows that are in view."""
-        return Positions(self.unit_positions[0].detach().cpu().numpy(), _number(self.sigma), self.nearest)
+        return Positions(self.unit_positions[0].detach().cpu().numpy(), number(self.sigma), self.nearest)
 
     def relative_weights(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
         """See `AnyAlignment.relative_weights`."""
         positions = self.positions[0, : int(self.lengths[0])].detach().cpu().numpy()
-        return weights_of_positions(positions, _number(self.sigma), self.nearest, rows, first, last)
+        return weights_of_positions(positions, number(self.sigma), self.nearest, rows, first, last)
 
     @torch.no_grad()
     def window(self, start: int, stop: int, example: int = 0) -> tuple[int, Tensor]:
@@ -291,15 +178,14 @@ class Alignment(Reversible):
         first = min(max(first, 0), frames - 1)
         last = min(max(int(torch.searchsorted(edges, float(stop))), first + 1), frames)
         queries = torch.arange(first, last, dtype=torch.float64, device=edges.device)[None]
-        counts = torch.tensor([time]), torch.tensor([last - first])
-        blocks = Blocks(self.positions[example : example + 1], queries, _number(self.sigma) ** 2, *counts, self.nearest, self.dtype)
+        counts = (time,), (last - first,)
+        blocks = Blocks(self.positions[example : example + 1], queries, number(self.sigma) ** 2, *counts, self.nearest, self.dtype)
         rows = torch.zeros(last - first, stop - start, dtype=self.dtype, device=edges.device)
         for group in blocks.groups:
-            weights = blocks.band(group).matrix
-            for number, (_, row, count, begin) in enumerate(blocks.spans(group)):
+            for matrix, (_, row, count, begin) in zip(blocks.band(group).matrix, blocks.spans(group), strict=True):
                 left, right = max(start, begin), min(stop, begin + group.width)
                 if left < right:
-                    rows[row : row + count, left - start : right - start] = weights[number, :count, left - begin : right - begin]
+                    rows[row : row + count, left - start : right - start] = matrix[:count, left - begin : right - begin]
         return first, rows
 
     def boundaries(self) -> Tensor:

@@ -6,6 +6,7 @@ windows than for its product. On an accelerator the same lines work on tensors w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -37,9 +38,9 @@ def at_most(values: Array, high: float) -> Array:
     return values.clamp(max=high) if isinstance(values, Tensor) else np.minimum(values, high)
 
 
-def like_array(values: list | range, array: Array) -> Array:
-    """Whole numbers as an int64 array of the same kind and place."""
-    return torch.tensor(list(values), device=array.device) if isinstance(array, Tensor) else np.array(values)
+def like_array(values: Sequence[Any], array: Array) -> Array:
+    """Whole numbers as an int64 array of the same kind and place, without waiting for an accelerator."""
+    return torch.tensor(list(values)).to(array.device, non_blocking=True) if isinstance(array, Tensor) else np.array(values)
 
 
 def as_type(values: Array, dtype: torch.dtype) -> Array:

@@ -10,6 +10,10 @@ negligible. So:
 3. A block's result is one small matrix product of its window of values with its weights. On a CPU windows are slices that
    go to BLAS as they are; on an accelerator they are gathered and multiplied together.
 
+Where all of a matrix is small, searching for windows would cost more than it saves: then a block is all queries of an
+example, its window all keys, and nothing has to be known on the host. Larger matrices cost an accelerator one wait, for
+the windows.
+
 Its gradients are the same three products with the parts exchanged: `SoftmaxProduct`. Upsampling is the same kernel with
 keys and queries exchanged.
 """
@@ -17,7 +21,9 @@ keys and queries exchanged.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +39,8 @@ TAIL = {torch.float32: 18.0, torch.float64: 40.0}
 _GROUP_ELEMENTS = 1 << 20
 # Weights of up to this many elements are kept for the next product (the shortcut's, the backward pass's).
 _KEPT_ELEMENTS = 1 << 22
+# Matrices of up to this many elements, all examples together, are worked out whole: on a CPU, and on an accelerator.
+_WHOLE_ELEMENTS, _WHOLE_ELEMENTS_ACCELERATED = 1 << 14, 1 << 20
 # Above, on a CPU, the weights of single rows are worth finding.
 _NARROW_ELEMENTS = 1 << 16
 
@@ -58,12 +66,13 @@ class Band:
     """Softmax weights of a group of n blocks; not to be changed.
 
     matrix: (n, rows, width), a tensor. weights: the same numbers as an array, of every row perhaps only those w that it
-    needs: (n, rows, w). keys: their flat indices into the keys, (n, 1 or rows, w). places: theirs in `matrix`, flat; None
+    needs: (n, rows, w). queries: (n, rows). keys: their flat indices into the keys, (n, 1 or rows, w). places: theirs in `matrix`, flat; None
     where w is width. closest: what was taken off the distances, (n, rows, 1) or a number.
     """
 
     matrix: Tensor
     weights: Array
+    queries: Array
     keys: Array
     closest: Array | float
     places: Array | None = None
@@ -77,18 +86,26 @@ class Blocks:
     largest. Blocks whose windows are of similar width form groups, so that their weights are one array operation.
     """
 
-    def __init__(self, keys: Tensor, queries: Tensor, variance: float, key_counts: Tensor, query_counts: Tensor, nearest: bool, dtype: torch.dtype):
+    def __init__(
+        self, keys: Tensor, queries: Tensor, variance: float, key_counts: Sequence[int], query_counts: Sequence[int], nearest: bool,
+        dtype: torch.dtype,
+    ):
         self.device, self.batch, self.key_total, self.query_total = keys.device, len(keys), keys.shape[1], queries.shape[1]
         self.variance, self.nearest, self.dtype = variance, nearest, dtype
         self._reach = (TAIL[dtype] + math.log(self.key_total)) * variance
+        elements, on_host = self.batch * self.key_total * self.query_total, _sliced(keys)
+        whole = elements <= (_WHOLE_ELEMENTS if on_host else _WHOLE_ELEMENTS_ACCELERATED)
         # Wide rows share most of their window, so larger blocks waste little there and mean fewer products.
-        self.rows = 128 if self._reach > 256 else 32
+        self.rows = self.query_total if whole else 128 if self._reach > 256 else 32
         self.per_example = -(-self.query_total // self.rows)
         self._keys, self._queries = array(keys), array(queries)
-        self._key_counts, self._query_counts = key_counts.tolist(), query_counts.tolist()
+        self._key_counts, self._query_counts = key_counts, query_counts
         self._ragged = min(self._key_counts) < self.key_total or min(self._query_counts) < self.query_total
-        self.groups = self._group(*self._block_windows())
-        elements = sum(len(group.blocks) * self.rows * group.width for group in self.groups)
+        if whole:
+            self.groups = [Group(0, list(range(self.batch)), [0] * self.batch, self.key_total)]
+        else:
+            self.groups = self._group(*self._block_windows())
+            elements = sum(len(group.blocks) * self.rows * group.width for group in self.groups)
         self._kept: dict[int, Band] | None = {} if elements <= _KEPT_ELEMENTS else None
 
     def _block_windows(self) -> tuple[list[int], list[int], list[int]]:
@@ -97,21 +114,45 @@ class Blocks:
         The first key that a query needs never lies before the first one of the query to its left, nor the last one after
         the last of the query to its right, so the outermost queries of a block decide.
         """
-        blocks, first, last = [], [], []
+        blocks: list[int] = []
+        first: list[int] = []
+        last: list[int] = []
         for example, count in enumerate(self._query_counts):
             rows = range(0, count, self.rows)
             blocks += range(example * self.per_example, example * self.per_example + len(rows))
             first += [example * self.query_total + row for row in rows]
             last += [example * self.query_total + min(row + self.rows, count) - 1 for row in rows]
         outer = like_array([first, last], self._keys)
-        low, high, _ = self._needed(self._queries.reshape(-1)[outer], outer // self.query_total)
-        return blocks, low[0].tolist(), high[1].tolist()
+        queries, example = self._queries.reshape(-1)[outer], outer // self.query_total
+        radius = self._common_radius()
+        if radius is None:
+            low, high, _ = self._needed(queries, example)
+            begin, end = namespace(low).stack([low[0], high[1]]).tolist()  # together: on an accelerator this is the wait
+            return blocks, begin, end
+        begin = self._search(self._keys, queries[0] - radius, example[0]).tolist()
+        return blocks, begin, self._search(self._keys, queries[1] + radius, example[1], "right").tolist()
+
+    def _common_radius(self) -> float | None:
+        """A distance within which all queries have all the keys they need, if one is not much too large for most; None otherwise.
+
+        No query is farther from its nearest key than half of the largest gap. To ask for the gap would make an accelerator wait.
+        """
+        if not isinstance(self._keys, np.ndarray):
+            return None
+        if self.nearest:
+            return 0.5
+        half_gap = float((self._keys[:, 1:] - self._keys[:, :-1]).max(initial=0.0)) / 2
+        radius = math.sqrt(half_gap**2 + self._reach)
+        return radius if radius <= max(1.5 * math.sqrt(self._reach), self.rows / 8) else None
 
     def _needed(self, queries: Array, example: Array) -> tuple[Array, Array, Array]:
         """Of queries and their examples, of any one shape: the first key needed, the one after the last, and the distance to the nearest."""
         xp, keys = namespace(queries), self._keys
-        begin, counts = example * self.key_total, like_array(self._key_counts, keys)[example]
-        after = xp.minimum(self._search(keys, queries, example), counts - 1)
+        begin, counts = example * self.key_total, self._key_counts[0]
+        if self.batch > 1:
+            counts = like_array(self._key_counts, keys)[example]
+        after = self._search(keys, queries, example)
+        after = at_most(after, counts - 1) if self.batch == 1 else xp.minimum(after, counts - 1)
         before = at_least(after - 1, 0)
         flat = keys.reshape(-1)
         above, below = abs(flat[after + begin] - queries), abs(flat[before + begin] - queries)
@@ -124,21 +165,22 @@ class Blocks:
         low = xp.minimum(self._search(keys, queries - radius, example), closer)
         return low, xp.maximum(self._search(keys, queries + radius, example, "right"), closer + 1), closest
 
-    def _search(self, keys: Array, wanted: Array, example: Array, side: str = "left") -> Array:
-        """Where `wanted` would be inserted among the valid keys (batch, K) of its example, an array of the same shape."""
-        xp = namespace(wanted)
+    def _search(self, keys: Array, queries: Array, example: Array, side: str = "left") -> Array:
+        """Where `queries` would be inserted among the valid keys (batch, K) of its example, an array of the same shape."""
+        xp = namespace(queries)
         if self.batch == 1:
-            return at_most(xp.searchsorted(keys.reshape(-1), wanted, side=side), self._key_counts[0])
+            return at_most(xp.searchsorted(keys.reshape(-1), queries, side=side), self._key_counts[0])
         # Examples one after the other on one line, far enough apart: a search then finds its place in all of them at once.
         apart = float(2 * (self.key_total + self.query_total))
         line = keys + like_array(range(self.batch), keys)[:, None] * apart
-        found = xp.searchsorted(line.reshape(-1), wanted + example * apart, side=side) - example * self.key_total
-        return xp.minimum(at_least(found, 0), like_array(self._key_counts, keys)[example])
+        place = xp.searchsorted(line.reshape(-1), queries + example * apart, side=side) - example * self.key_total
+        return xp.minimum(at_least(place, 0), like_array(self._key_counts, keys)[example])
 
     def _group(self, blocks: list[int], first: list[int], last: list[int]) -> list[Group]:
         widths = [stop - start for start, stop in zip(first, last, strict=True)]
         filled = sorted((i for i in range(len(blocks)) if widths[i] > 0), key=widths.__getitem__)
-        groups, begin = [], 0
+        groups: list[Group] = []
+        begin = 0
         while begin < len(filled):
             limit = 2 * widths[filled[begin]] + self.rows
             end = begin + 1
@@ -170,6 +212,8 @@ class Blocks:
         """(n, rows) queries of a group's blocks, their row in the example and (n, 1) the example; past its end, the last query again."""
         row = like_array([block % self.per_example * self.rows for block in group.blocks], self._queries)[:, None]
         row = at_most(row + like_array(range(self.rows), self._queries), self.query_total - 1)
+        if self.batch == 1:
+            return self._queries[0][row], row, row[:, :1] * 0
         example = like_array([block // self.per_example for block in group.blocks], self._queries)[:, None]
         return self._queries.reshape(-1)[row + example * self.query_total], row, example
 
@@ -187,26 +231,47 @@ class Blocks:
         """Weights of all keys in the windows."""
         columns, (queries, row, example) = self._columns(group)[:, None, :], self._block_queries(group)
         xp = namespace(columns)
-        distance = self._keys.reshape(-1)[columns] - queries[:, :, None]
-        needed = True
+        keys, needed = self._keys.reshape(-1)[columns], None
+        distance = keys - queries[:, :, None]
         if self.nearest:
-            needed = xp.round(self._keys.reshape(-1)[columns]) == xp.round(queries[:, :, None])
+            needed = xp.round(keys) == xp.round(queries)[:, :, None]
         if self._ragged:
-            needed = needed & (columns - example[:, :, None] * self.key_total < like_array(self._key_counts, columns)[example][:, :, None])
-            needed = needed & (row < like_array(self._query_counts, columns)[example])[:, :, None]
-        weights, closest = self._exponential(distance, 0.0), 0.0
-        weights *= needed
-        total = weights.sum(2)[:, :, None]
-        if needed is not True:  # a row that needs nothing, padding or an empty output of AdaStride-F, is zero and stays so
-            total = xp.where(needed.any(2)[:, :, None], total, 1.0)
-        if total.min() < 1e-8:  # a query so far from all keys that what the exponent is cut off at would count: take the nearest one's distance off first
-            distance = abs(distance) if needed is True else xp.where(needed, abs(distance), math.inf)
-            closest = xp.amin(distance, axis=2, keepdims=True)
-            closest = xp.where(closest < math.inf, closest, 0.0)
-            weights = self._exponential(distance - closest, closest) * needed
-            total = at_least(weights.sum(2)[:, :, None], 1e-30)
-        weights /= total
-        return Band(torch.as_tensor(weights), weights, columns, closest)
+            inside = columns - example[:, :, None] * self.key_total < like_array(self._key_counts, columns)[example][:, :, None]
+            inside = inside & (row < like_array(self._query_counts, columns)[example])[:, :, None]
+            needed = inside if needed is None else needed & inside
+        if isinstance(columns, np.ndarray):
+            return self._full_on_host(distance, needed, queries, columns)
+        # The distance of the nearest key is taken off first, always: to ask whether a row needs it would be a wait.
+        distance = abs(distance) if needed is None else xp.where(needed, abs(distance), math.inf)
+        closest = xp.amin(distance, axis=2, keepdims=True)
+        closest = xp.where(closest < math.inf, closest, 0.0)
+        weights = self._exponential(distance - closest, closest)
+        if needed is not None:
+            weights *= needed
+        weights /= at_least(weights.sum(2)[:, :, None], 1e-30)
+        return Band(weights, weights, queries, columns, closest)
+
+    def _full_on_host(self, distance: Array, needed: Array | None, queries: Array, columns: Array) -> Band:
+        """`_full` from distances (n, rows, width) of which only those `needed` count: the plain formula, and rows it is not exact for again."""
+        weights: Array = self._exponential(distance, 0.0)
+        closest: Array = 0.0
+        if needed is not None:
+            weights *= needed
+        total = weights.sum(2)
+        if needed is not None:  # a row that needs nothing, padding or an empty output of AdaStride-F, is zero and stays so
+            total[~needed.any(2)] = 1.0
+        far = total < 1e-8
+        if far.any():
+            # A query so far from all keys that what the exponent is cut off at would count: the nearest one's distance is taken off first.
+            closest = np.zeros((*total.shape, 1))
+            apart = abs(distance[far]) if needed is None else np.where(needed[far], abs(distance[far]), math.inf)
+            closest[far] = apart.min(1)[:, None]
+            weights[far] = self._exponential(apart - closest[far], closest[far])
+            if needed is not None:
+                weights[far] *= needed[far]
+            total[far] = weights[far].sum(1)
+        weights *= (1 / total)[:, :, None]
+        return Band(torch.from_numpy(weights), weights, queries, columns, closest)
 
     def _narrow(self, group: Group) -> Band | None:
         """Weights of only those keys that each row needs, computed in NumPy; None if that is not much less than all.
@@ -215,22 +280,22 @@ class Blocks:
         """
         queries, row, example = self._block_queries(group)
         low, high, closest = self._needed(queries, example + np.zeros_like(row))
-        high = np.where(row < np.array(self._query_counts)[example], high, low)
-        width = int((high - low).max())
+        end: Array = np.where(row < np.array(self._query_counts)[example], high, low)
+        width = int((end - low).max())
         if 2 * width > group.width:
             return None
         column = low[:, :, None] + np.arange(width)
-        needed = column < high[:, :, None]
+        needed = column < end[:, :, None]
         keys = np.where(needed, column, 0) + example[:, :, None] * self.key_total  # what a row does not need: any key, with a weight of 0
         closest = closest[:, :, None]
         weights = self._exponential(abs(self._keys.reshape(-1)[keys] - queries[:, :, None]) - closest, closest) * needed
         weights /= at_least(weights.sum(2, keepdims=True), 1e-30)
         size = len(group.blocks) * self.rows * group.width
-        places = column - np.array(group.starts)[:, None, None] + np.arange(0, size, group.width).reshape(-1, self.rows, 1)
+        places = column - like_array(group.starts, column)[:, None, None] + np.arange(0, size, group.width).reshape(-1, self.rows, 1)
         matrix = np.zeros(size + 1, weights.dtype)  # the last element takes what is not needed
         matrix[np.where(needed, places, size)] = weights
-        matrix = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
-        return Band(matrix, weights, keys, closest, at_most(at_least(places, 0), size - 1))
+        whole = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
+        return Band(whole, weights, queries, keys, closest, at_most(at_least(places, 0), size - 1))
 
     def _exponential(self, excess: Array, closest: Array | float) -> Array:
         """exp((d_min^2 - d^2) / sigma^2) in the product's type, from d - d_min and d_min in float64.
@@ -243,7 +308,9 @@ class Blocks:
         exponent *= -1.0 / self.variance
         # A window is wider than its single rows need. What lies outside of a row's is negligible, and as denormal
         # numbers it would make the products thirty times slower.
-        return namespace(exponent).exp(at_least(exponent, -69.0))
+        if isinstance(exponent, Tensor):
+            return exponent.clamp_(min=-69.0).exp_()
+        return np.exp(np.maximum(exponent, -69.0, out=exponent), out=exponent)
 
     def position_gradients(self, group: Group, slopes: Tensor, needs: tuple[bool, bool, bool]) -> tuple[Array | None, Array | None, Array | None]:
         """Gradients to the keys (batch * K,) float64, to a group's queries (n, rows) and to sigma^-2 (scalar); None where not needed.
@@ -256,7 +323,7 @@ class Blocks:
             slopes = slopes.reshape(-1)[band.places]
         logit = band.weights * slopes
         logit -= band.weights * logit.sum(2)[:, :, None]
-        distance = self._keys.reshape(-1)[band.keys] - self._block_queries(group)[0][:, :, None]
+        distance = self._keys.reshape(-1)[band.keys] - band.queries[:, :, None]
         to_keys = to_queries = sharper = None
         if needs[0] or needs[1]:
             moved = as_type(distance, self.dtype) * logit
@@ -269,7 +336,7 @@ class Blocks:
             sharper = -(logit * ((abs(distance) - band.closest) * (abs(distance) + band.closest))).sum()
         return to_keys, to_queries, sharper
 
-    def spans(self, group: Group):
+    def spans(self, group: Group) -> Iterator[tuple[int, int, int, int]]:
         """For each block of a group: (example, first query, queries, first key)."""
         for block, start in zip(group.blocks, group.starts, strict=True):
             example, row = block // self.per_example, block % self.per_example * self.rows
@@ -286,31 +353,41 @@ class Blocks:
                     matrix = matrix[:rows]
                 torch.mm(signals[example].narrow(1, start, group.width), matrix.t(), out=results[example].narrow(1, row, rows))
             return
-        rows = torch.bmm(self._gather(group, values), weights.transpose(1, 2))
-        self._query_view(out)[self.members(group, out)] = rows
+        self._query_view(out)[self.members(group, out)] = torch.bmm(self._gather(group, values), weights.transpose(1, 2))
 
-    def window_products(self, group: Group, values: Tensor, grad: Tensor) -> Tensor:
-        """grad[..., queries]^T @ values[..., window]: (n, rows, width), the gradient to a band's matrix."""
-        if _sliced(values):
-            result = values.new_zeros(len(group.blocks), self.rows, group.width)
-            signals, grads = values.unbind(0), grad.unbind(0)
-            for matrix, (example, row, rows, start) in zip(result.unbind(0), self.spans(group), strict=True):
+    def gradients(self, group: Group, values: Tensor, grad: Tensor, to_values: Tensor | None, to_weights: bool) -> Tensor | None:
+        """The two products of a backward pass, from grad (batch, channels, Q), the gradient to a product of these values.
+
+        to_values[..., window] += grad[..., queries] @ weights for every block, unless it is None; with `to_weights` returns
+        grad[..., queries]^T @ values[..., window]: (n, rows, width), the gradient to a band's matrix.
+        """
+        if not _sliced(values):
+            slopes = torch.bmm(self._gather_queries(group, grad).transpose(1, 2), self._gather(group, values)) if to_weights else None
+            if to_values is not None:
+                self.scatter_windows(group, grad, to_values)
+            return slopes
+        weights, signals, grads = self.band(group).matrix.unbind(0), values.unbind(0), grad.unbind(0)
+        results = None if to_values is None else to_values.unbind(0)
+        slopes = values.new_empty(len(group.blocks), self.rows, group.width) if to_weights else None
+        for block, (example, row, rows, start) in enumerate(self.spans(group)):
+            part = grads[example].narrow(1, row, rows)
+            if results is not None:
+                matrix = weights[block] if rows == self.rows else weights[block][:rows]
+                results[example].narrow(1, start, group.width).addmm_(part, matrix)
+            if slopes is not None:
+                slope = slopes[block]
                 if rows < self.rows:
-                    matrix = matrix[:rows]
-                torch.mm(grads[example].narrow(1, row, rows).t(), signals[example].narrow(1, start, group.width), out=matrix)
-            return result
-        return torch.bmm(self._gather_queries(group, grad).transpose(1, 2), self._gather(group, values))
+                    slope[rows:] = 0.0
+                    slope = slope[:rows]
+                torch.mm(part.t(), signals[example].narrow(1, start, group.width), out=slope)
+        return slopes
 
-    def scatter_windows(self, group: Group, grad: Tensor, weights: Tensor, out: Tensor) -> None:
+    def scatter_windows(self, group: Group, grad: Tensor, out: Tensor) -> None:
         """out[..., window] += grad[..., queries] @ weights for every block."""
         if _sliced(grad):
-            grads, results = grad.unbind(0), out.unbind(0)
-            for matrix, (example, row, rows, start) in zip(weights.unbind(0), self.spans(group), strict=True):
-                if rows < self.rows:
-                    matrix = matrix[:rows]
-                results[example].narrow(1, start, group.width).addmm_(grads[example].narrow(1, row, rows), matrix)
+            self.gradients(group, grad, grad, out, to_weights=False)
             return
-        products = torch.bmm(self._gather_queries(group, grad), weights)
+        products = torch.bmm(self._gather_queries(group, grad), self.band(group).matrix.to(grad.device))
         index = self.columns(group)
         flat = out.transpose(1, 2).clone(memory_format=torch.contiguous_format).view(-1, out.shape[1])
         flat.index_add_(0, index.reshape(-1).to(out.device), products.transpose(1, 2).reshape(-1, out.shape[1]))
@@ -346,47 +423,57 @@ class Blocks:
         return buffer.transpose(1, 2).reshape(batch, channels, -1)[..., : self.query_total].contiguous()
 
 
-class SoftmaxProduct(torch.autograd.Function):
+def softmax_product(values: Tensor, positions: Tensor, inverse_variance: Tensor | None, blocks: Blocks, up: bool) -> Tensor:
     """Blockwise softmax(-(key - query)^2 / sigma^2) @ values, differentiable in the values, the positions and sigma^-2.
 
     positions are the blocks' keys, or with `up` their queries; sigma^-2 is None where it is a plain number.
+    Shape: values (batch, channels, K) -> (batch, channels, Q).
     """
+    learns = values.requires_grad or positions.requires_grad or (inverse_variance is not None and inverse_variance.requires_grad)
+    if learns and torch.is_grad_enabled():
+        return SoftmaxProduct.apply(values, positions, inverse_variance, blocks, up)
+    return _product(values, blocks)
+
+
+def _product(values: Tensor, blocks: Blocks) -> Tensor:
+    buffer = blocks.new_output(values)
+    for group in blocks.groups:
+        blocks.multiply(group, values, blocks.band(group).matrix.to(values.device), buffer)
+    return blocks.unblocked(buffer)
+
+
+class SoftmaxProduct(torch.autograd.Function):
+    """`softmax_product` with its gradient."""
 
     @staticmethod
-    def forward(ctx, values, positions, inverse_variance, blocks: Blocks, up: bool):
-        buffer = blocks.new_output(values)
-        for group in blocks.groups:
-            blocks.multiply(group, values, blocks.band(group).matrix.to(values.device), buffer)
-        ctx.save_for_backward(values)
+    def forward(ctx: Any, values: Tensor, positions: Tensor, inverse_variance: Tensor | None, blocks: Blocks, up: bool) -> Tensor:
+        ctx.save_for_backward(values, positions)  # positions only so that torch notices when they are changed: blocks share their memory
         ctx.blocks, ctx.up = blocks, up
-        return blocks.unblocked(buffer)
+        return _product(values, blocks)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
-        (values,) = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        values, _ = ctx.saved_tensors
         blocks: Blocks = ctx.blocks
         grad = grad.contiguous()
         grad_values = torch.zeros_like(values) if ctx.needs_input_grad[0] else None
         needs = (ctx.needs_input_grad[1] and not ctx.up, ctx.needs_input_grad[1] and ctx.up, ctx.needs_input_grad[2])
-        grad_keys, grad_inverse_variance = torch.zeros(blocks.batch * blocks.key_total, dtype=torch.float64, device=blocks.device), 0.0
-        grad_queries = torch.zeros(blocks.batch * blocks.per_example, blocks.rows, dtype=torch.float64, device=blocks.device) if needs[1] else None
+        sums: list[Any] = [None, None, None]  # of the groups' gradients: arrays to the keys and the queries, a number to sigma^-2
         for group in blocks.groups:
-            if grad_values is not None:
-                blocks.scatter_windows(group, grad, blocks.band(group).matrix.to(values.device), grad_values)
-            if not any(needs):
+            slopes = blocks.gradients(group, values, grad, grad_values, to_weights=any(needs))
+            if slopes is None:
                 continue
-            to_keys, to_queries, sharper = blocks.position_gradients(group, blocks.window_products(group, values, grad).to(blocks.device), needs)
-            if needs[0]:
-                grad_keys += torch.as_tensor(to_keys)
-            if needs[1]:
-                grad_queries[blocks.members(group, grad_queries)] = torch.as_tensor(to_queries, dtype=torch.float64)
-            if needs[2]:
-                grad_inverse_variance = grad_inverse_variance + sharper
+            to_keys, to_queries, sharper = blocks.position_gradients(group, slopes.to(blocks.device), needs)
+            if to_queries is not None:
+                whole = torch.zeros(blocks.batch * blocks.per_example, blocks.rows, dtype=torch.float64, device=blocks.device)
+                whole[blocks.members(group, whole)] = torch.as_tensor(to_queries, dtype=torch.float64)
+                to_queries = array(whole)
+            sums = [part if total is None else total + part for total, part in zip(sums, (to_keys, to_queries, sharper), strict=True)]
         grad_positions = None
         if needs[0]:
-            grad_positions = grad_keys.view(blocks.batch, -1)
+            grad_positions = torch.as_tensor(sums[0], dtype=torch.float64, device=blocks.device).view(blocks.batch, -1)
         elif needs[1]:
-            grad_positions = grad_queries.view(blocks.batch, -1)[:, : blocks.query_total]
-        to_variance = torch.as_tensor(grad_inverse_variance, dtype=torch.float64, device=blocks.device) if needs[2] else None
+            grad_positions = torch.as_tensor(sums[1], device=blocks.device).view(blocks.batch, -1)[:, : blocks.query_total]
+        to_variance = torch.as_tensor(sums[2], dtype=torch.float64, device=blocks.device) if needs[2] else None
         return grad_values, grad_positions, to_variance, None, None

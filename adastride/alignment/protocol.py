@@ -179,8 +179,8 @@ def weights_of_entries(
     sources, targets = sources[asked], place[targets[asked]]
     begin, stop = int(sources.min()), int(sources.max()) + 1  # neighbouring rows are made of neighbouring frames
     width = stop - begin + 1  # and a zero behind the last: reduceat needs an index for the end of a range, too
-    matrix = np.bincount(targets * width + sources - begin, weights[asked], len(rows) * width).reshape(len(rows), width)
-    matrix /= np.maximum(matrix.max(axis=1, keepdims=True), 1e-30)
+    matrix = np.bincount(targets * width + sources - begin, weights[asked].astype(np.float64), len(rows) * width).reshape(len(rows), width)
+    matrix = matrix / np.maximum(matrix.max(axis=1, keepdims=True), 1e-30)
     touched = np.flatnonzero((first < stop) & (last >= begin))
     ranges = np.stack([np.maximum(first[touched], begin), np.minimum(last[touched] + 1, stop)], axis=1).reshape(-1) - begin
     if len(touched):

@@ -6,41 +6,28 @@ Its printed equations 6 and 7 show a ceiling sign where the text says, and the a
 
 from __future__ import annotations
 
+import math
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from adastride import alignment as maths
 from adastride.alignment import Alignment
-from adastride.downsampling.base import AS_TRAINED, Downsampled, Downsampler, LayerSettings, Method, register
+from adastride.downsampling.base import (
+    AS_TRAINED,
+    Downsampled,
+    Downsampler,
+    LayerSettings,
+    Method,
+    register,
+    where_float64_is,
+    zero_padding,
+)
+from adastride.downsampling.score import Score
 from adastride.ranges import SIGMA_RANGE
 
-_FLOAT32_FRAMES = 4096  # positions stay right to 1e-4 up to here
-_PART_CHANNELS = 32
 _CITATION = "AdaStride: Using Adaptive Strides in Sequential Data for Effective Downsampling, equations 2-7"
-
-
-class _Scores(torch.autograd.Function):
-    """w.x_t: x (batch, channels, time), weight (1, channels, 1) -> (batch, time); gradients in the type of x."""
-
-    @staticmethod
-    def forward(ctx, x, weight):
-        ctx.save_for_backward(x, weight)
-        short = x.shape[2] <= _FLOAT32_FRAMES or x.device.type == "mps"
-        exact = torch.float32 if short and x.dtype != torch.float64 else torch.float64
-        row = weight[:, :, 0].to(exact)
-        if x.dtype == exact:
-            return torch.matmul(row, x)[:, 0]
-        parts = zip(row.split(_PART_CHANNELS, dim=1), x.split(_PART_CHANNELS, dim=1), strict=True)
-        return sum(torch.matmul(some, part.to(exact)) for some, part in parts)[:, 0]
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
-        x, weight = ctx.saved_tensors
-        grad = grad.to(x.dtype)
-        to_x = weight.to(x.dtype) * grad[:, None] if ctx.needs_input_grad[0] else None
-        to_weight = torch.matmul(x, grad[:, :, None]).sum(dim=0, keepdim=True).to(weight.dtype) if ctx.needs_input_grad[1] else None
-        return to_x, to_weight
 
 
 class AdaStride(Downsampler):
@@ -48,10 +35,14 @@ class AdaStride(Downsampler):
 
     channels: channels of the input. stride: input frames per output frame, any real number of at least 1.
     sigma: width of a row in output frames; the paper's sigma^-2 = 5 is 5 ** -0.5.
+    learn_sigma: sigma is a parameter and begins there; kept as its logarithm, `log_sigma`, so that it stays above 0. `sigma`
+    reads as the number learned so far. Settings with a sigma replace it for a run.
     `score.weight` holds the numbers w of equation 3, zero at the start (then strides are uniform); a bias would cancel.
 
     Shape: (batch, channels, time) -> (batch, channels, L), L = ceil(time / stride).
-    Raises ValueError for a stride below 1, a sigma that is not above 0, or an input of another shape.
+    Raises ValueError for a stride below 1, a sigma that is not above 0, or an input of another shape. torch.compile breaks
+    its graph here and is otherwise welcome, torch.func.functional_call too; a second derivative, torch.vmap and the
+    transforms of torch.func raise RuntimeError.
 
     >>> layer = AdaStride(channels=4, stride=2.5)
     >>> layer(torch.zeros(1, 4, 10)).values.shape
@@ -59,52 +50,61 @@ class AdaStride(Downsampler):
     """
 
     variant = "adastride"
+    log_sigma: nn.Parameter | None
     scored = True
 
-    def __init__(self, channels: int, stride: float = 2.0, sigma: float = 5**-0.5):
+    def __init__(self, channels: int, stride: float = 2.0, sigma: float = 5**-0.5, learn_sigma: bool = False):
         super().__init__()
         self.channels = channels
         self.stride = maths.check_stride(stride)
-        self.sigma = float(maths.check_sigma(sigma))
-        self.score = nn.Conv1d(channels, 1, kernel_size=1, bias=False)
-        nn.init.zeros_(self.score.weight)
+        self.register_parameter("log_sigma", nn.Parameter(torch.zeros(())) if learn_sigma else None)
+        self.sigma = sigma
+        self.score = Score(channels)
+
+    @property
+    def sigma(self) -> float:
+        """Width of a row in output frames, as built or as learned so far."""
+        return self._sigma if self.log_sigma is None else float(self.log_sigma.detach().exp())
+
+    @sigma.setter
+    def sigma(self, value: float) -> None:
+        self._sigma = float(maths.check_sigma(value))
+        if self.log_sigma is not None:
+            self.log_sigma.data.fill_(math.log(self._sigma))
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
-        lengths = maths.check_lengths(lengths, x)
-        if x.shape[1] != self.channels:
-            raise ValueError(f"expected (batch, {self.channels}, time), got {tuple(x.shape)}")
-        settings = settings or AS_TRAINED
-        if min(lengths.tolist(), default=0) < x.shape[2]:  # whatever the padding holds, NaN included, takes no part
-            x = x.masked_fill(~maths.length_mask(lengths, x.shape[2])[:, None], 0.0)
-        aligned = self.align(x, lengths, settings)
+        if torch.compiler.is_compiling():  # nothing here is for a compiler, and to find that out step by step takes it long
+            return torch.compiler.disable(self._downsample)(x, lengths, settings)
+        return self._downsample(x, lengths, settings)
+
+    def _downsample(self, x: Tensor, lengths: Tensor | None, settings: LayerSettings | None) -> Downsampled:
+        lengths = self.check(x, lengths)
+        x = zero_padding(x, lengths)  # whatever the padding holds, NaN included, takes no part
+        aligned = self.align(x, lengths, settings or AS_TRAINED)
         loss = maths.position_loss(aligned.positions, aligned.lengths)
-        return Downsampled(aligned.pool(x), aligned.output_lengths.to(x.device), aligned, loss.to(x.device, x.dtype))
+        return Downsampled(aligned.pool(x), aligned.output_lengths.to(x.device), aligned, loss.to(x.device, aligned.dtype))
 
     def align(self, x: Tensor, lengths: Tensor, settings: LayerSettings = AS_TRAINED) -> Alignment:
         """The alignment alone: where this layer would put the frames of x (batch, channels, time)."""
-        scores = self.scores(x)
-        if scores.device.type == "mps":  # positions need float64, which Metal lacks
-            scores, lengths = scores.cpu(), lengths.cpu()
+        scores = where_float64_is(self.scores(x))
+        if scores.device != lengths.device:
+            lengths = maths.known_lengths(maths.whole_numbers(lengths), scores.device)
         return Alignment(
             maths.unit_positions(scores, lengths),
             lengths,
             maths.output_lengths(lengths, settings.stride or self.stride),
-            settings.sigma or self.sigma,
+            settings.sigma or (self.sigma if self.log_sigma is None else where_float64_is(self.log_sigma.exp())),
             nearest=(settings.variant or self.variant) == "adastride-f",
             dtype=x.dtype if x.dtype == torch.float64 else torch.float32,
         )
 
     def scores(self, x: Tensor) -> Tensor:
-        """w.x_t for every frame: x (batch, channels, time) -> (batch, time).
-
-        A rounded score moves a position by about 4e-8 of the output length, so long sequences are summed in float64
-        (float32 on Metal, which lacks it), a few channels at a time, so that no second copy of x is in memory.
-        """
-        return _Scores.apply(x, self.score.weight)
+        """w.x_t for every frame: x (batch, channels, time) -> (batch, time)."""
+        return self.score(x).squeeze(1)
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The alignment of the main path, used again (the paper's appendix C)."""
-        return downsampled.alignment.pool(x)
+        return cast(Alignment, downsampled.alignment).pool(x)
 
     def extra_repr(self) -> str:
         return f"channels={self.channels}, stride={self.stride:g}, sigma={self.sigma:.4g}"

@@ -9,12 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from adastride import alignment as maths
 from adastride.alignment import AnyAlignment, check_sigma, check_stride
+
+# A number, or where it is learned a tensor of one element that carries its gradient.
+Stride = Any
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class LayerSettings:
     stride: float | None = None
     variant: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.sigma is not None:
             object.__setattr__(self, "sigma", float(check_sigma(self.sigma)))
         if self.stride is not None:
@@ -48,7 +52,7 @@ class Downsampled:
 
     values: (batch, channels, L), zero past each example's length. lengths: (batch,) int64 output lengths.
     alignment: where the frames went; never None. A method without positions of its own has an effective one, |dy_i / dx_j|.
-    position_loss: scalar (equation 5), zero for a method without positions.
+    position_loss: scalar (equation 5) in float32 at least, whatever the type of the values; zero for a method without positions.
     """
 
     values: Tensor
@@ -62,6 +66,11 @@ def whole_stride(stride: float) -> int:
     return max(1, round(check_stride(stride)))
 
 
+def no_position_loss(x: Tensor) -> Tensor:
+    """The position loss of a method without positions: 0, in float32 at least."""
+    return x.new_zeros((), dtype=torch.promote_types(x.dtype, torch.float32))
+
+
 def where_float64_is(x: Tensor) -> Tensor:
     """x itself, or a copy on the CPU of what is on Metal, which has no float64: positions and the like are worked out there."""
     return x.cpu() if x.device.type == "mps" else x
@@ -69,7 +78,7 @@ def where_float64_is(x: Tensor) -> Tensor:
 
 def zero_padding(x: Tensor, lengths: Tensor, value: float = 0.0) -> Tensor:
     """x (batch, channels, time), all that lies past each example's length set to `value`; x itself if nothing does."""
-    if int(lengths.min()) == x.shape[2]:
+    if min(maths.whole_numbers(lengths)) == x.shape[2]:
         return x
     return x.masked_fill(~maths.length_mask(lengths.to(x.device), x.shape[2])[:, None], value)
 
@@ -80,11 +89,13 @@ def by_length(x: Tensor, lengths: Tensor, operate: Callable[[Tensor], Tensor]) -
     Shape: x (batch, channels, time), operate: (group, channels, T_b) -> (group, channels, L_b). Returns
     (batch, channels, L), zero past each example's own L_b. Its cost is one call for every distinct length.
     """
-    distinct, counts = (each.tolist() for each in lengths.unique(return_counts=True))
+    numbers = maths.whole_numbers(lengths)
+    distinct = sorted(set(numbers))
     if len(distinct) == 1:
         return operate(x[..., : distinct[0]])
     # Sorted and split once: to index every group by itself would cost a gradient of the size of x for each of them.
-    order = lengths.argsort(stable=True)
+    order = torch.tensor(sorted(range(len(numbers)), key=numbers.__getitem__)).to(x.device, non_blocking=True)
+    counts = [numbers.count(length) for length in distinct]
     results = [operate(part[..., :length]) for part, length in zip(x[order].split(counts), distinct, strict=True)]
     frames = max(result.shape[2] for result in results)
     stacked = torch.cat([nn.functional.pad(result, (0, frames - result.shape[2])) for result in results])
@@ -118,7 +129,7 @@ class Downsampler(nn.Module, ABC):
         """The stride this method can do that is nearest to the one asked for; ValueError for one below 1."""
         return check_stride(stride)
 
-    def chosen_stride(self, settings: LayerSettings | None = None) -> float:
+    def chosen_stride(self, settings: LayerSettings | None = None) -> Stride:
         """The stride of a run with these settings."""
         return self.nearest_stride((settings or AS_TRAINED).stride or self.stride)
 

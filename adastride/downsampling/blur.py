@@ -27,12 +27,11 @@ def blur_pool(x: Tensor, lengths: Tensor, stride: int, filter_size: int = 3) -> 
     tensor([[[2., 1., 4.]]])
     """
     shorter = maths.output_lengths(lengths, stride)
-    frames, left = int(shorter.max()), (filter_size - 1) // 2
+    frames, left = max(maths.whole_numbers(shorter)), (filter_size - 1) // 2
     stride = min(stride, x.shape[2])
     needed = torch.arange((frames - 1) * stride + filter_size, device=x.device) - left
-    distinct = lengths.unique()
-    if len(distinct) == 1:
-        around = x.index_select(2, _reflect(needed, distinct))
+    if len(set(maths.whole_numbers(lengths))) == 1:
+        around = x.index_select(2, _reflect(needed, lengths[:1]))
     else:
         around = x.gather(2, _reflect(needed, lengths[:, None])[:, None].expand(-1, x.shape[1], -1))
     sums = sum(

@@ -13,14 +13,16 @@ sorting: the whole method is a running sum and a weighted one.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from adastride import alignment as maths
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register, where_float64_is
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, no_position_loss, register, where_float64_is
 from adastride.downsampling.effective import SegmentAlignment
+from adastride.downsampling.score import Score
 
 
 def integrate_and_fire(logarithms: Tensor, lengths: Tensor, output_lengths: Tensor, dtype: torch.dtype = torch.float32) -> SegmentAlignment:
@@ -34,7 +36,7 @@ def integrate_and_fire(logarithms: Tensor, lengths: Tensor, output_lengths: Tens
     tensor([[[0.6667, 0.3333, 0.0000],
              [0.0000, 0.3333, 0.6667]]])
     """
-    time, frames, device = logarithms.shape[1], int(output_lengths.max()), logarithms.device
+    time, frames, device = logarithms.shape[1], max(maths.whole_numbers(output_lengths)), logarithms.device
     valid = maths.length_mask(lengths, time)
     logarithms = logarithms.to(torch.float64).masked_fill(~valid, -math.inf)
     weights = torch.exp(logarithms - logarithms.detach().amax(dim=1, keepdim=True))
@@ -50,7 +52,7 @@ def integrate_and_fire(logarithms: Tensor, lengths: Tensor, output_lengths: Tens
     below = (ends.detach()[:, :-1].ceil() - 1).nan_to_num(0.0).clamp(min=0).long()
     is_end = torch.zeros(len(ends), time + frames - 2, dtype=torch.bool, device=device)
     is_end.scatter_(1, below + torch.arange(time - 1, device=device), True)
-    sources, targets = (F.pad(each.cumsum(dim=1), (1, 0)) for each in (is_end, ~is_end))
+    sources, targets = (F.pad(marks.cumsum(dim=1), (1, 0)) for marks in (is_end, ~is_end))
     cuts = torch.where(is_end, ends.gather(1, sources[:, :-1]), targets[:, 1:].to(torch.float64).minimum(total))
     segments = torch.cat([cuts, total], dim=1) - F.pad(cuts, (1, 0))
 
@@ -89,20 +91,19 @@ class IntegrateAndFire(Downsampler):
         super().__init__()
         self.channels = channels
         self.stride = maths.check_stride(stride)
-        self.score = nn.Conv1d(channels, 1, kernel_size=1, bias=False)
-        nn.init.zeros_(self.score.weight)
+        self.score = Score(channels, always_float32=True)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
         lengths = self.check(x, lengths)
         exact = x.dtype if x.dtype == torch.float64 else torch.float32
-        scores = torch.matmul(self.score.weight[:, :, 0].to(exact), x.to(exact))[:, 0]
+        scores = self.score(x.to(exact))[:, 0]
         shorter = self.output_lengths(lengths, settings)
-        alignment = integrate_and_fire(*map(where_float64_is, (F.logsigmoid(scores), lengths, shorter)), exact)
-        return Downsampled(alignment.pool(x), shorter, alignment, x.new_zeros(()))
+        alignment = integrate_and_fire(where_float64_is(F.logsigmoid(scores)), where_float64_is(lengths), where_float64_is(shorter), exact)
+        return Downsampled(alignment.pool(x), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The weights of the main path, used again."""
-        return downsampled.alignment.pool(x)
+        return cast(SegmentAlignment, downsampled.alignment).pool(x)
 
 
 register(

@@ -16,15 +16,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from adastride import alignment as maths
 from adastride.alignment import Drawing, Picture, Reversible
 from adastride.alignment.protocol import weights_of_entries, weights_of_rows
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, where_float64_is, zero_padding
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Stride, no_position_loss, where_float64_is, zero_padding
 
 # Elements of a matrix worked out at a time: it bounds memory whatever the lengths.
 _CHUNK_ELEMENTS = 1 << 22
@@ -78,7 +80,7 @@ class EffectiveAlignment(ABC):
     @property
     def frames(self) -> int:
         """Padded output length: the longest of `output_lengths`."""
-        return int(self.output_lengths.max())
+        return max(maths.whole_numbers(self.output_lengths))
 
     @property
     @abstractmethod
@@ -169,8 +171,8 @@ class OperatorAlignment(UniformAlignment):
     a tensor where the stride is learned.
     """
 
-    operate: Callable[[Tensor, Tensor, float | Tensor], Tensor]
-    stride: float | Tensor
+    operate: Callable[[Tensor, Tensor, Stride], Tensor]
+    stride: Stride
     lengths: Tensor
     output_lengths: Tensor
     time: int
@@ -249,7 +251,7 @@ class WindowAlignment(UniformAlignment, _SparseAlignment):
     first = None
 
     @property
-    def step(self) -> Tensor:
+    def step(self) -> Tensor:  # type: ignore[override]
         return torch.full((len(self.lengths),), float(self.stride), dtype=torch.float64, device=self.lengths.device)
 
     @cached_property
@@ -348,10 +350,10 @@ class LinearDownsampler(Downsampler):
     first: float | None = 0.0
 
     @abstractmethod
-    def operate(self, x: Tensor, lengths: Tensor, stride: float | Tensor) -> Tensor:
+    def operate(self, x: Tensor, lengths: Tensor, stride: Stride) -> Tensor:
         """The operation: x (batch, any channels, time), lengths (batch,) -> (batch, channels, L), zero past each L_b."""
 
-    def step(self, lengths: Tensor, output_lengths: Tensor, stride: float | Tensor) -> Tensor:
+    def step(self, lengths: Tensor, output_lengths: Tensor, stride: Stride) -> Tensor:
         """Input frames from one output frame to the next, (batch,) float64."""
         return torch.full((len(lengths),), float(stride), dtype=torch.float64, device=lengths.device)
 
@@ -364,8 +366,8 @@ class LinearDownsampler(Downsampler):
             operate=self.operate, stride=stride, lengths=drawn[0], output_lengths=drawn[1], time=x.shape[2],
             step=self.step(*drawn, stride), first=self.first, dtype=x.dtype,
         )
-        return Downsampled(self.operate(x, lengths, stride), shorter, alignment, x.new_zeros(()))
+        return Downsampled(self.operate(x, lengths, stride), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The same operation with the same stride."""
-        return self.operate(x, lengths, downsampled.alignment.stride)
+        return self.operate(x, lengths, cast(OperatorAlignment, downsampled.alignment).stride)

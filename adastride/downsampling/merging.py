@@ -11,13 +11,14 @@ them off a heap, each O(channels + log T); the result is one weighted sum, and g
 from __future__ import annotations
 
 import heapq
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from adastride import alignment as maths
-from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, register, where_float64_is
+from adastride.downsampling.base import Downsampled, Downsampler, LayerSettings, Method, no_position_loss, register, where_float64_is
 from adastride.downsampling.effective import SegmentAlignment
 
 # Similarities that agree in so many decimals are equal: then the smaller pair goes first, and the earlier of two of one
@@ -76,22 +77,23 @@ def merge(x: Tensor, lengths: Tensor, output_lengths: Tensor) -> SegmentAlignmen
 
     Shape: x (batch, channels, time), lengths and output_lengths (batch,) -> an alignment that pools (batch, channels, time).
     """
+    maths.refuse_transforms(x)
     batch, _, time = x.shape
-    frames = int(output_lengths.max())
+    frames = max(maths.whole_numbers(output_lengths))
     targets = np.full((batch, time), frames - 1)
     weights = np.zeros((batch, time))
     edges = np.zeros((batch, frames + 1))
     signals = x.detach().cpu().to(torch.float64).transpose(1, 2).numpy()
-    for example, (length, count) in enumerate(zip(lengths.tolist(), output_lengths.tolist(), strict=True)):
+    for example, (length, count) in enumerate(zip(maths.whole_numbers(lengths), maths.whole_numbers(output_lengths), strict=True)):
         sizes = merge_sizes(signals[example, :length], count)
         targets[example, :length] = np.repeat(np.arange(count), sizes)
         weights[example, :length] = np.repeat(1 / sizes, sizes)
         edges[example, 1:] = length
         edges[example, 1 : count + 1] = sizes.cumsum()
     lengths, output_lengths = where_float64_is(lengths), where_float64_is(output_lengths)
-    indices, weights, edges = (torch.from_numpy(each).to(lengths.device) for each in (targets, weights, edges))
+    indices, shares, ends = (torch.from_numpy(numbers).to(lengths.device) for numbers in (targets, weights, edges))
     return SegmentAlignment(
-        sources=torch.arange(time, device=lengths.device).expand(batch, time), targets=indices, weights=weights, edges=edges,
+        sources=torch.arange(time, device=lengths.device).expand(batch, time), targets=indices, weights=shares, edges=ends,
         input_positions=indices.minimum(output_lengths[:, None] - 1).to(torch.float64), lengths=lengths, output_lengths=output_lengths,
         time=time, dtype=x.dtype,
     )
@@ -119,11 +121,11 @@ class AdjacentMerging(Downsampler):
         lengths = self.check(x, lengths)
         shorter = self.output_lengths(lengths, settings)
         alignment = merge(x, lengths, shorter)
-        return Downsampled(alignment.pool(x), shorter, alignment, x.new_zeros(()))
+        return Downsampled(alignment.pool(x), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The groups of the main path, used again."""
-        return downsampled.alignment.pool(x)
+        return cast(SegmentAlignment, downsampled.alignment).pool(x)
 
 
 register(

@@ -12,6 +12,7 @@ third frame.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,7 @@ from adastride.downsampling.base import (
     Downsampler,
     LayerSettings,
     Method,
+    no_position_loss,
     register,
     where_float64_is,
     whole_stride,
@@ -41,7 +43,7 @@ def average_pool(x: Tensor, lengths: Tensor, stride: float) -> Tensor:
     """
     time = x.shape[2]
     shorter = maths.output_lengths(lengths, stride)
-    frames = int(shorter.max())
+    frames = max(maths.whole_numbers(shorter))
     x = zero_padding(x, lengths)
     if float(stride).is_integer():
         window = min(int(stride), time)
@@ -68,9 +70,10 @@ def _windows(x: Tensor, lengths: Tensor, stride: int, fill: float) -> tuple[Tens
     """
     time = x.shape[2]
     shorter = maths.output_lengths(lengths, stride)
-    frames, window = int(shorter.max()), min(stride, time)
+    frames, window = max(maths.whole_numbers(shorter)), min(stride, time)
     windows = F.pad(zero_padding(x, lengths, fill), (0, frames * window - time), value=fill).unflatten(2, (frames, window))
-    return zero_padding(windows.flatten(2), shorter * window).view(windows.shape), shorter
+    covered = maths.known_lengths([count * window for count in maths.whole_numbers(shorter)], x.device)
+    return zero_padding(windows.flatten(2), covered).view(windows.shape), shorter
 
 
 def max_pool(x: Tensor, lengths: Tensor, stride: int) -> Tensor:
@@ -165,11 +168,11 @@ class MaxPool(Downsampler):
             weigh=torch.no_grad()(lambda: where_float64_is(self.slopes(x.detach(), lengths, stride))), stride=stride,
             lengths=where_float64_is(lengths), output_lengths=where_float64_is(shorter), time=x.shape[2], dtype=x.dtype,
         )
-        return Downsampled(self.pool(x, lengths, stride), shorter, alignment, x.new_zeros(()))
+        return Downsampled(self.pool(x, lengths, stride), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """The same pooling: each path picks its own frames."""
-        return self.pool(x, lengths, downsampled.alignment.stride)
+        return self.pool(x, lengths, cast(WindowAlignment, downsampled.alignment).stride)
 
 
 def _fit(weights: Tensor, lengths: Tensor, time: int) -> Tensor:

@@ -29,12 +29,13 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adastride import alignment as maths
-from adastride.downsampling.base import AS_TRAINED, LayerSettings, Method, by_length, register
+from adastride.downsampling.base import AS_TRAINED, LayerSettings, Method, Stride, by_length, register
 from adastride.downsampling.effective import LinearDownsampler
 
 
@@ -46,8 +47,7 @@ def _exact(x: Tensor) -> Tensor:
 def spectral_frames(time: int, stride: float) -> int:
     """Output frames of spectral pooling: max(floor(T / s), 2), but 1 for one frame. 313 frames at stride 2 make 156."""
     # The published code divides in float32; T / s that is whole but for rounding must fall to the same side.
-    quotient = torch.tensor(time, dtype=torch.float32) / torch.tensor(stride, dtype=torch.float32)
-    return min(max(int(quotient), 2), time)
+    return min(max(int(np.float32(time) / np.float32(stride)), 2), time)
 
 
 def spectral_pool(x: Tensor, stride: float) -> Tensor:
@@ -205,22 +205,22 @@ class Spectral(LinearDownsampler):
     """What the three methods along time share: a subclass resizes examples of one length and says how long they become."""
 
     @abstractmethod
-    def resize(self, x: Tensor, stride: float | Tensor) -> Tensor:
+    def resize(self, x: Tensor, stride: Stride) -> Tensor:
         """The method on examples of one length: (batch, channels, time) -> (batch, channels, L)."""
 
     @abstractmethod
-    def frames(self, time: int, stride: float | Tensor) -> int:
+    def frames(self, time: int, stride: Stride) -> int:
         """L for a signal of `time` frames."""
 
-    def operate(self, x: Tensor, lengths: Tensor, stride: float | Tensor) -> Tensor:
+    def operate(self, x: Tensor, lengths: Tensor, stride: Stride) -> Tensor:
         return by_length(x, lengths, lambda group: self.resize(group, stride))
 
     def output_lengths(self, lengths: Tensor, settings: LayerSettings | None = None) -> Tensor:
         """L for input lengths (batch,), int64; the module says how long signals become."""
         stride = self.chosen_stride(settings)
-        return torch.tensor([self.frames(length, stride) for length in lengths.tolist()], device=lengths.device)
+        return maths.known_lengths([self.frames(length, stride) for length in maths.whole_numbers(lengths)], lengths.device)
 
-    def step(self, lengths: Tensor, output_lengths: Tensor, stride: float | Tensor) -> Tensor:
+    def step(self, lengths: Tensor, output_lengths: Tensor, stride: Stride) -> Tensor:
         """T / L: output frames lie evenly over the signal, whatever the stride was."""
         return lengths.to(torch.float64) / output_lengths
 
@@ -269,7 +269,7 @@ class DiffStride(Spectral):
         self.learned_stride = nn.Parameter(torch.tensor([maths.check_stride(stride)]))
 
     @property
-    def stride(self) -> float:
+    def stride(self) -> float:  # type: ignore[override]
         """The stride as learned so far, at least 1."""
         return max(1.0, float(self.learned_stride.detach()))
 

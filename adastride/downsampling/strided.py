@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from adastride.downsampling.base import (
     Downsampler,
     LayerSettings,
     Method,
+    no_position_loss,
     register,
     where_float64_is,
     whole_stride,
@@ -45,11 +47,11 @@ class TapAlignment(UniformAlignment):
     first = 0.0
 
     @property
-    def dtype(self) -> torch.dtype:
+    def dtype(self) -> torch.dtype:  # type: ignore[override]
         return self.taps.dtype
 
     @property
-    def step(self) -> Tensor:
+    def step(self) -> Tensor:  # type: ignore[override]
         return torch.full((len(self.lengths),), float(self.stride), dtype=torch.float64, device=self.lengths.device)
 
     def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
@@ -111,17 +113,17 @@ class StridedConvolution(Downsampler):
         lengths = self.check(x, lengths)
         stride = self.chosen_stride(settings)
         shorter = maths.output_lengths(lengths, stride)
-        padding = self.convolution.padding[0]
+        padding = self.convolution.kernel_size[0] // 2
         values = nn.functional.conv1d(zero_padding(x, lengths), self.convolution.weight, stride=stride, padding=padding)
-        values = zero_padding(values[..., : int(shorter.max())], shorter)
+        values = zero_padding(values[..., : max(maths.whole_numbers(shorter))], shorter)
         taps = where_float64_is(self.convolution.weight.detach().abs().sum(dim=(0, 1)))
         alignment = TapAlignment(taps, stride, where_float64_is(lengths), where_float64_is(shorter), x.shape[2])
-        return Downsampled(values, shorter, alignment, x.new_zeros(()))
+        return Downsampled(values, shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """A strided 1x1 convolution, as residual networks do."""
         frames = downsampled.values.shape[2]
-        values = nn.functional.conv1d(x, self.projection.weight, stride=downsampled.alignment.stride)[..., :frames]
+        values = nn.functional.conv1d(x, self.projection.weight, stride=cast(TapAlignment, downsampled.alignment).stride)[..., :frames]
         return zero_padding(values, downsampled.lengths)
 
 

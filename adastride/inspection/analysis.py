@@ -1,4 +1,4 @@
-"""Numbers that compare downsamplers: where output comes from, what a reconstruction misses, what aliased, what moving changes.
+"""Numbers that compare downsamplers: what a reconstruction misses, what aliased, what moving changes.
 
 All functions are pure, take (batch, channels, time) signals and any `Downsampler`, and work in no-grad and inference
 mode. Where a method adapts to its input, its weights are held as the input at hand made them, unless said otherwise.
@@ -15,53 +15,9 @@ from torch import Tensor
 from adastride import alignment as maths
 from adastride.alignment import AnyAlignment, Reversible
 from adastride.downsampling.base import Downsampler, LayerSettings, by_length, zero_padding
-from adastride.downsampling.effective import chunks, normalise_rows, operator_rows
 
-# Elements of slopes worked out at a time by `effective_alignment` for methods that are not linear.
-_CHUNK_ELEMENTS = 1 << 22
 # Quantiles of the frames' levels that count as quiet and loud; outliers beyond them don't move the threshold.
 _QUIET, _LOUD = 0.05, 0.95
-
-
-def effective_alignment(
-    layer: Downsampler, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None,
-) -> Tensor:
-    """|dy_i / dx_j| of a layer at x, summed over channels and normalised per row, by automatic differentiation.
-
-    Weights that depend on x, AdaStride's positions for one, are held fixed; the result is then A (LPF + AdaStride: A after
-    the filter). Max pooling and SoftPool have no weights apart from their slopes, which are what is returned.
-    Methods that are linear for held weights cost L backward passes of one channel; the others channels times as many, so
-    for those `Downsampled.alignment.dense()`, which has the same numbers, is the faster way.
-
-    Shape: x (batch, channels, time), lengths (batch,) -> (batch, L, time). A row sums to 1, or to 0 where nothing comes in.
-
-    >>> from adastride.downsampling import build
-    >>> effective_alignment(build("avg-pool", 1, 2.0), torch.zeros(1, 1, 3))
-    tensor([[[0.5000, 0.5000, 0.0000],
-             [0.0000, 0.0000, 1.0000]]])
-    """
-    with torch.inference_mode(False):
-        x = x.detach().clone()  # what inference mode made can't be differentiated; a copy can
-        lengths = maths.check_lengths(lengths, x)
-        if layer.linear:
-            with torch.no_grad():
-                down = layer(x, lengths, settings)
-            parts = [
-                operator_rows(lambda z: layer.shortcut(z, lengths, down), x[:, :1], frames.to(x.device))
-                for frames in chunks(down.values.shape[2], x.shape[0] * x.shape[2])
-            ]
-            return normalise_rows(torch.cat(parts, dim=1))
-        with torch.enable_grad():
-            values = layer(x.requires_grad_(), lengths, settings).values
-            batch, channels, frames = values.shape
-            result = x.new_zeros(batch, frames, x.shape[2])
-            places = torch.cartesian_prod(torch.arange(frames), torch.arange(channels)).to(x.device)
-            for part in places.split(max(1, _CHUNK_ELEMENTS // (x.numel() + values.numel()))):
-                chosen = values.new_zeros(len(part), *values.shape)
-                chosen[torch.arange(len(part), device=x.device), :, part[:, 1], part[:, 0]] = 1.0
-                (slopes,) = torch.autograd.grad(values, x, chosen, retain_graph=True, is_grads_batched=True)
-                result.index_add_(1, part[:, 0], slopes.abs().sum(dim=2).transpose(0, 1))
-        return normalise_rows(result)
 
 
 def reconstruct(values: Tensor, alignment: AnyAlignment, time: int) -> Tensor:

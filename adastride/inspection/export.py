@@ -48,7 +48,7 @@ def to_npz(trace: Trace) -> bytes:
     if elements > MAX_ELEMENTS:
         arrays["note"] = np.array([_NOTE.format(elements=elements, most=MAX_ELEMENTS)])
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # its entries carry no time of day
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)  # its entries carry no time of day
     return buffer.getvalue()
 
 

@@ -7,10 +7,13 @@ lock covers the moments in which this module needs settings of its own: figures 
 from __future__ import annotations
 
 import bisect
+import functools
 import io
 import math
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -20,18 +23,21 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import GridSpec
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.textpath import TextToPath
 from matplotlib.ticker import MaxNLocator
 
 from adastride import audio
 from adastride.inspection import raster
 from adastride.inspection.tracing import LayerTrace, Trace
+from adastride.tasks import CurveLane, PictureLane, Prediction, SegmentLane
+from adastride.tasks.classification import percent
 
 FORMATS = ("png", "svg")
 
 # At 5.2 inches, 9 pt shrink to 6 pt in the column of a two-column paper: still readable.
 _WIDTH = 5.2
-_STYLE = {
+_STYLE: Any = {  # of Matplotlib's settings, whose names are a type of their own
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8,
     "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "xtick.major.size": 2.5, "ytick.major.size": 2.5,
     "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6, "axes.edgecolor": "#444444",
@@ -50,6 +56,9 @@ _FREQUENCY_TICKS = (500, 1000, 2000, 4000, 8000)
 _MAX_TICKS = 400  # more frames than this are drawn as their density
 _MAX_STEPS = 3000  # more steps than this go into an SVG as pixels
 _MAX_BARS = 12
+_LANE_INCHES = {SegmentLane: 0.22, PictureLane: 0.8, CurveLane: 0.5}
+_PANEL_SHARE = 0.8  # of the page's width
+_SEGMENT_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 _ENVELOPE = 1200  # a waveform of more than twice as many samples is drawn as the range of each part
 _PANEL_POINTS = 250.0  # width of a panel at the least
 _LABEL_POINTS = {1: 110.0, 2: 50.0}  # width of a class label where bars stand in one column, or in two
@@ -57,7 +66,7 @@ _LOCK = threading.RLock()
 
 
 @contextmanager
-def styled():
+def styled() -> Iterator[None]:
     """A figure is made and rendered inside this: fonts and sizes of our own, whatever a notebook has set; from one thread at a time."""
     with _LOCK, matplotlib.rc_context():
         matplotlib.rcdefaults()  # whatever a notebook has set (a dark theme, LaTeX), a figure looks the same
@@ -66,7 +75,7 @@ def styled():
 
 
 def publication_figure(trace: Trace, title: str | None = None) -> Figure:
-    """The whole trace on one page: waveform, log-mel, each layer's alignment and strides, class probabilities.
+    """The whole trace on one page: waveform, log-mel, each layer's alignment and strides, and the prediction's lanes and bars.
 
     title: heading, the clip's name for instance; None leaves it out. Time is in seconds on one axis for all panels; an
     input frame of an upper layer is as wide as the time it stands for. Memory stays bounded for clips of any length.
@@ -91,18 +100,21 @@ def render(figure: Figure, kind: str) -> bytes:
 
 
 def _compose(trace: Trace, title: str | None) -> Figure:
-    bar_rows = math.ceil(min(len(trace.prediction.values), _MAX_BARS) / _bar_columns(trace))
-    heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + [0.14 * bar_rows]
+    lanes, bars = trace.prediction.lanes, _shown_bars(trace.prediction)
+    bar_rows = math.ceil(len(bars) / _bar_columns(bars)) if bars else 0
+    below = [_LANE_INCHES[type(lane)] for lane in lanes] + ([0.14 * bar_rows] if bars else [])
+    heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + below
     # Inches that headings, the time axis and padding take from the page beside the panels themselves.
-    titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.6
-    figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), dpi=200, layout="constrained")
+    titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.25 * len(lanes) + 0.6
+    layout = ConstrainedLayoutEngine(h_pad=0.025, w_pad=0.03, hspace=0.0, wspace=0.0)
+    figure = Figure(figsize=(_WIDTH, sum(heights) + titles + 0.07 * len(heights)), dpi=200, layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(h_pad=0.025, w_pad=0.03, hspace=0.0, wspace=0.0)
 
     # A colour bar takes a column of its own, so that all panels keep the same width: time is one axis.
     grid = GridSpec(len(heights), 2, figure=figure, height_ratios=heights, width_ratios=[1, 0.028])
     wave = figure.add_subplot(grid[0, 0])
-    panels = [wave] + [figure.add_subplot(grid[row, 0], sharex=wave) for row in range(1, len(heights) - 1)]
+    timed = len(heights) - (1 if bars else 0)
+    panels = [wave] + [figure.add_subplot(grid[row, 0], sharex=wave) for row in range(1, timed)]
     wave.set_xlim(0.0, trace.waveform.seconds)
 
     _draw_waveform(wave, trace)
@@ -110,29 +122,41 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     _head(wave, None if title is None else _fit(title, _PANEL_POINTS, 10, "bold"), facts, size=10)
     _draw_mel(panels[1], figure.add_subplot(grid[1, 1]), trace)
     _draw_frames(panels[2], trace)
-    picture = None
-    for index, layer in enumerate(trace.layers):
-        alignment, strides = panels[3 + 2 * index : 5 + 2 * index]
-        picture = _draw_alignment(alignment, trace, index)
-        _draw_strides(strides, trace, index)
-        _head(alignment, f"{layer.name.capitalize()} · {layer.label}", _layer_facts(layer))
-    bar = figure.colorbar(picture, cax=figure.add_subplot(grid[3, 1]))
-    bar.set_label("weight / row's largest")
-    bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"])
+    _draw_layers(panels[3 : 3 + 2 * len(trace.layers)], figure.add_subplot(grid[3, 1]), trace)
+    for row, lane in enumerate(lanes, 3 + 2 * len(trace.layers)):
+        _head(panels[row], lane.title, "")
+        _DRAW_LANE[type(lane)](panels[row], lane, functools.partial(figure.add_subplot, grid[row, 1]))
 
     for panel in panels[:-1]:
         panel.tick_params(axis="x", labelbottom=False)
     panels[-1].xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
     panels[-1].set_xlabel("Time (s)")
     figure.align_ylabels(panels)
-    _draw_probabilities(figure.add_subplot(grid[-1, 0]), trace)
+    if bars:
+        _draw_bars(figure.add_subplot(grid[-1, 0]), trace.prediction, bars)
+    elif trace.prediction.headline:
+        panels[-1].annotate(_fit(trace.prediction.headline, 2 * _PANEL_POINTS, 8), (0, 0), (0, -30), xycoords="axes fraction",
+                            textcoords="offset points", annotation_clip=False, fontsize=8, parse_math=False)
 
     # The layout solver's last digits vary from run to run, and an SVG names its parts after them: lay out once, and round.
-    figure.get_layout_engine().execute(figure)
+    layout.execute(figure)
     figure.set_layout_engine("none")
     for ax in figure.axes:
         ax.set_position(np.round(ax.get_position(original=True).bounds, 5))
     return figure
+
+
+def _draw_layers(panels: Sequence[Axes], colour_axis: Axes, trace: Trace) -> None:
+    """Alignment and strides of each layer, two panels a layer, and one colour bar for all."""
+    pictures = []
+    for index, layer in enumerate(trace.layers):
+        alignment, strides = panels[2 * index : 2 * index + 2]
+        pictures.append(_draw_alignment(alignment, trace, index))
+        _draw_strides(strides, trace, index)
+        _head(alignment, f"{layer.name.capitalize()} · {layer.label}", _layer_facts(layer))
+    bar = colour_axis.figure.colorbar(pictures[-1], cax=colour_axis)
+    bar.set_label("weight / row's largest")
+    bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"])
 
 
 def _head(ax: Axes, heading: str | None, facts: str, size: float = 8.5) -> None:
@@ -231,47 +255,87 @@ def _layer_facts(layer: LayerTrace) -> str:
     return f"{frames} · {width} · {stride} · position loss {loss}"
 
 
-def _draw_probabilities(ax: Axes, trace: Trace) -> None:
-    """Bars in the order of the labels; the least probable of many classes are one bar together."""
-    ax.set_title("Class probabilities", loc="left", fontsize=8.5, fontweight="bold")
-    shown = list(trace.prediction.values.items())
-    if len(shown) > _MAX_BARS:
-        kept = set(sorted(trace.prediction.values, key=trace.prediction.values.__getitem__, reverse=True)[: _MAX_BARS - 1])
-        others = [probability for label, probability in shown if label not in kept]
-        shown = [entry for entry in shown if entry[0] in kept] + [(f"{len(others)} others", sum(others))]
-    columns = _bar_columns(trace)
-    rows = math.ceil(len(shown) / columns)
+def _draw_segments(ax: Axes, lane: SegmentLane, colour_axis: Callable[[], Axes]) -> None:
+    """Boxes with their words, cut to what fits; a fainter box is a weaker one."""
+    begin, end = ax.get_xlim()
+    points = 72 * _WIDTH * _PANEL_SHARE / max(end - begin, 1e-9)
+    for segment in lane.segments:
+        colour = _SEGMENT_COLOURS[segment.colour % len(_SEGMENT_COLOURS)]
+        alpha = 0.25 + 0.5 * min(max(segment.strength, 0.0), 1.0)
+        ax.axvspan(segment.start, segment.end, 0.08, 0.92, facecolor=colour, alpha=alpha, linewidth=0)
+        room = points * (segment.end - segment.start) - 2
+        text = _fit(segment.text, room, 7) if room > 4 else ""
+        if text and text != "…":
+            ax.text((segment.start + segment.end) / 2, 0.5, text, ha="center", va="center_baseline", fontsize=7, clip_on=True, parse_math=False)
+    ax.set_ylim(0, 1)
+    ax.set_yticks([])
+
+
+def _draw_picture(ax: Axes, lane: PictureLane, colour_axis: Callable[[], Axes]) -> None:
+    """Values over time, frames as wide as they are, with a colour bar."""
+    rows = np.arange(lane.values.shape[0] + 1) - 0.5
+    picture = ax.pcolormesh(lane.edges, rows, lane.values, cmap="magma" if lane.sequential else "Blues", vmin=lane.low, vmax=lane.high, rasterized=True)
+    if lane.ticks:
+        ax.set_yticks([place for _, place in lane.ticks], labels=[text for text, _ in lane.ticks])
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    bar = ax.figure.colorbar(picture, cax=colour_axis())
+    bar.set_label(lane.unit)
+    bar.locator = MaxNLocator(4)
+
+
+def _draw_curve(ax: Axes, lane: CurveLane, colour_axis: Callable[[], Axes]) -> None:
+    """A line, with gaps where there is no value."""
+    ax.plot(lane.times, lane.values, color=_BLUE, linewidth=0.8)
+    ax.yaxis.set_major_locator(MaxNLocator(3))
+    ax.set_ylabel(lane.unit)
+
+
+_DRAW_LANE: dict[type, Callable[[Axes, Any, Callable[[], Axes]], None]] = {
+    SegmentLane: _draw_segments, PictureLane: _draw_picture, CurveLane: _draw_curve,
+}
+
+
+def _shown_bars(prediction: Prediction) -> list[tuple[str, float, str]]:
+    """Label, share and text of bars in their order; the least of many are one bar together."""
+    if len(prediction.bars) <= _MAX_BARS:
+        return [(bar.label, bar.share, bar.text) for bar in prediction.bars]
+    largest = sorted(range(len(prediction.bars)), key=lambda place: prediction.bars[place].share, reverse=True)[: _MAX_BARS - 1]
+    others = sum(bar.share for place, bar in enumerate(prediction.bars) if place not in largest)
+    shown = [(bar.label, bar.share, bar.text) for place, bar in enumerate(prediction.bars) if place in largest]
+    return [*shown, (f"{len(prediction.bars) - len(shown)} others", others, percent(others))]
+
+
+def _draw_bars(ax: Axes, prediction: Prediction, bars: Sequence[tuple[str, float, str]]) -> None:
+    """Bars in one column or two, the largest one in bold."""
+    ax.set_title(prediction.bars_title, loc="left", fontsize=8.5, fontweight="bold")
+    columns, longest = _bar_columns(bars), max(prediction.bars, key=lambda bar: bar.share).label
+    rows = math.ceil(len(bars) / columns)
     # Of the panel's width: where a column begins, and the length of a full bar; the label is left of it, the number right.
     offset, full = (0.0, 0.7) if columns == 1 else (0.62, 0.25)
-    for index, (label, probability) in enumerate(shown):
+    for index, (label, share, text) in enumerate(bars):
         column, row = divmod(index, rows)
-        start, top = offset * column, label == trace.top
+        start, top = offset * column, label == longest
         weight = "bold" if top else "normal"
-        ax.barh(row, full * probability, left=start, height=0.72, color=_BLUE if top else _GREY)
+        ax.barh(row, full * share, left=start, height=0.72, color=_BLUE if top else _GREY)
         ax.text(start - 0.012, row, _fit(label, _LABEL_POINTS[columns], 7.5, weight), ha="right", va="center_baseline",
                 fontsize=7.5, fontweight=weight, parse_math=False)
-        ax.text(start + full * probability + 0.01, row, _percent(probability), va="center_baseline", fontsize=7.5, fontweight=weight)
+        ax.text(start + full * share + 0.01, row, text, va="center_baseline", fontsize=7.5, fontweight=weight)
         ax.vlines(start, row - 0.5, row + 0.5, color="#444444", linewidth=0.6)
     ax.set_xlim(0, 1)
     ax.set_ylim(rows - 0.5, -0.5)
     ax.set_axis_off()
 
 
-def _bar_columns(trace: Trace) -> int:
-    narrow = all(_fit(label, _LABEL_POINTS[2], 7.5, "bold") == label for label in trace.prediction.values)
-    return 2 if narrow and len(trace.prediction.values) > _MAX_BARS // 2 else 1
+def _bar_columns(bars: Sequence[tuple[str, float, str]]) -> int:
+    narrow = all(_fit(label, _LABEL_POINTS[2], 7.5, "bold") == label for label, _, _ in bars)
+    return 2 if narrow and len(bars) > _MAX_BARS // 2 else 1
 
 
 def _seconds(seconds: float) -> str:
     if seconds < 1:
         return f"{1000 * seconds:.3g} ms"
     return f"{seconds:.2f} s" if seconds < 60 else f"{round(seconds) // 60} min {round(seconds) % 60} s"
-
-
-def _percent(probability: float) -> str:
-    if 0 < probability < 0.0005:
-        return "< 0.1 %"
-    return "> 99.9 %" if 0.9995 <= probability < 1 else f"{100 * probability:.1f} %"
 
 
 def _fit(text: str, width: float, size: float, weight: str = "normal") -> str:

@@ -59,11 +59,11 @@ def _pooled_samples(alignment: AnyAlignment, row_edges: np.ndarray, first: np.nd
     tops = [profile]
     while 2 * (half := 1 << (len(tops) - 1)) <= len(profile):
         tops.append(np.append(np.maximum(tops[-1][:-half], tops[-1][half:]), tops[-1][-half:]))
-    tops = np.stack(tops)
+    table = np.stack(tops)
     begin = np.maximum(first - centres[row_edges[1:] - 1][:, None], -frames) + frames
     end = np.minimum(last - centres[row_edges[:-1]][:, None], frames - 1) + frames
     level = np.log2(end - begin + 1).astype(np.int64)
-    return np.maximum(tops[level, begin], tops[level, end + 1 - (1 << level)]).astype(np.float32)
+    return np.maximum(table[level, begin], table[level, end + 1 - (1 << level)]).astype(np.float32)
 
 
 def input_edges(trace: Trace, layer: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,7 +123,7 @@ def as_trained(model: Network) -> tuple[LayerSettings, ...]:
     return tuple(_resolve(layer, method, None) for layer, method in zip(model.downsamplers, model.config.methods, strict=True))
 
 
-def _resolve(layer, method: str, chosen: LayerSettings | None) -> LayerSettings:
+def _resolve(layer: Any, method: str, chosen: LayerSettings | None) -> LayerSettings:
     chosen = chosen or LayerSettings()
     return LayerSettings(
         sigma=(chosen.sigma or layer.sigma) if "sigma" in METHODS[method].parameters else None,
@@ -166,15 +167,15 @@ def _traced(
     chosen = resolve_settings(model, settings)
     device, clock = model.device, _Clock(model.device)
     shared = _shared(previous, model, waveform, chosen, device)
-    if shared is not None and shared == len(chosen):
-        return previous
-    if shared is None:
-        shared = 0
-        mel = model.signal(waveform)
-        output = model(mel.to(device), settings=chosen, watch=clock)
-        mel = mel[0].numpy()
+    kept: tuple[LayerTrace, ...]
+    if previous is None or shared is None:
+        shared, kept = 0, ()
+        signal = model.signal(waveform)
+        output = model(signal.to(device), settings=chosen, watch=clock)
+        mel = signal[0].numpy()
         mel.setflags(write=False)
-        kept = ()
+    elif shared == len(chosen):
+        return previous
     else:
         mel = previous.mel
         output = model(torch.empty(0), settings=chosen, resumes=previous._resumes[: shared + 1], watch=clock)

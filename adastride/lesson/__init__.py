@@ -1,8 +1,10 @@
-"""The lesson: `STEPS` are its ten pages as data, each with its words, its formula, a question and the controls of its picture.
+"""The Learn page's lesson, without Streamlit: ten steps as data (prose.py), each with the controls of its picture.
 
-What a picture shows and no layer computes (tones, costs, a small network that learns) is worked out here, too.
+What a picture needs that the browser can't work out by itself is computed here: a word, tones, costs, a small network in training.
 """
 
-from adastride.lesson.core import STEPS, Step
+from adastride.lesson.controls import Settings
+from adastride.lesson.prose import NUMBER, STEPS
+from adastride.lesson.steps import Step
 
-__all__ = ["STEPS", "Step"]
+__all__ = ["NUMBER", "STEPS", "Settings", "Step"]

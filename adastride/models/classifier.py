@@ -7,28 +7,24 @@ its shortcut. Settings of one run are arguments; a run never changes the module,
 
 from __future__ import annotations
 
-import functools
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adastride import alignment as maths
-from adastride.alignment import Alignment
 from adastride.audio import PRESETS, MelPreset
-from adastride.downsampling import METHODS, AdaStride, Downsampler, LayerSettings, build
-from adastride.downsampling.base import AS_TRAINED
+from adastride.downsampling import METHODS, Downsampler, LayerSettings, build
 from adastride.models.blocks import MaskedBatchNorm, ResidualBlock, masked
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
 
 DOWNSAMPLING_BLOCKS = (0, 2, 4)
 BLOCKS = 6
 # Networks with a name of their own: what ClassifierConfig needs to build them.
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "adastride-s": {"methods": ("strided-conv", "strided-conv", "adastride")},
     "adastride-sigma": {"methods": ("adastride",) * 3, "learn_sigma": True},
 }
@@ -79,7 +75,7 @@ class ClassifierConfig(NetworkConfig):
     learn_sigma: bool = False
     parameters: dict[str, float] = field(default_factory=dict, hash=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(str(label) for label in self.labels))
         object.__setattr__(self, "methods", tuple(self.methods))
         object.__setattr__(self, "strides", tuple(maths.check_stride(s) for s in self.strides))
@@ -117,35 +113,11 @@ class ClassifierConfig(NetworkConfig):
         return PRESETS[self.front_end]
 
 
-class _LearnedSigma:
-    """Mixed into an adaptive layer: its sigma is a parameter, kept as a logarithm so that it stays above 0.
-
-    `sigma` reads as the number learned so far. Settings with a sigma replace it for a run.
-    """
-
-    @property
-    def sigma(self) -> float:
-        return float(self.log_sigma.detach().exp())
-
-    @sigma.setter
-    def sigma(self, value: float) -> None:
-        self.log_sigma = nn.Parameter(torch.tensor(math.log(value)))
-
-    def align(self, x: Tensor, lengths: Tensor, settings: LayerSettings = AS_TRAINED) -> Alignment:
-        alignment = super().align(x, lengths, settings)
-        return alignment if settings.sigma is not None else replace(alignment, sigma=self.log_sigma.exp())
-
-
-@functools.cache
-def _with_learned_sigma(kind: type[AdaStride]) -> type[AdaStride]:
-    return type(f"{kind.__name__}WithLearnedSigma", (_LearnedSigma, kind), {"__doc__": kind.__doc__, "__module__": __name__})
-
-
 def _layer(config: ClassifierConfig, key: str, stride: float) -> Downsampler:
     known = METHODS[key].parameters
     parameters = {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in known}
     if config.learn_sigma and "sigma" in known:
-        return _with_learned_sigma(METHODS[key].build)(config.width, stride=stride, **parameters)
+        return METHODS[key].build(config.width, stride=stride, learn_sigma=True, **parameters)
     return build(key, config.width, stride, **parameters)
 
 
@@ -173,7 +145,12 @@ class Classifier(Network):
     @property
     def downsamplers(self) -> list[Downsampler]:
         """The downsampling layers, lowest first."""
-        return [block.downsampler for block in self.blocks if block.downsampler is not None]
+        return [block.downsampler for block in self._stack if block.downsampler is not None]
+
+    @property
+    def _stack(self) -> list[ResidualBlock]:
+        """The blocks as what they are: a ModuleList knows them as modules of any kind."""
+        return cast("list[ResidualBlock]", list(self.blocks))
 
     def forward(
         self, signal: Tensor, lengths: Tensor | None = None, settings: Sequence[LayerSettings | None] | None = None,
@@ -183,17 +160,14 @@ class Classifier(Network):
         settings = self.check_settings(settings)
         kept, results = list(resumes), []
         if kept:
-            first, padded = DOWNSAMPLING_BLOCKS[len(kept) - 1], _is_padded(kept[-1].lengths, kept[-1].hidden)
-            (x,), lengths = kept[-1].carried, kept[-1].lengths
+            first, (x,), lengths = DOWNSAMPLING_BLOCKS[len(kept) - 1], kept[-1].carried, kept[-1].lengths
+            mask = _padding_mask(lengths, x.shape[2])
         else:
-            padded = lengths is not None
-            lengths, first = maths.check_lengths(lengths, signal), 0
-            padded = padded and _is_padded(lengths, signal)
+            first, lengths = 0, maths.check_lengths(lengths, signal)
+            mask = _padding_mask(lengths, signal.shape[2])
             # Natural-log mel runs from -11.5 (the floor) to about 2; this centres it without looking at the clip.
-            x = masked(self.projection((signal + 5.0) / 4.0), _mask(lengths, signal.shape[2], padded))
-        mask = _mask(lengths, x.shape[2], padded)
-        for index in range(first, BLOCKS):
-            block = self.blocks[index]
+            x = masked(self.projection((signal + 5.0) / 4.0), mask)
+        for index, block in enumerate(self._stack[first:], start=first):
             if block.downsampler is None:
                 x = block.after(block.before(x, mask), x, mask)
                 continue
@@ -206,7 +180,7 @@ class Classifier(Network):
                 shortcut = block.downsampler.shortcut(resume.carried[0], lengths, down)
             results.append(down)
             lengths = down.lengths
-            mask = _mask(lengths, down.values.shape[2], padded)
+            mask = _padding_mask(lengths, down.values.shape[2])
             x = block.after(down.values, shortcut, mask)
         x = masked(F.relu(self.norm(x, mask)), mask)
         pooled = x.sum(dim=2) / lengths[:, None].to(x.dtype)
@@ -228,11 +202,6 @@ class Classifier(Network):
         return float(worked / (2 * BLOCKS * frames[0]))
 
 
-def _is_padded(lengths: Tensor, x: Tensor) -> bool:
-    """Whether any example is shorter than x (batch, channels, time). It waits for the device, so a run asks it once."""
-    return int(lengths.min()) < x.shape[2]
-
-
-def _mask(lengths: Tensor, time: int, padded: bool) -> Tensor | None:
+def _padding_mask(lengths: Tensor, time: int) -> Tensor | None:
     """(batch, time) mask of valid frames, or None where no example is padded."""
-    return maths.length_mask(lengths, time) if padded else None
+    return None if min(maths.whole_numbers(lengths)) == time else maths.length_mask(lengths, time)

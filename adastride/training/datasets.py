@@ -32,7 +32,6 @@ from adastride.checkpoints import write_atomically
 from adastride.clips import Clip, DataError
 
 DATA_ROOT_VARIABLE = "ADASTRIDE_DATA"
-SPLITS = ("train", "valid", "test")
 GROUP_COLUMNS = ("speaker", "session", "fold")
 COMMAND_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 COMMAND_CLASSES = (12, 35)

@@ -13,9 +13,10 @@ def enter() -> None:
     """Makes sure that app.py runs around a page, also for the first visitor of a server.
 
     Until app.py has called st.navigation once, Streamlit takes a folder named pages for its older kind of multipage app
-    and runs the page a link names by itself: without navigation, page settings and `resources.prepare`.
+    and runs the page a link names by itself: without navigation, page settings and `resources.prepare`. It has no public
+    switch for that; tests/ui/test_shell.py says when an upgrade has changed the one that is used here.
     """
-    if PagesManager.uses_pages_directory:
+    if getattr(PagesManager, "uses_pages_directory", False):
         PagesManager.uses_pages_directory = False
         st.rerun()
 

@@ -69,10 +69,10 @@ def _bundled(name: str) -> Clip:
 
 def _decoded(file, kind: str) -> Clip | None:
     """The uploaded or recorded sound; decoded once, from memory. None, with an explanation on the page, if it can't be."""
-    if file is None:
-        return None
-    title = "Recording" if kind == "record" else file.name
     key = f"source_{kind}_decoded"
+    if file is None:  # nothing was given yet, or Streamlit forgot it while another kind of source was shown
+        return st.session_state[key][1] if key in st.session_state else None
+    title = "Recording" if kind == "record" else file.name
     data = file.getvalue()
     sha256 = hashlib.sha256(data).hexdigest()
     kept = st.session_state.get(key)

@@ -683,7 +683,7 @@ def test_gathered_windows_give_the_numbers_of_sliced_ones(monkeypatch, lengths: 
     scores, x, counts = torch.randn(len(lengths), 700), torch.rand(len(lengths), channels, 700) * 2 - 1, torch.tensor(lengths)
     sliced = every_product(scores, x, counts, sigma, nearest)
     monkeypatch.setattr("adastride.alignment.product._sliced", lambda values: False)
-    for module in ("adastride.alignment", "adastride.alignment.product"):
+    for module in ("adastride.alignment.positions", "adastride.alignment.product"):
         monkeypatch.setattr(f"{module}.array", Tensor.detach)
     agree(every_product(scores, x, counts, sigma, nearest), sliced)
 

@@ -113,6 +113,8 @@ def test_back_to_the_samples(explorer: Explorer):
     explorer.wait_title("burst.wav")
     explorer.source("Sample")
     explorer.wait_title("One word in silence: seven")
+    explorer.source("Upload")
+    explorer.wait_title("burst.wav")
 
 
 def test_recording_from_the_microphone(explorer: Explorer):

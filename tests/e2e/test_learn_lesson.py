@@ -16,8 +16,12 @@ from playwright.sync_api import Page, WebSocketRoute
 from adastride.alignment import Alignment, output_lengths, position_loss, unit_positions
 from adastride.downsampling import METHODS
 from adastride.downsampling.spectral import dct_diff_stride, dct_diff_stride_mask, diff_stride, diff_stride_mask
-from adastride.lesson import core as learn
-from adastride.lesson.core import STEPS
+from adastride.lesson import STEPS
+from adastride.lesson.controls import FRAMES
+from adastride.lesson.prose import EVENT, JUMP
+from adastride.lesson.tones import TONE_METHODS, tone
+from adastride.lesson.training import MOST_STEPS
+from adastride.lesson.word import excerpt, word, word_levels
 
 pytestmark = pytest.mark.e2e
 SHOT = (1, 2, 4, 8)  # steps whose pictures are kept for people to look at, in every theme and size
@@ -255,7 +259,7 @@ def test_bars_with_keys(learner: Learner):
     """One tab stop; left and right walk along the bars, up and down move one, and the lesson stays where it is."""
     learner.open("?step=3")
     bars = learner.page.locator('.learn .bars [role="slider"]')
-    assert bars.count() == learn.FRAMES
+    assert bars.count() == FRAMES
     assert learner.page.locator('.learn .bars [role="slider"][tabindex="0"]').count() == 1
     bars.nth(11).focus()
     before = learner.numbers()
@@ -330,7 +334,7 @@ def test_sliders_paint_at_once(learner: Learner, number: int, slider: str):
     assert statistics.median(painted) <= 100
     if number == 2:  # no picture waits for the server: each has the tone of its moment, downsampled
         for each in learner.page.evaluate("adastrideLog.filter(([kind]) => kind === 'drawn').map((entry) => entry[2])"):
-            kept = learn.tone(each["frequency"])[:: each["stride"]]
+            kept = tone(each["frequency"])[:: each["stride"]]
             np.testing.assert_allclose(each["values"][0], kept, atol=1e-6)
 
 
@@ -433,16 +437,16 @@ def aligned(scores: tuple[float, ...], stride: float, sigma: float = 0.447, near
 @pytest.mark.parametrize(("frequency", "stride"), [(0.2, 4), (0.37, 3), (0.5, 6)])
 def test_tones_are_downsampled_as_by_the_layers(learner: Learner, frequency: float, stride: int):
     values = learner.open(f"?step=2&frequency={frequency}&stride={stride}").numbers()["values"]
-    x = torch.from_numpy(learn.tone(frequency)).float()[None, None]
+    x = torch.from_numpy(tone(frequency)).float()[None, None]
     np.testing.assert_allclose(values[0], x[0, 0, ::stride], atol=1e-4)
-    for key, found in zip(learn.TONE_METHODS[1:], values[1:], strict=True):
+    for key, found in zip(TONE_METHODS[1:], values[1:], strict=True):
         np.testing.assert_allclose(found, METHODS[key].build(1, stride=stride)(x).values[0, 0], atol=1e-4)
 
 
 @pytest.mark.parametrize("stride", [1.0, 3.7])
 def test_positions_are_the_librarys(learner: Learner, stride: float):
     numbers = learner.open(f"?step=3&stride={stride}").numbers()
-    expected = aligned(learn.EVENT, stride)
+    expected = aligned(EVENT, stride)
     assert numbers["L"] == expected.frames
     np.testing.assert_allclose(numbers["p"], expected.positions[0], atol=1e-6)
 
@@ -450,34 +454,35 @@ def test_positions_are_the_librarys(learner: Learner, stride: float):
 @pytest.mark.parametrize(("sigma", "stride"), [(0.05, 2.0), (1.0, 5.0)])
 def test_weights_are_the_librarys(learner: Learner, sigma: float, stride: float):
     numbers = learner.open(f"?step=4&sigma={sigma}&stride={stride}").numbers()
-    np.testing.assert_allclose(numbers["A"], aligned(learn.EVENT, stride, sigma).dense()[0], atol=1e-3)
+    np.testing.assert_allclose(numbers["A"], aligned(EVENT, stride, sigma).dense()[0], atol=1e-3)
 
 
 def test_the_word_is_pooled_as_by_the_library(learner: Learner):
     numbers = learner.open("?step=5").numbers()
-    word, start = learn.word(), max(0, learn.word().part[0] - 28)
-    scores = tuple((2.0 * word.energy[start : start + 96].astype("f4").astype(float)).tolist())
+    clip, (first, frames) = word(), excerpt()
+    window = slice(first, first + frames)
+    scores = tuple((2.0 * clip.energy[window].astype("f4").astype(float)).tolist())
     expected = aligned(scores, 3.0)
     np.testing.assert_allclose(numbers["p"], expected.positions[0], atol=1e-3)
     np.testing.assert_allclose(numbers["strides"], expected.strides()[0], atol=1e-3)
-    low, high = float(word.mel.max()) - 80, float(word.mel.max())
-    mel = np.clip((word.mel - low) * (255 / (high - low)), 0, 255).astype("u1")[:, start : start + 96]
+    low, high = float(clip.mel.max()) - 80, float(clip.mel.max())
+    mel = np.clip((clip.mel - low) * (255 / (high - low)), 0, 255).astype("u1")[:, window]
     pooled = expected.pool(torch.from_numpy(mel[None]).double())[0].numpy().T
     np.testing.assert_allclose(numbers["Y"], pooled, atol=1e-3 * 255)
 
 
 @pytest.mark.parametrize("stride", [1.0, 5.0])
 def test_the_position_loss_is_the_librarys(learner: Learner, stride: float):
-    expected = aligned(learn.JUMP, stride)
+    expected = aligned(JUMP, stride)
     assert learner.open(f"?step=6&stride={stride}").numbers()["loss"] == pytest.approx(float(position_loss(expected.positions, expected.lengths)), abs=1e-6)
 
 
 def test_adastride_f_is_the_librarys(learner: Learner):
     numbers = learner.open("?step=7").numbers()
-    expected = aligned(learn.EVENT, 2.0, nearest=True)
+    expected = aligned(EVENT, 2.0, nearest=True)
     dense = expected.dense()[0]
     np.testing.assert_allclose(numbers["w"], dense.sum(dim=0), atol=1e-3)
-    x = torch.tensor([[[score / 3 + 0.5 for score in learn.word_bars()]]], dtype=torch.float64)
+    x = torch.tensor([[word_levels()]], dtype=torch.float64)
     np.testing.assert_allclose(numbers["y"], expected.pool(x)[0, 0], atol=1e-3)
     assert numbers["empty"] == int((dense.sum(dim=1) == 0).sum())
 
@@ -534,9 +539,9 @@ def test_training_starts_pauses_steps_and_starts_again(learner: Learner):
     learner.page.get_by_role("button", name="Pause").click()
     at = learner.settle().numbers()["trained"]
     learner.page.wait_for_timeout(500)
-    assert learner.numbers()["trained"] == at < learn.MOST_STEPS
+    assert learner.numbers()["trained"] == at < MOST_STEPS
     learner.page.get_by_role("button", name="Go on").click()
-    wait_for(lambda: learner.numbers()["trained"] == learn.MOST_STEPS, 60)
+    wait_for(lambda: learner.numbers()["trained"] == MOST_STEPS, 60)
     assert learner.numbers()["ratio"] > 3
     assert learner.numbers()["accuracy"] > 0.9
     assert learner.page.get_by_role("button", name="Trained").is_disabled()
@@ -570,4 +575,4 @@ def test_training_stops_when_one_leaves(learner: Learner):
     learner.reach(10)
     at = learner.settle().numbers()["trained"]
     learner.page.wait_for_timeout(500)
-    assert learner.numbers()["trained"] == at < learn.MOST_STEPS
+    assert learner.numbers()["trained"] == at < MOST_STEPS

@@ -13,10 +13,47 @@ from torch import Tensor
 from adastride import alignment as maths
 from adastride.alignment import Alignment
 from adastride.downsampling import METHODS, Downsampler, LayerSettings, build
-from adastride.inspection.analysis import aliased_energy, effective_alignment, error_db, frame_energy, loud_mask, reconstruct, shift_change
+from adastride.downsampling.effective import chunks, normalise_rows, operator_rows
+from adastride.inspection.analysis import aliased_energy, error_db, frame_energy, loud_mask, reconstruct, shift_change
 
 EVERY_METHOD = pytest.mark.parametrize("key", METHODS)
 CHANNELS = 3
+SLOPES = 1 << 22  # elements worked out at a time
+
+
+def effective_alignment(
+    layer: Downsampler, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None,
+) -> Tensor:
+    """|dy_i / dx_j| of a layer at x, summed over channels and normalised per row, by automatic differentiation.
+
+    Weights that depend on x, AdaStride's positions for one, are held fixed; the result is then A (LPF + AdaStride: A after
+    the filter). Max pooling and SoftPool have no weights apart from their slopes, which are what is returned.
+    `Downsampled.alignment` has the same numbers, found without differentiation.
+
+    Shape: x (batch, channels, time), lengths (batch,) -> (batch, L, time). A row sums to 1, or to 0 where nothing comes in.
+    """
+    with torch.inference_mode(False):
+        x = x.detach().clone()  # what inference mode made can't be differentiated; a copy can
+        lengths = maths.check_lengths(lengths, x)
+        if layer.linear:
+            with torch.no_grad():
+                down = layer(x, lengths, settings)
+            parts = [
+                operator_rows(lambda z: layer.shortcut(z, lengths, down), x[:, :1], frames.to(x.device))
+                for frames in chunks(down.values.shape[2], x.shape[0] * x.shape[2])
+            ]
+            return normalise_rows(torch.cat(parts, dim=1))
+        with torch.enable_grad():
+            values = layer(x.requires_grad_(), lengths, settings).values
+            batch, channels, frames = values.shape
+            result = x.new_zeros(batch, frames, x.shape[2])
+            places = torch.cartesian_prod(torch.arange(frames), torch.arange(channels)).to(x.device)
+            for part in places.split(max(1, SLOPES // (x.numel() + values.numel()))):
+                chosen = values.new_zeros(len(part), *values.shape)
+                chosen[torch.arange(len(part), device=x.device), :, part[:, 1], part[:, 0]] = 1.0
+                (slopes,) = torch.autograd.grad(values, x, chosen, retain_graph=True, is_grads_batched=True)
+                result.index_add_(1, part[:, 0], slopes.abs().sum(dim=2).transpose(0, 1))
+        return normalise_rows(result)
 
 
 def make(key: str, stride: float = 2.0, channels: int = CHANNELS, **parameters: float) -> Downsampler:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
+from written_links import written_curve
 
 from adastride.checkpoints import catalogue, save_checkpoint
 from adastride.comparison.core import DRAWN_POINTS, ComparisonSettings, Pin, compare, mel_features
@@ -17,7 +18,7 @@ from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.samples import samples
 from adastride.ui import resources
 from adastride.ui.compare import viewer as compare_viewer
-from adastride.ui.compare.link import DEFAULT, decode_drawn, encode_drawn, parse
+from adastride.ui.compare.link import DEFAULT, decode_drawn, parse
 from adastride.ui.source import Clip
 
 PAGE = "pages/compare.py"
@@ -205,7 +206,7 @@ def test_no_link_is_the_default():
 
 
 def test_a_full_link():
-    curve = tuple(decode_drawn(encode_drawn(tuple(-3 + 6 * n / (DRAWN_POINTS - 1) for n in range(DRAWN_POINTS)))))
+    curve = tuple(decode_drawn(written_curve(tuple(-3 + 6 * n / (DRAWN_POINTS - 1) for n in range(DRAWN_POINTS)))))
     link = read(
         clip="seven",
         methods="cif,adastride",
@@ -213,9 +214,9 @@ def test_a_full_link():
         sigma="0.1",
         source="layer 2",
         scores="drawn",
-        drawn=encode_drawn(curve),
+        drawn=written_curve(curve),
         axes="2",
-        pin=f"adastride~4~0.5~drawn~{encode_drawn(curve)}",
+        pin=f"adastride~4~0.5~drawn~{written_curve(curve)}",
         view="1.5,2.5",
     )
     assert link.problems == ()
@@ -225,7 +226,7 @@ def test_a_full_link():
 
 
 def test_zero_can_be_drawn():
-    assert decode_drawn(encode_drawn((0.0,) * DRAWN_POINTS)) == (0.0,) * DRAWN_POINTS
+    assert decode_drawn(written_curve((0.0,) * DRAWN_POINTS)) == (0.0,) * DRAWN_POINTS
 
 
 BAD = {

@@ -111,6 +111,17 @@ def test_a_good_upload_after_a_bad_one():
     assert app.session_state["source_last"].title == "tone.wav"
 
 
+def test_an_upload_is_there_again_after_a_look_at_the_samples():
+    """Streamlit forgets a file while its widget is not on the page; the visitor should not have to give it again."""
+    app = upload(open_page(), "tone.wav", tone())
+    app.segmented_control(key="source_kind").set_value("sample").run()
+    assert app.session_state["source_last"].sample == next(iter(samples()))
+    app.segmented_control(key="source_kind").set_value("upload").run()
+    assert not app.exception
+    assert app.file_uploader[0].value is None
+    assert app.session_state["source_last"].title == "tone.wav"
+
+
 def test_an_upload_is_decoded_once(monkeypatch: pytest.MonkeyPatch):
     """A rerun, which every widget makes, must not decode 100 MB again."""
     from adastride import audio

@@ -6,12 +6,14 @@ import functools
 
 import app_pages
 import pytest
+from written_links import written_bars
 
-from adastride.lesson import core as learn
-from adastride.lesson.core import STEPS
+from adastride.lesson import STEPS, Step
+from adastride.lesson.training import MOST_STEPS
 from adastride.ui.component import pack
 from adastride.ui.learn import viewer as learn_viewer
-from adastride.ui.learn.viewer import parse
+from adastride.ui.learn.link import parse
+from adastride.ui.learn.pictures import STEPS_A_RUN, picture
 
 opened = functools.partial(app_pages.opened, "pages/learn.py")
 
@@ -66,7 +68,7 @@ def test_a_link_restores_a_step():
 
 def test_bars_travel_in_links():
     bars = tuple(round(-3 + 0.1 * n, 1) for n in range(24))
-    link = parse({"step": "3", "bars": learn.encode_bars(bars)})
+    link = parse({"step": "3", "bars": written_bars(bars)})
     assert link.settings["bars"] == pytest.approx(bars)
     assert link.problems == ()
 
@@ -125,22 +127,26 @@ def test_only_requests_that_can_be_run_count(wrong: dict):
 
 
 def test_nothing_is_trained_unless_asked_and_never_past_the_end():
-    state, usual = {}, {"stride": 8.0}
-    header, _ = learn_viewer._learning(usual, "", state)
-    assert header["trained"] == 0
-    header, arrays = learn_viewer._learning(usual, "train", state)
-    assert header["trained"] == len(arrays["losses"]) == learn_viewer._STEPS_A_RUN
-    assert learn_viewer._learning(usual, "one", state)[0]["trained"] == learn_viewer._STEPS_A_RUN + 1
-    assert learn_viewer._learning(usual, "", state)[0]["trained"] == learn_viewer._STEPS_A_RUN + 1
-    assert learn_viewer._learning({"stride": 6.0}, "", state)[0]["trained"] == 0, "another stride is another network"
-    learn_viewer._learning(usual, "train", state)
-    assert learn_viewer._learning(usual, "reset", state)[0]["trained"] == 0
+    state, learning = {}, STEPS[-1]
+
+    def trained(action: str, stride: float = 8.0) -> int:
+        header, arrays = picture(learning, {"stride": stride}, action, state)
+        assert header["trained"] == len(arrays["losses"])
+        return header["trained"]
+
+    assert trained("") == 0
+    assert trained("train") == STEPS_A_RUN
+    assert trained("one") == STEPS_A_RUN + 1
+    assert trained("") == STEPS_A_RUN + 1
+    assert trained("", stride=6.0) == 0, "another stride is another network"
+    trained("train")
+    assert trained("reset") == 0
     state["training"].advance(10_000)
-    assert learn_viewer._learning(usual, "train", state)[0]["trained"] == learn.MOST_STEPS
+    assert trained("train") == MOST_STEPS
 
 
-def test_every_step_packs_for_the_browser():
-    for step in STEPS:
-        header, arrays = learn_viewer._PICTURES.get(step.key, learn_viewer._positions)(step.usual, "", {})
-        assert pack(header, arrays)
-        assert all(array.dtype.itemsize in (1, 4) for array in arrays.values())
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.key)
+def test_every_step_packs_for_the_browser(step: Step):
+    header, arrays = picture(step, step.usual)
+    assert pack(header, arrays)
+    assert all(array.dtype.itemsize in (1, 4) for array in arrays.values())

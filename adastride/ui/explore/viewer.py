@@ -26,6 +26,7 @@ from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import raster
 from adastride.inspection.tracing import Trace
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
+from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
 from adastride.ui.component import live_component, pack
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -68,7 +69,8 @@ def viewer(
             slow = new and clip.waveform.seconds > _WORTH_A_SPINNER
             with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True) if slow else nullcontext():
                 trace, notice = run(state["settings"], previous)
-            if not all(map(math.isfinite, trace.prediction.values.values())):
+            shown = [*trace.prediction.values.values(), *(bar.share for bar in trace.prediction.bars)]
+            if not all(map(math.isfinite, shown)):
                 raise FloatingPointError
         except (MemoryError, RuntimeError, ValueError, FloatingPointError) as error:
             _log.exception("running the network failed")
@@ -88,6 +90,8 @@ def viewer(
         if described:
             header["layers"][index]["picture"] = described
             arrays |= {f"{name}{index}": array for name, array in found.items()}
+    header["prediction"], lane_arrays = pack_prediction(trace.prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
+    arrays |= lane_arrays
     header["sequence"] = request["sequence"] if request else 0
     header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
     header["link"] = {"clip": clip.link, "checkpoint": link_checkpoint}
@@ -146,7 +150,7 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
     for index, layer in enumerate(trace.layers):
         method = METHODS[layer.method]
         layers.append({
-            "label": layer.label, "positionLoss": layer.position_loss, "milliseconds": layer.milliseconds,
+            "label": layer.label, "positionLoss": layer.position_loss, "milliseconds": round(layer.milliseconds, 2),
             "wholeStrides": method.whole_strides, "adaptive": method.kind == "adaptive",
         })
         drawing = layer.alignment.drawing()
@@ -159,10 +163,86 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
         "layers": layers,
         "settings": [_settings(s) for s in trace.settings],
         "trained": [_settings(s) for s in trained],
-        "labels": list(trace.prediction.values),
-        "probabilities": list(trace.prediction.values.values()),
+        "ranges": {"sigma": SIGMA_RANGE, "stride": STRIDE_RANGE},
     }
     return header, arrays
+
+
+def pack_prediction(
+    prediction: Prediction, window: tuple[float, float], seconds: float, columns: int
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """A prediction for the browser: what stands in the header, and arrays by name.
+
+    window: the seconds whose lanes are sent, of a clip of `seconds`. columns: how fine they are sent.
+    """
+    lanes, arrays = [], {}
+    for index, lane in enumerate(prediction.lanes):
+        described, found = _PACK_LANE[type(lane)](lane, window, columns)
+        whole = window[0] <= 0 and window[1] >= seconds
+        version = zlib.crc32(json.dumps([described, whole and seconds, window]).encode())
+        for array in found.values():
+            version = zlib.crc32(array.tobytes(), version)
+        lanes.append({"title": lane.title, "whole": whole, "version": version, **described})
+        arrays |= {f"{name}{index}": array for name, array in found.items()}
+    header = {
+        "headline": prediction.headline,
+        "detail": prediction.detail,
+        "barsTitle": prediction.bars_title,
+        "bars": [{"label": bar.label, "share": round(bar.share, 6), "text": bar.text} for bar in prediction.bars],
+        "lanes": lanes,
+    }
+    return header, arrays
+
+
+def _pack_segments(lane: SegmentLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:
+    begin, end = window
+    seen = [
+        {
+            "start": round(each.start, 4), "end": round(each.end, 4), "text": each.text,
+            "colour": each.colour, "strength": round(min(max(each.strength, 0.0), 1.0), 3),
+        }
+        for each in lane.segments if each.end > begin and each.start < end
+    ]
+    return {"kind": "segments", "unit": "", "segments": seen}, {}
+
+
+def _pack_picture(lane: PictureLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:
+    """One byte a value; neighbours that would share a column of the screen are one, by the largest."""
+    edges = np.asarray(lane.edges, np.float64)
+    first = max(int(np.searchsorted(edges, window[0], "right")) - 1, 0)
+    stop = min(max(int(np.searchsorted(edges, window[1])), first + 1), len(edges) - 1)
+    values = np.asarray(lane.values[:, first:stop], np.float64)
+    starts = np.arange(0, stop - first, max(1, -(-(stop - first) // columns)))
+    pooled = np.maximum.reduceat(np.nan_to_num(values, nan=lane.low), starts, axis=1)
+    scale = 255 / (lane.high - lane.low) if lane.high > lane.low else 0.0
+    data = np.clip((pooled - lane.low) * scale, 0, 255).astype("u1").T
+    described = {
+        "kind": "picture", "unit": lane.unit, "low": float(lane.low), "high": float(lane.high), "rows": values.shape[0],
+        "sequential": lane.sequential, "ticks": [[text, float(row)] for text, row in lane.ticks],
+    }
+    return described, {"laneData": data, "laneEdges": edges[[*(first + starts), stop]].astype("<f4")}
+
+
+def _pack_curve(lane: CurveLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:
+    """Its points; of more than the screen has columns, the lowest and the highest of each few."""
+    times, values = np.asarray(lane.times, np.float64), np.asarray(lane.values, np.float64)
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    first = max(int(np.searchsorted(times, window[0])) - 1, 0)
+    stop = min(int(np.searchsorted(times, window[1], "right")) + 1, len(times))
+    times, values = times[first:stop], np.where(np.isfinite(values[first:stop]), values[first:stop], np.nan)
+    few = -(-len(times) // columns)
+    if few > 1:
+        starts = np.arange(0, len(times), few)
+        extremes = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+        times, values = np.repeat(times[starts], 2), np.stack(extremes, axis=1).ravel()
+    described = {"kind": "curve", "unit": lane.unit, "low": low, "high": high}
+    return described, {"laneTimes": times.astype("<f4"), "laneValues": values.astype("<f4")}
+
+
+_PACK_LANE = {SegmentLane: _pack_segments, PictureLane: _pack_picture, CurveLane: _pack_curve}
 
 
 def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int, int], state: dict) -> list[tuple[dict, dict[str, np.ndarray]]]:

@@ -1,5 +1,7 @@
+// @ts-check
 // Writes the page's address: a parameter of null is taken out, and others stay.
 
+/** @param {{ data: Record<string, string | null> }} component */
 export default function ({ data }) {
   const url = new URL(location.href);
   for (const [name, value] of Object.entries(data)) {

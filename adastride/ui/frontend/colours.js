@@ -1,13 +1,30 @@
-// The colours of every picture: colour maps as 256 packed pixels, and the colours of layers.
+// @ts-check
+// The colours of every picture: colour maps of 256 packed pixels, the colours of layers and methods, and the page's theme.
 
-export const LAYER_COLOURS = { dark: ["#56B4E9", "#E69F00", "#2FC79B"], light: ["#0072B2", "#B86B00", "#007A5A"] };
-const MAGMA = [[0, 0, 4], [20, 14, 54], [59, 15, 112], [100, 26, 128], [140, 41, 129], [183, 55, 121], [222, 73, 104], [247, 112, 92], [254, 159, 109], [254, 207, 146], [252, 253, 191]];
-// One direction of lightness in each theme, blue to yellow or white to navy: both read the same with any colour vision.
-const WEIGHTS = {
-  dark: [[16, 20, 34], [24, 52, 97], [38, 92, 140], [62, 137, 153], [120, 181, 137], [200, 215, 104], [253, 240, 120]],
-  light: [[255, 255, 255], [222, 235, 247], [174, 209, 231], [106, 174, 214], [47, 126, 188], [14, 82, 151], [6, 36, 92]],
+/**
+ * @typedef {"dark" | "light"} ThemeName
+ * @typedef {object} Theme what a canvas needs to know of the page's theme
+ * @property {ThemeName} name
+ * @property {string} font
+ * @property {string} back the background
+ * @property {string} accent
+ * @property {(alpha: number) => string} ink the text's colour
+ */
+
+// Of layers and segments. Each of the later five differs from all others by 9 and more in OKLab (x 100), whatever the colour vision.
+export const LAYER_COLOURS = {
+  dark: ["#56B4E9", "#E69F00", "#2FC79B", "#994C00", "#5252CC", "#808080", "#95E6E6", "#CC751F"],
+  light: ["#0072B2", "#B86B00", "#007A5A", "#293866", "#66250F", "#2693FF", "#8000FF", "#E60073"],
+};
+export const METHOD_COLOURS = {
+  dark: ["#56B4E9", "#E69F00", "#2FC79B", "#CC79A7"],
+  light: ["#0072B2", "#B86B00", "#007A5A", "#A6497E"],
 };
 
+/** @param {ThemeName} theme @param {number} index of a layer or a segment's colour */
+export const layerColour = (theme, index) => LAYER_COLOURS[theme][index % LAYER_COLOURS[theme].length];
+
+/** A colour map of 256 pixels (bytes R, G, B, A in memory) through colours at equal distances. @param {number[][]} stops */
 export function ramp(stops) {
   return Uint32Array.from({ length: 256 }, (_, i) => {
     const x = (i / 255) * (stops.length - 1), k = Math.min(stops.length - 2, Math.floor(x)), f = x - k;
@@ -15,4 +32,27 @@ export function ramp(stops) {
     return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
   });
 }
-export const RAMPS = { mel: ramp(MAGMA), dark: ramp(WEIGHTS.dark), light: ramp(WEIGHTS.light) };
+
+// One direction of lightness in each theme, from the background to yellow or navy or red: they read the same with any colour vision.
+export const RAMPS = {
+  mel: ramp([
+    [0, 0, 4], [20, 14, 54], [59, 15, 112], [100, 26, 128], [140, 41, 129], [183, 55, 121],
+    [222, 73, 104], [247, 112, 92], [254, 159, 109], [254, 207, 146], [252, 253, 191],
+  ]),
+  dark: ramp([[16, 20, 34], [24, 52, 97], [38, 92, 140], [62, 137, 153], [120, 181, 137], [200, 215, 104], [253, 240, 120]]),
+  light: ramp([[255, 255, 255], [222, 235, 247], [174, 209, 231], [106, 174, 214], [47, 126, 188], [14, 82, 151], [6, 36, 92]]),
+};
+export const ERROR_RAMPS = {
+  dark: ramp([[16, 20, 34], [92, 34, 52], [176, 58, 46], [236, 122, 50], [255, 214, 130]]),
+  light: ramp([[255, 255, 255], [253, 219, 199], [244, 165, 130], [203, 62, 66], [103, 0, 31]]),
+};
+
+/** The theme that an element has now. @param {Element} element @returns {Theme} */
+export function readTheme(element) {
+  const style = getComputedStyle(element), [r, g, b] = style.backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
+  const light = 0.3 * r + 0.6 * g + 0.1 * b > 128, ink = light ? "30,36,48" : "240,243,250";
+  return {
+    name: light ? "light" : "dark", font: style.fontFamily, back: `rgb(${r},${g},${b})`,
+    accent: style.getPropertyValue("--st-primary-color").trim() || "#d33", ink: (alpha) => `rgba(${ink},${alpha})`,
+  };
+}

@@ -7,13 +7,13 @@ the viewer there was moved to, as in links to the Explore page. The browser writ
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from adastride.downsampling import LayerSettings
 from adastride.sweep.core import MOST_VALUES
-from adastride.ui.explore import link as permalink
-from adastride.ui.explore.link import quoted
+from adastride.ui.explore import link
+from adastride.ui.query import LayersOf, Query, one_of
 
 Range = tuple[float, float, int]  # first value, last value, number of values
 RANGES = {"sigma": "sigmas", "stride": "strides"}  # what is swept to the name of its range in a link
@@ -34,60 +34,45 @@ class SweepLink:
 
 
 def parse(
-    query: Mapping[str, str], clips: Mapping, checkpoints: Mapping, subjects: Mapping, kinds: Mapping, layers_of: Callable[[str | None], int],
+    parameters: Mapping[str, str], clips: Container[str], checkpoints: Container[str], subjects: Mapping[str, object], kinds: Mapping[str, object],
+    layers_of: LayersOf,
 ) -> SweepLink:
     """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
-    link = permalink.parse(query, clips, checkpoints, layers_of)
-    problems = list(link.problems)
-
-    def read(name: str, convert, expected: str):
-        text = query.get(name)
-        try:
-            return None if text is None else convert(text)
-        except (ValueError, OverflowError):
-            problems.append(f"This link has {name} = {quoted(text)}, not {expected}: the usual is used.")
-            return None
-
-    def one_of(choices: Mapping):
-        def convert(text: str) -> str:
-            if text not in choices:
-                raise ValueError
-            return text
-
-        return convert
-
-    found = {what: read(name, _range, f"two numbers and 2 to {MOST_VALUES}") for what, name in RANGES.items()}
+    query = Query(parameters)
+    clip, checkpoint = query.clip(clips), query.checkpoint(checkpoints)
+    moved = link.settings(query, layers_of(checkpoint))
+    ranges = {what: query.read(name, _range, "the usual is used") for what, name in RANGES.items()}
     return SweepLink(
-        link.clip,
-        link.checkpoint,
-        read("sweep", one_of(subjects), " or ".join(subjects)),
-        read("over", one_of(kinds), "one of " + ", ".join(kinds)),
-        {what: each for what, each in found.items() if each},
-        read("at", _positive, "a number above 0"),
-        link.settings,
-        tuple(problems),
+        clip,
+        checkpoint,
+        query.read("sweep", one_of(subjects, " or ".join(subjects)), "the usual is used"),
+        query.read("over", one_of(kinds, f"one of {', '.join(kinds)}"), "the usual is used"),
+        {what: swept for what, swept in ranges.items() if swept},
+        query.read("at", _positive, "the usual is used"),
+        moved,
+        tuple(query.problems),
     )
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError
-    return value
-
-
 def _positive(text: str) -> float:
-    value = _finite(text)
-    if value <= 0:
-        raise ValueError
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError("a number above 0")
     return value
 
 
 def _range(text: str) -> Range:
-    low, high, count = text.split(",")
-    if not 2 <= int(count) <= MOST_VALUES:
-        raise ValueError
-    return _finite(low), _finite(high), int(count)
+    try:
+        low, high, count = text.split(",")
+        ends, values = (float(low), float(high)), int(count)
+    except ValueError:
+        ends, values = (math.nan, math.nan), 0
+    if not (all(map(math.isfinite, ends)) and 2 <= values <= MOST_VALUES):
+        raise ValueError(f"two numbers and 2 to {MOST_VALUES}")
+    return *ends, values
 
 
 def write(ranges: Mapping[str, Range]) -> dict[str, str | None]:

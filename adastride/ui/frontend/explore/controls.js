@@ -1,0 +1,155 @@
+// @ts-check
+// The bar above the picture: which layers the sliders move, the sliders themselves, and the variant.
+
+import { clamp, digits, roundHalfEven } from "../numbers.js";
+import { sameSettings } from "./layers.js";
+
+/** @typedef {import("./layers.js").Settings} Settings */
+
+const SNAP = 0.0051; // of a slider: the trained value need not be on its grid
+const VARIANTS = [["adastride", "AdaStride"], ["adastride-f", "AdaStride-F"]];
+
+/**
+ * A row of buttons of which one is chosen. Buttons that are there already stay, and with them the focus.
+ * @param {HTMLElement} host @param {any[][]} options value and label of each @param {any} current @param {(value: any) => void} choose
+ */
+export function segments(host, options, current, choose) {
+  while (host.childElementCount > options.length) host.lastChild.remove();
+  options.forEach(([value, label], n) => {
+    const button = /** @type {HTMLButtonElement} */ (host.children[n] ?? host.appendChild(document.createElement("button")));
+    button.type = "button";
+    button.setAttribute("role", "radio");
+    button.setAttribute("aria-checked", String(value === current));
+    button.textContent = label;
+    button.onclick = () => choose(value);
+  });
+}
+
+/**
+ * The value that a slider stands for.
+ * @param {string} name @param {number} value @param {number} usual as trained @param {boolean} whole
+ */
+export function valueOf(name, value, usual, whole) {
+  if (name === "sigma") return Math.abs(value - Math.log10(usual)) < SNAP ? usual : Number((10 ** value).toPrecision(5));
+  if (Math.abs(value - usual) < SNAP) return usual;
+  return whole ? Math.max(1, roundHalfEven(value)) : value;
+}
+
+/** @param {string} name @param {number} value */
+const placeOf = (name, value) => (name === "sigma" ? Math.log10(value) : value);
+
+export class Controls {
+  /** @param {import("./viewer.js").Explorer} explorer */
+  constructor(explorer) {
+    this.explorer = explorer;
+    /** @type {"all" | number} */
+    this.scope = "all";
+    /** @type {string | null} */
+    this.built = null;
+    for (const slider of explorer.root.querySelectorAll(".slider")) {
+      const input = slider.querySelector("input"), { name } = /** @type {HTMLElement} */ (slider).dataset;
+      explorer.on(input, "input", () => explorer.slide(name, Number(input.value)));
+    }
+  }
+
+  /** The layers that the sliders move. @returns {number[]} */
+  get chosen() { return this.scope === "all" ? this.explorer.settings.map((_, k) => k) : [this.scope]; }
+
+  refresh() {
+    const { explorer, chosen } = this, { settings, header } = explorer;
+    const key = JSON.stringify([this.scope, chosen.map((k) => settings[k].variant), header.revision, settings.length]);
+    if (key !== this.built) this.build(chosen); // only when they change, so that focus stays where it is during a drag
+    this.built = key;
+    for (const slider of explorer.root.querySelectorAll(".slider")) this.refreshSlider(/** @type {HTMLElement} */ (slider), chosen);
+    explorer.one(".reset").disabled = settings.every((each, k) => sameSettings(each, header.trained[k]));
+  }
+
+  /** @param {number[]} chosen */
+  build(chosen) {
+    const { explorer } = this, { settings } = explorer, scopes = [["all", "All layers"], ...settings.map((_, k) => [k, `${k + 1}`])];
+    const variants = new Set(chosen.map((k) => settings[k].variant).filter((each) => each != null));
+    segments(explorer.one(".scope"), scopes, this.scope, (scope) => this.choose(scope));
+    explorer.one(".variant").hidden = !variants.size;
+    segments(explorer.one(".variant"), VARIANTS, variants.size === 1 ? [...variants][0] : null, (variant) => {
+      explorer.change(this.chosen, "variant", () => variant);
+    });
+  }
+
+  /** @param {"all" | number} scope */
+  choose(scope) {
+    this.scope = scope;
+    if (scope !== "all") this.explorer.tickLayer = scope;
+    this.built = null;
+    this.explorer.panels.sync();
+    this.refresh();
+    this.explorer.redraw();
+  }
+
+  /** Another network may have fewer layers. @param {number} layers */
+  limit(layers) {
+    if (this.scope !== "all" && this.scope >= layers) this.scope = "all";
+  }
+
+  /** @param {HTMLElement} slider @param {number[]} chosen */
+  refreshSlider(slider, chosen) {
+    const { settings, header } = this.explorer, { name } = slider.dataset, moved = chosen.filter((k) => settings[k][name] != null);
+    const input = slider.querySelector("input"), output = slider.querySelector("output");
+    slider.classList.toggle("without", !moved.length);
+    input.disabled = !moved.length;
+    if (!moved.length) {
+      output.textContent = withoutIt(chosen.map((k) => header.layers[k].label));
+      return;
+    }
+    // Layers that take whole strides round the slider's value, which stands where the others are.
+    const whole = name === "stride" ? moved.filter((k) => header.layers[k].wholeStrides) : [];
+    const free = moved.filter((k) => !whole.includes(k)), leading = free.length ? free : moved;
+    this.placeThumb(input, name, settings[leading[0]][name], free.length ? "0.01" : "1");
+    output.textContent = this.words(name, { chosen, moved, whole, free, leading });
+    input.setAttribute("aria-valuetext", output.textContent);
+    const usual = header.trained[leading[0]][name];
+    markTrained(slider, input, placeOf(name, usual), value(name, usual, !free.length));
+  }
+
+  /** @param {HTMLInputElement} input @param {string} name @param {number} setting @param {string} step */
+  placeThumb(input, name, setting, step) {
+    const at = placeOf(name, setting), root = /** @type {ShadowRoot} */ (this.explorer.root.getRootNode());
+    input.step = step;
+    if (root.activeElement !== input || Math.abs(Number(input.value) - at) > 0.05) input.value = String(at);
+  }
+
+  /** What stands beside a slider's name. @param {string} name @param {Record<string, number[]>} layers */
+  words(name, { chosen, moved, whole, free, leading }) {
+    const { settings } = this.explorer, values = [...new Set(leading.map((k) => settings[k][name]))];
+    const differs = `differs by layer: ${values.map((each) => digits(each)).join(", ")}`;
+    const parts = [values.length > 1 ? differs : value(name, values[0], !free.length)];
+    if (!free.length) parts.push("whole strides only");
+    else if (whole.length) {
+      const strides = new Set(whole.map((k) => settings[k].stride));
+      parts.push(`whole strides in ${layersNamed(whole)}: ${[...strides].join(", ")}`);
+    }
+    if (moved.length < chosen.length) parts.push(`${layersNamed(moved)} only`);
+    return parts.join(" · ");
+  }
+}
+
+/** A value with its unit. @param {string} name @param {number} value @param {boolean} whole */
+function value(name, value, whole) {
+  if (name === "sigma") return `${digits(value)} output frames · σ⁻² = ${digits(value ** -2)}`;
+  return `${whole ? value : value.toFixed(2)} input frames per output frame`;
+}
+
+/** @param {number[]} some */
+const layersNamed = (some) => `layer${some.length > 1 ? "s" : ""} ${some.map((k) => k + 1).join(", ")}`;
+
+/** @param {string[]} labels */
+function withoutIt(labels) {
+  const different = [...new Set(labels)];
+  return `${different.join(" and ")} ${different.length > 1 ? "have" : "has"} none`;
+}
+
+/** @param {HTMLElement} slider @param {HTMLInputElement} input @param {number} at @param {string} words */
+function markTrained(slider, input, at, words) {
+  const mark = /** @type {HTMLElement} */ (slider.querySelector(".trained")), low = Number(input.min), high = Number(input.max);
+  mark.style.left = `calc(8px + ${clamp((at - low) / (high - low), 0, 1)} * (100% - 16px))`;
+  mark.title = `trained: ${words}`;
+}

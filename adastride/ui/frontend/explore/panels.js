@@ -1,0 +1,396 @@
+// @ts-check
+// The panels of the Explore page, one under another on one axis of time: which there are, what stands over them, how they follow
+// the pointer, and how they read to somebody who does not see them.
+
+import { frameAt, rowWeights, visibleRows } from "../alignment.js";
+import { beamShares, drawBeam, moment, paintRamp, prepare, rowLine } from "../canvas.js";
+import { layerColour } from "../colours.js";
+import { clamp, digits, largest } from "../numbers.js";
+import { followPointer } from "../timeline.js";
+import { canvases, describe } from "../view.js";
+import { segments } from "./controls.js";
+import { drawAxis, drawLayer, drawMel, drawProfile, drawTicks, drawWave, rowPlace } from "./drawing.js";
+import { LANES, colourMap, laneTitle, number, span, stepItem } from "./lanes.js";
+import { beams, extremes } from "./layers.js";
+
+/**
+ * @typedef {import("./viewer.js").Explorer} Explorer
+ * @typedef {import("../canvas.js").Box} Box
+ * @typedef {{ layer: number, row: number } | { lane: number, item: number, height?: number }} Hover what the pointer rests on
+ *
+ * @typedef {object} Panel
+ * @property {string} kind
+ * @property {number} [layer]
+ * @property {number} [lane]
+ * @property {HTMLElement} element
+ * @property {HTMLCanvasElement} base
+ * @property {HTMLCanvasElement} cover
+ * @property {unknown} [drawn] what its base shows
+ * @property {{ width: number, height: number }} size of its canvases, in CSS pixels
+ * @property {Box} box the plot's part of them
+ * @property {boolean} [covered]
+ * @property {string} [numbers]
+ */
+
+export const LAYER_HEIGHT = 112; // CSS pixels
+const GUTTER = 46, NARROW_GUTTER = 40, RIGHT = 6, NARROW = 560;
+const HEADLESS = ["profile", "ticks", "axis"], SILENT = ["ticks", "axis"];
+const HEIGHTS = { wave: 46, mel: 104, ticks: 12, layer: LAYER_HEIGHT, profile: 50, axis: 34 };
+const DRAW = { wave: drawWave, mel: drawMel, ticks: drawTicks, layer: drawLayer, profile: drawProfile, axis: drawAxis };
+const MOST_TIP = 270; // CSS pixels
+
+export class Panels {
+  /** @param {Explorer} explorer */
+  constructor(explorer) {
+    this.explorer = explorer;
+    /** @type {Panel[]} */
+    this.all = [];
+    this.shape = "";
+    this.heads = "";
+    this.narrow = false;
+    /** @type {AbortController | null} ends the pointers of panels that go */
+    this.ending = null;
+    explorer.signal.addEventListener("abort", () => this.ending?.abort());
+  }
+
+  // -------------------------------------------------------------- which there are
+
+  /** Makes panels for other layers or lanes, and writes what stands over them. */
+  sync() {
+    const { header, clip, tickLayer, lanes } = this.explorer, count = header.layers.length;
+    const shape = `${count} ${lanes.map((lane) => lane.kind).join()}`;
+    const heads = `${clip.id} ${tickLayer} ${shape} ${lanes.map(laneTitle).join("\n")}`;
+    if (shape !== this.shape) this.build(count);
+    if (heads === this.heads && shape === this.shape) return;
+    [this.shape, this.heads] = [shape, heads];
+    for (const panel of this.all) this.writeHead(panel);
+  }
+
+  /** @param {number} layers */
+  build(layers) {
+    this.ending?.abort();
+    this.ending = new AbortController();
+    const ofLayers = Array.from({ length: layers }, (_, layer) => [this.make("layer", { layer }), this.make("profile", { layer })]);
+    const lanes = this.explorer.lanes.map((_, lane) => this.make("lane", { lane }));
+    this.all = [this.make("wave"), this.make("mel"), this.make("ticks"), ...ofLayers.flat(), ...lanes, this.make("axis")];
+    this.explorer.one(".panels").replaceChildren(...this.all.map((panel) => panel.element));
+    this.explorer.everything = true;
+  }
+
+  /** @param {string} kind @param {{ layer?: number, lane?: number }} [of] @returns {Panel} */
+  make(kind, { layer, lane } = {}) {
+    const element = document.createElement("figure"), described = this.explorer.lanes[lane];
+    element.className = `panel ${kind}`;
+    const stack = '<div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>';
+    element.innerHTML = HEADLESS.includes(kind) ? stack : `<header></header>${stack}`;
+    const height = described ? LANES[described.kind].height : HEIGHTS[kind];
+    const size = { width: 0, height }, box = { x: GUTTER, width: 1024, height }; // until they are measured
+    const panel = { kind, layer, lane, element, size, box, ...canvases(element, height, SILENT.includes(kind)) };
+    this.follow(panel);
+    return panel;
+  }
+
+  /** The panel of a canvas. @param {EventTarget} canvas */
+  of(canvas) { return this.all.find((panel) => panel.base === canvas); }
+
+  // -------------------------------------------------------------- what stands over them
+
+  /** @param {Panel} panel */
+  writeHead(panel) {
+    const head = panel.element.querySelector("header"), { clip } = this.explorer;
+    if (panel.kind === "mel") this.writeMelHead(head);
+    else if (panel.kind === "wave") {
+      head.innerHTML = "<b></b> <span></span>";
+      head.querySelector("b").textContent = clip.title;
+      head.querySelector("span").textContent = `${clip.details} · amplitude, 1 is full scale`;
+    } else if (panel.kind === "lane") this.writeLaneHead(head, panel);
+  }
+
+  /** @param {HTMLElement} head */
+  writeMelHead(head) {
+    const { explorer } = this;
+    if (!head.firstChild) {
+      head.innerHTML = '<b>Log-mel spectrogram</b> <span class="frames"></span>'
+        + '<span class="segments-label">marks: output frames of layer</span>'
+        + '<span class="segments" role="radiogroup" aria-label="Layer whose output frames are marked on the mel"></span>';
+    }
+    head.querySelector(".frames").textContent = `${explorer.clip.melFrames} frames`;
+    segments(head.querySelector(".segments"), explorer.header.layers.map((_, k) => [k, `${k + 1}`]), explorer.tickLayer, (k) => {
+      explorer.tickLayer = k;
+      this.sync();
+      explorer.redraw();
+    });
+  }
+
+  /** @param {HTMLElement} head @param {Panel} panel */
+  writeLaneHead(head, panel) {
+    const lane = this.explorer.lanes[panel.lane];
+    const scale = '<span class="scale"><i></i><canvas class="ramp" width="256" height="1"></canvas><i></i></span>';
+    head.innerHTML = lane.kind === "picture" ? `<b></b>${scale}` : "<b></b>";
+    head.querySelector("b").textContent = laneTitle(lane);
+  }
+
+  /** A layer's name and numbers, which change while somebody drags. @param {Panel} panel */
+  writeLayerHead(panel) {
+    const { layers, firstStale, theme } = this.explorer, layer = layers[panel.layer], { layout } = layer;
+    const head = panel.element.querySelector("header"), text = layerNumbers(layer, firstStale === Infinity);
+    const name = `Layer ${panel.layer + 1} · ${layout.variant == null ? layer.label : layout.hard ? "AdaStride-F" : "AdaStride"}`;
+    if (!head.firstChild) {
+      head.innerHTML = '<b><i class="swatch"></i><span class="name"></span></b><span class="numbers"></span>'
+        + '<span class="late">catching up …</span>';
+    }
+    /** @type {HTMLElement} */ (head.querySelector(".swatch")).style.background = layerColour(theme.name, panel.layer);
+    const named = head.querySelector(".name");
+    if (named.textContent !== name) named.textContent = name;
+    if (panel.numbers !== text) head.querySelector(".numbers").textContent = panel.numbers = text;
+  }
+
+  /** The ends of a picture's scale. @param {Panel} panel */
+  writeScale(panel) {
+    const lane = this.explorer.lanes[panel.lane], scale = panel.element.querySelector(".scale");
+    if (!scale) return;
+    const [low, high] = scale.querySelectorAll("i");
+    low.textContent = number(lane.low);
+    high.textContent = `${number(lane.high)} ${lane.unit}`;
+    paintRamp(scale.querySelector("canvas"), colourMap(lane, this.explorer.theme));
+  }
+
+  /** Layers that are not exact yet say so. */
+  markLate() {
+    const { firstStale } = this.explorer;
+    for (const { kind, layer, element } of this.all) element.classList.toggle("catching-up", kind === "layer" && layer >= firstStale);
+  }
+
+  // -------------------------------------------------------------- where they are
+
+  /** Reads the sizes of all panels. Only here: to ask the browser for one between two changes of the page makes it lay out all. */
+  measure() {
+    this.narrow = this.explorer.root.clientWidth < NARROW;
+    const x = this.narrow ? NARROW_GUTTER : GUTTER;
+    for (const panel of this.all) {
+      const { clientWidth: wide, clientHeight: height } = panel.base;
+      panel.size = { width: wide, height };
+      panel.box = { x, width: Math.max(10, wide - x - RIGHT), height };
+    }
+  }
+
+  /** Device pixels of a layer's plot. @returns {[number, number]} */
+  get pixels() {
+    const panel = this.all.find(({ kind }) => kind === "layer"), ratio = devicePixelRatio || 1;
+    const width = panel?.box.width ?? 1024;
+    return [Math.round(width * ratio), Math.round(LAYER_HEIGHT * ratio)];
+  }
+
+  // -------------------------------------------------------------- pointers
+
+  /** @param {Panel} panel */
+  follow(panel) {
+    const { explorer } = this, { base } = panel, plot = () => ({ left: panel.box.x, width: panel.box.width });
+    followPointer(base, explorer.timeline, {
+      plot,
+      hover: (event, time) => {
+        explorer.hoverTime = event ? time : undefined;
+        explorer.setHover(event ? this.pick(panel, event, time) : null, event);
+      },
+      press: (time) => explorer.player.playFrom(time),
+    }, this.ending.signal);
+  }
+
+  /**
+   * What is under the pointer: an output frame by height in an alignment and by time elsewhere, or an item of a lane.
+   * @param {Panel} panel @param {MouseEvent} event @param {number} time @returns {Hover | null}
+   */
+  pick(panel, event, time) {
+    const { explorer } = this, place = panel.base.getBoundingClientRect(), height = 1 - (event.clientY - place.top) / place.height;
+    if (panel.kind === "axis") return null;
+    if (panel.kind === "lane") return this.pickItem(panel.lane, time, height);
+    const layer = panel.layer ?? explorer.tickLayer, { outEdges, L } = explorer.layers[layer].layout;
+    if (panel.kind !== "layer") return { layer, row: frameAt(outEdges, time) };
+    const { low, high } = visibleRows(outEdges, explorer.timeline.view);
+    return { layer, row: clamp(Math.floor(low + height * (high - low)), 0, L - 1) };
+  }
+
+  /** @param {number} lane @param {number} time @param {number} height @returns {Hover | null} */
+  pickItem(lane, time, height) {
+    const described = this.explorer.lanes[lane], item = LANES[described.kind].at(described, time);
+    return item < 0 ? null : { lane, item, height };
+  }
+
+  /** What lies a step further than what is hovered now. @param {Panel} panel @param {number} by @returns {Hover} */
+  step(panel, by) {
+    const { explorer } = this, { hover } = explorer;
+    if (panel.kind === "lane") {
+      const now = hover && "lane" in hover && hover.lane === panel.lane ? hover.item : undefined;
+      return { lane: panel.lane, item: stepItem(explorer.lanes[panel.lane], now, by, explorer.timeline.from) };
+    }
+    const layer = panel.layer ?? explorer.tickLayer, { L } = explorer.layers[layer].layout;
+    const row = hover && "row" in hover && hover.layer === layer ? hover.row + by : 0;
+    return { layer, row: clamp(row, 0, L - 1) };
+  }
+
+  /** When what is hovered begins and ends. @param {Hover} hover */
+  spanOf(hover) {
+    if ("lane" in hover) return this.itemOf(hover);
+    const { outEdges } = this.explorer.layers[hover.layer].layout;
+    return { from: outEdges[hover.row], to: outEdges[hover.row + 1] };
+  }
+
+  /** @param {{ lane: number, item: number, height?: number }} hover */
+  itemOf({ lane, item, height }) {
+    const described = this.explorer.lanes[lane];
+    return LANES[described.kind].item(described, item, height);
+  }
+
+  /** Is what was hovered still there? @param {Hover} hover */
+  exists(hover) {
+    const { lanes, layers } = this.explorer;
+    if ("lane" in hover) return Boolean(lanes[hover.lane]) && hover.item < LANES[lanes[hover.lane].kind].count(lanes[hover.lane]);
+    return hover.layer < layers.length && hover.row < layers[hover.layer].layout.L;
+  }
+
+  /** What the tip says. @param {Hover} hover */
+  words(hover) {
+    if ("lane" in hover) return `${this.explorer.lanes[hover.lane].title}: ${this.itemOf(hover).text}`;
+    const { layer, row } = hover, { layout } = this.explorer.layers[layer], { from, to } = this.spanOf(hover);
+    const frames = `stands for ${digits(layout.strides[row], 2)} input frames`;
+    return `Layer ${layer + 1}, output frame ${row}: ${frames}, ${span(from, to)}; ${madeOf(layout, row)}.`;
+  }
+
+  /** Where the tip may stand so that it is never cut. @param {MouseEvent | undefined} event */
+  tipPlace(event) {
+    const place = this.explorer.root.getBoundingClientRect();
+    if (!event) return { left: `${this.narrow ? NARROW_GUTTER : GUTTER}px`, top: "0px" };
+    const left = clamp(event.clientX - place.left + 16, 0, Math.max(0, place.width - MOST_TIP));
+    return { left: `${left}px`, top: `${event.clientY - place.top + 18}px` };
+  }
+
+  // -------------------------------------------------------------- drawing
+
+  /** Draws all panels, or those that show something new. @param {boolean} everything */
+  draw(everything) {
+    for (const panel of this.all) {
+      if (panel.kind === "layer") this.writeLayerHead(panel);
+      const shows = this.shows(panel);
+      if (!everything && panel.drawn === shows) continue;
+      panel.drawn = shows;
+      this.drawPanel(panel);
+    }
+  }
+
+  /** What a panel's drawing depends on, beside the window, the size and the theme. @param {Panel} panel */
+  shows({ kind, layer, lane }) {
+    const { layers, tickLayer, lanes } = this.explorer;
+    if (kind === "lane") return lanes[lane].version;
+    const layout = layers[kind === "ticks" ? tickLayer : layer]?.layout;
+    return kind === "layer" ? layout : layout?.outEdges; // sigma moves no frame
+  }
+
+  /** @param {Panel} panel */
+  drawPanel(panel) {
+    const { explorer } = this, context = prepare(panel.base, panel.size), { box } = panel, lane = explorer.lanes[panel.lane];
+    if (!lane) return DRAW[panel.kind](context, box, explorer, panel);
+    this.writeScale(panel);
+    LANES[lane.kind].draw(context, box, explorer.theme, explorer.timeline, lane);
+  }
+
+  // -------------------------------------------------------------- what lies over them: spotlight and playhead
+
+  drawCovers() {
+    const { explorer } = this, { hover, layers, server, player } = explorer;
+    const lit = hover && "row" in hover && this.exists(hover) ? beams(layers, server, hover.layer, hover.row) : null;
+    const item = hover && "lane" in hover && this.exists(hover) ? this.itemOf(hover) : null;
+    for (const panel of this.all) {
+      const beam = this.beamOf(panel, lit, item), played = player.playhead > 0;
+      if (!panel.size.width || (!beam && !played && !panel.covered)) continue; // nothing lies over it and nothing did
+      panel.covered = Boolean(beam || played);
+      this.drawCover(panel, beam, lit, played);
+    }
+  }
+
+  /**
+   * What of a panel's time is lit.
+   * @param {Panel} panel @param {ReturnType<typeof beams> | null} lit @param {import("./lanes.js").Item | null} item
+   */
+  beamOf(panel, lit, item) {
+    if (panel.kind === "axis") return null;
+    if (item) return { edges: [item.from, item.to], start: 0, weights: [1] };
+    const layer = panel.kind === "lane" ? 0 : panel.layer ?? 0;
+    return lit?.[layer] ? { edges: this.explorer.layers[layer].layout.inEdges, ...lit[layer].weights } : null;
+  }
+
+  /**
+   * @param {Panel} panel @param {ReturnType<Panels["beamOf"]>} beam @param {ReturnType<typeof beams> | null} lit
+   * @param {boolean} played
+   */
+  drawCover(panel, beam, lit, played) {
+    const { theme, timeline, player } = this.explorer, context = prepare(panel.cover, panel.size), { box } = panel;
+    const place = (/** @type {number} */ time) => timeline.share(time) * box.width;
+    if (beam) drawBeam(context, theme, box, beamShares(box.width, beam, place));
+    if (beam && lit && panel.kind === "layer") this.drawRows(context, box, panel.layer, lit[panel.layer].rows);
+    const x = box.x + place(player.playhead);
+    if (played && x >= box.x - 1 && x <= box.x + box.width + 1) moment(context, theme, x, box.height, theme.accent);
+  }
+
+  /**
+   * The output frames that take part, beside an alignment's axis.
+   * @param {CanvasRenderingContext2D} context @param {Box} box @param {number} layer
+   * @param {{ start: number, weights: Float64Array }} rows
+   */
+  drawRows(context, box, layer, { start, weights }) {
+    const { layers, timeline, theme } = this.explorer, y = rowPlace(box, visibleRows(layers[layer].layout.outEdges, timeline.view));
+    const most = Math.max(largest(weights), 1e-9);
+    context.fillStyle = layerColour(theme.name, layer);
+    weights.forEach((weight, n) => {
+      context.globalAlpha = Math.sqrt(weight / most);
+      context.fillRect(box.x - 5, y(start + n + 1), 5, Math.max(1.5, y(start + n) - y(start + n + 1)));
+    });
+    context.globalAlpha = 1;
+    if (weights.length === 1) rowLine(context, theme, box, y(start + 0.5));
+  }
+
+  // -------------------------------------------------------------- in words
+
+  describe() {
+    for (const panel of this.all) if (!SILENT.includes(panel.kind)) describe(panel.base, this.describePanel(panel));
+  }
+
+  /** @param {Panel} panel */
+  describePanel({ kind, layer, lane }) {
+    const { clip, layers, lanes } = this.explorer;
+    if (kind === "wave") return `Waveform of ${clip.title}, ${clip.seconds.toFixed(2)} seconds`;
+    if (kind === "mel") return `Log-mel spectrogram, ${clip.melFrames} frames of ${clip.melBands} bands`;
+    if (kind === "lane") {
+      return `${laneTitle(lanes[lane])}: ${LANES[lanes[lane].kind].describe(lanes[lane])}. Left and right arrow keys step through it.`;
+    }
+    return describeLayer(kind, layer, layers[layer].layout);
+  }
+}
+
+/** What stands beside a layer's name. @param {import("./layers.js").Layer} layer @param {boolean} exact */
+function layerNumbers({ layout, u, positionLoss, milliseconds }, exact) {
+  const numbers = [`${layout.T} → ${layout.L} frames`];
+  if (layout.sigma != null) numbers.push(`σ = ${digits(layout.sigma)}`);
+  numbers.push(`stride ${digits(layout.stride)}`);
+  if (u) numbers.push(`position loss ${exact ? digits(positionLoss, 2) : "…"}`);
+  return [...numbers, `${milliseconds.toFixed(1)} ms`].join(" · ");
+}
+
+/** @param {string} kind @param {number} layer @param {import("./layers.js").Layout} layout */
+function describeLayer(kind, layer, layout) {
+  const { small, large } = extremes(layout), { strides, outEdges, T, L, sigma } = layout;
+  const at = (/** @type {number} */ i) => `${digits(strides[i], 2)} frames at ${((outEdges[i] + outEdges[i + 1]) / 2).toFixed(2)} s`;
+  if (kind === "profile") return `Stride profile of layer ${layer + 1}: smallest ${at(small)}, largest ${at(large)}.`;
+  const keys = `Left and right arrow keys step through output frames${sigma == null ? "" : ", up and down change sigma"}.`;
+  const strideRange = `Smallest stride ${at(small)}, largest ${at(large)}.`;
+  return `Alignment of layer ${layer + 1}: ${T} input frames to ${L} output frames. ${strideRange} ${keys}`;
+}
+
+/** @param {import("./layers.js").Layout} layout @param {number} row */
+function madeOf(layout, row) {
+  const { picture } = layout, { weights } = rowWeights(layout, row), least = 0.01 * largest(weights);
+  const coarse = picture && (picture.rows < picture.high - picture.low
+    || picture.columns.length <= picture.columns[picture.columns.length - 1] - picture.columns[0]);
+  if (coarse) return "zoom in for its weights";
+  if (!weights.length) return "no frame is nearest to it: zero";
+  return `weights over ${weights.filter((weight) => weight > least).length} input frames`;
+}

@@ -1,0 +1,102 @@
+// @ts-check
+// What every view is: an element, listeners that one signal ends, and drawing once a frame.
+
+/**
+ * Tests and benchmarks set globalThis.adastrideLog to an array; otherwise nothing is kept.
+ * @param {string} kind @param {unknown} [value]
+ */
+export function note(kind, value) {
+  /** @type {any} */ (globalThis).adastrideLog?.push([kind, performance.now(), value]);
+}
+
+/** Calls `draw` once in the next frame, however often it is asked. @param {() => void} draw @returns {() => void} */
+export function onceAFrame(draw) {
+  /** @type {number | null} */
+  let asked = null;
+  return () => { asked ??= requestAnimationFrame(() => { asked = null; draw(); }); };
+}
+
+/**
+ * Calls `act` when it has not been asked for so many milliseconds.
+ * @param {() => void} act @param {number} quiet @param {AbortSignal} signal
+ */
+export function whenQuiet(act, quiet, signal) {
+  /** @type {any} */
+  let timer = null;
+  const stop = () => clearTimeout(timer);
+  signal.addEventListener("abort", stop);
+  return { ask() { stop(); timer = setTimeout(act, quiet); }, stop };
+}
+
+export class View {
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.root = root;
+    this.ending = new AbortController();
+    this.signal = this.ending.signal;
+    this.said = "";
+  }
+
+  dispose() {
+    this.ending.abort();
+    this.root.remove();
+  }
+
+  /** @param {string} selector @returns {any} */
+  one(selector) { return this.root.querySelector(selector); }
+
+  /** @param {EventTarget} target @param {string} type @param {(event: any) => void} handler @param {AddEventListenerOptions} [options] */
+  on(target, type, handler, options) { target.addEventListener(type, handler, { ...options, signal: this.signal }); }
+
+  /** Calls `redraw` when the size, the resolution or the theme has changed. @param {() => void} redraw */
+  onLook(redraw) {
+    this.on(this.root, "transitionend", (event) => { if (event.target === this.root) redraw(); }); // shared.css: the theme's end of change
+    this.on(window, "resize", redraw); // a change of the device pixel ratio, too
+    const observer = new ResizeObserver(redraw);
+    observer.observe(this.root);
+    this.signal.addEventListener("abort", () => observer.disconnect());
+  }
+
+  /** Puts an address into the address bar. @param {string} url */
+  writeAddress(url) {
+    if (url !== location.href) history.replaceState(history.state, "", url);
+  }
+
+  /** @param {HTMLElement} button @param {string} url */
+  async copyLink(button, url) {
+    this.writeAddress(url);
+    try {
+      await navigator.clipboard.writeText(url);
+      button.textContent = "Link copied";
+    } catch { // no clipboard without HTTPS
+      button.textContent = "Link is in the address bar";
+    }
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  }
+
+  /** Says something to those who hear the page; the same thing once. @param {string} text */
+  say(text) {
+    if (this.said !== text) this.one(".spoken").textContent = this.said = text;
+  }
+}
+
+/**
+ * A panel's canvases: what is drawn, and what lies over it.
+ * @param {HTMLElement} element @param {number} height CSS pixels @param {boolean} silent not for screen readers or keys
+ */
+export function canvases(element, height, silent) {
+  const [base, cover] = /** @type {HTMLCanvasElement[]} */ ([...element.querySelectorAll("canvas")]);
+  base.style.height = `${height}px`;
+  cover.setAttribute("aria-hidden", "true");
+  if (silent) base.setAttribute("aria-hidden", "true");
+  else {
+    base.tabIndex = 0;
+    base.setAttribute("role", "img");
+  }
+  return { base, cover };
+}
+
+/** Names a canvas for screen readers. @param {HTMLElement} canvas @param {string | null} text */
+export function describe(canvas, text) {
+  if (text && canvas.getAttribute("aria-label") !== text) canvas.setAttribute("aria-label", text);
+}

@@ -1,0 +1,43 @@
+"""Links to a step of the lesson: ?step=4&sigma=1&stage=exp&presenter=1.
+
+The settings are the step's controls; what is as usual is left out. The browser writes them (frontend/learn/lesson.js).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adastride.lesson import STEPS, Settings
+from adastride.ui.query import quoted
+
+
+@dataclass(frozen=True)
+class LessonLink:
+    """What a link asks for. step: from 1. settings: of that step. problems: a sentence for each thing it got wrong."""
+
+    step: int
+    settings: Settings
+    presenter: bool
+    problems: tuple[str, ...]
+
+
+def parse(query: Mapping[str, str]) -> LessonLink:
+    """Reads the page's query parameters; what is missing or wrong falls back to the usual and is reported."""
+    problems: list[str] = []
+    text = query.get("step", "1")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+    if not 1 <= number <= len(STEPS):
+        problems.append(f"This link has step = {quoted(text)}, not a number from 1 to {len(STEPS)}: the first is shown.")
+        number = 1
+    step = STEPS[number - 1]
+    settings = step.usual
+    for control in step.controls if not problems else ():
+        text = query.get(control.name)
+        if text is None:
+            continue
+        try:
+            settings[control.name] = control.read(text)
+        except ValueError as error:
+            problems.append(f"This link has {control.name} = {quoted(text)}, not {error}: left out.")
+    return LessonLink(number, settings, query.get("presenter") == "1", tuple(problems))

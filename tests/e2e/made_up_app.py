@@ -1,0 +1,102 @@
+"""An app of one viewer, of a network that does not exist: any number of layers, and a prediction with every kind of lane.
+
+?layers=8 says how many. What σ and strides do to the prediction is made up, too, but they do something.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import streamlit as st
+import torch
+
+from adastride.alignment import Alignment, output_lengths, unit_positions
+from adastride.checkpoints import catalogue
+from adastride.downsampling import LayerSettings
+from adastride.inspection.tracing import LayerTrace, Trace
+from adastride.samples import samples
+from adastride.tasks.prediction import Bar, CurveLane, PictureLane, Prediction, Segment, SegmentLane
+from adastride.ui import resources
+from adastride.ui.explore.viewer import viewer
+from adastride.ui.source import Clip
+
+LETTERS = "where does a network spend its time"
+
+
+def segments(seconds: float, strength: float) -> SegmentLane:
+    width = 0.9 * seconds / len(LETTERS)
+    found = [
+        Segment(0.05 * seconds + n * width, 0.05 * seconds + (n + 0.9) * width, letter, ord(letter) % 8, strength * (0.3 + 0.7 * (n % 3) / 2))
+        for n, letter in enumerate(LETTERS) if letter != " "
+    ]
+    return SegmentLane("Transcript, a letter a segment", tuple(found))
+
+
+def words(seconds: float) -> SegmentLane:
+    """The same in words, one of which has no room for its text."""
+    ends = np.cumsum([0.05, 0.12, 0.1, 0.02, 0.2, 0.16, 0.1, 0.2]) * seconds
+    parts = zip(LETTERS.split(), ends[:-1], ends[1:], range(7), strict=True)
+    return SegmentLane("Words", tuple(Segment(float(begin), float(end), text, colour) for text, begin, end, colour in parts))
+
+
+def prediction(seconds: float, settings: tuple[LayerSettings, ...]) -> Prediction:
+    sigma = settings[0].sigma
+    times = np.linspace(0, seconds, 240)
+    pitch = 180 + 60 * np.sin(times * 4) + 5 * sigma
+    pitch[(times > 0.4 * seconds) & (times < 0.5 * seconds)] = np.nan
+    frames, rows = 200, np.arange(40)[:, None]
+    picture = -80 + 75 * np.exp(-((rows - 20 - 15 * np.sin(np.arange(frames) / 12)) ** 2) / 30)
+    attention = np.exp(-((np.arange(24)[:, None] - np.arange(frames) * 24 / frames) ** 2) / (2 + 8 * sigma))
+    edges = np.linspace(0, seconds, frames + 1)
+    share = 1 / (1 + sigma)
+    return Prediction(
+        headline="where does a network spend its time", detail="made up", bars_title="Share of errors",
+        bars=(Bar("substituted", share, f"{100 * share:.0f} %"), Bar("left out", 0.3, "30 %"), Bar("put in", 0.1, "10 %")),
+        lanes=(
+            segments(seconds, share), words(seconds),
+            PictureLane("Reconstructed mel", picture, edges, -80.0, -5.0, "dB", ticks=(("500 Hz", 8.0), ("2 kHz", 20.0), ("8 kHz", 38.0))),
+            PictureLane("Attention, query up", attention, edges, 0.0, 1.0, "of the row’s largest", sequential=False),
+            CurveLane("Pitch", times, pitch, "Hz"),
+            CurveLane("Error", times, np.sin(times * 7) * sigma, "dB"),
+        ),
+    )
+
+
+def layer(template: LayerTrace, index: int, frames: int, settings: LayerSettings) -> LayerTrace:
+    """A layer over `frames` frames with positions of its own."""
+    scores = torch.sin(torch.linspace(0, 9 + index, frames, dtype=torch.float64)[None]) * 1.2
+    lengths = torch.tensor([frames])
+    alignment = Alignment(
+        unit_positions(scores, lengths), lengths, output_lengths(lengths, settings.stride), settings.sigma, settings.variant == "adastride-f",
+    )
+    return dataclasses.replace(template, name=f"layer {index + 1}", settings=settings, alignment=alignment, method=settings.variant)
+
+
+def run(settings: tuple[LayerSettings, ...], previous: Trace | None) -> tuple[Trace, None]:
+    first = resources.sample_trace(CHECKPOINT, SAMPLE)
+    layers, frames = [], first.layers[0].input_frames
+    for index, chosen in enumerate(settings):
+        layers.append(layer(first.layers[0], index, frames, chosen))
+        frames = math.ceil(frames / chosen.stride)
+    found = dataclasses.replace(first, layers=tuple(layers))
+    object.__setattr__(found, "prediction", prediction(found.waveform.seconds, settings))
+    return found, None
+
+
+CHECKPOINT, SAMPLE = next(iter(catalogue())), next(iter(samples()))
+st.set_page_config(layout="wide")
+resources.prepare()
+layers = int(st.query_params.get("layers", "8"))
+usual = (LayerSettings(sigma=0.45, stride=1.25, variant="adastride"),) * layers
+waveform = resources.sample_waveform(SAMPLE)
+
+
+@st.fragment
+def live() -> None:
+    clip = Clip(id=SAMPLE, title="A made-up network", waveform=waveform, sample=SAMPLE, link=SAMPLE)
+    viewer(clip, run, usual, usual, revision=f"{layers}", link_checkpoint="none", key="made_up")
+
+
+live()
