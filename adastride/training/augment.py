@@ -54,7 +54,7 @@ def batches(
         if generator.random() >= settings.as_is:
             window = int(np.exp(generator.uniform(*np.log(settings.window_seconds))) * rate)
         sounds = [
-            augment(clips[order[place]].samples, window, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, place)))
+            augment(clips[order[place]].samples, window, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, int(place))))
             for place in places
         ]
         batch = task.batch(network, sounds, [targets[order[place]] for place in places])

@@ -170,7 +170,7 @@ def _manifest(folder: Path) -> list[Row]:
             missing = {"path", "label", "split"} - set(reader.fieldnames or ())
             if missing:
                 raise DataError(f"{manifest} lacks the column {', '.join(sorted(missing))}: its first line must name path, label and split.")
-            column = next((name for name in GROUP_COLUMNS if name in reader.fieldnames), None)
+            column = next((name for name in GROUP_COLUMNS if name in (reader.fieldnames or ())), None)
             for row in reader:
                 if not (row["path"] and row["label"] and row["split"]):
                     raise DataError(f"{manifest} has a line without a path, label or split: line {reader.line_num}.")

@@ -15,6 +15,7 @@ import fnmatch
 import io
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.context
 import os
 import platform
 import signal
@@ -163,7 +164,7 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
     unknown = set(entry) - {"kind", "network", "preset", "data", "extra", "settings", "leave_one_out"}
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
-    changes = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.get("settings", {}).items()}
+    changes: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.get("settings", {}).items()}
     unknown = set(changes) - {each.name for each in fields(TrainingSettings)} | (set(changes) & {"seed"})
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
@@ -281,7 +282,8 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
     finished = finished_runs(options.results)
     pending = [run for run in runs if run.id not in finished]
     say(f"{len(runs)} runs, {len(runs) - len(pending)} of them finished before, {jobs} at a time on {device_name(options.device)}")
-    spawn, active, failed = multiprocessing.get_context("spawn"), {}, []
+    spawn, failed = multiprocessing.get_context("spawn"), []
+    active: dict[Any, multiprocessing.context.SpawnProcess] = {}
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         while active or (pending and time.time() < options.deadline):
@@ -304,7 +306,7 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
         signal.signal(signal.SIGTERM, previous)
         for _ in range(10):
             for process in active.values():  # again, for one that was not yet ready to listen
-                if process.is_alive():
+                if process.is_alive() and process.pid is not None:
                     os.kill(process.pid, signal.SIGINT)
             for process in active.values():
                 process.join(3)
@@ -396,10 +398,12 @@ def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> d
         if time.time() > options.deadline or (parent is not None and not parent.is_alive()):
             raise _OutOfTime
 
-    if finished_history(out) is None:
+    history = finished_history(out)
+    if history is None:
         train(run.sources, out, run.config, replace(run.task.settings, seed=run.seed), options.device, report, cache)
+        history = finished_history(out) or []
     device = choose_device(options.device)
-    return _row(run, checkpoints.load(out, device), out, finished_history(out), cache, device)
+    return _row(run, checkpoints.load(out, device), out, history, cache, device)
 
 
 def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cache: Path, device: torch.device) -> dict[str, object]:
