@@ -27,7 +27,7 @@ class Kind(NamedTuple):
 
     config: type[NetworkConfig]
     network: type[Network]
-    task: Task[Any]
+    task: Task[Any, Any]
 
     def options(self, method: str, **others: Any) -> dict[str, Any]:
         """Fields of a configuration: those of a network named `method` (see `Task.network_fields`), and `others` of the same names
@@ -50,6 +50,6 @@ def build(config: NetworkConfig) -> Network:
     return KINDS[config.kind].network(config)
 
 
-def task_of(network: Network | NetworkConfig) -> Task[Any]:
+def task_of(network: Network | NetworkConfig) -> Task[Any, Any]:
     """What a network's answers mean. KeyError for one of a kind that is not in `KINDS`."""
     return KINDS[(network.config if isinstance(network, Network) else network).kind].task

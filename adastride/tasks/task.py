@@ -18,7 +18,7 @@ from torch import Tensor
 
 from adastride import audio
 from adastride.clips import Clip
-from adastride.models.network import Network, Output
+from adastride.models.network import Network, NetworkConfig, Output
 from adastride.tasks.prediction import Prediction
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
