@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrizations, prune
+from waiting import waits as waits
 
 from adastride.alignment import Alignment, check_lengths, known_lengths, output_lengths, unit_positions, whole_numbers
 from adastride.downsampling import METHODS, AdaStride, Downsampler, build
@@ -244,25 +245,6 @@ def test_second_derivatives_are_refused_in_a_sentence(key: str):
 
 
 # --- waits
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> Counter:
-    """How often a tensor's numbers were asked for, in code that runs as on an accelerator."""
-    monkeypatch.setattr("adastride.alignment.product._sliced", lambda values: False)
-    for module in ("adastride.alignment.positions", "adastride.alignment.product"):
-        monkeypatch.setattr(f"{module}.array", Tensor.detach)
-    counts: Counter = Counter()
-    for name in ("tolist", "item", "__int__", "__float__", "__bool__", "__index__", "cpu", "numpy", "nonzero", "unique"):
-
-        plain = getattr(Tensor, name)
-
-        def asked(self, *args, name=name, plain=plain, **kwargs):
-            counts[name] += 1
-            return plain(self, *args, **kwargs)
-
-        monkeypatch.setattr(Tensor, name, asked)
-    return counts
 
 
 def test_what_is_counted(waits: Counter):

@@ -4,26 +4,9 @@ from collections import Counter
 
 import pytest
 import torch
-from torch import Tensor
+from waiting import waits as waits
 
 from adastride.models import Classifier, ClassifierConfig
-
-
-@pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> Counter:
-    """How often a tensor's numbers were asked for, in code that runs as on an accelerator."""
-    monkeypatch.setattr("adastride.alignment.product._sliced", lambda values: False)
-    for module in ("adastride.alignment.positions", "adastride.alignment.product"):
-        monkeypatch.setattr(f"{module}.array", Tensor.detach)
-    counts: Counter = Counter()
-    for name in ("tolist", "item", "__int__", "__float__", "__bool__", "__index__", "cpu", "numpy", "nonzero", "unique"):
-
-        def asked(self, *args, name=name, plain=getattr(Tensor, name), **kwargs):
-            counts[name] += 1
-            return plain(self, *args, **kwargs)
-
-        monkeypatch.setattr(Tensor, name, asked)
-    return counts
 
 
 @pytest.mark.parametrize("method", ["adastride", "adastride-f", "strided-conv", "cif"])
