@@ -22,7 +22,7 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from streamlit.testing.v1 import AppTest
 
-from adastride import checkpoints
+from adastride import audio, checkpoints
 from adastride.checkpoints import CatalogueEntry, catalogue, save_checkpoint
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.models import Classifier, ClassifierConfig
@@ -288,6 +288,16 @@ def test_a_wrong_checkpoint_gets_a_sentence(kind: str):
     assert "wrong [file].safetensors" in text
     assert text.endswith(".")
     assert app.session_state["explore_viewer_state"]["trace"].checkpoint == "digits-adastride"
+
+
+def test_an_answer_with_a_sound_can_be_heard(monkeypatch: pytest.MonkeyPatch):
+    """Under the picture, and only where there is one."""
+    assert not open_page().get("audio")
+    run, sound = resources.sample_trace, audio.from_samples(np.sin(np.arange(8000) / 9), 16_000)
+    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), prediction=Prediction("a tone", sound=sound)))
+    app = open_page()
+    assert not app.exception
+    assert len(app.get("audio")) == 1
 
 
 def test_results_that_are_not_numbers_are_explained(monkeypatch: pytest.MonkeyPatch):

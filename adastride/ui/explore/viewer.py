@@ -100,6 +100,10 @@ def viewer(
         header["clipData"], clip_arrays = _clip_data(trace)
         arrays |= clip_arrays
     _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
+    if (sound := trace.prediction.sound) is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("**What the network answers with**")
+            st.audio(sound.samples, sample_rate=sound.sample_rate)
     return trace
 
 
