@@ -16,13 +16,24 @@ import streamlit as st
 _FRONTEND = Path(__file__).parent / "frontend"
 
 
+# All that travels with an answer. A component whose js is a file gets a new <script> from Streamlit with every answer, and
+# waits for its load event: one frame of the screen each time. This imports the same file once, from beside the style sheet that
+# Streamlit has put into the component, so that the address is right wherever the app is served.
+_ENTRY = """let loaded;
+export default async (component) => {
+  loaded ??= import(new URL("%s", component.parentElement.querySelector("link").href));
+  return (await loaded).default(component);
+};
+"""
+
+
 def live_component(name: str, module: str) -> Callable[..., Any]:
     """The components-v2 component `name` of adastride/pyproject.toml; module: its file in frontend/. Call it with data=`pack(...)`.
 
     The browser fetches the module, and by its imports all others, as files: an answer of the server carries none of them. It
     is registered when it is shown first, because only a running app knows which installed packages have components.
     """
-    registered = functools.cache(lambda: st.components.v2.component(f"adastride.{name}", js=module))
+    registered = functools.cache(lambda: st.components.v2.component(f"adastride.{name}", css="shared.css", js=_ENTRY % module))
     return lambda **arguments: registered()(**arguments)
 
 
