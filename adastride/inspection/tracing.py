@@ -165,8 +165,8 @@ def _traced(
     if not isinstance(waveform, Waveform):
         waveform = audio.from_samples(np.asarray(waveform, np.float32), model.config.mel.sample_rate, model.config.mel.sample_rate)
     chosen = resolve_settings(model, settings)
-    device, clock = model.device, _Clock(model.device)
-    shared = _shared(previous, model, waveform, chosen, device)
+    device, clock, fingerprint = model.device, _Clock(model.device), model.fingerprint
+    shared = _shared(previous, fingerprint, waveform, chosen, device)
     kept: tuple[LayerTrace, ...]
     if previous is None or shared is None:
         shared, kept = 0, ()
@@ -192,7 +192,7 @@ def _traced(
         for index, down in enumerate(output.downsampled, start=shared)
     )
     return Trace(
-        checkpoint=model.name, fingerprint=model.fingerprint, waveform=waveform, preset=model.config.mel, mel=mel,
+        checkpoint=model.name, fingerprint=fingerprint, waveform=waveform, preset=model.config.mel, mel=mel,
         prediction=task_of(model).predict(model, output), layers=kept + layers,
         milliseconds=(time.perf_counter() - began) * 1e3, device=device.type,
         _resumes=output.resumes,
@@ -217,9 +217,9 @@ class _Clock:
         self.milliseconds[layer] = (self._now() - began) * 1e3
 
 
-def _shared(previous: Trace | None, model: Network, waveform: Waveform, chosen: Sequence[LayerSettings], device: torch.device) -> int | None:
+def _shared(previous: Trace | None, fingerprint: str, waveform: Waveform, chosen: Sequence[LayerSettings], device: torch.device) -> int | None:
     """How many of the lowest layers an earlier trace has in common with this run; None if it is of something else."""
-    if previous is None or previous.fingerprint != model.fingerprint or previous.device != device.type:
+    if previous is None or previous.fingerprint != fingerprint or previous.device != device.type:
         return None
     if previous.waveform.sha256 != waveform.sha256 or previous.waveform.samples.size != waveform.samples.size:
         return None

@@ -63,7 +63,7 @@ class LoudnessNetwork(Network):
         return 1.0
 
 
-class Loudness(Task[LoudnessNetwork]):
+class Loudness(Task[LoudnessNetwork, LoudnessConfig]):
     metrics = (Metric("error", "Loudness error", "dB", higher_is_better=False),)
 
     def predict(self, network, output: Output) -> Prediction:
