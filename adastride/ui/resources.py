@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import hashlib
 import math
+import os
+import socket
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +72,26 @@ def _return_large_blocks() -> None:
         return
 
 
+def send_at_once() -> None:
+    """Has this process's TCP connections send small messages without waiting for others (TCP_NODELAY).
+
+    asyncio does that for sockets that say they are TCP, which the one Streamlit listens on does not (its protocol is left
+    at 0). Nagle's algorithm then holds a small answer back until the browser has acknowledged the message before it, and
+    that the browser delays by 40 ms: a drag got 16 answers a second instead of 28. Connections that come later take the
+    setting from the listening socket. Systems that list no file descriptors do as they did.
+    """
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        try:
+            descriptors = [int(name) for name in os.listdir(folder)]
+        except OSError:
+            continue
+        for descriptor in descriptors:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
+                if connection.family in (socket.AF_INET, socket.AF_INET6) and connection.type == socket.SOCK_STREAM:
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return
+
+
 @st.cache_resource(show_spinner=False)
 def prepare() -> None:
     """Once a server: the settings that make live runs quick, after the imports of every page."""
@@ -77,6 +100,7 @@ def prepare() -> None:
     from adastride.ui.sigma import labelled  # noqa: F401
 
     torch.set_num_threads(1)
+    send_at_once()
     _return_large_blocks()
     _freeze()
 
