@@ -19,11 +19,9 @@ _FRONTEND = Path(__file__).parent / "frontend"
 # All that travels with an answer. A component whose js is a file gets a new <script> from Streamlit with every answer, and
 # waits for its load event: one frame of the screen each time. This imports the same file once, from beside the style sheet that
 # Streamlit has put into the component, so that the address is right wherever the app is served.
-_ENTRY = """let loaded;
-export default async (component) => {
-  loaded ??= import(new URL("%s", component.parentElement.querySelector("link").href));
-  return (await loaded).default(component);
-};
+_ENTRY = """let show = (component) => import(new URL("%s", component.parentElement.querySelector("link").href))
+  .then((module) => (show = module.default)(component));
+export default (component) => show(component);
 """
 
 
