@@ -6,19 +6,10 @@ Demonstrates: charts described once and drawn by Plotly and Matplotlib, tables a
 import streamlit as st
 
 from adastride.inspection import figures
+from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.results import core as results
 from adastride.results import report as results_report
-from adastride.results.figures import (
-    Chart,
-    accuracy_chart,
-    cost_chart,
-    export_figure,
-    plotly_panel,
-    pooled_chart,
-    shift_chart,
-    sigma_chart,
-    stride_chart,
-)
+from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
 from adastride.ui import shell
 from adastride.ui.text import plain
 

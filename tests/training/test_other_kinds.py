@@ -16,9 +16,10 @@ from loudness import LOUDNESS, LoudnessNetwork
 from safetensors.torch import load_file
 
 from adastride import checkpoints, cli
+from adastride.inspection.charts import plotly_panel
 from adastride.results import core as results
 from adastride.results import report
-from adastride.results.figures import accuracy_chart, plotly_panel, shift_chart, stride_chart
+from adastride.results.figures import accuracy_chart, shift_chart, stride_chart
 from adastride.sweep.core import points, sweep_clips
 from adastride.tasks import KINDS
 from adastride.training.datasets import load_split
