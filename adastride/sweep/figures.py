@@ -16,7 +16,8 @@ from PIL import Image
 
 from adastride.inspection.charts import INK, Axis, Panel, Point, Series, plotly_panel
 from adastride.sweep import core as sweep
-from adastride.sweep.core import MEASURES, SIGMA, STRIDE, Column, Score, Setting, rounded, swept
+from adastride.sweep.core import MEASURES, SIGMA, STRIDE, Column, Setting, rounded, swept
+from adastride.sweep.scores import Score
 from adastride.tasks import Metric
 
 # The colours of weights and layers in the Explore page's viewer (ui/frontend/colours.js).

@@ -20,7 +20,8 @@ from adastride.inspection.charts import plotly_panel
 from adastride.results import core as results
 from adastride.results import report
 from adastride.results.figures import accuracy_chart, shift_chart, stride_chart
-from adastride.sweep.core import points, sweep_clips
+from adastride.sweep.core import points
+from adastride.sweep.scores import sweep_clips
 from adastride.tasks import KINDS
 from adastride.training.datasets import load_split
 from adastride.training.evaluate import evaluate
