@@ -10,6 +10,7 @@ from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.results import core as results
 from adastride.results import report as results_report
 from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
+from adastride.results.reading import ResultsError, read, results_path
 from adastride.ui import shell
 from adastride.ui.text import plain
 
@@ -73,10 +74,10 @@ def show_list(texts: list[str]) -> None:
     st.markdown("\n".join(f"- {text}" for text in texts if text))
 
 
-path = results.results_path()
+path = results_path()
 try:
-    every_run = results.read(path)
-except results.ResultsError as error:
+    every_run = read(path)
+except ResultsError as error:
     st.error(plain(str(error)), icon=":material/error:")
     st.stop()
 

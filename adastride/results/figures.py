@@ -8,13 +8,7 @@ from collections.abc import Iterable, Sequence
 from adastride.inspection.charts import COLOURS, PAPER, Axis, Chart, Panel, Point, Series
 from adastride.results.core import (
     BASELINE,
-    COST_NAMES,
-    POOLED,
-    SHIFTS,
     SIGMAS_INV2,
-    USUAL_SIGMA_INV2,
-    PaperTable,
-    Run,
     Summary,
     chosen,
     costs,
@@ -32,8 +26,11 @@ from adastride.results.core import (
     tasks_of,
     with_sigma,
 )
+from adastride.results.paper_tables import PaperTable
+from adastride.results.reading import COST_NAMES, USUAL_SIGMA_INV2, Run
 from adastride.results.report import basis, data_of
 from adastride.results.report import points as points_text
+from adastride.run_columns import POOLED, SHIFTS
 from adastride.tasks import Metric
 
 _KIND_COLOURS = {"fixed": 0, "learned": 2, "adaptive": 1}

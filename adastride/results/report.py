@@ -15,16 +15,12 @@ from collections.abc import Sequence
 
 from adastride.results.core import (
     BASELINE,
-    COST_NAMES,
     PAPER_SEEDS,
     PAPER_WIDTH,
     PLANNED_METHODS,
     PLANNED_TASKS,
-    POOLED,
     SIGMAS_INV2,
     Difference,
-    PaperTable,
-    Run,
     chosen,
     costs,
     differences,
@@ -42,6 +38,9 @@ from adastride.results.core import (
     tasks_of,
     with_sigma,
 )
+from adastride.results.paper_tables import PaperTable
+from adastride.results.reading import COST_NAMES, Run
+from adastride.run_columns import POOLED
 from adastride.subjects import SUBJECTS
 from adastride.tasks import Metric
 

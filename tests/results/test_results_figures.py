@@ -12,8 +12,8 @@ from adastride.inspection import figures
 from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.intervals import wilson
 from adastride.results import core as results
-from adastride.results.core import Run
 from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
+from adastride.results.reading import Run
 
 MACHINE = "CPU x86_64, 1 thread, width 128"
 
