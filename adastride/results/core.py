@@ -58,8 +58,8 @@ def order_of(method: str) -> tuple[int, str]:
 
 def tasks_of(runs: Iterable[Run]) -> list[str]:
     """The tasks that have runs, in their usual order."""
-    found = {run.task for run in runs}
-    return [*(task for task in _ORDER if task in found), *sorted(found - set(_ORDER))]
+    tasks = {run.task for run in runs}
+    return [*(task for task in _ORDER if task in tasks), *sorted(tasks - set(_ORDER))]
 
 
 def methods_of(runs: Iterable[Run]) -> list[str]:
@@ -69,8 +69,8 @@ def methods_of(runs: Iterable[Run]) -> list[str]:
 
 def kinds_of(runs: Iterable[Run]) -> list[str]:
     """The kinds of network that have runs, in the order of `tasks.KINDS`."""
-    found = {run.kind for run in runs}
-    return [kind for kind in KINDS if kind in found]
+    kinds = {run.kind for run in runs}
+    return [kind for kind in KINDS if kind in kinds]
 
 
 def headline_of(runs: Sequence[Run]) -> Metric:
@@ -85,8 +85,8 @@ def layers_of(runs: Iterable[Run]) -> int:
 
 def papers_of(runs: Sequence[Run]) -> Papers:
     """The papers' numbers, which are of classifiers; without tables for runs of any other kind of network."""
-    found = papers()
-    return found if headline_of(runs) == KINDS[USUAL_KIND].task.headline else Papers((), (), (), (), found.notes)
+    printed = papers()
+    return printed if headline_of(runs) == KINDS[USUAL_KIND].task.headline else Papers((), (), (), (), printed.notes)
 
 
 def widths_of(runs: Iterable[Run]) -> list[int]:
@@ -95,9 +95,9 @@ def widths_of(runs: Iterable[Run]) -> list[int]:
     return sorted(set(widths), key=lambda width: (-widths.count(width), -width))
 
 
-def chosen(runs: Iterable[Run], task: str, method: str) -> list[Run]:
+def compared(runs: Iterable[Run], task: str, method: str) -> list[Run]:
     """The runs that compare methods with each other: of a task and a method, with the usual sigma."""
-    return [run for run in runs if run.task == task and run.method == method and run.usual]
+    return [run for run in runs if run.task == task and run.method == method and run.usual_sigma]
 
 
 def with_sigma(runs: Sequence[Run], task: str, sigma_inv2: float) -> list[Run]:
@@ -172,9 +172,9 @@ def differences(runs: Sequence[Run], task: str) -> list[Difference]:
 
     Where groups were held out in turn, only those that both methods have count, each against itself.
     """
-    base, found = chosen(runs, task, BASELINE), []
-    for method in methods_of(run for run in runs if run.task == task and run.usual and run.method != BASELINE):
-        own = chosen(runs, task, method)
+    base, tested = compared(runs, task, BASELINE), []
+    for method in methods_of(run for run in runs if run.task == task and run.usual_sigma and run.method != BASELINE):
+        own = compared(runs, task, method)
         if not base:
             continue
         if own[0].fold is None:
@@ -187,9 +187,9 @@ def differences(runs: Sequence[Run], task: str) -> list[Difference]:
                 continue
             points, p = statistics.fmean(both), paired(both)
         metric = own[0].headline
-        found.append((method, metric.gain(metric.scale * points), p, (len(own), len(base))))
-    adjusted = holm([p for _, _, p, _ in found])
-    return [Difference(method, points, p, a, counts) for (method, points, p, counts), a in zip(found, adjusted, strict=True)]
+        tested.append((method, metric.gain(metric.scale * points), p, (len(own), len(base))))
+    adjusted = holm([p for _, _, p, _ in tested])
+    return [Difference(method, points, p, a, counts) for (method, points, p, counts), a in zip(tested, adjusted, strict=True)]
 
 
 # ------------------------------------------------------------------ figure 10, figure 11, times, strides
@@ -207,7 +207,7 @@ class Pooled:
 
 def pooled(runs: Sequence[Run], task: str, method: str) -> Pooled | None:
     """See `Pooled`; None where no run has these numbers."""
-    own = [run for run in chosen(runs, task, method) if run.pooled and run.pooled_entropy is not None]
+    own = [run for run in compared(runs, task, method) if run.pooled and run.pooled_entropy is not None]
     if not own:
         return None
     entropies = [run.pooled_entropy for run in own]
@@ -228,7 +228,7 @@ class Shifted:
 
 def shifted(runs: Sequence[Run], task: str, method: str) -> Shifted | None:
     """See `Shifted`; None where no run has these numbers."""
-    own = [run for run in chosen(runs, task, method) if run.shifts]
+    own = [run for run in compared(runs, task, method) if run.shifts]
     if not own:
         return None
     changes = own[0].headline.scale * np.array([[value - statistics.fmean(run.shifts) for value in run.shifts] for run in own])
@@ -247,25 +247,25 @@ class Cost:
 
 def machines(runs: Iterable[Run]) -> list[str]:
     """Device, threads and width of the runs, the one with most runs first."""
-    found = [run.machine for run in runs]
-    return sorted(set(found), key=lambda machine: (-found.count(machine), machine))
+    names = [run.machine for run in runs]
+    return sorted(set(names), key=lambda machine: (-names.count(machine), machine))
 
 
 def costs(runs: Sequence[Run], machine: str) -> list[Cost]:
     """Every task and method against strided convolution, among runs on one machine; tasks without the latter are left out."""
-    own = [run for run in runs if run.machine == machine and run.usual]
-    found = []
+    own = [run for run in runs if run.machine == machine and run.usual_sigma]
+    relative = []
     for task in tasks_of(own):
-        base = chosen(own, task, BASELINE)
+        base = compared(own, task, BASELINE)
         for method in methods_of(run for run in own if run.task == task and run.method != BASELINE):
-            group, ratios = chosen(own, task, method), {}
+            group, ratios = compared(own, task, method), {}
             for name, column in COSTS.items():
-                ours, theirs = ([value for run in each if (value := getattr(run, column))] for each in (group, base))
+                ours, theirs = ([value for run in side if (value := getattr(run, column))] for side in (group, base))
                 if ours and theirs:
                     ratios[name] = statistics.median(ours) / statistics.median(theirs)
             if ratios:
-                found.append(Cost(task, method, ratios, (len(group), len(base))))
-    return found
+                relative.append(Cost(task, method, ratios, (len(group), len(base))))
+    return relative
 
 
 def layer_values(runs: Sequence[Run], layer: int, what: str) -> tuple[float, float | None] | None:

@@ -10,7 +10,7 @@ from adastride.results.core import (
     BASELINE,
     SIGMAS_INV2,
     Summary,
-    chosen,
+    compared,
     costs,
     headline_of,
     kind,
@@ -40,9 +40,9 @@ _LAYER_COLOURS = (1, 3, 2, 0, 4, 5, 6, 7)  # the lowest first
 
 def accuracy_chart(runs: Sequence[Run]) -> Chart:
     """The headline metric of every method, a panel for each task, all on one axis; the AdaStride paper's where its data is of the same kind."""
-    usual = [run for run in runs if run.usual]
+    usual = [run for run in runs if run.usual_sigma]
     found = {
-        (task, method): summary(own) for task in tasks_of(usual) for method in methods_of(usual) if (own := chosen(usual, task, method))
+        (task, method): summary(own) for task in tasks_of(usual) for method in methods_of(usual) if (own := compared(usual, task, method))
     }
     tables = {task: _paper(papers_of(runs).accuracy, task) for task in tasks_of(usual)}
     metric = headline_of(runs)
@@ -71,7 +71,7 @@ def sigma_chart(runs: Sequence[Run]) -> Chart:
     x, panels, used, summaries = _categories("σ⁻² (per squared output frame)", names), [], [], []
     metric = headline_of(runs)
     for task in tasks_of(runs):
-        groups = [with_sigma(runs, task, value) for value in SIGMAS_INV2] + [chosen(runs, task, "adastride-sigma")]
+        groups = [with_sigma(runs, task, value) for value in SIGMAS_INV2] + [compared(runs, task, "adastride-sigma")]
         found = {place: summary(group) for place, group in enumerate(groups) if group}
         if len(found) < 2:
             continue
@@ -105,7 +105,7 @@ def pooled_chart(runs: Sequence[Run], method: str) -> Chart:
         )
         series = Series(f"{label(method)}, mean of {_runs(each.runs)}", 1, points, "bar")
         panels.append(Panel(task, x, y, (series,), f"entropy {each.entropy:.2f}{spread} nats"))
-    used = [run for task in found for run in chosen(runs, task, method) if run.pooled]
+    used = [run for task in found for run in compared(runs, task, method) if run.pooled]
     how = "Each input frame counts for the output frame it weighs most in; stride 2 everywhere would be one bar at 2, entropy 0."
     return Chart(f"pooled-{method}", f"Frames pooled by {label(method)}", tuple(panels), f"{how} {basis(used)} {data_of(used)}")
 
@@ -128,7 +128,7 @@ def shift_chart(runs: Sequence[Run], methods: Sequence[str]) -> Chart:
             )
             name = f"{label(method)} ({each.std:.{digits}f})"
             series.append(Series(name, place % COLOURS, points, "line", dash=place >= COLOURS))
-            used += [run for run in chosen(runs, task, method) if run.shifts]
+            used += [run for run in compared(runs, task, method) if run.shifts]
         panels.append(Panel(task, x, y, tuple(series)))
     how = f"Against the average over all shifts. In brackets: standard deviation over the shifts, in {unit}."
     return Chart("shift", f"{metric.label} when the input is shifted", tuple(panels), f"{how} {basis(used)} {data_of(used)}")
@@ -159,7 +159,7 @@ def cost_chart(runs: Sequence[Run], machine: str) -> Chart:
         if own:
             x = _numbers("× strided convolution", [1.0, *(point.x for each in series for point in each.points)], least=0.0)
             panels.append(Panel(name, x, _categories("", list(map(label, methods)), rows=True), series, guide=1.0, rows=True))
-    used = [run for run in runs if run.machine == machine and run.usual and run.task in tasks]
+    used = [run for run in runs if run.machine == machine and run.usual_sigma and run.task in tasks]
     how = "Medians over runs on the same device, with as many threads and the same width. Runs that shared a machine with others make times rough."
     return Chart("cost", "Time and memory relative to strided convolution", tuple(panels), f"{how} {basis(used)}")
 
@@ -169,7 +169,7 @@ def stride_chart(runs: Sequence[Run]) -> Chart:
     panels, used = [], []
     for method in methods_of(runs):
         strides = kind(method) == "learned"
-        groups = {task: own for task in tasks_of(runs) if (own := chosen(runs, task, method)) and (strides or own[0].learn_sigma)}
+        groups = {task: own for task in tasks_of(runs) if (own := compared(runs, task, method)) and (strides or own[0].learn_sigma)}
         if not groups:
             continue
         tasks = list(groups)

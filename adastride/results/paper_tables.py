@@ -58,11 +58,11 @@ def papers() -> Papers:
 
     def tables(kind: str) -> tuple[PaperTable, ...]:
         return tuple(
-            PaperTable(each["paper"], each["table"], each["data"], each.get("task"), each["runs"],
-                       {key: tuple(value) for key, value in each.get("values", {"diffstride": each.get("value")}).items()})
-            for each in read_in[kind]
+            PaperTable(entry["paper"], entry["table"], entry["data"], entry.get("task"), entry["runs"],
+                       {key: tuple(value) for key, value in entry.get("values", {"diffstride": entry.get("value")}).items()})
+            for entry in read_in[kind]
         )
 
     kinds = (*COSTS, "inference_memory")
-    cost = tuple(PaperCost(each["paper"], each["table"], each["data"], {kind: each[kind] for kind in kinds}) for each in read_in["cost"])
+    cost = tuple(PaperCost(entry["paper"], entry["table"], entry["data"], {kind: entry[kind] for kind in kinds}) for entry in read_in["cost"])
     return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"])

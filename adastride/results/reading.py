@@ -87,7 +87,7 @@ class Run:
         return self.metrics.get(name)
 
     @property
-    def usual(self) -> bool:
+    def usual_sigma(self) -> bool:
         """Whether it belongs into a comparison of methods: no sigma, or the one the papers use."""
         return self.sigma_inv2 in (None, USUAL_SIGMA_INV2)
 
