@@ -519,6 +519,7 @@ def _sweep(args: argparse.Namespace) -> None:
 
     from adastride import checkpoints
     from adastride.sweep import core as sweep
+    from adastride.sweep.scores import on_ray, scores_csv, sweep_clips
 
     settings = sweep.points(
         () if args.sigma_inv2 is None else sweep.sigma_values(*args.sigma_inv2[:2], _count(args.sigma_inv2)),
@@ -530,17 +531,17 @@ def _sweep(args: argparse.Namespace) -> None:
     if len(rates) > 1:
         raise CommandError(f"these checkpoints hear sound at {' and '.join(map(str, rates))} Hz: sweep them one by one.")
     clips = [clip for source in _sources(args) for clip in source.clips(args.split, rates[0])]
-    spread = {"spread": sweep.on_ray(args.ray)} if args.ray else {}
+    spread = {"spread": on_ray(args.ray)} if args.ray else {}
 
     scores, share = (), 0.0
     try:
-        for progress in sweep.sweep_clips(models, clips, settings, **spread):
+        for progress in sweep_clips(models, clips, settings, **spread):
             scores, share = progress.scores, progress.share
             print(f"\r{100 * share:3.0f} % of {len(models)} × {len(settings)} × {len(clips)} runs", end="", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"\nstopped at {100 * share:.0f} %; nothing was written.") from None
     print(file=sys.stderr)
-    _write(out, sweep.scores_csv(scores).encode())
+    _write(out, scores_csv(scores).encode())
     rows = [("checkpoint", "σ⁻²", "stride", scores[0].metric.label.lower(), "95 % interval", "work")]
     rows += [(
         score.checkpoint, "as trained" if score.setting.sigma_inv2 is None else f"{score.setting.sigma_inv2:.4g}", f"{score.stride:.4g}",

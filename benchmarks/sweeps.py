@@ -12,6 +12,7 @@ from adastride import audio, checkpoints
 from adastride.clips import Clip
 from adastride.samples import samples
 from adastride.sweep import core as sweep
+from adastride.sweep.scores import sweep_clips
 
 SECONDS, VALUES = 5.0, 25
 CLIPS, CLIP_SECONDS, CLIP_VALUES = 180, 0.5, 16  # as the test split of the spoken digits
@@ -45,7 +46,7 @@ def clips_seconds(clips: Sequence[Clip] | None = None) -> float:
         clips = [Clip(sound, model.config.labels[0], "noise") for sound in noise]
     points = sweep.points(sweep.sigma_values(0.05, 100, CLIP_VALUES))
     began = time.perf_counter()
-    for _ in sweep.sweep_clips([model], clips, points):
+    for _ in sweep_clips([model], clips, points):
         pass
     return time.perf_counter() - began
 

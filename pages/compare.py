@@ -9,8 +9,8 @@ import streamlit as st
 
 from adastride.checkpoints import catalogue
 from adastride.comparison import core as comparison
-from adastride.comparison.core import FEWEST_METHODS, MOST_METHODS, SCORES, sources
 from adastride.comparison.figure import comparison_figure
+from adastride.comparison.settings import FEWEST_METHODS, MOST_METHODS, SCORES, ComparisonSettings, sources
 from adastride.downsampling import METHODS
 from adastride.inspection import figures
 from adastride.samples import samples
@@ -78,7 +78,7 @@ if not FEWEST_METHODS <= len(methods) <= MOST_METHODS:
     st.info(wrong, icon=":material/view_column:")
     st.stop()
 
-chosen = comparison.ComparisonSettings(tuple(methods), source=source, scores=scores, both_axes=both_axes)
+chosen = ComparisonSettings(tuple(methods), source=source, scores=scores, both_axes=both_axes)
 learned = "checkpoint" in {scores, *pinned_scores(VIEWER, link.settings)} and any(map(comparison.takes_scores, methods))
 with st.spinner("Preparing the clip …", show_time=True):
     features = resources.features(checkpoint.network, clip.waveform, source, learned)

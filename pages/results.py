@@ -6,19 +6,11 @@ Demonstrates: charts described once and drawn by Plotly and Matplotlib, tables a
 import streamlit as st
 
 from adastride.inspection import figures
+from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.results import core as results
 from adastride.results import report as results_report
-from adastride.results.figures import (
-    Chart,
-    accuracy_chart,
-    cost_chart,
-    export_figure,
-    plotly_panel,
-    pooled_chart,
-    shift_chart,
-    sigma_chart,
-    stride_chart,
-)
+from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
+from adastride.results.reading import ResultsError, read, results_path
 from adastride.ui import shell
 from adastride.ui.text import plain
 
@@ -82,10 +74,10 @@ def show_list(texts: list[str]) -> None:
     st.markdown("\n".join(f"- {text}" for text in texts if text))
 
 
-path = results.results_path()
+path = results_path()
 try:
-    every_run = results.read(path)
-except results.ResultsError as error:
+    every_run = read(path)
+except ResultsError as error:
     st.error(plain(str(error)), icon=":material/error:")
     st.stop()
 
@@ -108,7 +100,7 @@ width = st.session_state.setdefault("results_width", results.widths_of(every_run
 if len(results.widths_of(every_run)) > 1:
     width = st.selectbox("Width of the networks (channels)", results.widths_of(every_run), key="results_width", width=260)
 runs = [run for run in every_run if run.width == width]
-tasks, found = results.tasks_of(runs), results.papers_of(runs)
+tasks, papers = results.tasks_of(runs), results.papers_of(runs)
 
 metric = results.headline_of(runs)
 
@@ -117,7 +109,7 @@ st.caption(plain(results_report.basis(runs)) + " " + results_report.coverage(run
 
 st.subheader(metric.label)
 show_chart(accuracy_chart(runs), "There is no run with the usual σ yet.")
-rankings = [text for table in found.accuracy if (text := results_report.ranking(runs, table))]
+rankings = [text for table in papers.accuracy if (text := results_report.ranking(runs, table))]
 if rankings:
     st.markdown("**Our order and the paper’s**")
     show_list(rankings)
@@ -125,7 +117,7 @@ st.markdown("**Against strided convolution**")
 task = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="results_task")
 show_table(results_report.comparison_table(runs, task), f"comparison-{task}")
 st.caption(results_report.comparison_sentence(runs, task))
-if found.accuracy:
+if papers.accuracy:
     st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
 show_table(results_report.overview_table(runs), "overview")
 
@@ -133,25 +125,25 @@ st.subheader("More")
 section = st.segmented_control("Show", list(SECTIONS), format_func=SECTIONS.get, default="sigma", required=True, key="results_section")
 if section == "sigma":
     show_chart(sigma_chart(runs), "No task has AdaStride with two different σ yet.")
-    show_list([*(results_report.sigma_ranking(runs, table) for table in found.sigma), results_report.sigma_learned(runs)])
+    show_list([*(results_report.sigma_ranking(runs, table) for table in papers.sigma), results_report.sigma_learned(runs)])
     show_table(results_report.sigma_table(runs), "sigma")
 elif section == "pooled":
-    adaptive = [method for method in results.methods_of(runs) if any(results.pooled(runs, each, method) for each in tasks)]
-    usual = adaptive.index("adastride-s") if "adastride-s" in adaptive else 0
+    adaptive = [method for method in results.methods_of(runs) if any(results.pooled(runs, task, method) for task in tasks)]
+    first = adaptive.index("adastride-s") if "adastride-s" in adaptive else 0
     if adaptive:
-        method = st.selectbox("Method", adaptive, index=usual, format_func=results.label, key="results_pooled", width=260)
+        method = st.selectbox("Method", adaptive, index=first, format_func=results.label, key="results_pooled", width=260)
         show_chart(pooled_chart(runs, method), "")
     else:
         st.info("No run of an adaptive method is finished yet.", icon=":material/hourglass_empty:")
-    st.caption(found.notes["pooled"])
+    st.caption(papers.notes["pooled"])
     show_table(results_report.pooled_table(runs), "pooled")
 elif section == "shift":
-    methods = results.methods_of(run for run in runs if run.shifts and run.usual)
-    usual = [method for method in USUAL_LINES if method in methods] or methods[:MOST_LINES]
-    lines = st.multiselect("Methods", methods, usual, format_func=results.label, max_selections=MOST_LINES, key="results_shift")
+    methods = results.methods_of(run for run in runs if run.shifts and run.usual_sigma)
+    first = [method for method in USUAL_LINES if method in methods] or methods[:MOST_LINES]
+    lines = st.multiselect("Methods", methods, first, format_func=results.label, max_selections=MOST_LINES, key="results_shift")
     show_chart(shift_chart(runs, lines), "Choose at least one method that has been tested with shifted input.")
-    show_list([results_report.shift_rank(runs, each) for each in tasks])
-    st.caption(found.notes["shift"])
+    show_list([results_report.shift_rank(runs, task) for task in tasks])
+    st.caption(papers.notes["shift"])
     show_table(results_report.shift_table(runs), "shift")
 elif section == "cost":
     machine = st.selectbox("Runs on", results.machines(runs), key="results_machine", width=360)

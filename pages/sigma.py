@@ -16,7 +16,9 @@ from adastride.inspection.tracing import as_trained, resolve_settings
 from adastride.samples import samples
 from adastride.sweep import core as sweep
 from adastride.sweep import figures as sweep_figures
+from adastride.sweep.answers import Answer, clip_answers, map_answers, score_answers, score_map_answers
 from adastride.sweep.core import SIGMA, STRIDE, Run, SweepError
+from adastride.sweep.scores import scores_csv, sweep_clips
 from adastride.ui import resources, shell
 from adastride.ui.address import write_address
 from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
@@ -125,7 +127,7 @@ def carried_on(run: Run, draw, share) -> None:
     button.empty()
 
 
-def show_answers(answers: list[sweep.Answer]) -> None:
+def show_answers(answers: list[Answer]) -> None:
     st.markdown("\n".join(f"- {plain(each.text)}" for each in answers).replace(" %", "\N{NO-BREAK SPACE}%"))
     with st.expander("The rule behind each sentence", icon=":material/function:"):
         st.markdown("\n".join(f"1. {plain(each.rule)}" for each in answers))
@@ -193,11 +195,11 @@ def one_clip() -> None:
     if kind == "both":
         draw()
         with said:
-            show_answers(sweep.map_answers(columns, label))
+            show_answers(map_answers(columns, label))
         below.caption(f"Ring: as trained, σ⁻² {', '.join(map(sweep.rounded, sigmas_trained))} and an overall stride of {sweep.rounded(stride_trained)}.")
     else:
         with said:
-            show_answers(sweep.clip_answers(columns, what, trained[len(trained) // 2]))
+            show_answers(clip_answers(columns, what, trained[len(trained) // 2]))
         with picture.container():
             look(columns, values, what, trained)
         figures = sweep_figures.curves(columns, values, what, trained, dark)
@@ -292,7 +294,7 @@ def many_clips() -> None:
             return
         place.empty()
     try:
-        run = begun(key, lambda: sweep.sweep_clips(models, clips, points, names=names), keep=1)
+        run = begun(key, lambda: sweep_clips(models, clips, points, names=names), keep=1)
     except (SweepError, DataError) as error:
         stop(str(error).replace(network.name, names[0]))
     said, status, picture, below = st.container(), st.container(), st.empty(), st.container()
@@ -319,12 +321,12 @@ def many_clips() -> None:
         stopped(status, f"Stopped after {100 * last.share:.0f} % of the clips: what follows stands on those.")
     draw()
     with said:
-        show_answers(sweep.score_map_answers(last.scores) if kind == "both" else sweep.score_answers(last.scores, what))
+        show_answers(score_map_answers(last.scores) if kind == "both" else score_answers(last.scores, what))
     with below:
         if kind == "stride":
             chart(sweep_figures.cost(last.scores, what, dark), "Cost against the stride")
         st.caption("Bands and intervals: Wilson’s 95 % interval of the clips. Rings: what a network was trained with, or the value nearest to it.")
-        download(sweep.scores_csv(last.scores), f"{kind}-accuracy")
+        download(scores_csv(last.scores), f"{kind}-accuracy")
 
 
 st.header("What if σ were larger?")

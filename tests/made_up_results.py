@@ -7,7 +7,7 @@ import itertools
 from pathlib import Path
 
 from adastride.results import core as results
-from adastride.results.core import Run
+from adastride.results.reading import Run, read
 
 TASKS = {"commands": 80.0, "emotion": 55.0, "digits": 97.0, "scenes": 75.0}
 METHODS = {
@@ -68,4 +68,4 @@ def write(path: Path, lines: list[dict[str, object]], columns: tuple[str, ...] =
 
 def runs(folder: Path, lines: list[dict[str, object]]) -> list[Run]:
     """The lines, written and read again."""
-    return results.read(write(folder / "results.csv", lines))
+    return read(write(folder / "results.csv", lines))

@@ -23,7 +23,7 @@ from adastride.downsampling import LayerSettings
 from adastride.inspection import export, tracing
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
-from adastride.sweep import core as sweep
+from adastride.sweep import scores
 from adastride.tasks import KINDS
 from adastride.training import evaluate as evaluation
 from adastride.training import loop
@@ -522,7 +522,7 @@ def test_an_interrupted_sweep_writes_nothing(capsys, monkeypatch, tmp_path, chec
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "measure_batch", interrupted)
+    monkeypatch.setattr(scores, "measure_batch", interrupted)
     code, _, err = run(capsys, "sweep", "--data", data, "--checkpoint", checkpoint, "--csv", tmp_path / "out.csv", "--stride", 1, 8, 3)
     assert code == 130
     assert "nothing was written" in err

@@ -3,6 +3,7 @@
 `ComparisonSettings` is what a person chooses on the Compare page, whose every field a link can hold.
 """
 
-from adastride.comparison.core import Comparison, ComparisonSettings, compare
+from adastride.comparison.core import Comparison, compare
+from adastride.comparison.settings import ComparisonSettings
 
 __all__ = ["Comparison", "ComparisonSettings", "compare"]

@@ -1,6 +1,6 @@
 """Downsamplers side by side: the same features through several methods, back to input time, and what was lost.
 
-`features` says what is downsampled: the log-mel of a clip, or what a trained network sees before one of its
+`Features` are what is downsampled: the log-mel of a clip, or what a trained network sees before one of its
 downsampling layers. `compare` runs two to four methods on it. A method that places frames gets its positions from one
 sequence of scores that all of them share (`choose_scores`), so that they differ in nothing but the method.
 
@@ -18,7 +18,6 @@ import math
 import threading
 import time
 import tracemalloc
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,228 +25,21 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from adastride import audio
 from adastride.alignment import AnyAlignment, Positions
-from adastride.audio import PRESETS, MelPreset, Waveform
+from adastride.comparison.features import Features, choose_scores
+from adastride.comparison.settings import WHOLE_FRAMES, WINDOW_FRAMES, ComparisonSettings, Pin
 from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
 from adastride.downsampling.effective import OperatorAlignment
 from adastride.inspection import analysis
-from adastride.inspection.raster import input_edges
-from adastride.inspection.tracing import Trace
-from adastride.models.network import MOST_LAYERS, Network
-from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 
-MOST_METHODS, FEWEST_METHODS = 4, 2
-SCORES = {
-    "checkpoint": "A trained checkpoint’s score",
-    "energy": "Frame energy",
-    "flux": "Spectral flux",
-    "uniform": "Uniform",
-    "drawn": "Drawn by hand",
-}
-DRAWN_POINTS = 64  # of a curve drawn by hand, evenly over the clip
-DRAWN_RANGE = (-3.0, 3.0)  # ln of a displacement: from a twentieth to twenty times
 EXACT = -120.0  # dB; what lies below is rounding, and no error at all would be minus infinity
 SHIFTS = 10  # frames the input is moved by, at the most
 
-WHOLE_FRAMES = 4096
-WINDOW_FRAMES = 2048
 _MATRIX_ELEMENTS = 1 << 20  # of the part of an effective alignment worked out for a picture
 # A constant cancels in a softmax's positions, and CIF's weights, sigmoid(score), are exp(score) this far below zero.
 _FAR_BELOW = 15.0
-DECIBELS = 20 / math.log(10)  # natural log of an amplitude -> dB
 CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class Pin:
-    """The settings a pinned column keeps while the others follow; see `ComparisonSettings` for what they mean."""
-
-    stride: float
-    sigma: float
-    scores: str = "checkpoint"
-    drawn: tuple[float, ...] = ()
-
-    def __post_init__(self):
-        object.__setattr__(self, "stride", _between("stride", self.stride, STRIDE_RANGE))
-        object.__setattr__(self, "sigma", _between("sigma", self.sigma, SIGMA_RANGE))
-        object.__setattr__(self, "drawn", _check_scores(self.scores, self.drawn))
-
-
-@dataclass(frozen=True)
-class ComparisonSettings:
-    """What is compared.
-
-    methods: two to four keys of METHODS, each once. stride: input frames per output frame, 1 to 8. sigma: width of an
-    alignment row in output frames. source: a key of `sources`. scores: a key of SCORES, where the adaptive methods get
-    their displacements from; drawn: for "drawn", DRAWN_POINTS values of ln(displacement), evenly over the clip.
-    both_axes: methods that can, take the mel in time and frequency, with the same stride. pins: for each method the
-    settings it keeps, or None where it follows; empty for none.
-    Raises ValueError, one sentence, for anything else.
-    """
-
-    methods: tuple[str, ...]
-    stride: float = 4.0
-    sigma: float = 5**-0.5
-    source: str = "mel"
-    scores: str = "checkpoint"
-    drawn: tuple[float, ...] = ()
-    both_axes: bool = False
-    pins: tuple[Pin | None, ...] = ()
-
-    def __post_init__(self):
-        methods = tuple(self.methods)
-        for method in methods:
-            if method not in METHODS:
-                raise ValueError(f"there is no method {method!r}: choose from {', '.join(METHODS)}")
-        if not FEWEST_METHODS <= len(methods) <= MOST_METHODS or len(set(methods)) != len(methods):
-            raise ValueError(f"choose {FEWEST_METHODS} to {MOST_METHODS} different methods to compare, not {len(methods)}")
-        if self.source not in sources(MOST_LAYERS):
-            raise ValueError(f"there is no source {self.source!r}: choose from {', '.join(sources(MOST_LAYERS))}")
-        pins = tuple(self.pins) or (None,) * len(methods)
-        if len(pins) != len(methods):
-            raise ValueError(f"expected one pin or None for each of {len(methods)} methods, got {len(pins)}")
-        object.__setattr__(self, "methods", methods)
-        object.__setattr__(self, "stride", _between("stride", self.stride, STRIDE_RANGE))
-        object.__setattr__(self, "sigma", _between("sigma", self.sigma, SIGMA_RANGE))
-        object.__setattr__(self, "drawn", _check_scores(self.scores, self.drawn))
-        object.__setattr__(self, "pins", pins)
-
-    def of(self, column: int) -> Pin:
-        """The settings a column runs with: its pin's, or the common ones."""
-        return self.pins[column] or Pin(self.stride, self.sigma, self.scores, self.drawn)
-
-
-def _between(name: str, value: float, limits: tuple[float, float]) -> float:
-    value = float(value)
-    if not limits[0] <= value <= limits[1]:
-        raise ValueError(f"{name} must be a number from {limits[0]:g} to {limits[1]:g}, got {value:g}")
-    return value
-
-
-def _check_scores(scores: str, drawn: Sequence[float]) -> tuple[float, ...]:
-    """The drawn values, checked: none unless the scores are drawn, and a flat line where nothing was drawn yet."""
-    if scores not in SCORES:
-        raise ValueError(f"there are no scores {scores!r}: choose from {', '.join(SCORES)}")
-    if scores != "drawn":
-        return ()
-    values = tuple(float(value) for value in drawn) or (0.0,) * DRAWN_POINTS
-    low, high = DRAWN_RANGE
-    if len(values) != DRAWN_POINTS or not all(low <= value <= high for value in values):
-        raise ValueError(f"a drawn curve has {DRAWN_POINTS} values from {low:g} to {high:g}")
-    return values
-
-
-# ------------------------------------------------------------------ what is downsampled
-
-
-@dataclass(frozen=True)
-class Features:
-    """A sequence to downsample.
-
-    name: key of `sources`. values: (1, channels, T) float32 on the CPU. edges: (T + 1,) seconds at which input frames begin
-    and end. decibels: values are natural logs of amplitudes, so that differences are decibels. learned: (T,) a checkpoint's
-    scores of these frames, or None where it has none or nobody asked. id: unique by content.
-    """
-
-    name: str
-    values: Tensor
-    edges: np.ndarray
-    decibels: bool
-    learned: np.ndarray | None
-    id: str
-
-    @property
-    def frames(self) -> int:
-        return self.values.shape[2]
-
-    @property
-    def scale(self) -> float:
-        """What a difference of values is multiplied by for the unit it is shown in."""
-        return DECIBELS if self.decibels else 1.0
-
-    @property
-    def unit(self) -> str:
-        return "dB" if self.decibels else "feature units"
-
-
-def mel_features(waveform: Waveform, preset: MelPreset = PRESETS["classification"]) -> Features:
-    """The log-mel of a clip, without any network: no learned scores."""
-    mel = audio.log_mel(torch.from_numpy(waveform.samples.copy()), preset)
-    edges = np.clip((np.arange(mel.shape[1] + 1) - 0.5) / preset.frames_per_second, 0.0, waveform.seconds)
-    return Features("mel", mel[None], edges, True, None, f"{waveform.sha256[:16]}/mel")
-
-
-def sources(layers: int) -> dict[str, str]:
-    """What can be downsampled with a network of so many layers: keys, and names for people.
-
-    >>> sources(1)
-    {'mel': 'Log-mel of the clip', 'layer 1': 'Before layer 1'}
-    """
-    return {"mel": "Log-mel of the clip", **{f"layer {layer}": f"Before layer {layer}" for layer in range(1, layers + 1)}}
-
-
-def traced_features(source: str, trace: Trace, model: Network) -> Features:
-    """The log-mel, or what the network sees before a downsampling layer, with the scores the checkpoint gives its frames.
-
-    The mel takes the scores of the first layer, which has as many frames. learned is None where that layer is not adaptive.
-    """
-    layer = 0 if source == "mel" else int(source.removeprefix("layer ")) - 1
-    if layer >= len(model.downsamplers):
-        raise ValueError(f"this network has {len(model.downsamplers)} downsampling layers, so there is nothing before {source}: choose another source")
-    hidden = trace.layer_input(layer).float().cpu()
-    score = getattr(model.downsamplers[layer], "score", None)
-    learned = None if score is None else torch.matmul(score.weight[:, :, 0].detach().float().cpu(), hidden)[0, 0].numpy()
-    values = torch.from_numpy(trace.mel.copy())[None] if source == "mel" else hidden
-    return Features(
-        source, values, input_edges(trace, layer), source == "mel", learned, f"{trace.waveform.sha256[:16]}/{trace.checkpoint}/{source}"
-    )
-
-
-def interesting_part(features: Features) -> tuple[float, float]:
-    """From and to in seconds: what is loud, with as much again on either side; all of the clip where that is most of it.
-
-    Of a clip too long for every method, half a window around its loudest frame: whatever is chosen, all of that is computed.
-    """
-    energy = analysis.frame_energy(features.values, logarithmic=features.decibels)
-    if features.frames > WHOLE_FRAMES:
-        shown = WINDOW_FRAMES // 2
-        first = int(np.clip(int(energy.argmax()) - shown // 2, 0, features.frames - shown))
-        return float(features.edges[first]), float(features.edges[first + shown])
-    loud = np.flatnonzero(analysis.loud_mask(energy)[0].numpy())
-    total = float(features.edges[-1])
-    begin, end = (float(features.edges[loud[0]]), float(features.edges[loud[-1] + 1])) if loud.size else (0.0, total)
-    margin = max(end - begin, 0.5)
-    return (max(begin - margin, 0.0), min(end + margin, total)) if end - begin + 2 * margin < 0.8 * total else (0.0, total)
-
-
-def choose_scores(features: Features, kind: str, drawn: Sequence[float] = ()) -> np.ndarray:
-    """ln of each frame's displacement up to a constant, (T,) float64.
-
-    "checkpoint": as learned. "energy": the frame's energy in log, with mean 0 and variance 1 over the clip. "flux": ln of how
-    much the frame rises over the one before, about its median and within DRAWN_RANGE, so that one onset does not take every
-    output frame. "uniform": zero. "drawn": the curve, between its points linearly in time.
-    Raises ValueError for "checkpoint" where the features have no learned scores.
-    """
-    if kind == "checkpoint":
-        if features.learned is None:
-            raise ValueError("this checkpoint has no learned scores for these frames: choose frame energy, spectral flux, uniform or drawn")
-        return features.learned.astype(np.float64)
-    if kind == "drawn":
-        centres = (features.edges[1:] + features.edges[:-1]) / 2
-        points = (np.arange(DRAWN_POINTS) + 0.5) / DRAWN_POINTS * features.edges[-1]
-        return np.interp(centres, points, _check_scores("drawn", drawn))
-    if kind == "uniform":
-        return np.zeros(features.frames)
-    if kind == "flux":
-        values = features.values[0].double().numpy()
-        rise = np.maximum(np.diff(values, axis=1, prepend=values[:, :1]), 0.0).mean(axis=0)
-        score = np.log(rise + 0.05 * rise.mean() + 1e-10)  # a frame that doesn't rise counts a little
-        return np.clip(score - np.median(score), *DRAWN_RANGE)
-    score = np.log(analysis.frame_energy(features.values, logarithmic=features.decibels)[0].double().numpy() + 1e-10)
-    spread = score.std()
-    return (score - score.mean()) / spread if spread > 1e-6 else np.zeros_like(score)
 
 
 # ------------------------------------------------------------------ one method

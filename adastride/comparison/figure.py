@@ -12,7 +12,9 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
 from adastride.audio import MelPreset, mel_band_centres
-from adastride.comparison.core import DECIBELS, SCORES, SHIFTS, Column, Comparison, Features, sources, takes_scores
+from adastride.comparison.core import SHIFTS, Column, Comparison, takes_scores
+from adastride.comparison.features import DECIBELS, Features
+from adastride.comparison.settings import SCORES, sources
 from adastride.inspection.figures import styled
 from adastride.models.network import MOST_LAYERS
 

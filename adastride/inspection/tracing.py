@@ -123,12 +123,12 @@ def as_trained(model: Network) -> tuple[LayerSettings, ...]:
     return tuple(_resolve(layer, method, None) for layer, method in zip(model.downsamplers, model.config.methods, strict=True))
 
 
-def _resolve(layer: Any, method: str, chosen: LayerSettings | None) -> LayerSettings:
-    chosen = chosen or LayerSettings()
+def _resolve(layer: Any, method: str, settings: LayerSettings | None) -> LayerSettings:
+    settings = settings or LayerSettings()
     return LayerSettings(
-        sigma=(chosen.sigma or layer.sigma) if "sigma" in METHODS[method].parameters else None,
-        stride=float(layer.nearest_stride(chosen.stride or layer.stride)),
-        variant=(chosen.variant or layer.variant) if method in VARIANTS else None,
+        sigma=(settings.sigma or layer.sigma) if "sigma" in METHODS[method].parameters else None,
+        stride=float(layer.nearest_stride(settings.stride or layer.stride)),
+        variant=(settings.variant or layer.variant) if method in VARIANTS else None,
     )
 
 
@@ -217,11 +217,15 @@ class _Clock:
         self.milliseconds[layer] = (self._now() - began) * 1e3
 
 
+<<<<<<< HEAD
 def _shared(previous: Trace | None, fingerprint: str, waveform: Waveform, chosen: Sequence[LayerSettings], device: torch.device) -> int | None:
+=======
+def _shared(previous: Trace | None, model: Network, waveform: Waveform, settings: Sequence[LayerSettings], device: torch.device) -> int | None:
+>>>>>>> names
     """How many of the lowest layers an earlier trace has in common with this run; None if it is of something else."""
     if previous is None or previous.fingerprint != fingerprint or previous.device != device.type:
         return None
     if previous.waveform.sha256 != waveform.sha256 or previous.waveform.samples.size != waveform.samples.size:
         return None
-    same = [old == new for old, new in zip(previous.settings, chosen, strict=True)]
+    same = [old == new for old, new in zip(previous.settings, settings, strict=True)]
     return same.index(False) if False in same else len(same)

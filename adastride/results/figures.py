@@ -1,33 +1,16 @@
-"""Pictures of the results: each is described once, as data, and drawn by Plotly for the page and by Matplotlib for files.
-
-Every chart has a panel for each task or measure. All of them are drawn alike: filled marks are ours, hollow ones a paper's.
-"""
+"""Pictures of the results, described as data; `inspection.charts` draws them, for the page by Plotly and for files by Matplotlib."""
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-import plotly.graph_objects as go
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.transforms import ScaledTranslation
-
-from adastride.inspection.figures import styled
+from adastride.inspection.charts import COLOURS, PAPER, Axis, Chart, Panel, Point, Series
 from adastride.results.core import (
     BASELINE,
-    COST_NAMES,
-    POOLED,
-    SHIFTS,
     SIGMAS_INV2,
-    USUAL_SIGMA_INV2,
-    PaperTable,
-    Run,
     Summary,
-    chosen,
+    compared,
     costs,
     headline_of,
     kind,
@@ -43,98 +26,23 @@ from adastride.results.core import (
     tasks_of,
     with_sigma,
 )
+from adastride.results.paper_tables import PaperTable
+from adastride.results.reading import COST_NAMES, USUAL_SIGMA_INV2, Run
 from adastride.results.report import basis, data_of
 from adastride.results.report import points as points_text
+from adastride.run_columns import POOLED, SHIFTS
 from adastride.tasks import Metric
 
-# Orange is what has a uniform stride, blue what adapts, as everywhere in the app; safe for the colour-blind.
-_LIGHT = ("#D55E00", "#0072B2", "#A6497E", "#007A5A", "#B8860B", "#5B4FC4", "#1B9AAA", "#7A5230")
-_DARK = ("#F0935A", "#56B4E9", "#E08BBE", "#3FC59B", "#E6C34A", "#A79BF0", "#5FD6E0", "#C79A6B")
 _KIND_COLOURS = {"fixed": 0, "learned": 2, "adaptive": 1}
 _KIND_NAMES = {"fixed": "fixed stride", "learned": "learned stride", "adaptive": "adaptive stride"}
 _LAYER_COLOURS = (1, 3, 2, 0, 4, 5, 6, 7)  # the lowest first
-_PAPER = -1  # the colour of what is a paper's
-_INK = {False: ("#1E2430", "#5A6372", "#DDE1E7"), True: ("#EEF1F7", "#A7AFBD", "#333B4A")}  # text, quiet text, grid; by darkness
-_ROW, _FRAME, _LINE_HEIGHT = 25, 118, 350  # CSS pixels: a category, what is around the plot, a chart of lines or bars
-_WIDTH, _COLUMNS = 7.2, 2  # of an exported figure: inches, panels beside each other
-_SHORT_NAME = 28  # letters of a name that finds room in half a legend
-
-
-@dataclass(frozen=True)
-class Axis:
-    """label with its unit; low, high: what is shown. ticks: positions and names of categories; () for numbers."""
-
-    label: str
-    low: float
-    high: float
-    ticks: tuple[tuple[float, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Point:
-    """A mark. text: what it says when the pointer is on it. low, high: ends of its bar along the axis of values, NaN for none."""
-
-    x: float
-    y: float
-    text: str
-    low: float = math.nan
-    high: float = math.nan
-
-
-@dataclass(frozen=True)
-class Series:
-    """Marks of one name and colour: a place in the palette, negative for a paper's.
-
-    look: "dot", "hollow", "line" or "bar". thin: a bar from low to high that is no standard deviation is drawn thin.
-    dash: a dashed line.
-    """
-
-    name: str
-    colour: int
-    points: tuple[Point, ...]
-    look: str = "dot"
-    thin: bool = False
-    dash: bool = False
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One plot. corner: a note in its upper right corner. guide: a value with a dashed line through it. rows: whether the
-    categories are rows, so that values go along x."""
-
-    title: str
-    x: Axis
-    y: Axis
-    series: tuple[Series, ...]
-    corner: str = ""
-    guide: float | None = None
-    rows: bool = False
-
-    @property
-    def height(self) -> int:
-        """CSS pixels: rows as high as text needs, and a line for every third name of the legend."""
-        legend = 20 * math.ceil(len({each.name for each in self.series}) / 2)
-        return legend + (_FRAME + _ROW * len(self.y.ticks) if self.rows else _LINE_HEIGHT)
-
-
-@dataclass(frozen=True)
-class Chart:
-    """name: for a file. title: for people. facts: what it stands on and how to read it, in sentences."""
-
-    name: str
-    title: str
-    panels: tuple[Panel, ...]
-    facts: str
-
-
-# ------------------------------------------------------------------ what is shown
 
 
 def accuracy_chart(runs: Sequence[Run]) -> Chart:
     """The headline metric of every method, a panel for each task, all on one axis; the AdaStride paper's where its data is of the same kind."""
-    usual = [run for run in runs if run.usual]
+    usual = [run for run in runs if run.usual_sigma]
     found = {
-        (task, method): summary(own) for task in tasks_of(usual) for method in methods_of(usual) if (own := chosen(usual, task, method))
+        (task, method): summary(own) for task in tasks_of(usual) for method in methods_of(usual) if (own := compared(usual, task, method))
     }
     tables = {task: _paper(papers_of(runs).accuracy, task) for task in tasks_of(usual)}
     metric = headline_of(runs)
@@ -163,7 +71,7 @@ def sigma_chart(runs: Sequence[Run]) -> Chart:
     x, panels, used, summaries = _categories("σ⁻² (per squared output frame)", names), [], [], []
     metric = headline_of(runs)
     for task in tasks_of(runs):
-        groups = [with_sigma(runs, task, value) for value in SIGMAS_INV2] + [chosen(runs, task, "adastride-sigma")]
+        groups = [with_sigma(runs, task, value) for value in SIGMAS_INV2] + [compared(runs, task, "adastride-sigma")]
         found = {place: summary(group) for place, group in enumerate(groups) if group}
         if len(found) < 2:
             continue
@@ -197,7 +105,7 @@ def pooled_chart(runs: Sequence[Run], method: str) -> Chart:
         )
         series = Series(f"{label(method)}, mean of {_runs(each.runs)}", 1, points, "bar")
         panels.append(Panel(task, x, y, (series,), f"entropy {each.entropy:.2f}{spread} nats"))
-    used = [run for task in found for run in chosen(runs, task, method) if run.pooled]
+    used = [run for task in found for run in compared(runs, task, method) if run.pooled]
     how = "Each input frame counts for the output frame it weighs most in; stride 2 everywhere would be one bar at 2, entropy 0."
     return Chart(f"pooled-{method}", f"Frames pooled by {label(method)}", tuple(panels), f"{how} {basis(used)} {data_of(used)}")
 
@@ -219,8 +127,8 @@ def shift_chart(runs: Sequence[Run], methods: Sequence[str]) -> Chart:
                 Point(n, change, f"{label(method)}, {n} frames later: {points_text(change, digits)} {unit}") for n, change in enumerate(each.changes)
             )
             name = f"{label(method)} ({each.std:.{digits}f})"
-            series.append(Series(name, place % len(_LIGHT), points, "line", dash=place >= len(_LIGHT)))
-            used += [run for run in chosen(runs, task, method) if run.shifts]
+            series.append(Series(name, place % COLOURS, points, "line", dash=place >= COLOURS))
+            used += [run for run in compared(runs, task, method) if run.shifts]
         panels.append(Panel(task, x, y, tuple(series)))
     how = f"Against the average over all shifts. In brackets: standard deviation over the shifts, in {unit}."
     return Chart("shift", f"{metric.label} when the input is shifted", tuple(panels), f"{how} {basis(used)} {data_of(used)}")
@@ -246,12 +154,12 @@ def cost_chart(runs: Sequence[Run], machine: str) -> Chart:
                 Point(ratios[method], row + 0.26, f"{label(method)}, {table.paper} paper, {table.table}: {ratios[method]:.2f} ×")
                 for row, method in enumerate(methods) if method in ratios
             )
-            series.append(Series(f"{table.paper} paper: {table.data}", _PAPER - place, points, "hollow"))
+            series.append(Series(f"{table.paper} paper: {table.data}", PAPER - place, points, "hollow"))
         series = _drawn(series)
         if own:
             x = _numbers("× strided convolution", [1.0, *(point.x for each in series for point in each.points)], least=0.0)
             panels.append(Panel(name, x, _categories("", list(map(label, methods)), rows=True), series, guide=1.0, rows=True))
-    used = [run for run in runs if run.machine == machine and run.usual and run.task in tasks]
+    used = [run for run in runs if run.machine == machine and run.usual_sigma and run.task in tasks]
     how = "Medians over runs on the same device, with as many threads and the same width. Runs that shared a machine with others make times rough."
     return Chart("cost", "Time and memory relative to strided convolution", tuple(panels), f"{how} {basis(used)}")
 
@@ -261,7 +169,7 @@ def stride_chart(runs: Sequence[Run]) -> Chart:
     panels, used = [], []
     for method in methods_of(runs):
         strides = kind(method) == "learned"
-        groups = {task: own for task in tasks_of(runs) if (own := chosen(runs, task, method)) and (strides or own[0].learn_sigma)}
+        groups = {task: own for task in tasks_of(runs) if (own := compared(runs, task, method)) and (strides or own[0].learn_sigma)}
         if not groups:
             continue
         tasks = list(groups)
@@ -313,7 +221,7 @@ def _printed(table: PaperTable, key: str, name: str, row: float | None = None, c
 
 
 def _theirs(table: PaperTable, points: tuple[Point, ...], what: str = "") -> Series:
-    return Series(f"{table.paper} paper{what}: {table.data}, not the same data", _PAPER, points, "hollow")
+    return Series(f"{table.paper} paper{what}: {table.data}, not the same data", PAPER, points, "hollow")
 
 
 def _drawn(series: Sequence[Series]) -> tuple[Series, ...]:
@@ -346,142 +254,3 @@ def _bars(summaries: Iterable[Summary]) -> str:
     if any(each.std is None and each.interval for each in found):
         texts.append("Thin bars: one run only, Wilson’s 95 % interval of its test clips.")
     return " ".join(texts)
-
-
-# ------------------------------------------------------------------ Plotly
-
-
-def plotly_panel(panel: Panel, dark: bool = False) -> go.Figure:
-    """A panel for the page, as wide as its place; for st.plotly_chart(theme=None)."""
-    ink, quiet, grid = _INK[dark]
-    figure, named = go.Figure(), set()
-    for each in panel.series:
-        figure.add_trace(_trace(each, panel, dark, each.name not in named))
-        named.add(each.name)
-    for axis, update, long in ((panel.x, figure.update_xaxes, panel.rows), (panel.y, figure.update_yaxes, not panel.rows)):
-        update(
-            title={"text": axis.label, "font": {"size": 12, "color": quiet}, "standoff": 6},
-            range=[axis.low, axis.high], automargin=True, fixedrange=True,
-            tickfont={"size": 12, "color": ink}, showgrid=long, gridcolor=grid, zeroline=False, linecolor=grid, showline=True, ticks="",
-            **({"tickvals": [place for place, _ in axis.ticks], "ticktext": [name for _, name in axis.ticks]} if axis.ticks else {"nticks": 6}),
-        )
-    if panel.guide is not None:
-        figure.add_vline(panel.guide, line={"color": quiet, "width": 1, "dash": "dash"})
-    if panel.corner:
-        corner = {"x": 1, "y": 1, "xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "top"}
-        figure.add_annotation(text=panel.corner, **corner, showarrow=False, font={"color": ink})
-    figure.update_layout(
-        title={"text": f"<b>{panel.title}</b>", "x": 0, "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 6, "l": 4},
-               "font": {"size": 14, "color": ink}},
-        height=panel.height, margin={"l": 8, "r": 12, "t": 34, "b": 8}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": '"Source Sans", sans-serif', "size": 12, "color": ink}, bargap=0.15, hovermode="closest",
-        hoverlabel={"bgcolor": "#1A1F2B" if dark else "#FFFFFF", "font": {"color": ink}, "align": "left"},
-        legend={"orientation": "h", "x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom", "font": {"size": 12, "color": ink},
-                "itemclick": False, "itemdoubleclick": False},
-        showlegend=True,
-    )
-    return figure
-
-
-def _colour(index: int, dark: bool) -> str:
-    """A colour by its place; the papers have the two of quiet text."""
-    if index < 0:
-        return _INK[dark][1] if index == _PAPER else _INK[dark][0]
-    return (_DARK if dark else _LIGHT)[index]
-
-
-def _arrays(each: Series) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x, y, low and high of its points."""
-    return tuple(np.array([getattr(point, name) for point in each.points], float) for name in ("x", "y", "low", "high"))
-
-
-def _trace(each: Series, panel: Panel, dark: bool, first: bool) -> go.Bar | go.Scatter:
-    colour = _colour(each.colour, dark)
-    x, y, low, high = _arrays(each)
-    common = {"x": x, "y": y, "name": each.name, "legendgroup": each.name, "showlegend": first, "hoverinfo": "text",
-              "hovertext": [point.text for point in each.points]}
-    if each.look == "bar":
-        return go.Bar(**common, marker={"color": colour})
-    values = x if panel.rows else y
-    whiskers = {"type": "data", "symmetric": False, "array": high - values, "arrayminus": values - low, "width": 0 if not each.thin else 3,
-                "thickness": 1 if each.thin or each.look == "hollow" else 3, "color": colour, "visible": bool(np.isfinite(low).any())}
-    marker = {"size": 8, "color": colour, "symbol": "circle"}
-    if each.look == "hollow":
-        marker = {"size": 8, "color": colour, "symbol": "diamond-open", "line": {"width": 1.5}}
-    if each.look == "line":
-        line = {"color": colour, "width": 2, "dash": "dash" if each.dash else "solid"}
-        return go.Scatter(**common, mode="lines+markers", line=line, marker={**marker, "size": 5})
-    return go.Scatter(**common, mode="markers", marker=marker, **{"error_x" if panel.rows else "error_y": whiskers})
-
-
-# ------------------------------------------------------------------ Matplotlib
-
-
-def export_figure(chart: Chart) -> Figure:
-    """The whole chart on one page for a paper or a slide, what it stands on under it; `figures.render` makes a file of it.
-
-    Raises ValueError for a chart without panels.
-    """
-    if not chart.panels:
-        raise ValueError(f"there is nothing to draw for {chart.title!r}")
-    with styled():
-        return _compose(chart)
-
-
-def _compose(chart: Chart) -> Figure:
-    columns = min(_COLUMNS, len(chart.panels))
-    lines = math.ceil(len(chart.panels) / columns)
-    rows = [chart.panels[line * columns : (line + 1) * columns] for line in range(lines)]
-    heights = [max(panel.height for panel in row) / 110 for row in rows]
-    facts = textwrap.fill(chart.facts, 145)
-    below = 0.2 + 0.125 * (facts.count("\n") + 1)
-    figure = Figure(figsize=(_WIDTH, sum(heights) + 0.3 + below), dpi=200, layout="constrained")
-    FigureCanvasAgg(figure)
-    height = figure.get_size_inches()[1]
-    figure.get_layout_engine().set(rect=(0, below / height, 1, 1 - (below + 0.3) / height), h_pad=0.06, w_pad=0.05)
-    figure.text(0.012, 1 - 0.1 / height, chart.title, va="top", fontsize=10, fontweight="bold", parse_math=False)
-    figure.text(0.012, 0.08 / height, facts, va="bottom", fontsize=6.5, color="#5A6372", parse_math=False)
-    grid = figure.add_gridspec(lines, columns, height_ratios=heights)
-    for place, panel in enumerate(chart.panels):
-        _draw(figure.add_subplot(grid[place // columns, place % columns]), panel)
-    # The layout solver's last digits vary from run to run: lay out once, and round.
-    figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine("none")
-    for ax in figure.axes:
-        ax.set_position(np.round(ax.get_position(original=True).bounds, 5))
-    return figure
-
-
-def _draw(ax, panel: Panel) -> None:
-    for each in panel.series:
-        colour = _colour(each.colour, False)
-        x, y, low, high = _arrays(each)
-        if each.look == "bar":
-            ax.bar(x, y, color=colour, width=0.85, label=each.name)
-            continue
-        values = x if panel.rows else y
-        whiskers = np.nan_to_num(np.stack([values - low, high - values]))
-        wide = 0.8 if each.thin or each.look == "hollow" else 2.0
-        ax.errorbar(
-            x, y, **{"xerr" if panel.rows else "yerr": whiskers}, color=colour, label=each.name, elinewidth=wide, capsize=1.5 if each.thin else 0,
-            linestyle=("--" if each.dash else "-") if each.look == "line" else "none", linewidth=1.2, marker="D" if each.look == "hollow" else "o",
-            markersize=2.5 if each.look == "line" else 3.5, markerfacecolor="white" if each.look == "hollow" else colour,
-        )
-    for axis, limits, ticks, text in ((panel.x, ax.set_xlim, ax.set_xticks, ax.set_xlabel), (panel.y, ax.set_ylim, ax.set_yticks, ax.set_ylabel)):
-        limits(axis.low, axis.high)
-        text(axis.label, color="#5A6372")
-        if axis.ticks:
-            ticks([place for place, _ in axis.ticks], labels=[name for _, name in axis.ticks])
-    ax.grid(axis="x" if panel.rows else "y", color="#DDE1E7", linewidth=0.5)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
-    if panel.guide is not None:
-        ax.axvline(panel.guide, color="#5A6372", linewidth=0.7, linestyle="--")
-    if panel.corner:
-        ax.text(1, 1, panel.corner, transform=ax.transAxes, ha="right", va="top", fontsize=7.5)
-    ax.set_title(panel.title, loc="left", fontweight="bold", parse_math=False)
-    names = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    # A line of text under the axis label, wherever the panel ends.
-    below = ax.transAxes + ScaledTranslation(0, -32 / 72, ax.figure.dpi_scale_trans)
-    ax.legend(names.values(), names, loc="upper left", bbox_to_anchor=(-0.15, 0), bbox_transform=below, borderaxespad=0, fontsize=6.5, frameon=False,
-              ncols=2 if max(map(len, names)) <= _SHORT_NAME else 1, handlelength=1.5, columnspacing=1.0)

@@ -15,17 +15,13 @@ from collections.abc import Sequence
 
 from adastride.results.core import (
     BASELINE,
-    COST_NAMES,
     PAPER_SEEDS,
     PAPER_WIDTH,
     PLANNED_METHODS,
     PLANNED_TASKS,
-    POOLED,
     SIGMAS_INV2,
     Difference,
-    PaperTable,
-    Run,
-    chosen,
+    compared,
     costs,
     differences,
     headline_of,
@@ -42,6 +38,9 @@ from adastride.results.core import (
     tasks_of,
     with_sigma,
 )
+from adastride.results.paper_tables import PaperTable
+from adastride.results.reading import COST_NAMES, Run
+from adastride.run_columns import POOLED
 from adastride.subjects import SUBJECTS
 from adastride.tasks import Metric
 
@@ -107,13 +106,13 @@ def story(runs: Sequence[Run]) -> list[str]:
     texts = []
     for task in tasks_of(runs):
         why = ""
-        lacking = [label(method) for method in ("adastride", BASELINE) if not chosen(runs, task, method)]
+        lacking = [label(method) for method in ("adastride", BASELINE) if not compared(runs, task, method)]
         if lacking:
             text = f"On **{task}**, {' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no finished run yet."
         else:
-            found = next((each for each in differences(runs, task) if each.method == "adastride"), None)
-            said = _against(found, runs, task) if found else "AdaStride and strided convolution share no held-out group."
-            text, why = f"On **{task}**, {said}", _reason(found, runs, task) if found else ""
+            difference = next((tested for tested in differences(runs, task) if tested.method == "adastride"), None)
+            said = _against(difference, runs, task) if difference else "AdaStride and strided convolution share no held-out group."
+            text, why = f"On **{task}**, {said}", _reason(difference, runs, task) if difference else ""
         best = _best(runs, task)
         texts.append(text + best)
         if why:
@@ -121,23 +120,23 @@ def story(runs: Sequence[Run]) -> list[str]:
     return texts
 
 
-def _reason(found: Difference, runs: Sequence[Run], task: str) -> str:
+def _reason(difference: Difference, runs: Sequence[Run], task: str) -> str:
     """Where AdaStride is below strided convolution: how many clips that is, and what else its runs say; "" where it is not.
 
     Nothing here is a proof: what was measured is put side by side.
     """
-    ours, base = chosen(runs, task, "adastride"), chosen(runs, task, BASELINE)
-    if round(found.points, headline_of(ours).digits) >= 0:
+    ours, base = compared(runs, task, "adastride"), compared(runs, task, BASELINE)
+    if round(difference.points, headline_of(ours).digits) >= 0:
         return ""
 
     def means(name: str) -> tuple[float, float] | None:
         values = [[getattr(run, name) for run in own] for own in (ours, base)]
-        return None if any(None in each for each in values) else (statistics.fmean(values[0]), statistics.fmean(values[1]))
+        return None if any(None in of_method for of_method in values) else (statistics.fmean(values[0]), statistics.fmean(values[1]))
 
     metric, texts = headline_of(ours), []
     if metric.proportion:
-        clips = -found.points / metric.scale * summary(ours).clips
-        texts.append(f"{-found.points:.1f} {metric.difference_unit} are {clips:.0f} of {summary(ours).clips} test clips")
+        clips = -difference.points / metric.scale * summary(ours).clips
+        texts.append(f"{-difference.points:.1f} {metric.difference_unit} are {clips:.0f} of {summary(ours).clips} test clips")
     fit, quiet = means("train_loss"), means("value_in_silence")
     if fit:
         worse = fit[0] > fit[1]
@@ -155,19 +154,19 @@ def _apart(metric: Metric, gain: float) -> str:
     return f"{abs(gain):.{metric.digits}f} {metric.difference_unit} {words[gain < 0]}"
 
 
-def _against(found: Difference, runs: Sequence[Run], task: str) -> str:
-    ours, base = (summary(chosen(runs, task, method)) for method in ("adastride", BASELINE))
+def _against(difference: Difference, runs: Sequence[Run], task: str) -> str:
+    ours, base = (summary(compared(runs, task, method)) for method in ("adastride", BASELINE))
     metric = ours.metric
-    where = "level with" if round(found.points, metric.digits) == 0 else _apart(metric, found.points)
+    where = "level with" if round(difference.points, metric.digits) == 0 else _apart(metric, difference.points)
     where += " than" if where.endswith(("better", "worse")) else ""
-    counts = f"n = {found.runs[0]}" if found.runs[0] == found.runs[1] else f"n = {found.runs[0]} and {found.runs[1]}"
-    doubt = "" if found.adjusted is None or found.adjusted < _LEVEL or where == "level with" else ", so it may be chance"
-    return f"AdaStride is {where} strided convolution ({ours} {metric.unit} against {base} {metric.unit}; {counts}, {verdict(found)}{doubt})."
+    counts = f"n = {difference.runs[0]}" if difference.runs[0] == difference.runs[1] else f"n = {difference.runs[0]} and {difference.runs[1]}"
+    doubt = "" if difference.adjusted is None or difference.adjusted < _LEVEL or where == "level with" else ", so it may be chance"
+    return f"AdaStride is {where} strided convolution ({ours} {metric.unit} against {base} {metric.unit}; {counts}, {verdict(difference)}{doubt})."
 
 
 def _best(runs: Sequence[Run], task: str) -> str:
     """The best mean of a task's methods and who has it, "Highest mean: 85.0 %, AdaStride."; "" for fewer than three methods."""
-    means = {method: summary(chosen(runs, task, method)).mean for method in methods_of(r for r in runs if r.task == task and r.usual)}
+    means = {method: summary(compared(runs, task, method)).mean for method in methods_of(r for r in runs if r.task == task and r.usual_sigma)}
     if len(means) < 3:
         return ""
     metric = headline_of(runs)
@@ -182,7 +181,7 @@ def ranking(runs: Sequence[Run], table: PaperTable) -> str:
 
     Pairs that the paper or our means put level have no order and are left out.
     """
-    means = {method: 100 * summary(own).mean for method in table.values if (own := chosen(runs, table.task or "", method))}
+    means = {method: 100 * summary(own).mean for method in table.values if (own := compared(runs, table.task or "", method))}
     turned, pairs = [], 0
     for one, other in itertools.combinations(means, 2):
         theirs, ours = table.values[one][0] - table.values[other][0], means[one] - means[other]
@@ -207,11 +206,11 @@ def ranking(runs: Sequence[Run], table: PaperTable) -> str:
 
 def _noise(runs: Sequence[Run], task: str) -> str:
     """How far chance alone moves the accuracies of a task."""
-    found = [summary(chosen(runs, task, method)) for method in methods_of(run for run in runs if run.task == task and run.usual)]
-    spreads = [each.std for each in found if each.std is not None]
+    summaries = [summary(compared(runs, task, method)) for method in methods_of(run for run in runs if run.task == task and run.usual_sigma)]
+    spreads = [one.std for one in summaries if one.std is not None]
     if spreads:
         return f"From run to run an accuracy varies by ± {100 * statistics.median(spreads):.1f} points (standard deviation)."
-    half = statistics.median((each.interval[1] - each.interval[0]) / 2 for each in found)
+    half = statistics.median((one.interval[1] - one.interval[0]) / 2 for one in summaries)
     return f"That is one run each, and the choice of test clips alone moves an accuracy by ± {100 * half:.1f} points."
 
 
@@ -250,7 +249,7 @@ def coverage(runs: Sequence[Run]) -> list[str]:
     """What of the planned comparison is there and what is missing, in sentences."""
     if headline_of(runs) != headline_of([]):
         return [f"{len(runs)} runs are finished; none of this kind of network were planned."]
-    counts = {cell: len(chosen(runs, *cell)) for cell in itertools.product(PLANNED_TASKS, PLANNED_METHODS)}
+    counts = {cell: len(compared(runs, *cell)) for cell in itertools.product(PLANNED_TASKS, PLANNED_METHODS)}
     planned = len(counts) * PAPER_SEEDS
     done = sum(min(count, PAPER_SEEDS) for count in counts.values())
     texts = [f"{done} of {planned} planned runs are finished: {len(PLANNED_METHODS)} methods on {len(PLANNED_TASKS)} tasks with {PAPER_SEEDS} seeds."]
@@ -276,17 +275,17 @@ def coverage_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Number of runs for each method and task, with the usual sigma."""
     tasks = [*PLANNED_TASKS, *(task for task in tasks_of(runs) if task not in PLANNED_TASKS)]
     methods = sorted({*PLANNED_METHODS, *methods_of(runs)}, key=order_of)
-    return [{"Method": label(method), **{task: str(len(chosen(runs, task, method)) or "–") for task in tasks}} for method in methods]
+    return [{"Method": label(method), **{task: str(len(compared(runs, task, method)) or "–") for task in tasks}} for method in methods]
 
 
 def overview_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     """The headline metric by method and task, ours and each paper's."""
     tables, rows = papers_of(runs).accuracy, []
-    usual = [run for run in runs if run.usual]
-    for method in sorted({*methods_of(usual), *itertools.chain(*(table.values for table in tables))}, key=order_of):
+    comparable = [run for run in runs if run.usual_sigma]
+    for method in sorted({*methods_of(comparable), *itertools.chain(*(table.values for table in tables))}, key=order_of):
         row = {"Method": label(method)}
-        for task in tasks_of(usual):
-            own = chosen(runs, task, method)
+        for task in tasks_of(comparable):
+            own = compared(runs, task, method)
             row[f"{task}, ours ({headline_of(runs).unit})"] = f"{summary(own)} (n = {len(own)})" if own else "–"
         for table in tables:
             value = table.values.get(method)
@@ -297,18 +296,18 @@ def overview_table(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
     """Each method on one task: the headline metric, its intervals, and the difference to strided convolution with its test."""
-    tested = {each.method: each for each in differences(runs, task)}
+    tested = {difference.method: difference for difference in differences(runs, task)}
     tables = [table for table in papers_of(runs).accuracy if table.task == task]
     metric, rows = headline_of(runs), []
-    for method in methods_of(run for run in runs if run.task == task and run.usual):
-        own, found = summary(chosen(runs, task, method)), tested.get(method)
+    for method in methods_of(run for run in runs if run.task == task and run.usual_sigma):
+        own, difference = summary(compared(runs, task, method)), tested.get(method)
         row = {
             "Method": label(method), "Runs": str(own.runs), "Test clips": str(own.clips), f"{metric.label} ({metric.unit})": str(own),
             f"95 % interval, test clips ({metric.unit})": " – ".join(map(metric.number, own.interval)) if own.interval else "–",
             f"{'Difference' if metric.higher_is_better else 'Better by'} ({metric.difference_unit})":
-                "–" if found is None else points(found.points, metric.digits),
-            "p": "–" if found is None or found.p is None else _p(found.p)[2:].removeprefix("= "),
-            "Test": "compared with" if method == BASELINE else "no strided convolution yet" if found is None else verdict(found),
+                "–" if difference is None else points(difference.points, metric.digits),
+            "p": "–" if difference is None or difference.p is None else _p(difference.p)[2:].removeprefix("= "),
+            "Test": "compared with" if method == BASELINE else "no strided convolution yet" if difference is None else verdict(difference),
         }
         for table in tables:
             value, base = table.values.get(method), table.values[BASELINE]
@@ -319,7 +318,7 @@ def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
 
 def comparison_sentence(runs: Sequence[Run], task: str) -> str:
     """Which test the p-values of a task come from, and what they mean."""
-    count = sum(each.p is not None for each in differences(runs, task))
+    count = sum(difference.p is not None for difference in differences(runs, task))
     metric = headline_of(runs)
     clips = f"The 95 % interval is Wilson’s, of the mean {metric.label.lower()}: how far other test clips of the same kind could move it."
     clips = clips if metric.proportion else ""
@@ -342,11 +341,11 @@ def sigma_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     for value in (*SIGMAS_INV2, None):
         row = {"σ⁻²": "learned, a σ for each layer" if value is None else f"{value:g}"}
         for task in tasks:
-            own = chosen(runs, task, "adastride-sigma") if value is None else with_sigma(runs, task, value)
+            own = compared(runs, task, "adastride-sigma") if value is None else with_sigma(runs, task, value)
             row[f"{task}, ours ({headline_of(runs).unit})"] = f"{summary(own)} (n = {len(own)})" if own else "–"
         for table in papers_of(runs).sigma:
-            found = table.values.get(f"{value:g}") if value is not None else None
-            row[f"{table.data}, {table.paper} {table.table} (%)"] = f"{found[0]:.1f} ± {found[1]:.1f}" if found else "–"
+            printed = table.values.get(f"{value:g}") if value is not None else None
+            row[f"{table.data}, {table.paper} {table.table} (%)"] = f"{printed[0]:.1f} ± {printed[1]:.1f}" if printed else "–"
         rows.append(row)
     return rows
 
@@ -356,10 +355,10 @@ def pooled_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     rows = []
     for task in tasks_of(runs):
         for method in methods_of(run for run in runs if run.task == task):
-            if found := pooled(runs, task, method):
-                entropy = f"{found.entropy:.2f}" + ("" if found.entropy_std is None else f" ± {found.entropy_std:.2f}")
-                shares = {f"{n} frames (%)" if n < POOLED - 1 else f"{n} or more (%)": f"{100 * share:.1f}" for n, share in enumerate(found.shares)}
-                rows.append({"Task": task, "Method": label(method), "Runs": str(found.runs), "Entropy (nats)": entropy, **shares})
+            if frames := pooled(runs, task, method):
+                entropy = f"{frames.entropy:.2f}" + ("" if frames.entropy_std is None else f" ± {frames.entropy_std:.2f}")
+                shares = {f"{n} frames (%)" if n < POOLED - 1 else f"{n} or more (%)": f"{100 * share:.1f}" for n, share in enumerate(frames.shares)}
+                rows.append({"Task": task, "Method": label(method), "Runs": str(frames.runs), "Entropy (nats)": entropy, **shares})
     return rows
 
 
@@ -367,22 +366,22 @@ def shift_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Figure 11 in numbers, the steadiest method of each task first."""
     rows, unit, digits = [], headline_of(runs).difference_unit, headline_of(runs).digits + 1
     for task in tasks_of(runs):
-        found = [(method, shifted(runs, task, method)) for method in methods_of(run for run in runs if run.task == task)]
-        for method, each in sorted(((m, e) for m, e in found if e), key=lambda pair: pair[1].std):
-            changes = {f"{n} frames ({unit})": points(change, digits) for n, change in enumerate(each.changes)}
-            rows.append({"Task": task, "Method": label(method), "Runs": str(each.runs), f"Standard deviation ({unit})": f"{each.std:.{digits}f}", **changes})
+        steadiness = [(method, shifted(runs, task, method)) for method in methods_of(run for run in runs if run.task == task)]
+        for method, shift in sorted(((m, s) for m, s in steadiness if s), key=lambda pair: pair[1].std):
+            changes = {f"{n} frames ({unit})": points(change, digits) for n, change in enumerate(shift.changes)}
+            rows.append({"Task": task, "Method": label(method), "Runs": str(shift.runs), f"Standard deviation ({unit})": f"{shift.std:.{digits}f}", **changes})
     return rows
 
 
 def shift_rank(runs: Sequence[Run], task: str) -> str:
     """Where AdaStride stands among the methods of a task by the std of figure 11; "" where it can't be compared."""
-    found = {method: each.std for method in methods_of(r for r in runs if r.task == task) if (each := shifted(runs, task, method))}
-    if "adastride" not in found or len(found) < 2:
+    stds = {method: shift.std for method in methods_of(r for r in runs if r.task == task) if (shift := shifted(runs, task, method))}
+    if "adastride" not in stds or len(stds) < 2:
         return ""
-    place = 1 + sum(std < found["adastride"] for std in found.values())
-    metric, steady = headline_of(runs), found["adastride"]
+    place = 1 + sum(std < stds["adastride"] for std in stds.values())
+    metric, steady = headline_of(runs), stds["adastride"]
     return (
-        f"**{task}**: AdaStride is number {place} of {len(found)} methods, counted from the steadiest "
+        f"**{task}**: AdaStride is number {place} of {len(stds)} methods, counted from the steadiest "
         f"({steady:.{metric.digits + 1}f} {metric.difference_unit})."
     )
 
@@ -394,8 +393,8 @@ def cost_table(runs: Sequence[Run], machine: str) -> list[dict[str, str]]:
         return {f"{name} (×)": f"{ratios[key]:.2f}" if key in ratios else "–" for key, name in named.items()}
 
     rows = [
-        {"Method": label(each.method), "Where": f"ours, {each.task}", "Runs": f"{each.runs[0]} against {each.runs[1]}", **shown(each.ratios)}
-        for each in sorted(costs(runs, machine), key=lambda cost: order_of(cost.method))
+        {"Method": label(cost.method), "Where": f"ours, {cost.task}", "Runs": f"{cost.runs[0]} against {cost.runs[1]}", **shown(cost.ratios)}
+        for cost in sorted(costs(runs, machine), key=lambda cost: order_of(cost.method))
     ]
     for table in papers_of(runs).cost:
         for method in sorted(table.values["training_time"], key=order_of):
@@ -406,15 +405,15 @@ def cost_table(runs: Sequence[Run], machine: str) -> list[dict[str, str]]:
 
 def stride_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Learned strides and σ⁻² of each layer, and where adaptive methods put their strides: the papers' and ours."""
-    def shown(found: tuple[float, float | None] | None) -> str:
-        return "–" if found is None else f"{found[0]:.2f}" + ("" if found[1] is None else f" ± {found[1]:.2f}")
+    def shown(values: tuple[float, float | None] | None) -> str:
+        return "–" if values is None else f"{values[0]:.2f}" + ("" if values[1] is None else f" ± {values[1]:.2f}")
 
     rows = []
     for method in methods_of(runs):
         if kind(method) == "fixed":
             continue
-        for task in tasks_of(run for run in runs if run.method == method and run.usual):
-            own = chosen(runs, task, method)
+        for task in tasks_of(run for run in runs if run.method == method and run.usual_sigma):
+            own = compared(runs, task, method)
             row = {"Method": label(method), "Where": f"ours, {task}", "Runs": str(len(own))}
             learned = kind(method) == "learned"
             row |= {f"Stride, layer {n + 1} (frames)": shown(layer_values(own, n, "strides")) if learned else "–" for n in range(layers_of(runs))}

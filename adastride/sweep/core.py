@@ -1,8 +1,9 @@
-"""What if σ were larger, or the stride? One clip, or many labelled ones, run at every value of a range.
+"""What if σ were larger, or the stride? The settings of a sweep, a sweep under way, and one clip run at every value of a range.
 
 A sweep is a generator: results come as they are worked out, and whoever stops asking has stopped the work. σ⁻² is set in every
 layer that has a σ. A stride is the network's overall one, spread over its layers. What lies below the first layer a value
-changes is computed once: a `Trace` resumes from the one before it, a batch of clips from its run as trained.
+changes is computed once: a `Trace` resumes from the one before it. `scores` sweeps many labelled clips, and `answers` says in
+sentences what came of it.
 """
 
 from __future__ import annotations
@@ -10,27 +11,22 @@ from __future__ import annotations
 import csv
 import io
 import math
-import random
-import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 
 from adastride.audio import Waveform
-from adastride.clips import Clip
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import analysis, raster
 from adastride.inspection.tracing import Trace, as_trained, resolve_settings, trace
-from adastride.intervals import normal, wilson
 from adastride.models.network import Network
 from adastride.ranges import SIGMA_INV2_RANGE
-from adastride.tasks import Metric, Prediction, task_of
-from adastride.tasks.classification import Classification
+from adastride.tasks import Prediction
 
 STRIDE_LIMITS = (1.0, 512.0)
 MOST_VALUES = 200
@@ -46,9 +42,6 @@ MEASURES = {
 }
 
 _PICTURE_COLUMNS, _PICTURE_ROWS = 48, 48  # about the pixels a column of a strip has on a screen: of a finer picture lines fade
-_BATCH = 32
-_AT_WORK = 64  # batches that workers have been given and not answered yet
-Sums = tuple[np.ndarray, np.ndarray]
 
 
 class SweepError(ValueError):
@@ -159,6 +152,25 @@ def link_parameters(settings: Sequence[LayerSettings]) -> dict[str, str]:
     sigmas = ["" if each.sigma is None else f"{each.sigma:.5g}" for each in settings]
     strides = {"stride": ",".join(f"{each.stride:.5g}" for each in settings)}
     return {"sigma": ",".join(sigmas), **strides} if any(sigmas) else strides
+
+
+def rounded(value: float) -> str:
+    """A number in two digits, without an exponent.
+
+    >>> rounded(0.0686), rounded(100.0), rounded(14.2)
+    ('0.069', '100', '14')
+    """
+    return f"{float(f'{value:.2g}'):g}"
+
+
+def swept(setting: Setting, stride: float) -> float:
+    """Where a point lies on the axis of its sweep: its σ⁻², or the overall stride it ran with where σ is as trained."""
+    return stride if setting.sigma_inv2 is None else setting.sigma_inv2
+
+
+def nearest(values: Sequence[float], wanted: float) -> int:
+    """Index of the value closest to the wanted one, by their quotient."""
+    return min(range(len(values)), key=lambda index: abs(math.log(values[index] / wanted)))
 
 
 class Run:
@@ -291,356 +303,14 @@ def clip_csv(columns: Iterable[Column]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["sigma_inv2", "stride", "top", "probability", "work", "layer", *MEASURES])
     for column in columns:
-        begin = [_cell(column.setting.sigma_inv2), _cell(column.stride), column.top, _cell(column.value(column.top)), _cell(column.work)]
+        begin = [cell(column.setting.sigma_inv2), cell(column.stride), column.top, cell(column.value(column.top)), cell(column.work)]
         for number, layer in enumerate(column.layers, 1):
-            writer.writerow([*begin, number, *map(_cell, asdict(layer).values())])
+            writer.writerow([*begin, number, *map(cell, asdict(layer).values())])
         if not column.layers:
             writer.writerow([*begin, "", *[""] * len(MEASURES)])
     return text.getvalue()
 
 
-def _cell(value: float | None) -> str:
+def cell(value: float | None) -> str:
+    """A number in six digits as a CSV file has it; empty for None and NaN."""
     return "" if value is None or math.isnan(value) else f"{value:.6g}"
-
-
-# ------------------------------------------------------------------ many labelled clips
-
-
-@dataclass(frozen=True)
-class Score:
-    """A checkpoint at one point, on the clips looked at so far.
-
-    stride: the overall one it ran with. metric: its task's headline. total, squares: sums over the clips of the metric and of
-    its square. work: see `Network.work_share`.
-    """
-
-    checkpoint: str
-    setting: Setting
-    stride: float
-    metric: Metric
-    total: float
-    squares: float
-    clips: int
-    work: float
-
-    @property
-    def value(self) -> float:
-        """The metric, a mean over clips; an accuracy lies between 0 and 1."""
-        return self.total / self.clips
-
-    @property
-    def merit(self) -> float:
-        """Larger for a better value."""
-        return self.value if self.metric.higher_is_better else -self.value
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """A 95 % interval of the value: Wilson's for a share of clips, else of the normal distribution about the mean."""
-        if self.metric.proportion:
-            return wilson(self.value, self.clips)
-        return normal(self.value, math.sqrt(max(self.squares / self.clips - self.value**2, 0.0)), self.clips)
-
-    @property
-    def text(self) -> str:
-        """The value as a person reads it."""
-        return self.metric.text(self.value)
-
-    def on_clips(self) -> str:
-        """The value, and on how many clips: "91.1 % of 180 clips right"."""
-        if self.metric.proportion:
-            return f"{self.text} of {self.clips} clips right"
-        return f"{self.text} on {self.clips} clips"
-
-    def keeps_up_with(self, best: Score) -> bool:
-        """Whether its interval reaches that of the best one."""
-        return self.bounds[1] >= best.bounds[0] and self.bounds[0] <= best.bounds[1]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """scores: every checkpoint begun, at every point. share: of the work that is done, from 0 to 1."""
-
-    scores: tuple[Score, ...]
-    share: float
-
-
-Spread = Callable[[Iterable[tuple]], Iterator[Sums]]
-
-
-def _here(tasks: Iterable[tuple]) -> Iterator[Sums]:
-    return (measure_batch(*task) for task in tasks)
-
-
-def sweep_clips(
-    models: Sequence[Network], clips: Sequence[Clip], settings: Sequence[Setting], spread: Spread = _here, names: Sequence[str] | None = None,
-) -> Iterator[Progress]:
-    """Runs labelled clips through networks at every point; yields what is known after each batch, the last time all of it.
-
-    Batches are of clips of about equal length, and come in an order of their own, so that what is known early stands for clips of
-    every length. spread: what runs the batches, this process or `on_ray`; results are the same. names: what scores call the networks,
-    their own names where None. SweepError or DataError, before
-    anything is run, for no clips, two networks of one name, a label that a network does not know, or a σ where none is.
-    """
-    if not clips:
-        raise SweepError("there are no clips to sweep: choose a folder or split that has some.")
-    names = [model.name for model in models] if names is None else names
-    if len(set(names)) < len(models):
-        raise SweepError("two of these checkpoints have the same name: rename one of the files.")
-    targets = [task_of(model).targets(model, clips) for model in models]
-    chosen = [[layer_settings(model, setting) for setting in settings] for model in models]
-    order = sorted(range(len(clips)), key=lambda index: clips[index].samples.size)
-    batches = [order[begin : begin + _BATCH] for begin in range(0, len(order), _BATCH)]
-    random.Random(0).shuffle(batches)
-
-    def tasks() -> Iterator[tuple]:
-        for batch in batches:
-            for model, wanted, layers in zip(models, targets, chosen, strict=True):
-                yield model, [clips[index].samples for index in batch], [wanted[index] for index in batch], layers
-
-    def results() -> Iterator[Progress]:
-        sums = [np.zeros((len(settings), 2)) for _ in models]
-        frames = [np.zeros((len(settings), 1 + len(model.downsamplers)), int) for model in models]
-        done = [0] * len(models)
-        plan = [(place, len(batch)) for batch in batches for place in range(len(models))]
-        for (place, size), (added, passed) in zip(plan, spread(tasks()), strict=True):
-            sums[place] += added
-            frames[place] += passed
-            done[place] += size
-            scores = tuple(
-                Score(names[each], setting, overall_stride(layers), task_of(models[each]).headline, *map(float, sums[each][number]), done[each],
-                      models[each].work_share(frames[each][number]))
-                for each in range(len(models)) if done[each]
-                for number, (setting, layers) in enumerate(zip(settings, chosen[each], strict=True))
-            )
-            yield Progress(scores, sum(done) / (len(models) * len(clips)))
-
-    return results()
-
-
-@torch.inference_mode()
-def measure_batch(model: Network, sounds: Sequence[np.ndarray], targets: Sequence[object], settings: Sequence[Sequence[LayerSettings]]) -> Sums:
-    """One batch at every point: sums over clips of the headline metric and of its square, (points, 2), and of the frames in and
-    after each layer, (points, 1 + layers).
-
-    sounds: waveforms (n,); targets: what is right, see `Task.targets`. Each point resumes the run as trained below the first layer
-    it changes; a point that repeats the one before it, as whole strides do, is not run again.
-    """
-    task, trained = task_of(model), as_trained(model)
-    batch = task.batch(model, sounds, targets)
-    total, batch = int(batch.lengths.sum()), batch.to(model.device)
-    first = model(batch.signal, batch.lengths, trained)
-    usual = [int(down.lengths.sum()) for down in first.downsampled]
-    sums, frames = [], []
-    for number, layers in enumerate(settings):
-        if number and layers == settings[number - 1]:
-            sums.append(sums[-1])
-            frames.append(frames[-1])
-            continue
-        changed = [mine != theirs for mine, theirs in zip(layers, trained, strict=True)]
-        output, shared = first, 0
-        if any(changed):
-            shared = changed.index(True)
-            output = model(torch.empty(0), settings=layers, resumes=first.resumes[: shared + 1])
-        values = task.measure(output, batch)[task.headline.name].cpu()
-        sums.append((float(values.sum()), float(values.square().sum())))
-        frames.append([total, *usual[:shared], *(int(down.lengths.sum()) for down in output.downsampled)])
-    return np.array(sums), np.array(frames)
-
-
-def on_ray(address: str) -> Spread:
-    """What runs batches on the workers of a Ray cluster; for `sweep_clips`. Workers need this package and Ray.
-
-    address: the cluster's, or "local" for processes of this machine. Ray is imported and connected to now: SweepError where it is not
-    installed or does not answer. It is left when the sweep ends or is dropped.
-    """
-    try:
-        import ray
-    except ImportError:
-        raise SweepError("Ray is not installed here: run `pip install ray`, or leave --ray out to use this machine alone.") from None
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    try:
-        if port.isdecimal():  # Ray itself looks for a cluster that is not there for minutes
-            socket.create_connection((host, int(port)), timeout=5).close()
-        ray.init(address=address)
-    except (OSError, OverflowError, RuntimeError, ValueError) as error:
-        raise SweepError(f"Ray does not answer at {address!r} ({' '.join(str(error).split())[:120]}): check the address.") from None
-    measure = ray.remote(measure_batch)
-
-    def spread(tasks: Iterable[tuple]) -> Iterator[Sums]:
-        models, waiting = {}, deque()
-        try:
-            for model, *rest in tasks:
-                if id(model) not in models:
-                    models[id(model)] = ray.put(model)
-                if len(waiting) == _AT_WORK:
-                    yield ray.get(waiting.popleft())
-                waiting.append(measure.remote(models[id(model)], *rest))
-            while waiting:
-                yield ray.get(waiting.popleft())
-        finally:
-            ray.shutdown()
-
-    return spread
-
-
-def scores_csv(scores: Iterable[Score]) -> str:
-    """A line for each score: checkpoint, sigma_inv2 (empty: as trained), stride, clips, right, accuracy, low, high, work.
-
-    low, high: the 95 % interval. stride: the overall one it ran with. Of a metric that is no share of clips the column has its
-    name, and there is none of clips that are right. Lines end with a line feed. All scores are of one metric.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    scores = list(scores)
-    metric = scores[0].metric if scores else Classification.metrics[0]
-    writer.writerow(["checkpoint", "sigma_inv2", "stride", "clips", *["right"] * metric.proportion, metric.name, "low", "high", "work"])
-    for score in scores:
-        right, numbers = [round(score.total)] * metric.proportion, (score.value, *score.bounds, score.work)
-        writer.writerow([score.checkpoint, _cell(score.setting.sigma_inv2), _cell(score.stride), score.clips, *right, *map(_cell, numbers)])
-    return text.getvalue()
-
-
-# ------------------------------------------------------------------ answers
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A sentence about a sweep, and the rule it was made by."""
-
-    text: str
-    rule: str
-
-
-def rounded(value: float) -> str:
-    """A number in two digits, without an exponent.
-
-    >>> rounded(0.0686), rounded(100.0), rounded(14.2)
-    ('0.069', '100', '14')
-    """
-    return f"{float(f'{value:.2g}'):g}"
-
-
-def swept(setting: Setting, stride: float) -> float:
-    """Where a point lies on the axis of its sweep: its σ⁻², or the overall stride it ran with where σ is as trained."""
-    return stride if setting.sigma_inv2 is None else setting.sigma_inv2
-
-
-def nearest(values: Sequence[float], wanted: float) -> int:
-    """Index of the value closest to the wanted one, by their quotient."""
-    return min(range(len(values)), key=lambda index: abs(math.log(values[index] / wanted)))
-
-
-def clip_answers(columns: Sequence[Column], what: str, trained: float) -> list[Answer]:
-    """What a sweep of one clip says. columns: rising, with details. what: `SIGMA` or `STRIDE`. trained: the value as trained."""
-    values = [swept(column.setting, column.stride) for column in columns]
-    names, top = [rounded(value) for value in values], len(columns[0].layers)
-    low, high = _named(what, values[0]), _named(what, values[-1])
-    start = nearest(values, trained)
-    label = columns[start].top
-    first, last = _stretch([column.top == label for column in columns], start)
-    answers = []
-
-    def say(text: str, rule: str) -> None:
-        answers.append(Answer(text, rule))
-
-    turns = [f"at {names[place]} it becomes “{columns[place].top}”" for place in (first - 1, last + 1) if 0 <= place < len(columns)]
-    stable = f"“{label}” is stable from {_named(what, values[first])} to {names[last]}" if turns else f"is “{label}” from {low} to {names[-1]}, at every value"
-    say(
-        f"The prediction {'; '.join([stable, *turns])}.",
-        f"From the value nearest to the trained one ({rounded(trained)}), as far up and down as the most probable label stays the same.",
-    )
-    sure = [100 * column.value(label) for column in columns]
-    if all(map(math.isfinite, sure)):
-        most, least = int(np.argmax(sure)), int(np.argmin(sure))
-        say(
-            f"“{label}” is surest at {_named(what, values[most])} with {sure[most]:.0f} % and least sure at {names[least]} with {sure[least]:.0f} %.",
-            "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
-        )
-    averaged = [rounded(columns[place].layers[0].effective_frames) for place in (0, -1)]
-    say(
-        f"Each output frame of layer 1 averages {averaged[0]} input frames at {low} and {averaged[1]} at {names[-1]}.",
-        "e to the power of the mean entropy of the alignment’s rows: n where a row is the plain mean of n frames.",
-    )
-    lost = np.array([column.layers[-1].lost for column in columns])
-    if np.isfinite(lost).any():
-        best, worst = int(np.nanargmin(lost)), int(np.nanargmax(lost))
-        say(
-            f"Layer {top} loses least of its input at {_named(what, values[best])} ({lost[best]:.0f} %) and most at {names[worst]} ({lost[worst]:.0f} %).",
-            "Lost is what the layer’s output, brought back to input time, misses of the input: mean squared error over the input’s variance.",
-        )
-    moved = [columns[place].layers[-1].moved for place in (0, -1)]
-    if all(map(math.isfinite, moved)):
-        say(
-            f"Input one frame later changes the output of layer {top} by {moved[0]:.0f} % at {low} and by {moved[1]:.0f} % at {names[-1]}.",
-            "The layer’s input moved by a frame, its output brought back to input time and moved back: root mean square of the difference to the "
-            "unmoved one, over the standard deviation of that.",
-        )
-    if what == STRIDE:
-        say(
-            f"At {high} convolutions work on {100 * columns[-1].work:.0f} % of the frames they have without strides.",
-            "Frames that go through each of the network’s convolutions, added up, over the same sum with a stride of 1 everywhere.",
-        )
-    return answers
-
-
-def _named(what: str, value: float) -> str:
-    return f"{what if what == SIGMA else f'an {what} of'} {rounded(value)}"
-
-
-def _stretch(same: Sequence[bool], start: int) -> tuple[int, int]:
-    """First and last place of the run of True that holds `start`."""
-    first = last = start
-    while first > 0 and same[first - 1]:
-        first -= 1
-    while last + 1 < len(same) and same[last + 1]:
-        last += 1
-    return first, last
-
-
-def score_answers(scores: Sequence[Score], what: str) -> list[Answer]:
-    """What a sweep of labelled clips says, an answer for each checkpoint. what: `SIGMA` or `STRIDE`."""
-    answers = []
-    for checkpoint in dict.fromkeys(score.checkpoint for score in scores):
-        mine = [score for score in scores if score.checkpoint == checkpoint]
-        values = [swept(score.setting, score.stride) for score in mine]
-        names = [rounded(value) for value in values]
-        best, worst = max(mine, key=lambda score: score.merit), min(mine, key=lambda score: score.merit)
-        start, place = mine.index(best), mine.index(worst)
-        first, last = _stretch([score.value == best.value for score in mine], start)
-        low, high = _stretch([score.keeps_up_with(best) for score in mine], start)
-        lowest, word = f"{worst.text} at {names[place]}", "lowest" if best.metric.higher_is_better else "highest"
-        where = f"from {_named(what, values[first])} to {names[last]}" if last > first else f"at {_named(what, values[first])}"
-        text = f"{checkpoint} is best {where} with {best.on_clips()}"
-        if (low, high) != (0, len(mine) - 1):
-            text += f"; it keeps up from {names[low]} to {names[high]}, and is {word} with {lowest}"
-        elif best.merit > worst.merit:
-            text += f", and nowhere clearly worse: it is {word} with {lowest}"
-        answers.append(Answer(
-            f"{text}.", "A value keeps up while its 95 % interval (Wilson) reaches that of the best value, and so do all values between them."
-        ))
-    return answers
-
-
-def map_answers(columns: Sequence[Column], label: str) -> list[Answer]:
-    """What a two-way map of one clip says about a label."""
-    same = [column for column in columns if column.top == label]
-    best = max(columns, key=lambda column: column.value(label))
-    return [Answer(
-        f"“{label}” is predicted at {len(same)} of {len(columns)} points, and is surest at {_place(best)} with {100 * best.value(label):.0f} %.",
-        "The label is the one predicted as trained; points are counted where it is the most probable one.",
-    )]
-
-
-def score_map_answers(scores: Sequence[Score]) -> list[Answer]:
-    """What a two-way map of one checkpoint on labelled clips says."""
-    best = max(scores, key=lambda score: score.merit)
-    cheapest = min((score for score in scores if score.keeps_up_with(best)), key=lambda score: (score.work, -score.merit))
-    return [Answer(
-        f"{best.checkpoint} is best at {_place(best)} with {best.on_clips()}; the cheapest point that keeps up is "
-        f"{_place(cheapest)} with {cheapest.text} on {100 * cheapest.work:.0f} % of the frames without strides.",
-        "A point keeps up while its 95 % interval (Wilson) reaches that of the best one; the cheapest has the fewest frames in all convolutions.",
-    )]
-
-
-def _place(point: Column | Score) -> str:
-    return f"{_named(SIGMA, point.setting.sigma_inv2)} and {_named(STRIDE, point.stride)}"

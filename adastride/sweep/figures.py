@@ -14,9 +14,10 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from adastride.results.figures import Axis, Panel, Point, Series, plotly_panel
+from adastride.inspection.charts import INK, Axis, Panel, Point, Series, plotly_panel
 from adastride.sweep import core as sweep
-from adastride.sweep.core import MEASURES, SIGMA, STRIDE, Column, Score, Setting, rounded, swept
+from adastride.sweep.core import MEASURES, SIGMA, STRIDE, Column, Setting, rounded, swept
+from adastride.sweep.scores import Score
 from adastride.tasks import Metric
 
 # The colours of weights and layers in the Explore page's viewer (ui/frontend/colours.js).
@@ -24,7 +25,6 @@ _RAMPS = {
     True: ((16, 20, 34), (24, 52, 97), (38, 92, 140), (62, 137, 153), (120, 181, 137), (200, 215, 104), (253, 240, 120)),
     False: ((255, 255, 255), (222, 235, 247), (174, 209, 231), (106, 174, 214), (47, 126, 188), (14, 82, 151), (6, 36, 92)),
 }
-_INK = {False: ("#1E2430", "#5A6372", "#DDE1E7"), True: ("#EEF1F7", "#A7AFBD", "#333B4A")}  # text, quiet text, grid; by darkness
 _ORANGE = {False: "#D55E00", True: "#F0935A"}
 _LAYER_COLOURS = (1, 4, 3, 2, 5, 6, 7, 0)  # places in the palette of `Series`: blue, ochre, green, and five for deeper networks
 _COST = "Cost: frames that convolutions work on"
@@ -64,7 +64,7 @@ def _tile(picture: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _colour_bar(dark: bool) -> go.Scatter:
     """A mark outside of the picture that brings the bar with it."""
-    ink, quiet, _ = _INK[dark]
+    ink, quiet, _ = INK[dark]
     bar = {"title": {"text": "weight / row’s largest", "side": "right", "font": {"size": 12, "color": quiet}}, "thickness": 10, "len": 1, "outlinewidth": 0,
            "tickvals": [0, 0.5, 1], "tickfont": {"size": 12, "color": ink}, "xpad": 4}
     marker = {"color": [0], "cmin": 0, "cmax": 1, "colorscale": _scale(dark), "showscale": True, "colorbar": bar, "opacity": 0}
@@ -72,7 +72,7 @@ def _colour_bar(dark: bool) -> go.Scatter:
 
 
 def _layout(figure: go.Figure, dark: bool, height: int) -> go.Figure:
-    ink = _INK[dark][0]
+    ink = INK[dark][0]
     return figure.update_layout(
         height=height, margin={"l": 8, "r": 8, "t": 22, "b": 8}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", showlegend=False,
         font={"family": '"Source Sans", sans-serif', "size": 12, "color": ink}, hovermode="closest",
@@ -108,7 +108,7 @@ def strip(columns: Sequence[Column], values: Sequence[float], what: str, trained
         for layer, picture in enumerate(column.pictures):
             top, left = layer * (_LAYER_HEIGHT + _GAP), number * (width + _GAP)
             canvas[top : top + _LAYER_HEIGHT, left : left + width] = _tile(picture, _LAYER_HEIGHT, width)
-    ink, quiet, _ = _INK[dark]
+    ink, quiet, _ = INK[dark]
     figure = go.Figure(_colour_bar(dark))
     figure.add_layout_image(
         source=_png(canvas, dark), xref="x", yref="y", x=-0.5, y=-0.5, sizex=len(values), sizey=layers, sizing="stretch", layer="below", yanchor="top",
@@ -150,7 +150,7 @@ def _hover(column: Column, what: str, layer: int) -> str:
 def _separate(figure: go.Figure, layers: int, dark: bool) -> None:
     """A line between one layer and the next."""
     for layer in range(1, layers):
-        figure.add_hline(layer - 0.5, line={"color": _INK[dark][2], "width": 1})
+        figure.add_hline(layer - 0.5, line={"color": INK[dark][2], "width": 1})
 
 
 def _x_axis(what: str, values: Sequence[float]) -> Axis:
@@ -179,7 +179,7 @@ def _y_axis(text: str, values: Sequence[float], least: float = 0.0, most: float 
 def _panel(panel: Panel, dark: bool, trained: Sequence[float] = ()) -> go.Figure:
     figure = plotly_panel(panel, dark).update_yaxes(exponentformat="none")  # 0.0001 and not 100 µ
     for value in trained:
-        figure.add_vline(value, line={"color": _INK[dark][1], "width": 1, "dash": "dot"})
+        figure.add_vline(value, line={"color": INK[dark][1], "width": 1, "dash": "dot"})
     return figure
 
 
@@ -309,7 +309,7 @@ def _map(
         values[row, column] = value
         where = f"σ⁻² {rounded(setting.sigma_inv2)}, overall stride {rounded(stride)}"
         texts[row][column] = f"{where}<br>{text}<br>{100 * work:.0f} % of the frames without strides"
-    ink, quiet, _ = _INK[dark]
+    ink, quiet, _ = INK[dark]
     bar = {"title": {"text": name, "side": "right", "font": {"size": 12, "color": quiet}}, "thickness": 10, "len": 1, "outlinewidth": 0,
            "tickfont": {"size": 12, "color": ink}, "xpad": 4}
     figure = go.Figure(go.Heatmap(

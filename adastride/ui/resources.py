@@ -20,7 +20,9 @@ import torch
 from adastride import audio, checkpoints
 from adastride.audio import MelPreset, Waveform
 from adastride.checkpoints import CheckpointError
-from adastride.comparison.core import ComparisonSettings, Features, best_device, compare, mel_features, traced_features
+from adastride.comparison.core import best_device, compare
+from adastride.comparison.features import Features, mel_features, traced_features
+from adastride.comparison.settings import ComparisonSettings
 from adastride.device import choose_device
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import raster

@@ -14,18 +14,10 @@ import torch
 from adastride import audio, checkpoints
 from adastride.alignment import Alignment
 from adastride.comparison import core as comparison
-from adastride.comparison.core import (
-    DRAWN_POINTS,
-    ComparisonSettings,
-    Features,
-    Pin,
-    choose_scores,
-    compare,
-    mel_features,
-    peak_bytes,
-    traced_features,
-)
+from adastride.comparison.core import compare, peak_bytes
+from adastride.comparison.features import Features, choose_scores, interesting_part, mel_features, traced_features
 from adastride.comparison.figure import comparison_figure
+from adastride.comparison.settings import DRAWN_POINTS, WINDOW_FRAMES, ComparisonSettings, Pin
 from adastride.downsampling import METHODS, AdaStride, build
 from adastride.downsampling.spectral import SpectralPool2d
 from adastride.inspection import analysis, figures
@@ -237,7 +229,7 @@ def test_a_long_clip_is_bounded():
     assert result.columns[0].scope == (0, 37_500)
     for column in result.columns[1:]:
         first, stop = column.scope
-        assert stop - first == comparison.WINDOW_FRAMES
+        assert stop - first == WINDOW_FRAMES
         assert features.edges[first] < 100 < 104 < features.edges[stop]
         assert any("only: too slow for the whole clip" in note for note in column.notes)
         assert column.edges[0] == pytest.approx(features.edges[first])
@@ -253,7 +245,7 @@ def test_a_long_clip_opens_where_every_method_runs(loudest: int):
     """What is first in view lies within the window of the methods that see no more, wherever the clip is loudest."""
     features = noise(37_500, 4)
     features.values[..., loudest] += 20
-    begin, end = comparison.interesting_part(features)
+    begin, end = interesting_part(features)
     assert 10 < end - begin < 33
     assert begin <= features.edges[loudest + 1]
     assert end >= features.edges[loudest]

@@ -10,7 +10,7 @@ from browser import start_server, stop_server
 from explorer import SHOTS
 from playwright.sync_api import Page
 
-from adastride.results import core as results
+from adastride.results.reading import RESULTS_VARIABLE
 
 pytestmark = pytest.mark.e2e
 
@@ -30,7 +30,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page of a server that reads a file of made-up results."""
     path = made_up.write(tmp_path_factory.mktemp("results") / "results.csv", made_up.many(2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(results.RESULTS_VARIABLE, str(path))
+        patch.setenv(RESULTS_VARIABLE, str(path))
         process, server = start_server()
     yield f"{server}/results"
     stop_server(process)

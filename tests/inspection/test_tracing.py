@@ -15,6 +15,7 @@ from adastride.downsampling import LayerSettings
 from adastride.inspection import export, figures, tracing
 from adastride.models import Classifier, ClassifierConfig
 from adastride.sweep import core as sweep
+from adastride.sweep.answers import clip_answers
 
 
 def classifier(seed: int = 0) -> Classifier:
@@ -91,7 +92,7 @@ def test_another_kind_of_network_with_any_number_of_layers(tower, clip, tmp_path
     assert "a long word in a narrow place" not in words
     columns = list(sweep.sweep_clip(network, seen.waveform, sweep.points((0.5, 5.0, 50.0))))
     assert all(len(column.layers) == layers for column in columns)
-    assert sweep.clip_answers(columns, sweep.SIGMA, 5.0)
+    assert clip_answers(columns, sweep.SIGMA, 5.0)
     changed = tracing.trace(network, clip, (None,) * (layers - 1) + (LayerSettings(stride=2.5),), seen)
     assert changed.layers[:-1] == seen.layers[:-1]
     checkpoints.save_checkpoint(network, tmp_path / "loud.safetensors", {})

@@ -12,7 +12,9 @@ from streamlit.testing.v1 import AppTest
 from written_links import written_curve
 
 from adastride.checkpoints import catalogue, save_checkpoint
-from adastride.comparison.core import DRAWN_POINTS, ComparisonSettings, Pin, compare, mel_features
+from adastride.comparison.core import compare
+from adastride.comparison.features import mel_features
+from adastride.comparison.settings import DRAWN_POINTS, ComparisonSettings, Pin
 from adastride.downsampling import METHODS
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.samples import samples

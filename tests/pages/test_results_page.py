@@ -11,7 +11,7 @@ import pytest
 from app_pages import said
 from streamlit.testing.v1 import AppTest
 
-from adastride.results import core as results
+from adastride.results.reading import RESULTS_VARIABLE
 
 SECTIONS = ("sigma", "pooled", "shift", "cost", "strides", "coverage")
 
@@ -24,7 +24,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., App
         path = tmp_path / "results.csv"
         if lines is not None:
             made_up.write(path, lines)
-        monkeypatch.setenv(results.RESULTS_VARIABLE, str(path))
+        monkeypatch.setenv(RESULTS_VARIABLE, str(path))
         app = app_pages.opened("pages/results.py")
         assert not app.exception
         return app

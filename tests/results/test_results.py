@@ -17,7 +17,8 @@ from scipy.stats import binomtest
 from adastride.intervals import normal, wilson
 from adastride.results import core as results
 from adastride.results import report as results_report
-from adastride.results.core import ResultsError
+from adastride.results.paper_tables import papers
+from adastride.results.reading import ResultsError, read
 from adastride.results.significance import holm, paired, welch
 from adastride.subjects import SUBJECTS
 
@@ -28,7 +29,7 @@ def test_what_is_written_is_read(tmp_path: Path):
     """Every kind of cell, and a column nobody knows."""
     lines = [made_up.row(method="adastride", seed=3), made_up.row()]
     path = made_up.write(tmp_path / "results.csv", [{**line, "colour": "red"} for line in lines], (*made_up.COLUMNS, "colour"))
-    adaptive, strided = results.read(path)
+    adaptive, strided = read(path)
     assert (adaptive.task, adaptive.method, adaptive.seed, adaptive.fold, adaptive.clips_test) == ("commands", "adastride", 3, None, 500)
     assert adaptive.value == pytest.approx(0.824)
     assert len(adaptive.pooled) == 17
@@ -37,7 +38,7 @@ def test_what_is_written_is_read(tmp_path: Path):
 
 
 def test_no_file_is_no_runs(tmp_path: Path):
-    assert results.read(tmp_path / "results.csv") == []
+    assert read(tmp_path / "results.csv") == []
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_a_broken_line_gets_one_sentence(tmp_path: Path, change: dict, said: str
     """It names the file and the line."""
     path = made_up.write(tmp_path / "results.csv", [made_up.row(run="one"), made_up.row(method="adastride", run="two") | change])
     with pytest.raises(ResultsError, match="line 3") as error:
-        results.read(path)
+        read(path)
     assert said in str(error.value)
     assert str(path) in str(error.value)
 
@@ -68,26 +69,26 @@ def test_a_broken_line_gets_one_sentence(tmp_path: Path, change: dict, said: str
 def test_a_missing_column_and_missing_cells(tmp_path: Path):
     path = made_up.write(tmp_path / "results.csv", [made_up.row()], made_up.COLUMNS[1:])
     with pytest.raises(ResultsError, match="line 1, lacks the column run"):
-        results.read(path)
+        read(path)
     path = made_up.write(tmp_path / "results.csv", [made_up.row()])
     path.write_text(path.read_text() + "cut,off\n")
     with pytest.raises(ResultsError, match="line 3, has another number of cells"):
-        results.read(path)
+        read(path)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ResultsError, match="can't be read as a CSV file"):
-        results.read(path)
+        read(path)
 
 
 def test_the_papers_numbers():
     """A few of them, as the tables print them; strided convolution is in every accuracy table."""
-    papers = results.papers()
-    tables = {(table.paper, table.data): table for table in papers.accuracy}
+    printed = papers()
+    tables = {(table.paper, table.data): table for table in printed.accuracy}
     assert tables["AdaStride", "IEMOCAP"].values["adastride"] == (52.2, 1.0)
     assert tables["DiffStride", "Speech commands, 35 classes"].values["diffstride"] == (90.5, 0.3)
-    assert all(results.BASELINE in table.values for table in papers.accuracy)
-    assert all(set(table.values) == {"0.1", "1", "5", "10"} for table in papers.sigma)
-    assert papers.cost[0].values["training_memory"]["adastride"] == 2.53
-    assert {table.task for table in (*papers.accuracy, *papers.sigma, *papers.strides)} <= {*SUBJECTS, None}
+    assert all(results.BASELINE in table.values for table in printed.accuracy)
+    assert all(set(table.values) == {"0.1", "1", "5", "10"} for table in printed.sigma)
+    assert printed.cost[0].values["training_memory"]["adastride"] == 2.53
+    assert {table.task for table in (*printed.accuracy, *printed.sigma, *printed.strides)} <= {*SUBJECTS, None}
 
 
 # ------------------------------------------------------------------ statistics
@@ -197,7 +198,7 @@ def test_the_story(tmp_path: Path):
 
 def test_another_order_than_the_papers_is_said(tmp_path: Path):
     """Computed: turning our two accuracies round turns the sentence round."""
-    table = results.papers().accuracy[0]
+    table = papers().accuracy[0]
     same = results_report.ranking(made_up.runs(tmp_path, [made_up.row(), made_up.row(method="adastride")]), table)
     assert same.startswith("**commands**: The one pair of methods that differs stands in the order of the AdaStride paper (table 1, Speech commands)")
     other = results_report.ranking(made_up.runs(tmp_path, [made_up.row(), made_up.row(method="adastride", accuracy=0.7)]), table)
@@ -209,7 +210,7 @@ def test_another_order_than_the_papers_is_said(tmp_path: Path):
 
 def test_the_best_sigma(tmp_path: Path):
     runs = made_up.runs(tmp_path, made_up.many(seeds=1, tasks=("commands",), methods=("adastride",)))
-    said = results_report.sigma_ranking(runs, results.papers().sigma[0])
+    said = results_report.sigma_ranking(runs, papers().sigma[0])
     assert "of σ⁻² = 0.1, 1, 5, 10 the highest mean is at 10, as in the AdaStride paper" in said
 
 

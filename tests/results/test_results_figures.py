@@ -9,20 +9,11 @@ import made_up_results as made_up
 import pytest
 
 from adastride.inspection import figures
+from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.intervals import wilson
 from adastride.results import core as results
-from adastride.results.core import Run
-from adastride.results.figures import (
-    Chart,
-    accuracy_chart,
-    cost_chart,
-    export_figure,
-    plotly_panel,
-    pooled_chart,
-    shift_chart,
-    sigma_chart,
-    stride_chart,
-)
+from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
+from adastride.results.reading import Run
 
 MACHINE = "CPU x86_64, 1 thread, width 128"
 

@@ -28,7 +28,9 @@ from adastride.intervals import wilson
 from adastride.models import Classifier, ClassifierConfig
 from adastride.sweep import core as sweep
 from adastride.sweep import figures as sweep_figures
-from adastride.sweep.core import SIGMA, STRIDE, Column, LayerNumbers, Run, Score, Setting, SweepError
+from adastride.sweep.answers import clip_answers, map_answers, score_answers, score_map_answers
+from adastride.sweep.core import SIGMA, STRIDE, Column, LayerNumbers, Run, Setting, SweepError
+from adastride.sweep.scores import Score, on_ray, scores_csv, sweep_clips
 from adastride.tasks import Prediction
 from adastride.tasks.classification import Classification
 from adastride.training import archive
@@ -226,7 +228,7 @@ def test_a_stride_sweep_of_whole_strides(strided: Classifier, clip: audio.Wavefo
     columns = list(sweep.sweep_clip(strided, clip, sweep.points((), sweep.stride_values(1, 8, 8))))
     assert sorted({column.stride for column in columns}) == [1, 2, 4, 8]
     assert columns[0].work == 1 > columns[-1].work
-    text = [each.text for each in sweep.clip_answers(columns, STRIDE, 8.0)]
+    text = [each.text for each in clip_answers(columns, STRIDE, 8.0)]
     assert any("convolutions work on" in each for each in text)
 
 
@@ -244,7 +246,7 @@ def test_clip_csv(model: Classifier, clip: audio.Waveform):
 def test_scores_are_what_single_runs_say(model: Classifier, clips: list[Clip]):
     other = network(("strided-conv", "strided-conv", "adastride"), "mixed")
     points = sweep.points((0.2, 5.0), (2.0, 8.0))
-    *_, last = sweep.sweep_clips([model, other], clips, points)
+    *_, last = sweep_clips([model, other], clips, points)
     assert last.share == 1
     assert [(score.checkpoint, score.setting) for score in last.scores] == [(name, point) for name in ("tiny", "mixed") for point in points]
     for score, each in zip(last.scores, [model] * 4 + [other] * 4, strict=True):
@@ -262,12 +264,12 @@ def test_lower_layers_are_computed_once(clips: list[Clip]):
     model, calls = network(("strided-conv", "strided-conv", "adastride")), []
     for block in (0, 2, 4):
         model.blocks[block].downsampler.register_forward_hook(lambda *_, block=block: calls.append(block))
-    list(sweep.sweep_clips([model], clips[:20], sweep.points((0.1, 1.0, 10.0))))
+    list(sweep_clips([model], clips[:20], sweep.points((0.1, 1.0, 10.0))))
     assert [calls.count(block) for block in (0, 2, 4)] == [1, 1, 4]
 
 
 def test_partial_scores_count_the_clips_so_far(model: Classifier, clips: list[Clip]):
-    counts = [progress.scores[0].clips for progress in sweep.sweep_clips([model], clips, [Setting(5.0)])]
+    counts = [progress.scores[0].clips for progress in sweep_clips([model], clips, [Setting(5.0)])]
     assert counts == sorted(counts)
     assert len(counts) == 3
     assert counts[-1] == 70
@@ -275,13 +277,13 @@ def test_partial_scores_count_the_clips_so_far(model: Classifier, clips: list[Cl
 
 def test_labels_and_clips_are_checked_before_anything_runs(model: Classifier, strided: Classifier, clips: list[Clip]):
     with pytest.raises(SweepError, match="no clips"):
-        sweep.sweep_clips([model], [], [Setting(5.0)])
+        sweep_clips([model], [], [Setting(5.0)])
     with pytest.raises(DataError, match="has the label 'loud', which tiny does not know"):
-        sweep.sweep_clips([model], [Clip(clips[0].samples, "loud", "a.wav")], [Setting(5.0)])
+        sweep_clips([model], [Clip(clips[0].samples, "loud", "a.wav")], [Setting(5.0)])
     with pytest.raises(SweepError, match="no σ"):
-        sweep.sweep_clips([strided], clips, [Setting(5.0)])
+        sweep_clips([strided], clips, [Setting(5.0)])
     with pytest.raises(SweepError, match="same name"):
-        sweep.sweep_clips([model, model], clips, [Setting(5.0)])
+        sweep_clips([model, model], clips, [Setting(5.0)])
 
 
 class FakeRay(types.ModuleType):
@@ -316,14 +318,14 @@ class FakeRay(types.ModuleType):
 def test_ray_gives_the_same_results(model: Classifier, clips: list[Clip], monkeypatch: pytest.MonkeyPatch):
     points, ray = sweep.points((0.2, 5.0)), FakeRay()
     monkeypatch.setitem(sys.modules, "ray", ray)
-    assert list(sweep.sweep_clips([model], clips, points, sweep.on_ray("local"))) == list(sweep.sweep_clips([model], clips, points))
+    assert list(sweep_clips([model], clips, points, on_ray("local"))) == list(sweep_clips([model], clips, points))
     assert (ray.put_objects, ray.asked, ray.open) == ([model], 3, False)
 
 
 def test_a_dropped_sweep_leaves_ray(model: Classifier, clips: list[Clip], monkeypatch: pytest.MonkeyPatch):
     ray = FakeRay()
     monkeypatch.setitem(sys.modules, "ray", ray)
-    results = sweep.sweep_clips([model], clips, [Setting(5.0)], sweep.on_ray("local"))
+    results = sweep_clips([model], clips, [Setting(5.0)], on_ray("local"))
     next(results)
     assert ray.open
     results.close()
@@ -333,10 +335,10 @@ def test_a_dropped_sweep_leaves_ray(model: Classifier, clips: list[Clip], monkey
 def test_ray_that_is_not_there_gets_a_sentence(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SweepError, match="pip install ray"):
-        sweep.on_ray("local")
+        on_ray("local")
     monkeypatch.setitem(sys.modules, "ray", FakeRay(answers=False))
     with pytest.raises(SweepError, match=r"does not answer at 'auto' .* check the address"):
-        sweep.on_ray("auto")
+        on_ray("auto")
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])
@@ -347,12 +349,12 @@ def test_a_port_nobody_listens_at_is_found_at_once(monkeypatch: pytest.MonkeyPat
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with pytest.raises(SweepError, match="does not answer"):
-        sweep.on_ray(f"{scheme}127.0.0.1:{port}")
+        on_ray(f"{scheme}127.0.0.1:{port}")
     assert not ray.open
 
 
 def test_scores_csv():
-    rows = list(csv.DictReader(io.StringIO(sweep.scores_csv([Score("a", Setting(0.5), 8.0, ACCURACY, 9, 9, 10, 0.25)]))))
+    rows = list(csv.DictReader(io.StringIO(scores_csv([Score("a", Setting(0.5), 8.0, ACCURACY, 9, 9, 10, 0.25)]))))
     assert rows == [{"checkpoint": "a", "sigma_inv2": "0.5", "stride": "8", "clips": "10", "right": "9", "accuracy": "0.9",
                      "low": f"{wilson(0.9, 10)[0]:.6g}", "high": f"{wilson(0.9, 10)[1]:.6g}", "work": "0.25"}]
 
@@ -367,7 +369,7 @@ def column(value: float, six: float, effective: float = 3.0, lost: float = 10.0,
 
 def test_what_is_stable_and_where_it_turns():
     columns = [column(0.1, 0.2, 14.0, 40.0), column(0.8, 0.6), column(5.0, 0.9, lost=5.0), column(40.0, 0.8), column(100.0, 0.4, 1.1, moved=30.0)]
-    said = [each.text for each in sweep.clip_answers(columns, SIGMA, 5.0)]
+    said = [each.text for each in clip_answers(columns, SIGMA, 5.0)]
     assert said == [
         "The prediction “six” is stable from σ⁻² 0.8 to 40; at 0.1 it becomes “three”; at 100 it becomes “three”.",
         "“six” is surest at σ⁻² 5 with 90 % and least sure at 0.1 with 20 %.",
@@ -375,12 +377,12 @@ def test_what_is_stable_and_where_it_turns():
         "Layer 3 loses least of its input at σ⁻² 5 (5 %) and most at 0.1 (40 %).",
         "Input one frame later changes the output of layer 3 by 5 % at σ⁻² 0.1 and by 30 % at 100.",
     ]
-    assert all(each.rule.endswith(".") for each in sweep.clip_answers(columns, SIGMA, 5.0))
+    assert all(each.rule.endswith(".") for each in clip_answers(columns, SIGMA, 5.0))
 
 
 def test_a_prediction_that_never_turns_and_numbers_that_mean_nothing():
     columns = [column(0.1, 0.7, lost=math.nan, moved=math.nan), column(5.0, 0.9, lost=math.nan, moved=math.nan)]
-    said = [each.text for each in sweep.clip_answers(columns, SIGMA, 5.0)]
+    said = [each.text for each in clip_answers(columns, SIGMA, 5.0)]
     assert said[0] == "The prediction is “six” from σ⁻² 0.1 to 5, at every value."
     assert len(said) == 3
 
@@ -388,21 +390,21 @@ def test_a_prediction_that_never_turns_and_numbers_that_mean_nothing():
 def test_where_a_checkpoint_keeps_up():
     rights = {0.1: 40, 1.0: 97, 5.0: 98, 10.0: 98, 100.0: 60}
     scores = [Score("net", Setting(value), 8.0, ACCURACY, right, right, 100, 0.4) for value, right in rights.items()]
-    (answer,) = sweep.score_answers(scores, SIGMA)
+    (answer,) = score_answers(scores, SIGMA)
     assert answer.text == "net is best from σ⁻² 5 to 10 with 98.0 % of 100 clips right; it keeps up from 1 to 10, and is lowest with 40.0 % at 0.1."
-    (answer,) = sweep.score_answers(scores[1:4], SIGMA)
+    (answer,) = score_answers(scores[1:4], SIGMA)
     assert answer.text.endswith("nowhere clearly worse: it is lowest with 97.0 % at 1.")
-    (answer,) = sweep.score_answers(scores[2:4], SIGMA)
+    (answer,) = score_answers(scores[2:4], SIGMA)
     assert answer.text == "net is best from σ⁻² 5 to 10 with 98.0 % of 100 clips right."
 
 
 def test_what_a_map_says():
     columns = [column(0.1, 0.2), column(5.0, 0.9)]
-    (answer,) = sweep.map_answers(columns, "six")
+    (answer,) = map_answers(columns, "six")
     assert answer.text == "“six” is predicted at 1 of 2 points, and is surest at σ⁻² 5 and an overall stride of 8 with 90 %."
     points = ((1.0, 98, 1.0), (4.0, 95, 0.5), (8.0, 40, 0.4))
     scores = [Score("net", Setting(5.0, stride), stride, ACCURACY, right, right, 100, work) for stride, right, work in points]
-    (answer,) = sweep.score_map_answers(scores)
+    (answer,) = score_map_answers(scores)
     assert answer.text == (
         "net is best at σ⁻² 5 and an overall stride of 1 with 98.0 % of 100 clips right; the cheapest point that keeps up is σ⁻² 5 and an overall stride "
         "of 4 with 95.0 % on 50 % of the frames without strides."

@@ -16,10 +16,13 @@ from loudness import LOUDNESS, LoudnessNetwork
 from safetensors.torch import load_file
 
 from adastride import checkpoints, cli
+from adastride.inspection.charts import plotly_panel
 from adastride.results import core as results
 from adastride.results import report
-from adastride.results.figures import accuracy_chart, plotly_panel, shift_chart, stride_chart
-from adastride.sweep.core import points, sweep_clips
+from adastride.results.figures import accuracy_chart, shift_chart, stride_chart
+from adastride.results.reading import NEEDED, read
+from adastride.sweep.core import points
+from adastride.sweep.scores import sweep_clips
 from adastride.tasks import KINDS
 from adastride.training.datasets import load_split
 from adastride.training.evaluate import evaluate
@@ -131,12 +134,12 @@ def test_a_grid_adds_its_columns_to_a_file_of_before_and_the_page_reads_both(dat
     (tmp_path / "runs").mkdir()
     path = tmp_path / "results.csv"
     shutil.copyfile(OURS, path)
-    before = results.read(path)
+    before = read(path)
     rows = [execute(run, Options(path, tmp_path / "runs"), lambda _: None) for run in runs]
     assert "stride_2" not in rows[0]
     for row in rows:
         append_row(path, row)
-    after = results.read(path)
+    after = read(path)
     assert after[: len(before)] == before
     assert results.kinds_of(after) == ["classifier", "loudness"]
     own = after[len(before) :]
@@ -153,7 +156,7 @@ def test_a_grid_adds_its_columns_to_a_file_of_before_and_the_page_reads_both(dat
 
 def test_less_is_better_turns_the_comparison_round(tmp_path: Path):
     """An error 2 dB lower than the baseline's is a gain of 2 dB, in words and in numbers."""
-    columns = results._NEEDED
+    columns = NEEDED
     base = dict.fromkeys(columns, "") | {
         "kind": "loudness", "task": "levels", "learn_sigma": "false", "width": 8, "clips_train": 9, "clips_test": 9, "threads": 1, "device": "CPU",
         "stride_1": 2,
@@ -164,7 +167,7 @@ def test_less_is_better_turns_the_comparison_round(tmp_path: Path):
         writer = csv.DictWriter(file, list(lines[0]))
         writer.writeheader()
         writer.writerows(lines)
-    runs = results.read(tmp_path / "results.csv")
+    runs = read(tmp_path / "results.csv")
     gains = {each.method: each.points for each in results.differences(runs, "levels")}
     assert gains == {"adastride": pytest.approx(2.0), "cif": pytest.approx(-1.0)}
     (text,) = report.story(runs)

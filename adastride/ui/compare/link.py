@@ -13,16 +13,7 @@ from dataclasses import dataclass, replace
 
 from adastride import letters
 from adastride.audio import MAX_SECONDS
-from adastride.comparison.core import (
-    DRAWN_POINTS,
-    DRAWN_RANGE,
-    FEWEST_METHODS,
-    MOST_METHODS,
-    SCORES,
-    ComparisonSettings,
-    Pin,
-    sources,
-)
+from adastride.comparison.settings import DRAWN_POINTS, DRAWN_RANGE, FEWEST_METHODS, MOST_METHODS, SCORES, ComparisonSettings, Pin, sources
 from adastride.downsampling import METHODS
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.query import LayersOf, Query, number, one_of

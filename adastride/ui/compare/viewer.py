@@ -19,24 +19,9 @@ import torch
 
 from adastride.alignment import Positions, Taps
 from adastride.audio import LOG_FLOOR, MelPreset, Waveform, mel_band_centres
-from adastride.comparison.core import (
-    CPU,
-    DECIBELS,
-    DRAWN_POINTS,
-    SCORES,
-    SHIFTS,
-    WHOLE_FRAMES,
-    Column,
-    Comparison,
-    ComparisonSettings,
-    Features,
-    Pin,
-    best_device,
-    choose_scores,
-    compare,
-    interesting_part,
-    takes_scores,
-)
+from adastride.comparison.core import CPU, SHIFTS, Column, Comparison, best_device, compare, takes_scores
+from adastride.comparison.features import DECIBELS, Features, choose_scores, interesting_part
+from adastride.comparison.settings import DRAWN_POINTS, SCORES, WHOLE_FRAMES, ComparisonSettings, Pin
 from adastride.downsampling import METHODS
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.component import live_component, pack

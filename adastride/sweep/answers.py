@@ -1,0 +1,136 @@
+"""Sentences about a sweep, each with the rule it was made by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adastride.sweep.core import SIGMA, STRIDE, Column, nearest, rounded, swept
+from adastride.sweep.scores import Score
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A sentence about a sweep, and the rule it was made by."""
+
+    text: str
+    rule: str
+
+
+def clip_answers(columns: Sequence[Column], what: str, trained: float) -> list[Answer]:
+    """What a sweep of one clip says. columns: rising, with details. what: `SIGMA` or `STRIDE`. trained: the value as trained."""
+    values = [swept(column.setting, column.stride) for column in columns]
+    names, top = [rounded(value) for value in values], len(columns[0].layers)
+    low, high = _named(what, values[0]), _named(what, values[-1])
+    start = nearest(values, trained)
+    label = columns[start].top
+    first, last = _stretch([column.top == label for column in columns], start)
+    answers = []
+
+    def say(text: str, rule: str) -> None:
+        answers.append(Answer(text, rule))
+
+    turns = [f"at {names[place]} it becomes “{columns[place].top}”" for place in (first - 1, last + 1) if 0 <= place < len(columns)]
+    stable = f"“{label}” is stable from {_named(what, values[first])} to {names[last]}" if turns else f"is “{label}” from {low} to {names[-1]}, at every value"
+    say(
+        f"The prediction {'; '.join([stable, *turns])}.",
+        f"From the value nearest to the trained one ({rounded(trained)}), as far up and down as the most probable label stays the same.",
+    )
+    sure = [100 * column.value(label) for column in columns]
+    if all(map(math.isfinite, sure)):
+        most, least = int(np.argmax(sure)), int(np.argmin(sure))
+        say(
+            f"“{label}” is surest at {_named(what, values[most])} with {sure[most]:.0f} % and least sure at {names[least]} with {sure[least]:.0f} %.",
+            "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
+        )
+    averaged = [rounded(columns[place].layers[0].effective_frames) for place in (0, -1)]
+    say(
+        f"Each output frame of layer 1 averages {averaged[0]} input frames at {low} and {averaged[1]} at {names[-1]}.",
+        "e to the power of the mean entropy of the alignment’s rows: n where a row is the plain mean of n frames.",
+    )
+    lost = np.array([column.layers[-1].lost for column in columns])
+    if np.isfinite(lost).any():
+        best, worst = int(np.nanargmin(lost)), int(np.nanargmax(lost))
+        say(
+            f"Layer {top} loses least of its input at {_named(what, values[best])} ({lost[best]:.0f} %) and most at {names[worst]} ({lost[worst]:.0f} %).",
+            "Lost is what the layer’s output, brought back to input time, misses of the input: mean squared error over the input’s variance.",
+        )
+    moved = [columns[place].layers[-1].moved for place in (0, -1)]
+    if all(map(math.isfinite, moved)):
+        say(
+            f"Input one frame later changes the output of layer {top} by {moved[0]:.0f} % at {low} and by {moved[1]:.0f} % at {names[-1]}.",
+            "The layer’s input moved by a frame, its output brought back to input time and moved back: root mean square of the difference to the "
+            "unmoved one, over the standard deviation of that.",
+        )
+    if what == STRIDE:
+        say(
+            f"At {high} convolutions work on {100 * columns[-1].work:.0f} % of the frames they have without strides.",
+            "Frames that go through each of the network’s convolutions, added up, over the same sum with a stride of 1 everywhere.",
+        )
+    return answers
+
+
+def _named(what: str, value: float) -> str:
+    return f"{what if what == SIGMA else f'an {what} of'} {rounded(value)}"
+
+
+def _stretch(same: Sequence[bool], start: int) -> tuple[int, int]:
+    """First and last place of the run of True that holds `start`."""
+    first = last = start
+    while first > 0 and same[first - 1]:
+        first -= 1
+    while last + 1 < len(same) and same[last + 1]:
+        last += 1
+    return first, last
+
+
+def score_answers(scores: Sequence[Score], what: str) -> list[Answer]:
+    """What a sweep of labelled clips says, an answer for each checkpoint. what: `SIGMA` or `STRIDE`."""
+    answers = []
+    for checkpoint in dict.fromkeys(score.checkpoint for score in scores):
+        mine = [score for score in scores if score.checkpoint == checkpoint]
+        values = [swept(score.setting, score.stride) for score in mine]
+        names = [rounded(value) for value in values]
+        best, worst = max(mine, key=lambda score: score.merit), min(mine, key=lambda score: score.merit)
+        start, place = mine.index(best), mine.index(worst)
+        first, last = _stretch([score.value == best.value for score in mine], start)
+        low, high = _stretch([score.keeps_up_with(best) for score in mine], start)
+        lowest, word = f"{worst.text} at {names[place]}", "lowest" if best.metric.higher_is_better else "highest"
+        where = f"from {_named(what, values[first])} to {names[last]}" if last > first else f"at {_named(what, values[first])}"
+        text = f"{checkpoint} is best {where} with {best.on_clips()}"
+        if (low, high) != (0, len(mine) - 1):
+            text += f"; it keeps up from {names[low]} to {names[high]}, and is {word} with {lowest}"
+        elif best.merit > worst.merit:
+            text += f", and nowhere clearly worse: it is {word} with {lowest}"
+        answers.append(Answer(
+            f"{text}.", "A value keeps up while its 95 % interval (Wilson) reaches that of the best value, and so do all values between them."
+        ))
+    return answers
+
+
+def map_answers(columns: Sequence[Column], label: str) -> list[Answer]:
+    """What a two-way map of one clip says about a label."""
+    same = [column for column in columns if column.top == label]
+    best = max(columns, key=lambda column: column.value(label))
+    return [Answer(
+        f"“{label}” is predicted at {len(same)} of {len(columns)} points, and is surest at {_place(best)} with {100 * best.value(label):.0f} %.",
+        "The label is the one predicted as trained; points are counted where it is the most probable one.",
+    )]
+
+
+def score_map_answers(scores: Sequence[Score]) -> list[Answer]:
+    """What a two-way map of one checkpoint on labelled clips says."""
+    best = max(scores, key=lambda score: score.merit)
+    cheapest = min((score for score in scores if score.keeps_up_with(best)), key=lambda score: (score.work, -score.merit))
+    return [Answer(
+        f"{best.checkpoint} is best at {_place(best)} with {best.on_clips()}; the cheapest point that keeps up is "
+        f"{_place(cheapest)} with {cheapest.text} on {100 * cheapest.work:.0f} % of the frames without strides.",
+        "A point keeps up while its 95 % interval (Wilson) reaches that of the best one; the cheapest has the fewest frames in all convolutions.",
+    )]
+
+
+def _place(point: Column | Score) -> str:
+    return f"{_named(SIGMA, point.setting.sigma_inv2)} and {_named(STRIDE, point.stride)}"
