@@ -74,7 +74,7 @@ def traced_features(source: str, trace: Trace, model: Network) -> Features:
     learned = None if score is None else torch.matmul(score.weight[:, :, 0].detach().float().cpu(), hidden)[0, 0].numpy()
     values = torch.from_numpy(trace.mel.copy())[None] if source == "mel" else hidden
     return Features(
-        source, values, input_edges(trace, layer), source == "mel", learned, f"{trace.waveform.sha256[:16]}/{trace.checkpoint}/{source}"
+        source, values, input_edges(trace, layer), source == "mel", learned, f"{trace.waveform.sha256[:16]}/{trace.fingerprint}/{source}"
     )
 
 

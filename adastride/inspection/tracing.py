@@ -217,11 +217,7 @@ class _Clock:
         self.milliseconds[layer] = (self._now() - began) * 1e3
 
 
-<<<<<<< HEAD
-def _shared(previous: Trace | None, fingerprint: str, waveform: Waveform, chosen: Sequence[LayerSettings], device: torch.device) -> int | None:
-=======
-def _shared(previous: Trace | None, model: Network, waveform: Waveform, settings: Sequence[LayerSettings], device: torch.device) -> int | None:
->>>>>>> names
+def _shared(previous: Trace | None, fingerprint: str, waveform: Waveform, settings: Sequence[LayerSettings], device: torch.device) -> int | None:
     """How many of the lowest layers an earlier trace has in common with this run; None if it is of something else."""
     if previous is None or previous.fingerprint != fingerprint or previous.device != device.type:
         return None
