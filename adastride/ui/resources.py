@@ -97,7 +97,10 @@ def send_at_once() -> None:
 @st.cache_resource(show_spinner=False)
 def prepare() -> None:
     """Once a server: the settings that make live runs quick, after the imports of every page."""
-    # What pages import later would not be frozen.
+    # What pages import later would not be frozen. And pandas has to be whole before a second session is there: Plotly looks
+    # whether it is imported, and finds it half imported while the Results page of another session, in its own thread, is at it.
+    import pandas  # noqa: F401
+
     from adastride.sweep import figures as sweep_figures  # noqa: F401
     from adastride.ui.sigma import labelled  # noqa: F401
 

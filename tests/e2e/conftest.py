@@ -17,7 +17,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     report = yield
     if report.failed and call.when == "call" and item.get_closest_marker("e2e"):
         owners = [getattr(value, "page", value) for value in item.funcargs.values()]
-        owners += [page for value in item.funcargs.values() for page in getattr(value, "pages", ())]
         for page in {owner for owner in owners if isinstance(owner, Page) and not owner.is_closed()}:
             try:
                 report.sections.append((f"page {page.url}", _described(page)))
@@ -81,10 +80,8 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        make.pages.append(page)
         return page
 
-    make.pages = []  # for the report of a failure
     yield make
     for context in contexts:
         context.close()
