@@ -9,6 +9,7 @@ import hashlib
 import math
 import os
 import socket
+import stat
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,10 @@ def send_at_once() -> None:
         except OSError:
             continue
         for descriptor in descriptors:
+            # A copy of anything else would be left open: of a pipe, that keeps its other end waiting for ever.
+            with contextlib.suppress(OSError):
+                if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                    continue
             with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
                 if connection.family in (socket.AF_INET, socket.AF_INET6) and connection.type == socket.SOCK_STREAM:
                     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,5 +1,6 @@
 """Small answers are not held back: connections of the server, and those that come later, have Nagle's algorithm off."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -37,3 +38,14 @@ def test_other_descriptors_are_left_alone(tmp_path: Path):
         resources.send_at_once()
         file.write("still open")
         assert datagrams.fileno() >= 0
+
+
+def test_the_end_of_a_pipe_is_still_heard():
+    """No copy of a descriptor is left open. One of a pipe to another process kept it waiting for more: a browser driver of
+    the tests never ended."""
+    ours, theirs = os.pipe()
+    resources.send_at_once()
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    assert os.read(ours, 1) == b"", "somebody still holds the writing end"
+    os.close(ours)
