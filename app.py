@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from adastride.ui import resources
+from adastride.ui import resources, shell
 
 st.set_page_config(page_title="AdaStride Explorer", page_icon=resources.ICON, layout="wide")
 resources.prepare()
+shell.dress()
 with st.sidebar:
     st.markdown("### AdaStride Explorer")
     st.caption("Where does a neural network spend its time steps? Few input frames to an output frame where something happens, many in silence.")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+
+_STYLE = Path(__file__).parent / "page.css"
 
 
 def enter() -> None:
@@ -19,6 +22,11 @@ def enter() -> None:
     if getattr(PagesManager, "uses_pages_directory", False):
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+def dress() -> None:
+    """Puts our style sheet into the page: call it once in app.py, outside of any fragment."""
+    st.html(_STYLE)
 
 
 def live(page: Callable[..., Iterable[object]]) -> Callable[[Callable[..., None]], Callable[..., None]]:

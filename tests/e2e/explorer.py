@@ -49,7 +49,7 @@ _LOOK = """(root) => {
   found.late = [...root.querySelectorAll(".panel.catching-up")].length;
   found.labels = texts(".bar-row .name");
   found.percent = texts(".bar-row .value");
-  found.probabilities = [...root.querySelectorAll(".bar-row .fill")].map((fill) => parseFloat(fill.style.width) / 100);
+  found.probabilities = [...root.querySelectorAll(".bar-row .fill")].map((fill) => Number(fill.style.getPropertyValue('--share')));
   found.top = texts(".probabilities .top b")[0];
   return found;
 }"""

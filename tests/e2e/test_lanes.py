@@ -143,7 +143,7 @@ def test_pinned_bars_stay_as_outlines(lanes: Lanes):
     ghost = lanes.page.locator(".bar-row .ghost").first
     assert ghost.is_visible()
     assert float(ghost.evaluate("(ghost) => parseFloat(ghost.style.width)")) == pytest.approx(69, abs=0.1)
-    assert lanes.page.locator(".bar-row .fill").first.evaluate("(fill) => parseFloat(fill.style.width)") < 50
+    assert lanes.page.locator(".bar-row .fill").first.evaluate("(fill) => Number(fill.style.getPropertyValue('--share'))") < 0.5
 
 
 @pytest.mark.parametrize("layers", [1, 8])

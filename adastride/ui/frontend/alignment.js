@@ -49,6 +49,7 @@ import { clamp, largest, lowerBound, roundHalfEven } from "./numbers.js";
 const MOST_COMPOSED = 400; // rows of a matrix that one beam is followed through
 const LEAST_COMPOSED = 1e-3; // of a beam's largest weight: what is less is not followed
 const REACH = 14; // a weight of exp(-14) of the row's largest is black in every colour map
+const FAINTEST = 6.3; // a weight of exp(-6.3) of the row's largest is less than half a colour
 const MARGIN = 0.04; // of the output frames in view, shown above and below them
 // exp(-x) as a colour index, so that no exponential is computed a pixel: 64 steps for each unit of x.
 const EXPONENT_STEPS = 64;
@@ -288,29 +289,42 @@ export function pixelRows(height, low, high, count) {
 /**
  * Fills device pixels with the alignment: for every pixel, the largest weight (relative to its row's largest) of the frames and
  * rows it covers. Positions are sorted, so the closest pair of a block of frames and a block of rows decides, and a pixel costs
- * the same whether it stands for one weight or a million.
+ * the same whether it stands for one weight or a million; and so the rows that a column of frames can reach only rise from left
+ * to right, and all other pixels are background.
  * @param {Uint32Array} pixels @param {number} width @param {number} height @param {Layout} layout
  * @param {View} view @param {number} low @param {number} high the rows in view @param {Uint32Array} colours 256 of them
  */
 export function fillAlignment(pixels, width, height, layout, view, low, high, colours) {
-  const { T, L, inEdges } = layout, { firstRow, lastRow } = pixelRows(height, low, high, L);
+  const { T, L, inEdges } = layout, { firstRow, lastRow } = pixelRows(height, low, high, L), { lowest, highest } = rowsReached(layout);
   const index = layout.taps ? tapIndex(layout) : layout.hard ? hardIndex(layout) : positionIndex(layout);
   const step = (view.to - view.from) / width;
-  let a = Math.max(0, lowerBound(inEdges, view.from) - 1), shownA = -1, shownB = -1;
+  let a = Math.max(0, lowerBound(inEdges, view.from) - 1), shownA = -1, shownB = -1, top = height, bottom = height - 1;
+  pixels.fill(colours[0]);
   for (let x = 0; x < width; x++) {
     const from = view.from + step * x, to = view.from + step * (x + 1);
     while (a < T - 1 && inEdges[a + 1] <= from) a++;
     let b = a;
     while (b < T - 1 && inEdges[b + 1] < to) b++;
-    if (a === shownA && b === shownB) copyColumn(pixels, width, height, x);
-    else for (let y = 0, at = x; y < height; y++, at += width) pixels[at] = colours[index(a, b, firstRow[y], lastRow[y])];
+    const again = a === shownA && b === shownB, above = highest(b), below = lowest(a);
+    while (top > 0 && firstRow[top - 1] <= above) top--;
+    while (bottom >= 0 && lastRow[bottom] < below) bottom--;
+    for (let y = top, at = top * width + x; y <= bottom; y++, at += width) { // a frame is often several pixels wide
+      pixels[at] = again ? pixels[at - 1] : colours[index(a, b, firstRow[y], lastRow[y])];
+    }
     [shownA, shownB] = [a, b];
   }
 }
 
-/** A frame is often several pixels wide. @param {Uint32Array} pixels @param {number} width @param {number} height @param {number} x */
-function copyColumn(pixels, width, height, x) {
-  for (let y = 0, at = x; y < height; y++, at += width) pixels[at] = pixels[at - 1];
+/**
+ * Between which rows a frame's weights lie, as far as they can be seen; outside, they are zero for sure. Both rise with the frame.
+ * @param {Layout} layout
+ * @returns {{ lowest: (j: number) => number, highest: (j: number) => number }}
+ */
+function rowsReached({ p, sigma, hard, home, taps, nearestDistance }) {
+  if (hard) return { lowest: (j) => home[j], highest: (j) => home[j] };
+  // A row's exponent is (distance^2 - nearest^2) / sigma^2. The filter of a fixed stride has no sigma, but as many rows as its length.
+  const reach = taps ? taps.length : Math.sqrt(FAINTEST * sigma * sigma + largest(nearestDistance) ** 2);
+  return { lowest: (j) => p[j] - reach, highest: (j) => p[j] + reach };
 }
 
 /**
@@ -409,6 +423,11 @@ export function fillPicture(pixels, width, height, picture, view, low, high, col
       pixels[y * width + x] = colours[value];
     }
   }
+}
+
+/** A frame is often several pixels wide. @param {Uint32Array} pixels @param {number} width @param {number} height @param {number} x */
+function copyColumn(pixels, width, height, x) {
+  for (let y = 0, at = x; y < height; y++, at += width) pixels[at] = pixels[at - 1];
 }
 
 /**

@@ -21,15 +21,21 @@ export function prepare(canvas, size) {
   return context;
 }
 
+/** @type {WeakMap<HTMLCanvasElement, ImageData>} half a megabyte for a plot: made once, not for every frame of a drag */
+const images = new WeakMap();
+
 /**
- * Paints device pixels of a plot.
+ * Paints device pixels of a plot. What `fill` leaves alone is transparent.
  * @param {CanvasRenderingContext2D} context @param {Box} box
  * @param {(pixels: Uint32Array, width: number, height: number) => void} fill
  */
 export function paintPixels(context, box, fill) {
   const ratio = devicePixelRatio || 1, [width, height] = [box.width, box.height].map((size) => Math.max(1, Math.round(size * ratio)));
-  const image = context.createImageData(width, height);
-  fill(new Uint32Array(image.data.buffer), width, height);
+  let image = images.get(context.canvas);
+  if (image?.width !== width || image.height !== height) images.set(context.canvas, image = context.createImageData(width, height));
+  const pixels = new Uint32Array(image.data.buffer);
+  pixels.fill(0);
+  fill(pixels, width, height);
   context.putImageData(image, Math.round(box.x * ratio), 0);
 }
 

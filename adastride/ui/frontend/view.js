@@ -28,13 +28,23 @@ export function whenQuiet(act, quiet, signal) {
   return { ask() { stop(); timer = setTimeout(act, quiet); }, stop };
 }
 
+/**
+ * Writes a text where it is another. A text that is set again, or whose node is replaced, has the browser lay out what is around it:
+ * a millisecond for each answer of a drag.
+ * @param {HTMLElement} element @param {string} text
+ */
+export function write(element, text) {
+  const node = element.firstChild;
+  if (!(node instanceof Text) || node.nextSibling) element.textContent = text;
+  else if (node.data !== text) node.data = text;
+}
+
 export class View {
   /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
     this.ending = new AbortController();
     this.signal = this.ending.signal;
-    this.said = "";
   }
 
   dispose() {
@@ -76,7 +86,7 @@ export class View {
 
   /** Says something to those who hear the page; the same thing once. @param {string} text */
   say(text) {
-    if (this.said !== text) this.one(".spoken").textContent = this.said = text;
+    write(this.one(".spoken"), text);
   }
 }
 

@@ -2,6 +2,7 @@
 // The bar above the picture: which layers the sliders move, the sliders themselves, and the variant.
 
 import { clamp, digits, roundHalfEven } from "../numbers.js";
+import { write } from "../view.js";
 import { sameSettings } from "./layers.js";
 
 /** @typedef {import("./layers.js").Settings} Settings */
@@ -20,7 +21,7 @@ export function segments(host, options, current, choose) {
     button.type = "button";
     button.setAttribute("role", "radio");
     button.setAttribute("aria-checked", String(value === current));
-    button.textContent = label;
+    write(button, label);
     button.onclick = () => choose(value);
   });
 }
@@ -102,15 +103,16 @@ export class Controls {
     slider.classList.toggle("without", !moved.length);
     input.disabled = !moved.length;
     if (!moved.length) {
-      output.textContent = withoutIt(chosen.map((k) => header.layers[k].label));
+      write(output, withoutIt(chosen.map((k) => header.layers[k].label)));
       return;
     }
     // Layers that take whole strides round the slider's value, which stands where the others are.
     const whole = name === "stride" ? moved.filter((k) => header.layers[k].wholeStrides) : [];
     const free = moved.filter((k) => !whole.includes(k)), leading = free.length ? free : moved;
     this.placeThumb(input, name, settings[leading[0]][name], free.length ? "0.01" : "1");
-    output.textContent = this.words(name, { chosen, moved, whole, free, leading });
-    input.setAttribute("aria-valuetext", output.textContent);
+    const words = this.words(name, { chosen, moved, whole, free, leading });
+    write(output, words);
+    input.setAttribute("aria-valuetext", words);
     const usual = header.trained[leading[0]][name];
     markTrained(slider, input, placeOf(name, usual), value(name, usual, !free.length));
   }

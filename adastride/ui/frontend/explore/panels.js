@@ -7,7 +7,7 @@ import { beamShares, drawBeam, moment, paintRamp, prepare, rowLine } from "../ca
 import { layerColour } from "../colours.js";
 import { clamp, digits, largest } from "../numbers.js";
 import { followPointer } from "../timeline.js";
-import { canvases, describe } from "../view.js";
+import { canvases, describe, write } from "../view.js";
 import { segments } from "./controls.js";
 import { drawAxis, drawLayer, drawMel, drawProfile, drawTicks, drawWave, rowPlace } from "./drawing.js";
 import { LANES, colourMap, laneTitle, number, span, stepItem } from "./lanes.js";
@@ -29,7 +29,6 @@ import { beams, extremes } from "./layers.js";
  * @property {{ width: number, height: number }} size of its canvases, in CSS pixels
  * @property {Box} box the plot's part of them
  * @property {boolean} [covered]
- * @property {string} [numbers]
  */
 
 export const LAYER_HEIGHT = 112; // CSS pixels
@@ -140,9 +139,8 @@ export class Panels {
         + '<span class="late">catching up …</span>';
     }
     /** @type {HTMLElement} */ (head.querySelector(".swatch")).style.background = layerColour(theme.name, panel.layer);
-    const named = head.querySelector(".name");
-    if (named.textContent !== name) named.textContent = name;
-    if (panel.numbers !== text) head.querySelector(".numbers").textContent = panel.numbers = text;
+    write(head.querySelector(".name"), name);
+    write(head.querySelector(".numbers"), text);
   }
 
   /** The ends of a picture's scale. @param {Panel} panel */
@@ -150,8 +148,8 @@ export class Panels {
     const lane = this.explorer.lanes[panel.lane], scale = panel.element.querySelector(".scale");
     if (!scale) return;
     const [low, high] = scale.querySelectorAll("i");
-    low.textContent = number(lane.low);
-    high.textContent = `${number(lane.high)} ${lane.unit}`;
+    write(low, number(lane.low));
+    write(high, `${number(lane.high)} ${lane.unit}`);
     paintRamp(scale.querySelector("canvas"), colourMap(lane, this.explorer.theme));
   }
 

@@ -1,6 +1,8 @@
 // @ts-check
 // What the network answers, beside the picture: a headline, bars, and the outlines of a pinned answer.
 
+import { write } from "../view.js";
+
 /**
  * @typedef {{ label: string, share: number, text: string }} Bar
  * @typedef {{ headline: string, detail: string, barsTitle: string, bars: Bar[], lanes: any[] }} Prediction
@@ -21,11 +23,10 @@ export const spoken = ({ headline, detail }) => `${headline}${detail ? `, ${deta
 export function showPrediction(host, { headline, detail, barsTitle, bars }, pinned) {
   const rows = syncRows(host.querySelector(".bars"), bars.map((bar) => bar.label)), longest = best(bars);
   bars.forEach((bar, i) => showBar(rows[i], bar, i === longest, pinned?.find(({ label }) => label === bar.label)));
-  const title = host.querySelector("h4");
-  title.textContent = barsTitle || "Answer";
-  host.querySelector(".top b").textContent = headline;
+  write(host.querySelector("h4"), barsTitle || "Answer");
+  write(host.querySelector(".top b"), headline);
   host.querySelector(".top").classList.toggle("sentence", headline.length > LONGEST);
-  host.querySelector(".top span").textContent = detail;
+  write(host.querySelector(".top span"), detail);
   host.querySelector(".bars").setAttribute("aria-label", `${barsTitle}: ${bars.map(({ label, text }) => `${label} ${text}`).join(", ")}`);
   /** @type {HTMLElement} */ (host.querySelector(".bars")).hidden = !bars.length;
   /** @type {HTMLElement} */ (host.querySelector(".pinned-note")).hidden = !pinned;
@@ -58,8 +59,8 @@ function makeRow(label) {
 function showBar(row, { share, text }, longest, pinned) {
   const fill = /** @type {HTMLElement} */ (row.querySelector(".fill")), ghost = /** @type {HTMLElement} */ (row.querySelector(".ghost"));
   row.classList.toggle("best", longest);
-  fill.style.width = `${100 * share}%`;
-  row.querySelector(".value").textContent = text;
+  fill.style.setProperty("--share", String(share)); // another width would have the page laid out again
+  write(row.querySelector(".value"), text);
   ghost.hidden = !pinned;
   if (pinned) ghost.style.width = `${100 * pinned.share}%`;
 }

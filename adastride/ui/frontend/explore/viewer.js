@@ -14,7 +14,7 @@ import { clamp, sameNumbers } from "../numbers.js";
 import { Player, wavBlob } from "../player.js";
 import { Requests } from "../protocol.js";
 import { Timeline, zoomWithKey } from "../timeline.js";
-import { View, note, onceAFrame, whenQuiet } from "../view.js";
+import { View, note, onceAFrame, whenQuiet, write } from "../view.js";
 import { Controls, valueOf } from "./controls.js";
 import { unpackLanes } from "./lanes.js";
 import { copySettings, inHand, layOutAll, melEdges } from "./layers.js";
@@ -42,7 +42,7 @@ export class Explorer extends View {
       timeout: ANSWER_TIMEOUT_MS, expired: () => { if (this.firstStale < Infinity) this.requests.ask(); },
     });
     this.player = new Player(this.timeline, {
-      button: this.one(".play"), moved: () => this.cover(), failed: (message) => { this.one(".status").textContent = message; },
+      button: this.one(".play"), moved: () => this.cover(), failed: (message) => write(this.one(".status"), message),
     }, this.signal);
     /** @type {any} */ this.clip = null;
     /** @type {any} */ this.header = null;
@@ -142,7 +142,7 @@ export class Explorer extends View {
       this.markLate();
     } else this.lateTimer ??= setTimeout(() => { this.lateTimer = null; this.markLate(); }, LATE_MS);
     if (this.hover && !this.panels.exists(this.hover)) this.setHover(null);
-    if (this.hover) this.one(".tip").textContent = this.panels.words(this.hover);
+    if (this.hover) write(this.one(".tip"), this.panels.words(this.hover));
     this.controls.refresh();
     this.redraw(false);
   }
@@ -156,10 +156,10 @@ export class Explorer extends View {
     const { pinned, clip } = this, pin = this.one(".pin");
     showPrediction(this.one(".probabilities"), this.header.prediction, pinned?.bars ?? null);
     pin.setAttribute("aria-pressed", String(Boolean(pinned)));
-    pin.textContent = pinned ? "Unpin" : "Pin";
-    this.one(".status").textContent = this.header.status;
-    this.one(".mel-low").textContent = clip.melRange[0].toFixed(0);
-    this.one(".mel-high").textContent = clip.melRange[1].toFixed(0);
+    write(pin, pinned ? "Unpin" : "Pin");
+    write(this.one(".status"), this.header.status);
+    write(this.one(".mel-low"), clip.melRange[0].toFixed(0));
+    write(this.one(".mel-high"), clip.melRange[1].toFixed(0));
   }
 
   // ------------------------------------------------------------ data out
@@ -283,7 +283,7 @@ export class Explorer extends View {
     const tip = this.one(".tip"), moved = JSON.stringify(hover) !== JSON.stringify(this.hover);
     this.hover = hover;
     tip.hidden = !hover;
-    if (hover && moved) tip.textContent = this.panels.words(hover);
+    if (hover && moved) write(tip, this.panels.words(hover));
     if (hover && (moved || event)) Object.assign(tip.style, this.panels.tipPlace(event));
     if (moved) this.cover();
   }
@@ -314,7 +314,7 @@ export class Explorer extends View {
   drawCover() {
     if (!this.layers || !this.theme || !this.root.isConnected) return;
     this.panels.drawCovers();
-    this.one(".clock").textContent = `${this.player.playhead.toFixed(2)} / ${this.clip.seconds.toFixed(2)} s`;
+    write(this.one(".clock"), `${this.player.playhead.toFixed(2)} / ${this.clip.seconds.toFixed(2)} s`);
   }
 }
 
