@@ -277,8 +277,9 @@ def test_a_figure_of_what_is_in_view(comparer: Comparer):
     """After zooming, the figure shows that part and says so."""
     comparer.open("?methods=avg-pool,adastride")
     for _ in range(2):
+        before = comparer.address()
         comparer.page.locator(".zoom-in").click()
-    wait_for(lambda: "view=" in comparer.address())
+        wait_for(lambda before=before: "view=" in comparer.address() and comparer.address() != before)
     begin, end = (float(each) for each in comparer.address().split("view=")[1].split("&")[0].replace("%2C", ",").split(","))
     comparer.page.wait_for_timeout(600)
     comparer.settle()

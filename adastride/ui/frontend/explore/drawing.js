@@ -100,11 +100,17 @@ export function drawLayer(context, box, explorer, { layer }) {
   frame(context, { ...box, x: box.x - 1, width: box.width + 2 }, theme);
   // A line for comparison, where strides could differ from it; others would only lie under it.
   if (layers.slice(0, layer + 1).some((each) => each.adaptive)) drawUniform(context, box, explorer, layout, rowPlace(box, rows));
-  label(context, theme, String(Math.round(rows.high) - 1), box.x - 6, 7);
-  label(context, theme, String(Math.floor(rows.low)), box.x - 6, box.height - 7);
-  if (explorer.panels.narrow) return;
-  label(context, theme, "output", box.x - 6, box.height / 2 - 6, { alpha: 0.55 });
-  label(context, theme, "frame", box.x - 6, box.height / 2 + 6, { alpha: 0.55 });
+}
+
+/**
+ * What stands on a layer's axis. @param {Box} box @param {Explorer} explorer @param {{ layer: number }} panel
+ * @returns {[string, number, number][]} text, y, and how strong
+ */
+export function layerLabels({ height }, { layers, timeline, panels }, { layer }) {
+  const { low, high } = visibleRows(layers[layer].layout.outEdges, timeline.view);
+  /** @type {[string, number, number][]} */
+  const ends = [[String(Math.round(high) - 1), 7, 0.7], [String(Math.floor(low)), height - 7, 0.7]];
+  return panels.narrow ? ends : [...ends, ["output", height / 2 - 6, 0.55], ["frame", height / 2 + 6, 0.55]];
 }
 
 /**

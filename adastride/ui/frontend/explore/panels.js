@@ -3,13 +3,13 @@
 // the pointer, and how they read to somebody who does not see them.
 
 import { frameAt, rowWeights, visibleRows } from "../alignment.js";
-import { beamShares, drawBeam, moment, paintRamp, prepare, rowLine } from "../canvas.js";
+import { beamShares, drawBeam, label, moment, paintRamp, prepare, rowLine } from "../canvas.js";
 import { layerColour } from "../colours.js";
 import { clamp, digits, largest } from "../numbers.js";
 import { followPointer } from "../timeline.js";
 import { canvases, describe, write } from "../view.js";
 import { segments } from "./controls.js";
-import { drawAxis, drawLayer, drawMel, drawProfile, drawTicks, drawWave, rowPlace } from "./drawing.js";
+import { drawAxis, drawLayer, drawMel, drawProfile, drawTicks, drawWave, layerLabels, rowPlace } from "./drawing.js";
 import { LANES, colourMap, laneTitle, number, span, stepItem } from "./lanes.js";
 import { beams, extremes } from "./layers.js";
 
@@ -26,6 +26,7 @@ import { beams, extremes } from "./layers.js";
  * @property {HTMLCanvasElement} base
  * @property {HTMLCanvasElement} cover
  * @property {unknown} [drawn] what its base shows
+ * @property {string} [beside] and the labels beside the plot
  * @property {{ width: number, height: number }} size of its canvases, in CSS pixels
  * @property {Box} box the plot's part of them
  * @property {boolean} [covered]
@@ -35,8 +36,9 @@ export const LAYER_HEIGHT = 112; // CSS pixels
 const GUTTER = 46, NARROW_GUTTER = 40, RIGHT = 6, NARROW = 560;
 const HEADLESS = ["profile", "ticks", "axis"], SILENT = ["ticks", "axis"];
 const HEIGHTS = { wave: 46, mel: 104, ticks: 12, layer: LAYER_HEIGHT, profile: 50, axis: 34 };
-const DRAW = { wave: drawWave, mel: drawMel, ticks: drawTicks, layer: drawLayer, profile: drawProfile, axis: drawAxis };
+const DRAW = { wave: drawWave, mel: drawMel, ticks: drawTicks, profile: drawProfile, axis: drawAxis };
 const MOST_TIP = 270; // CSS pixels
+const FRAME_ROOM = 3; // CSS pixels around a plot that its frame may touch
 
 export class Panels {
   /** @param {Explorer} explorer */
@@ -285,10 +287,26 @@ export class Panels {
 
   /** @param {Panel} panel */
   drawPanel(panel) {
-    const { explorer } = this, context = prepare(panel.base, panel.size), { box } = panel, lane = explorer.lanes[panel.lane];
+    const { explorer } = this, { box } = panel, lane = explorer.lanes[panel.lane];
+    if (panel.kind === "layer") return this.drawLayer(panel);
+    const context = prepare(panel.base, panel.size);
     if (!lane) return DRAW[panel.kind](context, box, explorer, panel);
     this.writeScale(panel);
     LANES[lane.kind].draw(context, box, explorer.theme, explorer.timeline, lane);
+  }
+
+  /** Text is what takes longest to draw, and mostly stands there already: then only the plot is drawn. @param {Panel} panel */
+  drawLayer(panel) {
+    const { explorer } = this, { box, size } = panel, of = { layer: panel.layer ?? 0 }, labels = layerLabels(box, explorer, of);
+    const beside = JSON.stringify([labels, box, size, devicePixelRatio, explorer.theme.name]);
+    let context = panel.base.getContext("2d");
+    if (beside === panel.beside) context.clearRect(box.x - FRAME_ROOM, 0, box.width + 2 * FRAME_ROOM, box.height);
+    else {
+      context = prepare(panel.base, size);
+      for (const [text, y, alpha] of labels) label(context, explorer.theme, text, box.x - 6, y, { alpha });
+    }
+    panel.beside = beside;
+    drawLayer(context, box, explorer, of);
   }
 
   // -------------------------------------------------------------- what lies over them: spotlight and playhead
