@@ -1,19 +1,7 @@
-"""AdaStride Explorer: navigation and page configuration."""
+"""AdaStride Explorer: `streamlit run app.py` serves the pages, and beside them the connection that viewers ask on during a drag."""
 
 import streamlit as st
 
-from adastride.ui import resources, shell
+from adastride.ui import live
 
-st.set_page_config(page_title="AdaStride Explorer", page_icon=resources.ICON, layout="wide")
-resources.prepare()
-shell.dress()
-with st.sidebar:
-    st.markdown("### AdaStride Explorer")
-    st.caption("Where does a neural network spend its time steps? Few input frames to an output frame where something happens, many in silence.")
-st.navigation([
-    st.Page("pages/explore.py", title="Explore", icon=":material/graphic_eq:", default=True),
-    st.Page("pages/compare.py", title="Compare", icon=":material/view_column:"),
-    st.Page("pages/sigma.py", title="Sigma", icon=":material/tune:"),
-    st.Page("pages/results.py", title="Results", icon=":material/leaderboard:"),
-    st.Page("pages/learn.py", title="Learn", icon=":material/school:"),
-]).run()
+app = st.App(live.MAIN_SCRIPT, routes=live.routes())

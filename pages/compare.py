@@ -23,7 +23,6 @@ from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 VIEWER = "compare_viewer"
 CHOICES = ("methods", "source", "scores", "both_axes")
 
-shell.enter()
 resources.prepare_comparison()
 if "compare_link" not in st.session_state:  # a link counts once, when the session opens
     link = comparison_link.parse(st.query_params, samples(), catalogue(), layers_of)

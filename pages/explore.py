@@ -17,8 +17,6 @@ from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 
 VIEWER = "explore_viewer"
 
-shell.enter()
-
 if "explore_link" not in st.session_state:  # a link counts once, when the session opens
     link = permalink.parse(st.query_params, samples(), catalogue(), layers_of)
     st.session_state["explore_link"] = link

@@ -12,8 +12,6 @@ from adastride.ui.learn.viewer import IN_PLAY, PRESENTER_STYLE, learn_viewer, te
 
 VIEWER = "learn_viewer"
 
-shell.enter()
-
 if "learn" not in st.session_state:  # a link counts once, when the session opens
     link = parse(st.query_params)
     st.session_state["learn"] = {"step": link.step, "presenter": link.presenter, "settings": {STEPS[link.step - 1].key: link.settings}}

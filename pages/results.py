@@ -11,7 +11,6 @@ from adastride.results import core as results
 from adastride.results import report as results_report
 from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
 from adastride.results.reading import ResultsError, read, results_path
-from adastride.ui import shell
 from adastride.ui.text import plain
 
 PANELS_IN_A_ROW = 2
@@ -28,7 +27,6 @@ SECTIONS = {
     "coverage": "What is missing",
 }
 
-shell.enter()
 dark = st.context.theme.type == "dark"
 
 

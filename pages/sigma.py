@@ -49,7 +49,6 @@ def link_choices(link: sweep_link.SweepLink) -> dict[str, object]:
     return choices
 
 
-shell.enter()
 if "sigma_link" not in st.session_state:  # a link counts once, when the session opens
     link = sweep_link.parse(st.query_params, samples(), catalogue(), SUBJECTS, KINDS, layers_of)
     st.session_state["sigma_link"] = link

@@ -1,4 +1,4 @@
-"""What the pages share: what each does first, and fragments that see when their page has changed."""
+"""What the pages share: their style sheet, and fragments that see when their page has changed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
 _STYLE = Path(__file__).parent / "page.css"
 
 
-def enter() -> None:
-    """Makes sure that app.py runs around a page, also for the first visitor of a server.
-
-    Until app.py has called st.navigation once, Streamlit takes a folder named pages for its older kind of multipage app
-    and runs the page a link names by itself: without navigation, page settings and `resources.prepare`. It has no public
-    switch for that; tests/ui/test_shell.py says when an upgrade has changed the one that is used here.
-    """
-    if getattr(PagesManager, "uses_pages_directory", False):
-        PagesManager.uses_pages_directory = False
-        st.rerun()
-
-
 def dress() -> None:
-    """Puts our style sheet into the page: call it once in app.py, outside of any fragment."""
+    """Puts our style sheet into the page: call it once a run, outside of any fragment."""
     st.html(_STYLE)
 
 

@@ -34,7 +34,7 @@ from adastride.ui.explore import link as permalink
 from adastride.ui.explore import viewer
 from adastride.ui.explore.viewer import _request
 
-open_page = functools.partial(app_pages.opened, "app.py")
+open_page = functools.partial(app_pages.opened, "adastride/ui/main.py")
 NOTHING = LayerSettings()
 TRAINED = (LayerSettings(sigma=5**-0.5, stride=2.0, variant="adastride"),) * 3
 

@@ -28,6 +28,7 @@ from adastride.inspection.tracing import Trace
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
 from adastride.ui.component import live_component, pack
+from adastride.ui.live import Channel
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
@@ -56,35 +57,74 @@ def viewer(
     run: computes a trace for settings, given the previous trace. trained: what the reset button returns to. start: the
     settings a new `revision` (another checkpoint, another link) begins with; the browser's own hold until it changes.
     """
-    request = _request(st.session_state.get(key, {}).get("request"), trained)
-    state = viewer_state(key)
-    if state.get("revision") != revision:
-        state.update(revision=revision, settings=start, trace=None)
-    if request is not None and request["revision"] == revision:
-        state["settings"] = request["settings"]
-    previous = state.get("trace")
-    new = previous is None or previous.waveform is not clip.waveform
-    with st.empty():  # always there, so that the component after it keeps its place
-        try:
-            slow = new and clip.waveform.seconds > _WORTH_A_SPINNER
-            with st.spinner(f"Running the network on {clip.waveform.seconds:.0f} s of sound …", show_time=True) if slow else nullcontext():
-                trace, notice = run(state["settings"], previous)
-            shown = [*trace.prediction.values.values(), *(bar.share for bar in trace.prediction.bars)]
-            if not all(map(math.isfinite, shown)):
-                raise FloatingPointError
-        except (MemoryError, RuntimeError, ValueError, FloatingPointError) as error:
-            _log.exception("running the network failed")
-            st.error(
-                f"The network's results for {plain(clip.title)} are not numbers: choose another network." if isinstance(error, FloatingPointError)
-                else f"The network could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.",
-                icon=":material/error:",
-            )
-            if new:
+    state, channel = viewer_state(key), viewer_channel(key)
+    asked = st.session_state.get(key, {}).get("request")
+    with channel.lock:
+        request = _request(asked, trained)
+        if state.get("revision") != revision:
+            state.update(revision=revision, settings=start, trace=None)
+        if channel.is_new(asked):
+            state["request"] = request  # of a browser that has asked for nothing yet, none
+            if request is not None and request["revision"] == revision:
+                state["settings"] = request["settings"]
+        previous = state.get("trace")
+        new = previous is None or previous.waveform is not clip.waveform
+        slow = clip.waveform.seconds > _WORTH_A_SPINNER
+        with st.empty():  # always there, so that the component after it keeps its place
+            try:
+                seconds = f"{clip.waveform.seconds:.0f}"
+                with st.spinner(f"Running the network on {seconds} s of sound …", show_time=True) if new and slow else nullcontext():
+                    trace, notice = _checked(run(state["settings"], previous))
+            except (MemoryError, RuntimeError, ValueError, FloatingPointError) as error:
+                _log.exception("running the network failed")
+                st.error(
+                    f"The network's results for {plain(clip.title)} are not numbers: choose another network."
+                    if isinstance(error, FloatingPointError)
+                    else f"The network could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.",
+                    icon=":material/error:",
+                )
+                if new:
+                    channel.respond = None
+                    return None
+                trace, notice = previous, None
+        state["trace"] = trace
+
+        def respond(value: object) -> bytes | None:
+            request = _request(value, trained)
+            if request is None or request["revision"] != state["revision"]:
                 return None
-            trace, notice = previous, None
-    state["trace"] = trace
+            trace, notice = _checked(run(request["settings"], state["trace"]))
+            if trace.prediction.sound is not None:
+                return None  # the page plays it
+            state.update(request=request, settings=request["settings"], trace=trace)
+            return _packed(clip, trace, notice, trained, link_checkpoint, state, channel)
+
+        channel.respond = None if slow or trace.prediction.sound is not None else respond
+        data = _packed(clip, trace, notice, trained, link_checkpoint, state, channel)
+    _component(key=key, data=data, default={"request": None}, on_request_change=lambda: None)
+    if (sound := trace.prediction.sound) is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("**What the network answers with**")
+            st.audio(sound.samples, sample_rate=sound.sample_rate)
+    return trace
+
+
+def _checked(result: tuple[Trace, str | None]) -> tuple[Trace, str | None]:
+    """A run's result; FloatingPointError where it holds what is not a number."""
+    prediction = result[0].prediction
+    if not all(map(math.isfinite, [*prediction.values.values(), *(bar.share for bar in prediction.bars)])):
+        raise FloatingPointError("the network's results are not numbers")
+    return result
+
+
+def _packed(
+    clip: Clip, trace: Trace, notice: str | None, trained: tuple[LayerSettings, ...], link_checkpoint: str, state: dict, channel: Channel
+) -> bytes:
+    """The answer to the last request, as the browser reads it."""
+    request = state["request"]
     view, pixels = (request["view"], request["pixels"]) if request and request["have"] == clip.id else (None, _USUAL_PIXELS)
-    header, arrays = _live(trace, trained, revision)
+    header, arrays = _live(trace, trained, state["revision"])
+    header |= channel.stamp()
     header["view"], header["pixels"] = view, pixels
     for index, (described, found) in enumerate(_pictures(trace, view, pixels, state)):
         if described:
@@ -99,18 +139,21 @@ def viewer(
     if request is None or request["have"] != clip.id:
         header["clipData"], clip_arrays = _clip_data(trace)
         arrays |= clip_arrays
-    _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
-    if (sound := trace.prediction.sound) is not None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("**What the network answers with**")
-            st.audio(sound.samples, sample_rate=sound.sample_rate)
-    return trace
+    return pack(header, arrays)
 
 
 def viewer_state(key: str) -> dict:
     """What a viewer of this session remembers between runs: settings, trace, revision. A download is made outside of the
     session, so whoever offers one takes hold of this dictionary while the page runs."""
     return st.session_state.setdefault(f"{key}_state", {})
+
+
+def viewer_channel(key: str) -> Channel:
+    """The channel of a viewer of this session."""
+    name = f"{key}_channel"
+    if name not in st.session_state:
+        st.session_state[name] = Channel()
+    return st.session_state[name]
 
 
 def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:

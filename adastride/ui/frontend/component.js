@@ -11,8 +11,8 @@ const VIEW = Symbol("view");
  * @param {(parent: any) => { receive: (packed: any, setStateValue: any) => void, dispose: () => void }} make
  */
 export const component = (make) => (/** @type {any} */ { data, parentElement, setStateValue }) => {
-  const packed = unpack(data);
-  if (renewed(packed.header.frontend)) return () => {};
+  const packed = read(data);
+  if (!packed) return () => {};
   const view = (parentElement[VIEW] ??= make(parentElement));
   view.receive(packed, setStateValue);
   return () => {
@@ -20,6 +20,12 @@ export const component = (make) => (/** @type {any} */ { data, parentElement, se
     delete parentElement[VIEW];
   };
 };
+
+/** An answer of the server; null where the page is about to load itself again. @param {Uint8Array} data */
+export function read(data) {
+  const packed = unpack(data);
+  return renewed(packed.header.frontend) ? null : packed;
+}
 
 /** @type {string | null} */
 let version = null;

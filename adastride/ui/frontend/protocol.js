@@ -1,6 +1,7 @@
 // @ts-check
 // How a view talks with the server: the packed bytes it is sent, and requests of which one at most is under way.
 
+const RETRY_MS = 10_000; // a line that broke is not tried again sooner
 const TYPES = { f4: Float32Array, i2: Int16Array, u1: Uint8Array };
 
 /**
@@ -96,4 +97,66 @@ export class Requests {
   }
 
   dispose() { this.forget(); }
+}
+
+/**
+ * The address of a line, from where a module of ours was loaded: wherever the app is served.
+ * @param {string} path below the app @param {string} module its import.meta.url
+ */
+export function lineAddress(path, module) {
+  const url = new URL(path, `${module.split("/_stcore/")[0]}/`);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+/**
+ * A connection to the server beside Streamlit's (adastride/ui/live.py). Where there is none, or it breaks, its owner asks through
+ * Streamlit.
+ */
+export class Line {
+  /**
+   * @param {(answer: Uint8Array) => void} received
+   * @param {() => void} failed what was asked last is not answered here
+   */
+  constructor(received, failed) {
+    this.received = received;
+    this.failed = failed;
+    /** @type {string | null} */
+    this.address = null;
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    this.brokeAt = 0;
+  }
+
+  get ready() { return this.socket?.readyState === WebSocket.OPEN; }
+
+  /** Opens the connection to an address, unless there is one to it or it has just failed; null ends it. @param {string | null} address */
+  open(address) {
+    if (address === this.address && (this.socket || performance.now() - this.brokeAt < RETRY_MS)) return;
+    this.close();
+    this.address = address;
+    if (address === null) return;
+    const socket = this.socket = new WebSocket(address);
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.socket) return;
+      if (data.byteLength) this.received(new Uint8Array(data));
+      else this.failed();
+    };
+    socket.onclose = () => {
+      if (socket !== this.socket) return;
+      this.socket = null;
+      this.brokeAt = performance.now();
+      this.failed();
+    };
+  }
+
+  /** @param {unknown} request */
+  send(request) { this.socket.send(JSON.stringify(request)); }
+
+  close() {
+    const { socket } = this;
+    this.socket = this.address = null;
+    socket?.close();
+  }
 }

@@ -9,10 +9,10 @@
 import { loadAssets } from "../assets.js";
 import { paintRamp } from "../canvas.js";
 import { RAMPS, readTheme } from "../colours.js";
-import { component } from "../component.js";
+import { component, read } from "../component.js";
 import { clamp, sameNumbers } from "../numbers.js";
 import { Player, wavBlob } from "../player.js";
-import { Requests } from "../protocol.js";
+import { Line, Requests, lineAddress } from "../protocol.js";
 import { Timeline, zoomWithKey } from "../timeline.js";
 import { View, note, onceAFrame, whenQuiet, write } from "../view.js";
 import { Controls, valueOf } from "./controls.js";
@@ -41,9 +41,13 @@ export class Explorer extends View {
     this.requests = new Requests((_, sequence) => this.send(sequence), {
       timeout: ANSWER_TIMEOUT_MS, expired: () => { if (this.firstStale < Infinity) this.requests.ask(); },
     });
+    this.line = new Line((answer) => this.receive(read(answer)), () => this.askThePage());
+    /** @type {any} */ this.asked = null; // what is under way on the line
     this.player = new Player(this.timeline, {
       button: this.one(".play"), moved: () => this.cover(), failed: (message) => write(this.one(".status"), message),
     }, this.signal);
+    /** @type {string | null} */ this.channel = null;
+    this.serial = 0;
     /** @type {any} */ this.clip = null;
     /** @type {any} */ this.header = null;
     /** @type {Settings[]} those in hand */ this.settings = null;
@@ -68,15 +72,21 @@ export class Explorer extends View {
 
   dispose() {
     this.requests.dispose();
+    this.line.close();
     clearTimeout(this.lateTimer);
     super.dispose();
   }
 
   // ------------------------------------------------------------ data in
 
-  /** @param {{ header: any, arrays: Record<string, any> }} packed @param {(name: string, value: unknown) => void} setStateValue */
-  receive({ header, arrays }, setStateValue) {
-    this.setStateValue = setStateValue;
+  /** @param {ReturnType<typeof read>} packed @param {(name: string, value: unknown) => void} [setStateValue] */
+  receive(packed, setStateValue) {
+    if (!packed) return;
+    const { header, arrays } = packed;
+    if (setStateValue) this.setStateValue = setStateValue;
+    if (header.channel === this.channel && header.serial <= this.serial) return; // Streamlit hands over its last answer again
+    [this.channel, this.serial] = [header.channel, header.serial];
+    this.line.open(header.live && lineAddress(header.live, import.meta.url));
     note("received", header.sequence);
     if (header.clipData) this.takeClip(header, arrays);
     if (this.clip?.id !== header.clip.id) return this.askForClip(header);
@@ -86,6 +96,7 @@ export class Explorer extends View {
     this.server = layOutAll(header, arrays, this.edges, this.layers);
     this.lanes = unpackLanes(header.prediction.lanes, arrays);
     const sequence = this.requests.answered();
+    this.asked = null;
     if (sequence !== null) requestAnimationFrame(() => note("followed", sequence));
     this.tickLayer = Math.min(this.tickLayer, header.layers.length - 1);
     this.controls.limit(header.layers.length);
@@ -198,9 +209,17 @@ export class Explorer extends View {
   send(sequence) {
     this.root.dataset.state = "following";
     note("sent", sequence);
-    this.setStateValue("request", {
-      sequence, revision: this.revision, have: this.clip?.id ?? "", settings: copySettings(this.settings), ...this.screen,
-    });
+    const request = { sequence, revision: this.revision, have: this.clip?.id ?? "", settings: copySettings(this.settings), ...this.screen };
+    this.asked = this.line.ready ? request : null;
+    if (this.asked) this.line.send(request);
+    else this.setStateValue("request", request);
+  }
+
+  /** The line has no answer to what was asked there: the page has one. */
+  askThePage() {
+    const { asked } = this;
+    this.asked = null;
+    if (asked && this.requests.underWay === asked.sequence) this.setStateValue("request", asked);
   }
 
   /** Nothing is under way and nothing waits: the address bar and screen readers get the result. */

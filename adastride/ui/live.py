@@ -1,0 +1,119 @@
+"""Answers to a viewer on a connection of its own.
+
+Streamlit answers a component by running its fragment: a thread, seven messages, and a walk of the browser through the whole page.
+That costs the server 10 ms and the browser 10 ms beside a network that takes 4. A viewer that has a channel asks there instead
+while somebody drags: one message each way, packed as `component.pack` has it. What the session knows of the viewer is the same
+dictionary for both ways, so exports and later runs of the page go on from the last answer; and where there is no channel (another
+server, a proxy without WebSockets, an answer that needs the page, such as a long clip's spinner) the viewer asks through Streamlit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit import config
+
+_log = logging.getLogger(__name__)
+MAIN_SCRIPT = Path(__file__).parent / "main.py"  # what every session runs, whoever serves it
+PATH = "/live"
+MOST_CHARACTERS = 20_000  # of a request; ours have about one thousand
+UNREADABLE, REFUSED, UNKNOWN = 1003, 1008, 4404  # close codes: the first two are the WebSocket standard's
+# Short runs of all sessions, one after another: each uses one core, and two that share the interpreter would only wait for each other.
+_WORKER = ThreadPoolExecutor(1, thread_name_prefix="live")
+_channels: weakref.WeakValueDictionary[str, Channel] = weakref.WeakValueDictionary()
+_serving = False
+_NOTHING = object()  # no request, not even that there is none
+
+
+class Channel:
+    """One viewer of one session. The session holds it, and with the session it goes.
+
+    token: names it in its address; nobody can guess it. lock: held while what the session knows of the viewer is worked on, by
+    an answer here or by a run of the page. heard: the last request that came through Streamlit, which repeats it with every run.
+    serial: counts answers, so that a browser which is handed an older one again can tell. respond: gives the packed answer to a
+    request, or None where the page has to answer it; None while there is nothing to answer with.
+    """
+
+    def __init__(self) -> None:
+        self.token = secrets.token_urlsafe(24)
+        self.lock = threading.Lock()
+        self.heard: object = _NOTHING
+        self.serial = 0
+        self.respond: Callable[[object], bytes | None] | None = None
+        _channels[self.token] = self
+
+    def is_new(self, request: object) -> bool:
+        """Whether what Streamlit hands to the page as the request, None for no request yet, is another than in its last run."""
+        new, self.heard = request != self.heard, request
+        return new
+
+    def stamp(self) -> dict[str, str | int | None]:
+        """What every answer's header says of the channel: its address, None where it is not served, and which answer it is."""
+        self.serial += 1
+        return {"channel": self.token, "serial": self.serial, "live": f"{PATH[1:]}/{self.token}" if _serving and self.respond else None}
+
+    def answer(self, request: object) -> bytes | None:
+        """The packed answer to a request, or None where the page has to answer it: where it is none of ours or could not be answered."""
+        with self.lock:
+            try:
+                return self.respond(request) if self.respond else None
+            except Exception:  # whatever it is, the page meets it again and says it in a sentence
+                _log.exception("a live answer failed")
+                return None
+
+
+def routes() -> list[WebSocketRoute]:
+    """What app.py gives to its server."""
+    global _serving
+    _serving = True
+    base = config.get_option("server.baseUrlPath").strip("/")
+    return [WebSocketRoute(f"{'/' + base if base else ''}{PATH}/{{token}}", _serve)]
+
+
+async def _serve(connection: WebSocket) -> None:
+    """Answers requests in the order they come. An empty answer sends the viewer to the page."""
+    token = connection.path_params["token"]
+    if not _same_origin(connection):
+        await connection.close(REFUSED)
+        return
+    await connection.accept()
+    loop = asyncio.get_running_loop()
+    try:
+        while True:
+            text = await connection.receive_text()
+            channel = _channels.get(token)  # looked up each time: an open connection keeps no session alive
+            request = _read(text)
+            if channel is None or request is None:
+                await connection.close(UNKNOWN if channel is None else UNREADABLE)
+                return
+            answer = await loop.run_in_executor(_WORKER, channel.answer, request)
+            del channel
+            await connection.send_bytes(answer or b"")
+    except (WebSocketDisconnect, KeyError):  # KeyError: a message of bytes, which none of our viewers sends
+        return
+
+
+def _same_origin(connection: WebSocket) -> bool:
+    """Whether the page that opens the connection came from this server, as far as a browser says."""
+    origin = connection.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+
+
+def _read(text: str) -> object | None:
+    if len(text) > MOST_CHARACTERS:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
