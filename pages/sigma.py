@@ -181,17 +181,17 @@ def one_clip() -> None:
     def draw() -> None:
         with picture.container():
             if kind == "both":
-                chart(sweep_figures.probability_map(run.found, label, sigmas, strides, usual, dark), "The label's probability by σ⁻² and stride")
+                chart(sweep_figures.probability_map(run.results, label, sigmas, strides, usual, dark), "The label's probability by σ⁻² and stride")
             else:
-                chart(sweep_figures.strip(run.found, values, what, trained, None, dark), "Alignments, a column for each value")
+                chart(sweep_figures.strip(run.results, values, what, trained, None, dark), "Alignments, a column for each value")
 
     with status:
-        carried_on(run, draw, lambda: len(run.found) / len(points))
-    if len(run.found) < len(points):
-        stopped(status, f"Stopped after {len(run.found)} of {len(points)} points.")
-    if not run.found:
+        carried_on(run, draw, lambda: len(run.results) / len(points))
+    if len(run.results) < len(points):
+        stopped(status, f"Stopped after {len(run.results)} of {len(points)} points.")
+    if not run.results:
         return
-    columns = list(run.found)
+    columns = list(run.results)
     if kind == "both":
         draw()
         with said:
@@ -305,18 +305,18 @@ def many_clips() -> None:
 
     def draw() -> None:
         with picture.container():
-            scores = run.found[-1].scores
+            scores = run.results[-1].scores
             if kind == "both":
                 chart(sweep_figures.quality_map(scores, sigmas, strides, usual, dark), f"{scores[0].metric.label} by σ⁻² and stride")
             else:
                 chart(sweep_figures.quality(scores, what, marks, dark), f"{scores[0].metric.label} against {what}")
 
     with status:
-        carried_on(run, draw, lambda: run.found[-1].share if run.found else 0.0)
-    if not run.found:
+        carried_on(run, draw, lambda: run.results[-1].share if run.results else 0.0)
+    if not run.results:
         stopped(status, "Stopped before the first clips were done.")
         return
-    last = run.found[-1]
+    last = run.results[-1]
     if last.share < 1:
         stopped(status, f"Stopped after {100 * last.share:.0f} % of the clips: what follows stands on those.")
     draw()
