@@ -45,7 +45,7 @@ def parse(parameters: Mapping[str, str], clips: Container[str], checkpoints: Con
     """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
     query = Query(parameters)
     clip, checkpoint = query.clip(clips), query.checkpoint(checkpoints)
-    asked = {
+    link_settings = {
         "methods": query.read("methods", _methods, "four others are shown"),
         "stride": query.read("stride", number(STRIDE_RANGE), f"{DEFAULT.stride:g} is used"),
         "sigma": query.read("sigma", number(SIGMA_RANGE), f"{DEFAULT.sigma:.3g} is used"),
@@ -53,7 +53,7 @@ def parse(parameters: Mapping[str, str], clips: Container[str], checkpoints: Con
         "scores": query.read("scores", one_of(SCORES, "a score here"), "the checkpoint’s is used"),
         "both_axes": query.read("axes", lambda text: one_of(("1", "2"), "1 or 2")(text) == "2", "time alone is used"),
     }
-    settings = replace(DEFAULT, pins=(), **{name: value for name, value in asked.items() if value is not None})
+    settings = replace(DEFAULT, pins=(), **{name: value for name, value in link_settings.items() if value is not None})
     curve = query.read("drawn", _drawn, "a flat curve is used")
     if settings.scores == "drawn":
         settings = replace(settings, drawn=curve or ())
@@ -79,9 +79,9 @@ def _drawn(text: str) -> tuple[float, ...]:
 
 def _pins(text: str) -> dict[str, Pin]:
     pins = {}
-    for part in text.split(",")[:MOST_METHODS]:
+    for column in text.split(",")[:MOST_METHODS]:
         try:
-            method, stride, sigma, scores, *curve = part.split("~")
+            method, stride, sigma, scores, *curve = column.split("~")
             pins[one_of(METHODS, "a method here")(method)] = Pin(float(stride), float(sigma), scores, decode_drawn(curve[0]) if curve else ())
         except ValueError:
             raise ValueError("a column’s settings") from None

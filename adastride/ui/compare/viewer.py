@@ -43,7 +43,7 @@ def compare_viewer(
     mel: np.ndarray,
     preset: MelPreset,
     features: Features,
-    chosen: ComparisonSettings,
+    page_settings: ComparisonSettings,
     start: ComparisonSettings,
     view: tuple[float, float] | None,
     link: Mapping[str, str | None],
@@ -66,12 +66,12 @@ def compare_viewer(
         state["comparison"] = None  # where this source can't be shown, there is nothing to export either
     if request is not None and request["revision"] == revision:
         state["live"] = request["live"]
-    settings = _combine(chosen, state["live"])
-    known = request is not None and request["have"].split("/")[0] == clip.id  # the browser knows this clip, and its view is of it
-    seen, settled = (request["view"], request["settled"]) if known else (None, False)
-    seen = seen or view or interesting_part(features)
+    settings = _combine(page_settings, state["live"])
+    knows_clip = request is not None and request["have"].split("/")[0] == clip.id  # the browser knows this clip, and its view is of it
+    shown_view, settled = (request["view"], request["settled"]) if knows_clip else (None, False)
+    shown_view = shown_view or view or interesting_part(features)
     try:
-        result = _compare(state, features, settings, seen, settled)
+        result = _compare(state, features, settings, shown_view, settled)
     except ValueError as error:
         st.error(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/error:")
         return None
@@ -79,8 +79,8 @@ def compare_viewer(
         _log.exception("comparing failed")
         st.error(f"A method could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.", icon=":material/error:")
         return None
-    state.update(comparison=result, view=seen)
-    header, arrays = _pack_comparison(result, seen, settled)
+    state.update(comparison=result, view=shown_view)
+    header, arrays = _pack_comparison(result, shown_view, settled)
     source = f"{clip.id}/{features.id}"
     if state.get("too_large") == features.id:
         header["status"] += " The GPU has too little free memory for this clip."
@@ -89,7 +89,7 @@ def compare_viewer(
         "revision": revision,
         "ranges": {"sigma": SIGMA_RANGE, "stride": STRIDE_RANGE},
         "settings": _live(settings) | {"drawn": _drawn(state["live"])},
-        "defaults": _live(ComparisonSettings(chosen.methods)) | {"drawn": [0.0] * DRAWN_POINTS},
+        "defaults": _live(ComparisonSettings(page_settings.methods)) | {"drawn": [0.0] * DRAWN_POINTS},
         "source": source,
         "clip": {"id": clip.id, "title": clip.title},
         "link": dict(link),
@@ -100,7 +100,7 @@ def compare_viewer(
         header["sourceData"], source_arrays = _source_data(clip, mel, preset, features)
         header["sourceData"] |= {"linkView": view, "focus": interesting_part(features)}
         arrays |= source_arrays
-        if not known:
+        if not knows_clip:
             arrays["sound"] = _sound(clip.waveform)
     _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
     return result
@@ -150,9 +150,9 @@ def _drawn(live: dict) -> list[float]:
     return list(live["drawn"]) or [0.0] * DRAWN_POINTS
 
 
-def _combine(chosen: ComparisonSettings, live: dict) -> ComparisonSettings:
-    pins = tuple(Pin(**live["pins"][method]) if method in live["pins"] else None for method in chosen.methods)
-    return replace(chosen, stride=live["stride"], sigma=live["sigma"], drawn=tuple(live["drawn"]), pins=pins)
+def _combine(page_settings: ComparisonSettings, live: dict) -> ComparisonSettings:
+    pins = tuple(Pin(**live["pins"][method]) if method in live["pins"] else None for method in page_settings.methods)
+    return replace(page_settings, stride=live["stride"], sigma=live["sigma"], drawn=tuple(live["drawn"]), pins=pins)
 
 
 def _request(value: object) -> dict | None:
@@ -202,9 +202,9 @@ def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settl
     for index, column in enumerate(result.columns):
         described = _describe(column)
         if column.pinned and takes_scores(column.method):
-            described["scoresLabel"] = SCORES[column.chosen.scores].lower()
+            described["scoresLabel"] = SCORES[column.settings.scores].lower()
         described["version"] = (
-            f"{column.method} {column.chosen} {column.both_axes} {column.scope} {span} {features.id} {settled and windowed}"
+            f"{column.method} {column.settings} {column.both_axes} {column.scope} {span} {features.id} {settled and windowed}"
         )
         first, stop = (int(np.clip(edge, *column.scope)) - column.scope[0] for edge in span)
         out_span = _frames_over(column, *features.edges[list(span)]) if windowed else (0, column.output.shape[1])
@@ -286,12 +286,12 @@ def _pack_alignment(column: Column, arrays: dict[str, np.ndarray], index: int, s
     if isinstance(drawing, Positions):
         arrays[f"u{index}"] = drawing.unit.astype("<f4")
         return {"layoutStride": layout_stride}
-    found = column.rows(*span) if settled else column.rows(*span, most=_LIVE_NUMBERS)
-    if found is None:
+    in_view = column.rows(*span) if settled else column.rows(*span, most=_LIVE_NUMBERS)
+    if in_view is None:
         last = max(column.output.shape[1] - 1, 1)
         arrays[f"u{index}"] = (drawing.positions / last).astype("<f4")
         return {"layoutStride": layout_stride, "hard": True}
-    low, weights = found
+    low, weights = in_view
     arrays[f"matrix{index}"] = np.round(weights * 255).astype("u1").T
     return {"matrix": {"first": span[0], "count": span[1] - span[0], "low": low, "rows": weights.shape[0]}}
 
