@@ -85,7 +85,7 @@ class Bars:
 
     def check(self, value: object) -> tuple[float, ...]:
         """A browser's list as a tuple of floats; ValueError or TypeError for anything but `FRAMES` numbers in range."""
-        scores = tuple(float(each) for each in value)
+        scores = tuple(float(number) for number in value)
         if len(scores) != FRAMES or not all(abs(score) <= SCORE_LIMIT + 1e-9 for score in scores):
             raise ValueError(f"expected {FRAMES} numbers")
         return scores

@@ -34,7 +34,7 @@ def measure_costs(channels: int, stride: float, sigma: float, frames: tuple[int,
     channels: D, at least 1. stride: at least 1. sigma: in output frames. Takes less than a second for 64 channels.
     """
     generator = torch.Generator().manual_seed(0)
-    found = []
+    timings = []
     for time_steps in frames:
         x, lengths = torch.randn(1, channels, time_steps, generator=generator), torch.tensor([time_steps])
         unit = unit_positions(torch.randn(1, time_steps, generator=generator), lengths)
@@ -42,7 +42,7 @@ def measure_costs(channels: int, stride: float, sigma: float, frames: tuple[int,
         def alignment(nearest: bool, unit: Tensor = unit, lengths: Tensor = lengths) -> Alignment:
             return Alignment(unit, lengths, output_lengths(lengths, stride), sigma, nearest)
 
-        found.append(
+        timings.append(
             Timing(
                 time_steps,
                 _milliseconds(lambda x=x, alignment=alignment: x @ alignment(False).dense().transpose(1, 2)),
@@ -50,7 +50,7 @@ def measure_costs(channels: int, stride: float, sigma: float, frames: tuple[int,
                 _milliseconds(lambda x=x, alignment=alignment: alignment(True).pool(x)),
             )
         )
-    return tuple(found)
+    return tuple(timings)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

@@ -34,7 +34,7 @@ class Step:
     live: bool = False
 
     @property
-    def usual(self) -> Settings:
+    def opening_settings(self) -> Settings:
         """What the step opens with."""
         return {control.name: control.usual for control in self.controls}
 
@@ -52,6 +52,6 @@ class Step:
         in_play = in_play if in_play in self.terms else next(iter(self.terms))
         text = r" \\[0.7em] ".join(self.formula)
         for name, term in self.terms.items():
-            shown = rf"\textcolor{{{colour}}}{{\underline{{{term.latex}}}}}" if name == in_play else term.latex
-            text = text.replace(f"«{name}»", f"{{{shown}}}")
+            latex = rf"\textcolor{{{colour}}}{{\underline{{{term.latex}}}}}" if name == in_play else term.latex
+            text = text.replace(f"«{name}»", f"{{{latex}}}")
         return rf"\begin{{gathered}} {text} \end{{gathered}}"

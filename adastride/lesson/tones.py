@@ -30,15 +30,15 @@ def tone_layers(stride: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     5.5
     """
     frames = torch.eye(TONE_FRAMES)
-    found = {"every-s-th": (np.arange(0.0, TONE_FRAMES, stride), frames[::stride].numpy())}
+    layers = {"every-s-th": (np.arange(0.0, TONE_FRAMES, stride), frames[::stride].numpy())}
     for key in TONE_METHODS[1:]:
         with torch.no_grad():
             matrix = METHODS[key].build(1, stride=stride)(frames[:, None]).values[:, 0].T
         times = np.arange(len(matrix)) * (TONE_FRAMES / len(matrix) if key == "spectral-pool" else stride)
         if key == "avg-pool":  # the middles of its windows, the last of which may be cut
             times = (times + np.minimum(times + stride, TONE_FRAMES) - 1) / 2
-        found[key] = (times, matrix.numpy())
-    return found
+        layers[key] = (times, matrix.numpy())
+    return layers
 
 
 def tone(frequency: float | np.ndarray, phase: float = 1.0) -> np.ndarray:

@@ -98,14 +98,14 @@ class Training:
         0 to 1 and whether its class was found; of all `HELD_OUT` the accuracy and the ratio of strides."""
         clips, labels, begin = self._held_out
         scores, shorter = self.network(clips)
-        found = scores.argmax(dim=1) == labels
+        correct = scores.argmax(dim=1) == labels
         return {
             "clip": clips[0].numpy(),
             "begin": int(begin[0]),
             "unit": shorter.alignment.unit_positions[0].numpy(),
             "label": int(labels[0]),
             "guess": int(scores[0].argmax()),
-            "accuracy": float(found.float().mean()),
+            "accuracy": float(correct.float().mean()),
             "ratio": stride_ratio(shorter.alignment, begin),
             "position_loss": float(shorter.position_loss),
         }

@@ -50,10 +50,10 @@ def word() -> Word:
 @functools.cache
 def word_bars() -> tuple[float, ...]:
     """The energy of `FRAMES` stretches around the word, as scores of bars from -1.5 to 1.5."""
-    seen = word()
-    begin, end = seen.part
+    clip = word()
+    begin, end = clip.part
     margin = (end - begin) // 2
-    pieces = np.array_split(seen.energy[max(0, begin - margin) : end + margin], FRAMES)
+    pieces = np.array_split(clip.energy[max(0, begin - margin) : end + margin], FRAMES)
     return tuple(round(float(piece.mean()) * _BAR_RANGE - _BAR_RANGE / 2, 1) for piece in pieces)
 
 

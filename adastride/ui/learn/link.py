@@ -31,7 +31,7 @@ def parse(query: Mapping[str, str]) -> LessonLink:
         problems.append(f"This link has step = {quoted(text)}, not a number from 1 to {len(STEPS)}: the first is shown.")
         number = 1
     step = STEPS[number - 1]
-    settings = step.usual
+    settings = step.opening_settings
     for control in step.controls if not problems else ():
         text = query.get(control.name)
         if text is None:

@@ -41,14 +41,14 @@ def _positions(settings: Settings, action: str, state: dict) -> Picture:
 
 def _word(settings: Settings, action: str, state: dict) -> Picture:
     """Steps 1 and 5: the mel and the energy of a real word."""
-    seen = word()
-    high = float(seen.mel.max())
+    clip = word()
+    high = float(clip.mel.max())
     low = high - _MEL_RANGE
-    levels = np.clip((seen.mel - low) * (255 / (high - low)), 0, 255).astype("u1")
+    levels = np.clip((clip.mel - low) * (255 / (high - low)), 0, 255).astype("u1")
     header = {
-        "bands": seen.mel.shape[0], "part": seen.part, "framesPerSecond": seen.frames_per_second, "range": [low, high], "clip": excerpt(),
+        "bands": clip.mel.shape[0], "part": clip.part, "framesPerSecond": clip.frames_per_second, "range": [low, high], "clip": excerpt(),
     }
-    return header, {"mel": levels.T, "energy": seen.energy.astype("<f4")}
+    return header, {"mel": levels.T, "energy": clip.energy.astype("<f4")}
 
 
 def _aliasing(settings: Settings, action: str, state: dict) -> Picture:

@@ -52,11 +52,11 @@ def _sent(key: str) -> _Request | None:
 def term_in_play(step: Step, key: str) -> str:
     """The term that the browser's person moves or points at; the first of the formula before that."""
     request = _sent(key)
-    known = request is not None and request.step == step.key and request.term in step.terms
-    return request.term if known else next(iter(step.terms))
+    is_of_step = request is not None and request.step == step.key and request.term in step.terms
+    return request.term if is_of_step else next(iter(step.terms))
 
 
-def learn_viewer(step: Step, kept: dict[str, Settings], presenter: bool, key: str) -> None:
+def learn_viewer(step: Step, settings_by_step: dict[str, Settings], presenter: bool, key: str) -> None:
     """Shows a step's picture and controls; call it inside a fragment.
 
     kept: settings by step, as the session remembers them; what the browser sends is put there.
@@ -65,14 +65,14 @@ def learn_viewer(step: Step, kept: dict[str, Settings], presenter: bool, key: st
         """Keeps the settings as soon as they arrive: what runs next may be another step, or another page."""
         sent = _sent(key)
         if sent is not None:
-            kept[sent.step] = sent.settings
+            settings_by_step[sent.step] = sent.settings
 
     request = _sent(key)
     state = st.session_state.setdefault(f"{key}_state", {})
     action = ""
     if request is not None and (request.client, request.number) != state.get("done"):  # seen again whenever the fragment runs
         state["done"], action = (request.client, request.number), request.action if request.step == step.key else ""
-    settings = kept.get(step.key, step.usual)
+    settings = settings_by_step.get(step.key, step.opening_settings)
     header, arrays = picture(step, settings, action, state)
     header |= {
         "step": step.key,
