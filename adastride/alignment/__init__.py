@@ -230,6 +230,6 @@ class Alignment(Reversible):
             result[blocks.members(group, result)] = torch.special.entr(torch.as_tensor(blocks.band(group).weights)).sum(dim=2).to(result.dtype)
         return result.view(len(self.lengths), -1)[:, : self.frames]
 
-    def _check(self, x: Tensor, size: int, what: str) -> None:
+    def _check(self, x: Tensor, size: int, unit: str) -> None:
         if x.dim() != 3 or x.shape[0] != len(self.lengths) or x.shape[2] != size:
-            raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {what}), got {tuple(x.shape)}")
+            raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {unit}), got {tuple(x.shape)}")

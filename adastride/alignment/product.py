@@ -94,14 +94,14 @@ class Blocks:
         self.variance, self.nearest, self.dtype = variance, nearest, dtype
         self._reach = (TAIL[dtype] + math.log(self.key_total)) * variance
         elements, on_host = self.batch * self.key_total * self.query_total, _sliced(keys)
-        whole = elements <= (_WHOLE_ELEMENTS if on_host else _WHOLE_ELEMENTS_ACCELERATED)
+        undivided = elements <= (_WHOLE_ELEMENTS if on_host else _WHOLE_ELEMENTS_ACCELERATED)
         # Wide rows share most of their window, so larger blocks waste little there and mean fewer products.
-        self.rows = self.query_total if whole else 128 if self._reach > 256 else 32
+        self.rows = self.query_total if undivided else 128 if self._reach > 256 else 32
         self.per_example = -(-self.query_total // self.rows)
         self._keys, self._queries = array(keys), array(queries)
         self._key_counts, self._query_counts = key_counts, query_counts
         self._ragged = min(self._key_counts) < self.key_total or min(self._query_counts) < self.query_total
-        if whole:
+        if undivided:
             self.groups = [Group(0, list(range(self.batch)), [0] * self.batch, self.key_total)]
         else:
             self.groups = self._group(*self._block_windows())
@@ -158,8 +158,8 @@ class Blocks:
         above, below = abs(flat[after + begin] - queries), abs(flat[before + begin] - queries)
         closest = xp.minimum(above, below)
         if self.nearest:
-            rounded, whole = xp.round(keys), xp.round(queries)
-            return self._search(rounded, whole, example), self._search(rounded, whole, example, "right"), closest
+            rounded, indices = xp.round(keys), xp.round(queries)
+            return self._search(rounded, indices, example), self._search(rounded, indices, example, "right"), closest
         radius = xp.sqrt(closest * closest + self._reach)
         closer = xp.where(below <= above, before, after)
         low = xp.minimum(self._search(keys, queries - radius, example), closer)
@@ -294,8 +294,8 @@ class Blocks:
         places = column - like_array(group.starts, column)[:, None, None] + np.arange(0, size, group.width).reshape(-1, self.rows, 1)
         matrix = np.zeros(size + 1, weights.dtype)  # the last element takes what is not needed
         matrix[np.where(needed, places, size)] = weights
-        whole = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
-        return Band(whole, weights, queries, keys, closest, at_most(at_least(places, 0), size - 1))
+        windows = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
+        return Band(windows, weights, queries, keys, closest, at_most(at_least(places, 0), size - 1))
 
     def _exponential(self, excess: Array, closest: Array | float) -> Array:
         """exp((d_min^2 - d^2) / sigma^2) in the product's type, from d - d_min and d_min in float64.
@@ -411,8 +411,8 @@ class Blocks:
         """A buffer for `multiply`, zero where it won't write: (batch, channels, Q), or blocked where windows are multiplied in batches."""
         batch, channels = values.shape[:2]
         if _sliced(values):
-            every = sum(len(group.blocks) for group in self.groups) == batch * self.per_example
-            return (values.new_empty if every else values.new_zeros)(batch, channels, self.query_total)
+            fills_all = sum(len(group.blocks) for group in self.groups) == batch * self.per_example
+            return (values.new_empty if fills_all else values.new_zeros)(batch, channels, self.query_total)
         return values.new_zeros(batch, self.per_example, channels, self.rows)
 
     def unblocked(self, buffer: Tensor) -> Tensor:
@@ -466,9 +466,9 @@ class SoftmaxProduct(torch.autograd.Function):
                 continue
             to_keys, to_queries, sharper = blocks.position_gradients(group, slopes.to(blocks.device), needs)
             if to_queries is not None:
-                whole = torch.zeros(blocks.batch * blocks.per_example, blocks.rows, dtype=torch.float64, device=blocks.device)
-                whole[blocks.members(group, whole)] = torch.as_tensor(to_queries, dtype=torch.float64)
-                to_queries = array(whole)
+                all_queries = torch.zeros(blocks.batch * blocks.per_example, blocks.rows, dtype=torch.float64, device=blocks.device)
+                all_queries[blocks.members(group, all_queries)] = torch.as_tensor(to_queries, dtype=torch.float64)
+                to_queries = array(all_queries)
             sums = [part if total is None else total + part for total, part in zip(sums, (to_keys, to_queries, sharper), strict=True)]
         grad_positions = None
         if needs[0]:

@@ -170,16 +170,16 @@ def weights_of_entries(
     sources: np.ndarray, targets: np.ndarray, weights: np.ndarray, frames: int, rows: np.ndarray, first: np.ndarray, last: np.ndarray
 ) -> np.ndarray:
     """`AnyAlignment.relative_weights` of a matrix of few entries (S,): input frames, output frames of `frames`, weights."""
-    place = np.full(frames, -1)
-    place[rows] = np.arange(len(rows))
-    asked = (place[targets] >= 0) & (weights > 0)
+    row_of = np.full(frames, -1)
+    row_of[rows] = np.arange(len(rows))
+    needed = (row_of[targets] >= 0) & (weights > 0)
     result = np.zeros((len(rows), len(first)))
-    if not asked.any():
+    if not needed.any():
         return result
-    sources, targets = sources[asked], place[targets[asked]]
+    sources, targets = sources[needed], row_of[targets[needed]]
     begin, stop = int(sources.min()), int(sources.max()) + 1  # neighbouring rows are made of neighbouring frames
     width = stop - begin + 1  # and a zero behind the last: reduceat needs an index for the end of a range, too
-    matrix = np.bincount(targets * width + sources - begin, weights[asked].astype(np.float64), len(rows) * width).reshape(len(rows), width)
+    matrix = np.bincount(targets * width + sources - begin, weights[needed].astype(np.float64), len(rows) * width).reshape(len(rows), width)
     matrix = matrix / np.maximum(matrix.max(axis=1, keepdims=True), 1e-30)
     touched = np.flatnonzero((first < stop) & (last >= begin))
     ranges = np.stack([np.maximum(first[touched], begin), np.minimum(last[touched] + 1, stop)], axis=1).reshape(-1) - begin

@@ -52,9 +52,9 @@ def operator_rows(operate: Callable[[Tensor], Tensor], example: Tensor, frames: 
         batch, _, time = example.shape
         zeros = torch.zeros(batch, len(frames), time, dtype=example.dtype, device=example.device, requires_grad=True)
         result = operate(zeros)
-        chosen = torch.zeros_like(result)
-        chosen[:, torch.arange(len(frames), device=example.device), frames] = 1.0
-        return torch.autograd.grad(result, zeros, chosen)[0]
+        selection = torch.zeros_like(result)
+        selection[:, torch.arange(len(frames), device=example.device), frames] = 1.0
+        return torch.autograd.grad(result, zeros, selection)[0]
 
 
 def chunks(frames: int, time: int) -> list[Tensor]:
@@ -194,9 +194,9 @@ class OperatorAlignment(UniformAlignment):
     def dense(self) -> Tensor:
         result = torch.zeros(len(self.lengths), self.frames, self.time, dtype=self.dtype, device=self.lengths.device)
         for length in self.lengths.unique():
-            same = (self.lengths == length).nonzero()[:, 0]
-            for frames in chunks(int(self.output_lengths[same[0]]), self.time):
-                result[same, frames[0] : frames[-1] + 1] = self.rows(frames, int(same[0]))
+            examples = (self.lengths == length).nonzero()[:, 0]
+            for frames in chunks(int(self.output_lengths[examples[0]]), self.time):
+                result[examples, frames[0] : frames[-1] + 1] = self.rows(frames, int(examples[0]))
         return result
 
 
@@ -208,12 +208,12 @@ class _SparseAlignment(EffectiveAlignment):
         """Input frames, output frames and weights of the entries; a row's weights sum to 1 or are all zero."""
 
     def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
-        sources, targets, weights = (each[example] for each in self.entries())
+        sources, targets, weights = (tensor[example] for tensor in self.entries())
         frames = torch.as_tensor(frames, device=targets.device)
-        place = torch.full((self.frames,), len(frames), device=targets.device)
-        place[frames] = torch.arange(len(frames), device=targets.device)
+        row_of = torch.full((self.frames,), len(frames), device=targets.device)
+        row_of[frames] = torch.arange(len(frames), device=targets.device)
         result = weights.new_zeros((len(frames) + 1) * self.time)  # the last row takes what was not asked for
-        result.index_add_(0, place[targets] * self.time + sources, weights.detach())
+        result.index_add_(0, row_of[targets] * self.time + sources, weights.detach())
         return result.view(-1, self.time)[:-1].to(self.dtype)
 
     def dense(self) -> Tensor:
@@ -317,9 +317,9 @@ class SegmentAlignment(_SparseAlignment, Reversible):
         shares = torch.where(lost, 1 / counts.gather(1, self.sources), shares / totals.gather(1, self.sources).masked_fill(lost, 1.0))
         return zero_padding(_weighted_sums(y, self.targets, self.sources, shares, self.time), self.lengths)
 
-    def _check(self, x: Tensor, size: int, what: str) -> None:
+    def _check(self, x: Tensor, size: int, unit: str) -> None:
         if x.dim() != 3 or x.shape[0] != len(self.lengths) or x.shape[2] != size:
-            raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {what}), got {tuple(x.shape)}")
+            raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {unit}), got {tuple(x.shape)}")
 
 
 def _weighted_sums(values: Tensor, sources: Tensor, targets: Tensor, weights: Tensor, frames: int) -> Tensor:

@@ -55,10 +55,10 @@ def average_pool(x: Tensor, lengths: Tensor, stride: float) -> Tensor:
         edges = torch.arange(frames + 1, dtype=torch.float64, device=ends.device) * (stride * (1 - 1e-12))
         begin, end = edges[:-1, None], edges[1:, None]
         frame = begin.floor().long() + torch.arange(min(math.ceil(stride) + 1, time), device=ends.device)  # (L, K), K meet a window
-        part = (torch.minimum(frame + 1, end) - torch.maximum(frame, begin)).clamp(min=0).masked_fill(frame >= time, 0.0)
-        chosen = x.index_select(2, frame.clamp(max=time - 1).reshape(-1).to(x.device)).unflatten(2, frame.shape)
-        sums = (chosen * part.to(x.dtype).to(x.device)).sum(dim=3)
-        covered = (part * (frame < ends)).sum(dim=2)
+        overlap = (torch.minimum(frame + 1, end) - torch.maximum(frame, begin)).clamp(min=0).masked_fill(frame >= time, 0.0)
+        gathered = x.index_select(2, frame.clamp(max=time - 1).reshape(-1).to(x.device)).unflatten(2, frame.shape)
+        sums = (gathered * overlap.to(x.dtype).to(x.device)).sum(dim=3)
+        covered = (overlap * (frame < ends)).sum(dim=2)
     covered = covered.masked_fill(covered == 0, 1).to(x.dtype).to(x.device)
     return zero_padding(sums / covered[:, None], shorter)
 

@@ -47,7 +47,7 @@ def _scores(x: Tensor, weight: Tensor, exact: torch.dtype) -> Tensor:
     if x.dtype == exact:
         return torch.matmul(row, x)
     parts = zip(row.split(_PART_CHANNELS, dim=1), x.split(_PART_CHANNELS, dim=1), strict=True)
-    return torch.stack([torch.matmul(some, part.to(exact)) for some, part in parts]).sum(dim=0)
+    return torch.stack([torch.matmul(weights, part.to(exact)) for weights, part in parts]).sum(dim=0)
 
 
 class _Scores(torch.autograd.Function):
@@ -66,6 +66,6 @@ class _Scores(torch.autograd.Function):
         to_x = weight.to(x.dtype) * grad if ctx.needs_input_grad[0] else None
         to_weight = None
         if ctx.needs_input_grad[1]:
-            each = torch.matmul(x, grad.transpose(1, 2))
-            to_weight = (each if len(each) == 1 else each.sum(dim=0, keepdim=True)).to(weight.dtype)
+            by_example = torch.matmul(x, grad.transpose(1, 2))
+            to_weight = (by_example if len(by_example) == 1 else by_example.sum(dim=0, keepdim=True)).to(weight.dtype)
         return to_x, to_weight, None

@@ -69,8 +69,8 @@ def soft_mask(places: Tensor, passed: Tensor, smoothness: float) -> Tensor:
 
 def raised_stride(stride: Tensor, time: int, smoothness: float) -> Tensor:
     """The stride, raised to 1 and to T / (T - R) where that exists; gradients pass as if it had not been."""
-    least = time / (time - smoothness) if time > smoothness else 1.0
-    return stride + (stride.clamp(min=max(least, 1.0)) - stride).detach()
+    lowest = time / (time - smoothness) if time > smoothness else 1.0
+    return stride + (stride.clamp(min=max(lowest, 1.0)) - stride).detach()
 
 
 def _shorter(time: int, stride: Tensor, smoothness: float) -> Tensor:
@@ -100,7 +100,7 @@ def dct_diff_stride_mask(time: int, stride: Tensor, smoothness: float) -> Tensor
     return soft_mask(torch.arange(time, device=stride.device), _shorter(time, stride, smoothness) + 1, smoothness)
 
 
-def kept(mask: Tensor) -> int:
+def count_passed(mask: Tensor) -> int:
     """How many of the lowest frequencies a mask, which never rises, lets through."""
     return int((mask > 0).sum())
 
@@ -121,7 +121,7 @@ def diff_stride(x: Tensor, stride: Tensor, smoothness: float = 4.0) -> Tensor:
     """
     time, signal = x.shape[-1], _exact(x)
     mask = diff_stride_mask(time, stride, smoothness)
-    bins = kept(mask)
+    bins = count_passed(mask)
     frames = frames_of_bins(bins)
     spectrum = torch.fft.rfft(signal)[..., :bins] * mask[:bins].to(signal.dtype)
     return (torch.fft.irfft(spectrum, n=frames) * (frames / time)).to(x.dtype)
@@ -172,7 +172,7 @@ def dct_diff_stride(x: Tensor, stride: Tensor, smoothness: float = 4.0) -> Tenso
     """
     time, signal = x.shape[-1], _exact(x)
     mask = dct_diff_stride_mask(time, stride, smoothness)
-    frames = kept(mask)
+    frames = count_passed(mask)
     coefficients = cosine_transform(signal)[..., :frames] * mask[:frames].to(signal.dtype)
     return (inverse_cosine_transform(coefficients) * math.sqrt(frames / time)).to(x.dtype)
 
@@ -275,9 +275,9 @@ class DiffStride(Spectral):
 
     def chosen_stride(self, settings: LayerSettings | None = None) -> Tensor:
         """The settings' stride or else the learned one, with its gradient: (1,)."""
-        chosen = (settings or AS_TRAINED).stride
-        if chosen is not None:
-            return torch.full_like(self.learned_stride, chosen, requires_grad=False)
+        requested = (settings or AS_TRAINED).stride
+        if requested is not None:
+            return torch.full_like(self.learned_stride, requested, requires_grad=False)
         if self.training and torch.is_grad_enabled() and float(self.learned_stride.detach()) < 1:
             # An optimiser may have taken it below 1; left there, it would take as long to come back.
             with torch.no_grad():
@@ -288,7 +288,7 @@ class DiffStride(Spectral):
         return diff_stride(x, stride, self.smoothness)
 
     def frames(self, time: int, stride: Tensor) -> int:
-        return frames_of_bins(kept(diff_stride_mask(time, stride.detach(), self.smoothness)))
+        return frames_of_bins(count_passed(diff_stride_mask(time, stride.detach(), self.smoothness)))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, smoothness={self.smoothness:g}"
@@ -309,7 +309,7 @@ class DCTDiffStride(DiffStride):
         return dct_diff_stride(x, stride, self.smoothness)
 
     def frames(self, time: int, stride: Tensor) -> int:
-        return kept(dct_diff_stride_mask(time, stride.detach(), self.smoothness))
+        return count_passed(dct_diff_stride_mask(time, stride.detach(), self.smoothness))
 
 
 def _check_strides(strides: Iterable[float]) -> tuple[float, float]:
@@ -390,16 +390,16 @@ class DiffStride2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         _check_image(x)
         (height, width), signal = x.shape[2:], _exact(x)
-        down, across = self.strides[0], self.strides[-1]
+        vertical, horizontal = self.strides[0], self.strides[-1]
         if self.shared:
-            down = across = raised_stride(raised_stride(down, height, self.smoothness), width, self.smoothness)
-        above, below = (mask.to(signal.dtype) for mask in vertical_mask(height, down, self.smoothness))
-        right = diff_stride_mask(width, across, self.smoothness).to(signal.dtype)
+            vertical = horizontal = raised_stride(raised_stride(vertical, height, self.smoothness), width, self.smoothness)
+        above, below = (mask.to(signal.dtype) for mask in vertical_mask(height, vertical, self.smoothness))
+        right = diff_stride_mask(width, horizontal, self.smoothness).to(signal.dtype)
         bins = torch.fft.rfft2(signal) * torch.cat([above, below])[:, None] * right
         h, w = height, width
         if self.cropping:
-            h, w = kept(above) + kept(below), frames_of_bins(kept(right))
-            bins = _rows_of_bins(bins[..., : kept(right)], kept(above), kept(below))
+            h, w = count_passed(above) + count_passed(below), frames_of_bins(count_passed(right))
+            bins = _rows_of_bins(bins[..., : count_passed(right)], count_passed(above), count_passed(below))
         return (torch.fft.irfft2(bins, s=(h, w)) * (h * w / (height * width))).to(x.dtype)
 
     def extra_repr(self) -> str:

@@ -71,14 +71,14 @@ class TapAlignment(UniformAlignment):
         return weights_of_taps(self.taps.cpu().numpy(), self.stride, int(self.lengths[0]), rows, first, last)
 
     def dense(self) -> Tensor:
-        every = torch.arange(self.frames, device=self.taps.device)
-        rows = torch.stack([self.rows(every, example) for example in range(len(self.lengths))])
+        all_frames = torch.arange(self.frames, device=self.taps.device)
+        rows = torch.stack([self.rows(all_frames, example) for example in range(len(self.lengths))])
         return rows * maths.length_mask(self.output_lengths, self.frames)[:, :, None]
 
     def entropy(self) -> Tensor:
         """(batch, L) entropy of the rows in nats; rows cut at an edge are taken as whole."""
-        whole = torch.special.entr(self.taps / self.taps.sum()).sum()
-        return whole * maths.length_mask(self.output_lengths, self.frames)
+        inner_entropy = torch.special.entr(self.taps / self.taps.sum()).sum()
+        return inner_entropy * maths.length_mask(self.output_lengths, self.frames)
 
 
 class StridedConvolution(Downsampler):

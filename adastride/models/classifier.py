@@ -103,8 +103,8 @@ class ClassifierConfig(NetworkConfig):
         ranges = [METHODS[method].parameters[name] for method in self.methods if name in METHODS[method].parameters]
         if name == "sigma" or not ranges:
             raise ValueError(f"none of the methods {', '.join(self.methods)} takes a parameter {name!r} here")
-        low, high, usual = ranges[0]
-        whole = isinstance(usual, int)
+        low, high, default = ranges[0]
+        whole = isinstance(default, int)
         if not low <= float(value) <= high or (whole and not float(value).is_integer()):
             raise ValueError(f"{name} must be a {'whole ' * whole}number from {low:g} to {high:g}, got {value}")
 
