@@ -73,10 +73,10 @@ def integrate_and_fire(logarithms: Tensor, lengths: Tensor, output_lengths: Tens
 
 
 class IntegrateAndFire(Downsampler):
-    """A learned weight for each frame; an output frame is done whenever the weights, scaled to add up to L, cross a whole number.
+    """Adds up learned weights, scaled to a sum of L. An output frame is done whenever the running sum crosses a whole number.
 
     channels: channels of the input. stride: input frames per output frame, any real number of at least 1.
-    `score.weight` makes the weights, sigmoid(w . x_t); zero at the start, so that strides are uniform.
+    `score.weight` is the w of the frames' weights, sigmoid(w . x_t). It is zero at the start, so that strides are uniform.
 
     Shape: (batch, channels, time) -> (batch, channels, ceil(time / stride)).
     Raises ValueError for a stride below 1 or an input of another shape.
@@ -102,7 +102,7 @@ class IntegrateAndFire(Downsampler):
         return Downsampled(alignment.pool(x), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
-        """The weights of the main path, used again."""
+        """Pools the shortcut with the weights of the main path."""
         return cast(SegmentAlignment, downsampled.alignment).pool(x)
 
 

@@ -14,11 +14,11 @@ _PART_CHANNELS = 32
 
 
 class Score(nn.Conv1d):
-    """A 1x1 convolution to one channel, without a bias, zero at the start; summed as exactly as positions need it.
+    """A 1x1 convolution to one channel, without a bias and zero at the start, summed as exactly as positions need it.
 
-    A rounded score moves a position by about 4e-8 of the output length, so long sequences are summed in float64 (float32
-    on Metal, which lacks it), a few channels at a time, so that no second copy of the input is in memory.
-    channels: channels of the input. always_float32: leaves long sequences in float32, for weights that are no positions.
+    A rounded score moves a position by about 4e-8 of the output length. Long sequences are therefore summed in float64 (in float32 on
+    Metal, which lacks it), a few channels at a time, so that there is no second copy of the input in memory.
+    channels: channels of the input. always_float32: whether long sequences stay in float32, for scores that make no positions.
 
     Like any module it can be hooked, pruned and parametrised; `weight` is (1, channels, 1).
     Shape: (batch, channels, time) -> (batch, 1, time), float32 or float64. A second derivative, torch.vmap and the
@@ -51,7 +51,7 @@ def _scores(x: Tensor, weight: Tensor, exact: torch.dtype) -> Tensor:
 
 
 class _Scores(torch.autograd.Function):
-    """w . x_t: x (batch, channels, time), weight (1, channels, 1) -> (batch, 1, time); gradients in the type of x."""
+    """w . x_t, with gradients in the type of x. Shape: x (batch, channels, time), weight (1, channels, 1) -> (batch, 1, time)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, exact: torch.dtype) -> Tensor:
