@@ -1,5 +1,6 @@
-"""What pages are made of: a folder for the viewer and the links of each page, and beside them what all pages share. Only here is Streamlit used.
+"""The parts of pages: a folder for the viewer and the links of each page, and beside them what all pages share.
 
-A page takes its sound from `source`, its network from `checkpoint_picker`, whatever is worked out once from `resources`, and begins with
-`shell.enter`. Nothing is imported before it is asked for, because a component registers itself with Streamlit where it is imported.
+In this package alone Streamlit is used, beside `pages` and app.py. A page begins with `shell.enter` and takes its sound from
+`source`, its network from `checkpoint_picker`, and what is worked out only once from `resources`. Nothing is imported here, because
+a component registers itself with Streamlit when it is imported.
 """

@@ -135,8 +135,8 @@ def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Network:
     Raises CheckpointError, one sentence, for a file of a person's own that is none or can't be run.
     """
     own = isinstance(checkpoint, OwnCheckpoint)
-    chosen = choose_device(device)
-    network = checkpoints.load_bytes(checkpoint.data, checkpoint.title, chosen) if own else checkpoints.load(checkpoint, chosen)
+    torch_device = choose_device(device)
+    network = checkpoints.load_bytes(checkpoint.data, checkpoint.title, torch_device) if own else checkpoints.load(checkpoint, torch_device)
     try:
         noise = torch.rand(network.config.mel.sample_rate, generator=torch.Generator().manual_seed(0)) - 0.5
         tried = trace(network, noise)
