@@ -1,5 +1,4 @@
-"""The command line: explain a clip, train a classifier or a grid of them, evaluate it, sweep σ and stride,
-start the app, run the benchmarks.
+"""The command line: its commands explain a clip, train one network or a grid of them, evaluate, sweep σ and stride, and start the app.
 
 Whatever is wrong with the input ends in one sentence on stderr and exit code 2. Heavy imports wait until a command
 needs them, so that `--help` and a mistyped option answer at once.

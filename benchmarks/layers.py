@@ -78,11 +78,11 @@ def bounds_table() -> list[str]:
     all_threads = torch.get_num_threads()
     keys = ("adastride", "adastride-f")
 
-    def row(what: str, threads: int, frames: int, other: Callable[[Tensor], object], most: float, backward: bool = False) -> None:
+    def row(title: str, threads: int, frames: int, other: Callable[[Tensor], object], most: float, backward: bool = False) -> None:
         torch.set_num_threads(threads)
         x = _input(1, frames, "cpu")
         took = _fastest([other, *(_layer(key, "cpu") for key in keys)], x, backward)
-        lines.append(f"| {what} | ≤ {most:g} | " + " | ".join(f"{seconds / took[0]:.2f}" for seconds in took[1:]) + " |")
+        lines.append(f"| {title} | ≤ {most:g} | " + " | ".join(f"{seconds / took[0]:.2f}" for seconds in took[1:]) + " |")
 
     row(f"1 × 4096 forward, of avg_pool1d, {all_threads} threads", all_threads, 4096, lambda x: F.avg_pool1d(x, 2), 2.0)
     for backward in (False, True):

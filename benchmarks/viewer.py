@@ -146,8 +146,8 @@ def report() -> list[str]:
             compare.close()
             lines.append(f"| Compare, four columns, 5 s clip, drag stride: painted, median | ≤ 200 ms "
                          f"| {timings['followed median']:.0f} ms |")
-            for step, slider, what in LESSONS:
-                lines.append(f"| Learn, step {step}, drag {what}: painted, median | ≤ 100 ms | {lesson(browser, address, step, slider):.0f} ms |")
+            for step, slider, name in LESSONS:
+                lines.append(f"| Learn, step {step}, drag {name}: painted, median | ≤ 100 ms | {lesson(browser, address, step, slider):.0f} ms |")
             wav = Path(folder) / "ten-minutes.wav"
             wav.write_bytes(ten_minutes())
             memory = PeakMemory(process.pid)

@@ -359,7 +359,7 @@ class Blocks:
     # The three products of a window, sliced or in batches: see `_sliced`.
 
     def multiply(self, group: Group, values: Tensor, weights: Tensor, out: Tensor) -> None:
-        """out[..., queries] = values[..., window] @ weights^T for every block."""
+        """Sets out[..., queries] = values[..., window] @ weights^T for every block."""
         if _sliced(values):
             signals, results = values.unbind(0), out.unbind(0)
             for matrix, (example, row, rows, start) in zip(weights.unbind(0), self.spans(group), strict=True):
@@ -397,7 +397,7 @@ class Blocks:
         return slopes
 
     def scatter_windows(self, group: Group, grad: Tensor, out: Tensor) -> None:
-        """out[..., window] += grad[..., queries] @ weights for every block."""
+        """Adds grad[..., queries] @ weights to out[..., window] for every block."""
         if _sliced(grad):
             self.gradients(group, grad, grad, out, to_weights=False)
             return
@@ -413,7 +413,7 @@ class Blocks:
         return flat[self.columns(group).to(values.device)].transpose(1, 2)
 
     def _query_view(self, padded: Tensor) -> Tensor:
-        """(blocks, channels, rows) view of a (batch, blocks per example, channels, rows) buffer."""
+        """A view (blocks, channels, rows) of a buffer (batch, blocks per example, channels, rows)."""
         return padded.view(-1, padded.shape[-2], self.rows)
 
     def _gather_queries(self, group: Group, grad: Tensor) -> Tensor:
@@ -438,7 +438,7 @@ class Blocks:
 
 
 def softmax_product(values: Tensor, positions: Tensor, inverse_variance: Tensor | None, blocks: Blocks, up: bool) -> Tensor:
-    """softmax(-(key - query)^2 / sigma^2) @ values, block by block, differentiable in the values, the positions and sigma^-2.
+    """Works out softmax(-(key - query)^2 / sigma^2) @ values block by block, differentiable in values, positions and sigma^-2.
 
     positions: the keys of the blocks or, with `up`, their queries. inverse_variance: sigma^-2, None where it is a plain number.
     Shape: values (batch, channels, K) -> (batch, channels, Q).

@@ -72,12 +72,12 @@ def no_position_loss(x: Tensor) -> Tensor:
 
 
 def where_float64_is(x: Tensor) -> Tensor:
-    """x itself, or a copy on the CPU if x is on Metal, which has no float64. Positions and the like are then worked out on the CPU."""
+    """Returns x itself, or a copy on the CPU if x is on Metal, which has no float64. Positions and the like are then worked out there."""
     return x.cpu() if x.device.type == "mps" else x
 
 
 def zero_padding(x: Tensor, lengths: Tensor, value: float = 0.0) -> Tensor:
-    """x (batch, channels, time) with `value` in all that lies past each example's length; x itself where nothing does."""
+    """Sets x (batch, channels, time) to `value` past each example's length. Returns x itself where nothing lies past it."""
     if min(maths.whole_numbers(lengths)) == x.shape[2]:
         return x
     return x.masked_fill(~maths.length_mask(lengths.to(x.device), x.shape[2])[:, None], value)

@@ -97,7 +97,7 @@ class EffectiveAlignment(ABC):
 
     @abstractmethod
     def dense(self) -> Tensor:
-        """(batch, L, time): every row sums to 1; rows past an example's output length, and rows without weights, are zero."""
+        """The matrix: (batch, L, time). Rows sum to 1, but are zero past an example's output length and where there are no weights."""
 
     def centres(self) -> Tensor:
         """Where each output frame belongs in input time: (batch, L) float64 input frames, the middle of what it spans."""

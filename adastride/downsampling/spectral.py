@@ -40,7 +40,7 @@ from adastride.downsampling.effective import LinearDownsampler
 
 
 def _exact(x: Tensor) -> Tensor:
-    """x in a type that transforms take: half precision becomes float32."""
+    """Converts x to a type that transforms can take: half precision becomes float32."""
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
@@ -151,7 +151,7 @@ def inverse_cosine_transform(coefficients: Tensor) -> Tensor:
 
 
 def _half_sample(size: int, like: Tensor) -> Tensor:
-    """exp(i pi k / 2n) for k = 0..n - 1: half a sample's delay of a signal of 2n samples."""
+    """The factors exp(i pi k / 2n) for k = 0..n - 1, which delay a signal of 2n samples by half a sample."""
     angle = torch.arange(size, dtype=like.dtype, device=like.device) * (math.pi / (2 * size))
     return torch.polar(torch.ones_like(angle), angle)
 

@@ -1,4 +1,4 @@
-"""What all sessions of the server share: models, decoded samples, and the two settings that make live runs quick."""
+"""What all sessions of the server share: networks, decoded samples, and the settings that make live runs quick."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def send_at_once() -> None:
 
 @st.cache_resource(show_spinner=False)
 def prepare() -> None:
-    """Once a server: the settings that make live runs quick, after the imports of every page."""
+    """Makes the settings that make live runs quick, once for each server and after the imports of every page."""
     # What pages import later would not be frozen. And pandas has to be whole before a second session is there: Plotly looks
     # whether it is imported, and finds it half imported while the Results page of another session, in its own thread, is at it.
     import pandas  # noqa: F401
@@ -117,8 +117,10 @@ def prepare() -> None:
 
 @st.cache_resource(show_spinner=False)
 def prepare_comparison() -> None:
-    """Once a server, when the Compare page is first opened: every method and every number on a second of noise, so that
-    what they import and build (the profiler, automatic differentiation) is frozen and no first run is slow."""
+    """Runs every method and works out every number on a second of noise, once for each server, when the Compare page is first opened.
+
+    What they import and build (the profiler, automatic differentiation) is then frozen, and nobody's first run is slow.
+    """
     noise = torch.rand(16_000, generator=torch.Generator().manual_seed(0)).numpy() - 0.5
     features, keys, device = mel_features(audio.from_samples(noise, 16_000)), list(METHODS), best_device()
     for first in {*range(0, len(keys) - 1, 2), len(keys) - 2}:
@@ -160,7 +162,7 @@ def sample_waveform(name: str) -> Waveform:
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT)
 def sample_trace(checkpoint: str | OwnCheckpoint, sample: str) -> Trace:
-    """A bundled clip as the checkpoint was trained: what a first visit shows."""
+    """The trace of a bundled clip with the settings that the checkpoint was trained with, which a first visit shows."""
     return trace(model(checkpoint), sample_waveform(sample))
 
 
@@ -170,7 +172,7 @@ _LONG_RUNS = threading.Semaphore(1)  # two 10-minute clips at once would only sl
 def run(
     checkpoint: str | OwnCheckpoint, clip: Waveform, settings: tuple[LayerSettings, ...] | None, previous: Trace | None
 ) -> tuple[Trace, str | None]:
-    """`trace` on the best device; where a GPU runs out of memory, on the CPU, with a sentence that says so."""
+    """Runs `trace` on the best device. Where a GPU runs out of memory, it runs on the CPU and also returns a sentence that says so."""
     network = model(checkpoint)
     try:
         if clip.seconds <= SINGLE_THREAD_SECONDS:
@@ -184,7 +186,7 @@ def run(
 
 
 def features(checkpoint: str | OwnCheckpoint, clip: Waveform, source: str, learned: bool) -> Features:
-    """What the Compare page downsamples; the network runs only where its features or, for `learned`, its scores are needed."""
+    """The features that the Compare page downsamples. The network runs only where its features or, for `learned`, its scores are needed."""
     return _features(checkpoint, source, learned, clip.sha256, clip)
 
 
