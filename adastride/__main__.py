@@ -1,4 +1,4 @@
-"""python -m adastride."""
+"""Runs the command line: `python -m adastride`."""
 
 import sys
 

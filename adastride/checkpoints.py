@@ -1,8 +1,8 @@
-"""Trained models as safetensors files, and the catalogue of those that come with the project.
+"""Reads and writes trained networks as safetensors files, and knows the catalogue of those that come with the project.
 
 A checkpoint is one file: tensors, and a JSON text in its header with the network's kind, its configuration and how it
-was made. Matrices of weights are float16 where that is exact enough; statistics, counts, codebooks and all vectors keep
-float32: a variance of 1e5 is beyond float16, and they take no room. Nothing is ever unpickled.
+was made. Matrices of weights are float16 where that is exact enough. Statistics, counts, codebooks and all vectors stay
+float32, because a variance of 1e5 is beyond float16 and they take little room. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A shipped checkpoint: its name, file, and what a person choosing one should read.
+    """A shipped checkpoint: its name, its file, and what a person who chooses one should read.
 
-    kind: a key of `tasks.KINDS`. task: what it was trained on, a key of `subjects.SUBJECTS`. method: registry key, or
-    "adastride-s" (two strided convolutions under an AdaStride). sigma_inv2: sigma ** -2 it was trained with, None for a
-    method without sigma or with learned ones. metrics: its task's metrics by name, on how many clips of the test split.
-    width: channels of the network.
+    task: what it was trained on, a key of `subjects.SUBJECTS`. method: a registry key, or "adastride-s" (two strided convolutions
+    under an AdaStride). sigma_inv2: the sigma ** -2 it was trained with, None for a method without sigma or with learned ones.
+    metrics: its task's metrics, by name, on the test split. clips: how many clips that split has. width: channels of the network.
+    kind: a key of `tasks.KINDS`.
     """
 
     name: str
@@ -60,29 +60,32 @@ class CatalogueEntry:
 
     @property
     def headline(self) -> str:
-        """The metric that stands for all of them, as a person reads it: "98.3 %"."""
+        """The headline metric as a person reads it: "98.3 %"."""
         metric = tasks.KINDS[self.kind].task.headline
         return metric.text(self.metrics[metric.name])
 
 
 @functools.cache
 def catalogue() -> dict[str, CatalogueEntry]:
-    """The shipped checkpoints that are here, by name, in the order the catalogue lists them.
+    """The shipped checkpoints that are installed, by name, in the order in which the catalogue lists them.
 
-    A checkout has them all. A wheel carries the catalogue and one small checkpoint, so that it stays small.
+    A checkout has all of them. A wheel carries the catalogue and one small checkpoint, so that it stays small.
     """
     return {name: entry for name, entry in _shipped().items() if entry.path.is_file()}
 
 
 @functools.cache
 def _shipped() -> dict[str, CatalogueEntry]:
-    """Every checkpoint the catalogue lists, whether its file is here or not."""
+    """Every checkpoint that the catalogue lists, whether its file is installed or not."""
     entries = json.loads((FOLDER / "catalogue.json").read_text(encoding="utf-8"))
     return {e["name"]: CatalogueEntry(path=FOLDER / e.pop("file"), **e) for e in entries}
 
 
 def save_checkpoint(model: Network, path: str | Path, details: dict) -> None:
-    """Writes the model and `details` (JSON: settings, metrics, licence of the data) in one atomic step."""
+    """Writes a network as a checkpoint in one atomic step.
+
+    details: goes into the header as JSON, such as settings, metrics and the licence of the data.
+    """
     header = {"format": FORMAT, "kind": model.config.kind, "config": model.config.to_dict(), "details": details}
     weights = {name for name, _ in model.named_parameters()}
     tensors = {
@@ -92,7 +95,10 @@ def save_checkpoint(model: Network, path: str | Path, details: dict) -> None:
 
 
 def _shortened(weight: torch.Tensor) -> torch.Tensor:
-    """A matrix of weights in float16, if that changes it by less than a thousandth of its norm; anything else as it is."""
+    """A matrix of weights in float16, if that changes it by less than a thousandth of its norm, else in float32.
+
+    Vectors, and tensors that hold whole numbers, are returned as they are.
+    """
     if weight.dim() < 2 or not weight.is_floating_point():
         return weight
     half = weight.half()
@@ -101,12 +107,12 @@ def _shortened(weight: torch.Tensor) -> torch.Tensor:
 
 
 def details(name_or_path: str | Path) -> dict:
-    """The header of a checkpoint: format, kind, config and details, without loading its tensors."""
+    """Reads the header of a checkpoint, with the keys format, kind, config and details, without loading its tensors."""
     return _header(_resolve(name_or_path))
 
 
 def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Network:
-    """Loads a checkpoint, by its name in the catalogue or by the path of a .safetensors file, ready to run.
+    """Loads a checkpoint by its name in the catalogue or by the path of a .safetensors file.
 
     Returns a network in float32 and evaluation mode; `.name` is its name or file stem. Raises CheckpointError, one
     sentence, for an unknown name or a file that is not a whole checkpoint of this format.
@@ -121,10 +127,10 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Networ
 
 
 def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Network:
-    """Loads a checkpoint that somebody has sent, from memory; nothing is written.
+    """Loads a checkpoint that somebody has sent from memory; nothing is written to the disk.
 
-    name: the file's name, for messages. `.name` of the network is "own-" and 16 digits of the data's SHA-256, which no
-    other data has. Raises CheckpointError as `load` does, and for more bytes or classes than a page shows.
+    name: the file's name, for messages. The network's `.name` is "own-" and 16 digits of the data's SHA-256, so that no other data
+    has the same. Raises CheckpointError as `load` does, and for more bytes or classes than a page shows.
     """
     if len(data) > MAX_OWN_BYTES:
         raise CheckpointError(f"{name} has {len(data) / 1e6:.0f} MB, more than the {MAX_OWN_BYTES / 1e6:.0f} MB that can be loaded here: use the command line.")
@@ -146,7 +152,11 @@ def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Ne
 
 
 def _assemble(name: str, header: dict, shapes: dict[str, tuple[int, ...]], read: Callable[[str], torch.Tensor]) -> Network:
-    """The network a header describes, with its tensors. name: of the file, for messages. read: a tensor by its name."""
+    """Builds the network that a header describes and gives it its tensors.
+
+    name: the file's name, for messages. shapes: of the file's tensors, by name. read: returns a tensor by its name. Raises
+    CheckpointError where the tensors are not those of the network.
+    """
     try:
         config = tasks.KINDS[header["kind"]].config(**header["config"])
     except (KeyError, TypeError, ValueError) as error:
@@ -206,7 +216,7 @@ def _header(path: Path) -> dict:
 
 
 def _checked(header: object, name: str) -> dict:
-    """A checkpoint's header; CheckpointError if it is none that this version knows. name: of the file."""
+    """Returns the header if it is one that this version knows, else raises CheckpointError. name: the file's name, for messages."""
     if not isinstance(header, dict) or not isinstance(header.get("config"), dict):
         raise CheckpointError(f"{name} carries no AdaStride settings: only checkpoints written by `python -m adastride train` can be loaded.")
     if not isinstance(header.get("format"), int) or header["format"] > FORMAT or header.setdefault("kind", "classifier") not in tasks.KINDS:

@@ -1,5 +1,4 @@
-"""The command line: explain a clip, train a classifier or a grid of them, evaluate it, sweep σ and stride,
-start the app, run the benchmarks.
+"""The command line: its commands explain a clip, train one network or a grid of them, evaluate, sweep σ and stride, and start the app.
 
 Whatever is wrong with the input ends in one sentence on stderr and exit code 2. Heavy imports wait until a command
 needs them, so that `--help` and a mistyped option answer at once.
@@ -64,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _sentence(error: Exception) -> str | None:
-    """What to tell a person about an error; None for one that is a mistake in this program."""
+    """What to tell a person about an error; None for an error that is a mistake in this program."""
     if isinstance(error, CommandError):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and (package := (error.name or "").partition(".")[0]) in _EXTRAS:
@@ -81,7 +80,7 @@ def _sentence(error: Exception) -> str | None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but an error is one sentence."""
+    """An argument parser whose errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message.removeprefix('argument ')}; `{self.prog} --help` lists what can be given.")
@@ -192,7 +191,7 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def _number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], float]:
-    """An argparse type: a finite number from low to high."""
+    """Makes an argparse type for a finite number from low to high."""
 
     def convert(text: str) -> float:
         try:
@@ -208,7 +207,7 @@ def _number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], f
 
 
 def _assignment(text: str) -> tuple[str, float]:
-    """An argparse type: NAME=X, a whole X as an int."""
+    """An argparse type for NAME=X; a whole number X becomes an int."""
     name, equals, value = text.partition("=")
     try:
         number = float(value)
@@ -220,7 +219,7 @@ def _assignment(text: str) -> tuple[str, float]:
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
-    """An argparse type: a whole number from low to high."""
+    """Makes an argparse type for a whole number from low to high."""
 
     def convert(text: str) -> int:
         if not (text.isdecimal() and low <= int(text) <= high):
@@ -277,7 +276,7 @@ def _explain(args: argparse.Namespace) -> None:
 
 
 def _find_clip(name: str) -> tuple[Path, str]:
-    """The file that CLIP stands for, and its title: a file's name, or a sample's title. A file goes before a sample."""
+    """The file that CLIP stands for, and its title. A file of that name goes before a bundled sample of that name."""
     path = Path(name)
     if path.is_file():
         return path, path.name
@@ -313,7 +312,7 @@ def _check_file(path: Path, folder: Path) -> None:
 
 
 def _report(trace: Trace, numbers: Sequence[dict], title: str) -> str:
-    """The trace as lines of text, a row for each layer; numbers: the layers of its summary."""
+    """The trace as lines of text with a row for each layer. numbers: the layers of `export.summary`."""
     ranked = sorted(trace.prediction.bars, key=lambda bar: -bar.share)[:3]
     first, *others = [f"{bar.label} ({bar.text})" for bar in ranked] or [trace.prediction.headline]
     rows = [("layer", "method", "frames", "σ⁻²", "stride min", "median", "max", "entropy", "position loss", "time")]
@@ -338,7 +337,7 @@ def _report(trace: Trace, numbers: Sequence[dict], title: str) -> str:
 
 
 def _columns(rows: Sequence[Sequence[str]], left: int) -> list[str]:
-    """Lines with aligned columns, the first `left` of them to the left, the others to the right."""
+    """Lines with aligned columns: the first `left` columns to the left, the others to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     fills = [str.ljust] * left + [str.rjust] * (len(widths) - left)
     return ["  ".join(fill(cell, width) for fill, cell, width in zip(fills, row, widths, strict=True)).rstrip() for row in rows]
@@ -369,11 +368,11 @@ def _train(args: argparse.Namespace) -> None:
     options = _network(args, kind)
     device = _device(args.device)
     state = out.with_suffix(".state")
-    chosen = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,
+    overrides = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,
               "as_is": None if args.silence is None else 1 - args.silence, "balanced": args.balanced,
               "window_seconds": args.silence_seconds and tuple(sorted(args.silence_seconds)), "seed": args.seed}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    done, main = "", int(os.environ.get("RANK", 0)) == 0  # of several processes only the first one prints
+    overrides = {name: value for name, value in overrides.items() if value is not None}
+    reached, main = "", int(os.environ.get("RANK", 0)) == 0  # of several processes only the first one prints
 
     def say(text: str) -> None:
         if main:
@@ -382,17 +381,17 @@ def _train(args: argparse.Namespace) -> None:
     def settings(clips: Sequence[Clip], sample_rate: int) -> TrainingSettings:
         preset = args.preset or preset_for(clips, sample_rate)
         say(f"{len(clips)} training clips, settings for {preset}")
-        return replace(PRESETS[preset], **chosen)
+        return replace(PRESETS[preset], **overrides)
 
     def config(clips: Sequence[Clip], valid_clips: Sequence[Clip]) -> NetworkConfig:
-        made = kind.learn_config(clips, valid_clips, **options)
+        configuration = kind.learn_config(clips, valid_clips, **options)
         where = f"on {device_name(device)}" + (f", going on from {state}" if state.exists() else "")
-        say(f"training a {made.kind} with {', '.join(made.methods)}, {kind.task.describe(made)}, {where}")
-        return made
+        say(f"training a {configuration.kind} with {', '.join(configuration.methods)}, {kind.task.describe(configuration)}, {where}")
+        return configuration
 
     def report(progress: Progress) -> None:
-        nonlocal done
-        done = f"after epoch {progress.epoch} of {progress.epochs}"
+        nonlocal reached
+        reached = f"after epoch {progress.epoch} of {progress.epochs}"
         say(
             f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  position loss {progress.position_loss:.4f}  "
             f"validation {progress.metric.label.lower()} {progress.text}  {progress.seconds:.1f} s"
@@ -401,21 +400,21 @@ def _train(args: argparse.Namespace) -> None:
     try:
         train(_sources(args), out, config, settings, str(device), report)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped {done or 'before another epoch was complete'}: run the same command again to go on.") from None
+        raise KeyboardInterrupt(f"stopped {reached or 'before another epoch was complete'}: run the same command again to go on.") from None
     except torch.OutOfMemoryError:
         raise CommandError("the GPU has too little memory for this: give a smaller --batch-size or --width.") from None
     say(f"wrote {out}")
 
 
 def _sources(args: argparse.Namespace) -> list[Source]:
-    """The folders of --data; --hold-out is for the first of them, others are mixed in."""
+    """The folders of --data. --hold-out is about the first of them only; the others are added to it."""
     from adastride.training.datasets import Source
 
     return [Source(folder, args.hold_out if number == 0 else None, args.classes) for number, folder in enumerate(args.data)]
 
 
 def _network(args: argparse.Namespace, kind: Kind) -> dict[str, Any]:
-    """The fields of a configuration that the options are about; CommandError for what can't be combined."""
+    """The fields of the network's configuration that the options set. Raises CommandError for options that can't be combined."""
     from adastride.training.grid import ANY_CLIPS
 
     try:
@@ -553,14 +552,14 @@ def _sweep(args: argparse.Namespace) -> None:
 
 
 def _count(values: Sequence[float]) -> int:
-    """N of LOW HIGH N."""
+    """The whole number N of an option's LOW HIGH N. Raises CommandError for a number that is not whole."""
     if not values[2].is_integer():
         raise CommandError(f"the number of values must be whole, not {values[2]:g}.")
     return int(values[2])
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Writes a file whole; CommandError if that can't be done."""
+    """Writes a file in one step. Raises CommandError if that can't be done."""
     from adastride.files import write_atomically
 
     try:

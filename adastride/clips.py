@@ -1,4 +1,4 @@
-"""Labelled recordings, and the error of data that can't be used: what tasks, sweeps and training have in common."""
+"""Labelled recordings, and the error for data that can't be used; tasks, sweeps and training share them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import numpy as np
 
 
 class DataError(ValueError):
-    """Data or a run that can't be used; the message is one sentence that names the file."""
+    """Raised for data or a run that can't be used; the message is one sentence that names the file."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One labelled recording: mono float32 samples (n,) at the model's rate. group: who or where it is from, or ""."""
+    """One labelled recording.
+
+    samples: (n,) mono float32 at the network's sample rate. path: where it is from, for messages. group: its speaker, session or
+    fold; "" where none is known.
+    """
 
     samples: np.ndarray
     label: str

@@ -1,4 +1,4 @@
-"""Files: those that come with the project, and writing one so that it is whole."""
+"""Finds the files that come with the project, and writes files so that they are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PACKAGE = Path(str(resources.files("adastride")))
 
 
 def bundled(name: str) -> Path:
-    """A file or folder that comes with the project, such as "samples" or "app.py".
+    """The path of a file or folder that comes with the project, such as "samples" or "app.py".
 
     A wheel carries them in adastride/bundled (pyproject.toml says which); a checkout, and an editable installation of it,
     has them at the top of the repository.

@@ -1,4 +1,4 @@
-"""How far other clips of the same kind could move a measured number: 95 % intervals, and nothing that needs more than Python."""
+"""95 % intervals of measured numbers: how far other clips of the same kind could move them. Only Python itself is needed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _Z = 1.959964  # of a 95 % interval
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share that was found in `count` independent trials.
+    """Wilson's 95 % interval for a share that was measured in `count` independent trials.
 
-    The closed form: SciPy's takes whole numbers of successes alone, which the mean share of several runs is not, and a page
-    would wait two seconds for the import.
+    This is the closed form. SciPy's function takes whole numbers of successes alone, which the mean share of several runs is not,
+    and a page would wait two seconds for the import.
 
     >>> tuple(round(x, 3) for x in wilson(0.9, 100))
     (0.826, 0.945)

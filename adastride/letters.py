@@ -1,4 +1,7 @@
-"""Short lists of numbers in links: a letter each, to the nearest of a few steps between two limits. The browser writes them, in numbers.js."""
+"""Reads lists of numbers from links, where one letter stands for a number: one of a few steps between two limits.
+
+The browser writes them (frontend/numbers.js).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def decode(text: str, low: float, high: float, steps: int) -> tuple[float, ...]:
-    """The values of a text, a letter for each: A stands for the lowest. steps: between the two limits, at most 63.
+    """Reads a text with a letter for each value.
 
-    Raises ValueError for anything but the letters of these steps.
+    The letter A stands for `low`, the last one for `high`. steps: how many steps lie between these limits, at most 63. Raises
+    ValueError for anything but the letters of these steps.
 
     >>> decode("Ae8", -3.0, 3.0, 60)
     (-3.0, 0.0, 3.0)

@@ -1,4 +1,4 @@
-"""How far people can move σ and the stride: sliders, links, methods, sweeps and the command line all read it here."""
+"""The ranges of σ and the stride that people can choose from. Sliders, links, methods, sweeps and the command line read them here."""
 
 SIGMA_RANGE = (0.01, 100.0)  # output frames
 STRIDE_RANGE = (1.0, 8.0)  # input frames per output frame, of one layer

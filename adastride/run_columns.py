@@ -1,7 +1,7 @@
-"""The columns of a results file, which the grid writes and the Results page reads: a line for each run, of networks of any kind.
+"""The columns of a results file, which the grid writes and the Results page reads. It has a line for each run of any kind of network.
 
-What only one kind of network has stands in columns `metric:NAME`: a line is empty where its own kind has no such metric.
-A network has as many columns `stride_N` and `sigma_N` as layers. A file grows columns when a run needs them.
+Metrics stand in columns `metric:NAME`, and a line is empty where its kind of network has no such metric. There are columns
+`stride_N` and `sigma_N` for each layer. A file gets new columns when a run needs them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LAST = (
 
 
 def metric_column(name: str) -> str:
-    """The column of a metric.
+    """The name of a metric's column.
 
     >>> metric_column("accuracy")
     'metric:accuracy'
@@ -32,17 +32,17 @@ def metric_column(name: str) -> str:
     return f"{METRIC}{name}"
 
 
-def layer_columns(what: str, layers: int) -> tuple[str, ...]:
-    """The columns of what every layer has, lowest first.
+def layer_columns(quantity: str, layers: int) -> tuple[str, ...]:
+    """The columns of a quantity that every layer has, such as its stride, the lowest layer first.
 
     >>> layer_columns("stride", 2)
     ('stride_1', 'stride_2')
     """
-    return tuple(f"{what}_{n + 1}" for n in range(layers))
+    return tuple(f"{quantity}_{n + 1}" for n in range(layers))
 
 
 def current_name(column: str) -> str:
-    """What a column is called today.
+    """The present name of a column, which may have had another name in an older file.
 
     >>> current_name("accuracy"), current_name("seed")
     ('metric:accuracy', 'seed')
@@ -51,23 +51,23 @@ def current_name(column: str) -> str:
 
 
 def layers_of(columns: Iterable[str]) -> int:
-    """How many layers the columns are for."""
+    """How many layers the columns of a file have room for."""
     names = set(columns)
     return next(n for n in range(len(names) + 1) if f"stride_{n + 1}" not in names)
 
 
 def columns_for(metrics: Sequence[str], layers: int) -> tuple[str, ...]:
-    """All columns of a line, in their order, for these metrics' names and so many layers."""
+    """All columns of a file, in their order. metrics: the names of the metrics. layers: how many layers there are at most."""
     return (
         *_FIRST, *map(metric_column, metrics), *_MIDDLE, *layer_columns("stride", layers), *layer_columns("sigma", layers), *_LAST,
     )
 
 
 def united(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
-    """The columns of both, in their usual order; ValueError where one of them is in no file of this program's."""
+    """The columns that a file needs to hold those of two, in their order. Raises ValueError for a column that is in no results file."""
     both = dict.fromkeys([*map(current_name, first), *second])
     metrics = [name.removeprefix(METRIC) for name in both if name.startswith(METRIC)]
-    whole = columns_for(metrics, layers_of(both))
-    if unknown := set(both) - set(whole):
+    all_columns = columns_for(metrics, layers_of(both))
+    if unknown := set(both) - set(all_columns):
         raise ValueError(f"there is no column {min(unknown)!r} in a results file")
-    return whole
+    return all_columns

@@ -14,7 +14,7 @@ FOLDER = bundled("samples")
 
 @dataclass(frozen=True)
 class Sample:
-    """A bundled clip. label: what a digits model should say, or None."""
+    """A bundled clip. label: the answer that a network for digits should give, None for a clip without a digit."""
 
     name: str
     path: Path
@@ -25,6 +25,6 @@ class Sample:
 
 @functools.cache
 def samples() -> dict[str, Sample]:
-    """The bundled clips by name; the first one is what the app opens with."""
+    """The bundled clips by name. The app opens with the first one."""
     entries = json.loads((FOLDER / "catalogue.json").read_text(encoding="utf-8"))
     return {e["name"]: Sample(e["name"], FOLDER / e["file"], e["title"], e["description"], e["label"]) for e in entries}

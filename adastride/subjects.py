@@ -1,4 +1,4 @@
-"""What networks here are trained on, in the order people see them: the one place that names them."""
+"""Names the subjects that networks are trained on, in the order in which people see them. Nothing else names them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Subject:
-    """title: for a picker. data: for a table, the data set, how it is split, and what is told apart."""
+    """What a network was trained on. title: its name in a picker. data: for a table, the data set, its splits and its classes."""
 
     title: str
     data: str

@@ -54,8 +54,8 @@ def pooling_table(device: str) -> list[str]:
         "| threads | batch × frames | avg_pool1d, ms | average pooling, ms | AdaStride, ms | × average pooling | AdaStride-F, ms | × average pooling |",
         "|---" * 8 + "|",
     ]
-    usual = torch.get_num_threads()
-    for threads in [1, usual] if device == "cpu" and usual > 1 else [usual]:
+    all_threads = torch.get_num_threads()
+    for threads in [1, all_threads] if device == "cpu" and all_threads > 1 else [all_threads]:
         torch.set_num_threads(threads)
         for batch, frames in SHAPES:
             x = _input(batch, frames, device)
@@ -65,7 +65,7 @@ def pooling_table(device: str) -> list[str]:
                 cells += [_pair(took), _pair([one / other for one, other in zip(took, pooling, strict=True)])]
             bare = _both(lambda x: Downsampled(F.avg_pool1d(x, 2), None, None, None), x)
             lines.append(f"| {threads} | {batch} × {frames} | {_pair(bare)} | {_pair(pooling)} | " + " | ".join(cells) + " |")
-    torch.set_num_threads(usual)
+    torch.set_num_threads(all_threads)
     return lines
 
 
@@ -75,22 +75,22 @@ def bounds_table() -> list[str]:
     Turns, and of each layer the fastest, because a machine is never equally busy for two measurements.
     """
     lines = ["| what | asked | AdaStride | AdaStride-F |", "|---" * 4 + "|"]
-    every = torch.get_num_threads()
+    all_threads = torch.get_num_threads()
     keys = ("adastride", "adastride-f")
 
-    def row(what: str, threads: int, frames: int, other: Callable[[Tensor], object], most: float, backward: bool = False) -> None:
+    def row(title: str, threads: int, frames: int, other: Callable[[Tensor], object], most: float, backward: bool = False) -> None:
         torch.set_num_threads(threads)
         x = _input(1, frames, "cpu")
         took = _fastest([other, *(_layer(key, "cpu") for key in keys)], x, backward)
-        lines.append(f"| {what} | ≤ {most:g} | " + " | ".join(f"{seconds / took[0]:.2f}" for seconds in took[1:]) + " |")
+        lines.append(f"| {title} | ≤ {most:g} | " + " | ".join(f"{seconds / took[0]:.2f}" for seconds in took[1:]) + " |")
 
-    row(f"1 × 4096 forward, of avg_pool1d, {every} threads", every, 4096, lambda x: F.avg_pool1d(x, 2), 2.0)
+    row(f"1 × 4096 forward, of avg_pool1d, {all_threads} threads", all_threads, 4096, lambda x: F.avg_pool1d(x, 2), 2.0)
     for backward in (False, True):
         way = "forward and backward" if backward else "forward"
         row(f"1 × 313 {way}, of average pooling, 1 thread", 1, 313, _layer("avg-pool", "cpu"), 2.0, backward)
     for frames in (313, 157, 79):
         row(f"1 × {frames} inference, of strided convolution, 1 thread", 1, frames, _layer("strided-conv", "cpu"), 1.6)
-    torch.set_num_threads(every)
+    torch.set_num_threads(all_threads)
     return lines
 
 
@@ -138,10 +138,10 @@ def methods_table(device: str) -> list[str]:
     for key, method in METHODS.items():
         cells = []
         for shape in SHAPES:
-            got = _measure(_layer(key, device), *shape, device)
-            base = baseline.setdefault(shape, got)  # strided convolution comes first in the registry
-            ratios = " / ".join(f"{one / other:.2f}" for one, other in zip(got, base, strict=True))
-            cells.append(f"{got[0]:.2f} / {got[1]:.1f} / {got[2]:.1f} ({ratios})")
+            measured = _measure(_layer(key, device), *shape, device)
+            base = baseline.setdefault(shape, measured)  # strided convolution comes first in the registry
+            ratios = " / ".join(f"{one / other:.2f}" for one, other in zip(measured, base, strict=True))
+            cells.append(f"{measured[0]:.2f} / {measured[1]:.1f} / {measured[2]:.1f} ({ratios})")
         lines.append(f"| {method.label} | " + " | ".join(cells) + " |")
     return lines
 

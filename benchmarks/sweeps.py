@@ -53,10 +53,10 @@ def clips_seconds(clips: Sequence[Clip] | None = None) -> float:
 
 def report() -> list[str]:
     """Lines of a table in Markdown."""
-    first, every = clip_seconds()
+    first, all_values = clip_seconds()
     return [
         "| sweep | seconds |", "|---|---|",
         f"| {VALUES} σ on a clip of {SECONDS:g} s, first value | {first:.2f} |",
-        f"| {VALUES} σ on a clip of {SECONDS:g} s, all values, measured and drawn | {every:.2f} |",
+        f"| {VALUES} σ on a clip of {SECONDS:g} s, all values, measured and drawn | {all_values:.2f} |",
         f"| {CLIP_VALUES} σ on {CLIPS} clips of {CLIP_SECONDS:g} s | {clips_seconds():.1f} |",
     ]

@@ -129,23 +129,25 @@ def report() -> list[str]:
                 drag(page, slider)  # warm-up
                 page.locator(".reset").click()
                 page.wait_for_timeout(500)
-                got = drag(page, slider)
+                timings = drag(page, slider)
                 status = page.locator(".status").inner_text()  # of the drag's last answer
                 page.locator(".reset").click()
                 page.wait_for_timeout(500)
                 lines.append(f"| drag {slider}, 5 s clip: dragged layer painted, 95 % | ≤ 33 ms "
-                             f"| {got['local 95 %']:.0f} ms (median {got['local median']:.0f}) |")
+                             f"| {timings['local 95 %']:.0f} ms (median {timings['local median']:.0f}) |")
                 lines.append(f"| drag {slider}: layers above and probabilities painted, median / 95 % | ≤ 70 / ≤ 130 ms "
-                             f"| {got['followed median']:.0f} / {got['followed 95 %']:.0f} ms, {status[:-1].lower()} |")
-                lines.append(f"| drag {slider}: distinct paints a second | ≥ 12 | {got['paints a second']:.1f} |")
+                             f"| {timings['followed median']:.0f} / {timings['followed 95 %']:.0f} ms, "
+                             f"{status[:-1].lower()} |")
+                lines.append(f"| drag {slider}: distinct paints a second | ≥ 12 | {timings['paints a second']:.1f} |")
             compare, _ = open_page(browser, f"{address}/compare", ".cell.result canvas.base, .cell canvas.base")
             compare.wait_for_timeout(4000)
             drag(compare, "stride")  # warm-up
-            got = drag(compare, "stride")
+            timings = drag(compare, "stride")
             compare.close()
-            lines.append(f"| Compare, four columns, 5 s clip, drag stride: painted, median | ≤ 200 ms | {got['followed median']:.0f} ms |")
-            for step, slider, what in LESSONS:
-                lines.append(f"| Learn, step {step}, drag {what}: painted, median | ≤ 100 ms | {lesson(browser, address, step, slider):.0f} ms |")
+            lines.append(f"| Compare, four columns, 5 s clip, drag stride: painted, median | ≤ 200 ms "
+                         f"| {timings['followed median']:.0f} ms |")
+            for step, slider, name in LESSONS:
+                lines.append(f"| Learn, step {step}, drag {name}: painted, median | ≤ 100 ms | {lesson(browser, address, step, slider):.0f} ms |")
             wav = Path(folder) / "ten-minutes.wav"
             wav.write_bytes(ten_minutes())
             memory = PeakMemory(process.pid)
@@ -158,9 +160,9 @@ def report() -> list[str]:
             page.locator(".panel.layer .numbers", has_text="37501").wait_for(timeout=60_000)
             lines.append(f"| 10-minute upload ({wav.stat().st_size / 1e6:.0f} MB WAV) opens | ≤ 10 s | {time.perf_counter() - began:.1f} s |")
             page.wait_for_timeout(2000)
-            got = drag(page, "sigma")
-            lines.append(f"| 10 minutes, drag σ: dragged layer painted, 95 % | ≤ 50 ms | {got['local 95 %']:.0f} ms |")
-            lines.append(f"| 10 minutes: layers above land after letting go | ≤ 3 s | {got['landed']:.1f} s |")
+            timings = drag(page, "sigma")
+            lines.append(f"| 10 minutes, drag σ: dragged layer painted, 95 % | ≤ 50 ms | {timings['local 95 %']:.0f} ms |")
+            lines.append(f"| 10 minutes: layers above land after letting go | ≤ 3 s | {timings['landed']:.1f} s |")
             memory.running = False
             lines.append(f"| 10 minutes: peak server memory | < 1.5 GB | {memory.peak / 1e3:.2f} GB |")
         finally:

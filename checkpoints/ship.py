@@ -37,8 +37,8 @@ TOLERANCE = 0.002  # of accuracy, between the catalogue and a check
 TABLE = ("<!-- table -->", "<!-- /table -->")
 
 
-def wanted() -> dict[str, tuple[str, str, float | None]]:
-    """Names of shipped checkpoints: (task, method, sigma_inv2 or None for a method without sigma)."""
+def shipped_runs() -> dict[str, tuple[str, str, float | None]]:
+    """The run that every shipped checkpoint is, by the checkpoint's name: task, method, and sigma_inv2, None for a method without sigma."""
     names = {
         f"{task}-{method}": (task, method, USUAL_SIGMA if method.startswith("adastride") else None)
         for task in DATA for method in METHODS_SHIPPED
@@ -47,11 +47,12 @@ def wanted() -> dict[str, tuple[str, str, float | None]]:
 
 
 def take(results: Path, runs: Path) -> None:
-    """Copies seed 0 of what is wanted, and says what is not there yet."""
-    found = {(run.task, run.method, run.sigma_inv2): run for run in read(results) if run.seed == 0 and run.fold is None and run.kind == KIND}
+    """Copies the runs of seed 0 that are shipped, writes what belongs to them, and says which are not finished yet."""
+    first_runs = [run for run in read(results) if run.seed == 0 and run.fold is None and run.kind == KIND]
+    finished_runs = {(run.task, run.method, run.sigma_inv2): run for run in first_runs}
     entries = {entry["name"]: entry for entry in json.loads((HERE / "catalogue.json").read_text(encoding="utf-8"))}
-    for name, key in wanted().items():
-        run = found.get(key)
+    for name, key in shipped_runs().items():
+        run = finished_runs.get(key)
         source = runs / f"{run.run}.safetensors" if run else None
         if run is None or source is None or not source.is_file():
             print(f"{name}: no finished run", file=sys.stderr)
@@ -65,7 +66,7 @@ def take(results: Path, runs: Path) -> None:
             "task": task, "method": method, "sigma_inv2": sigma,
             "metrics": {run.headline.name: run.value}, "clips": run.clips_test, "width": run.width,
         }
-    order = list(wanted())
+    order = list(shipped_runs())
     entries = [entries[name] for name in sorted(entries, key=lambda name: (list(SUBJECTS).index(entries[name]["task"]), order.index(name)))]
     (HERE / "catalogue.json").write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     total = sum((HERE / entry["file"]).stat().st_size for entry in entries)
@@ -104,9 +105,9 @@ def _write_answers() -> None:
     answers = {}
     for name in checkpoints.catalogue():
         model = checkpoints.load(name)
-        seen = {clip: trace(model, audio.read(samples()[clip].path)) for clip in ANSWERED}
-        answers[name] = {clip: (each.top, round(each.prediction.values[each.top], 4)) for clip, each in seen.items()}
-    text = ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in answers.items())
+        traces = {clip: trace(model, audio.read(samples()[clip].path)) for clip in ANSWERED}
+        answers[name] = {clip: (heard.top, round(heard.prediction.values[heard.top], 4)) for clip, heard in traces.items()}
+    text = ",\n".join(f"{json.dumps(name)}: {json.dumps(clip_answers)}" for name, clip_answers in answers.items())
     (HERE.parent / "tests" / "data" / "shipped.json").write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
 
 

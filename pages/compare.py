@@ -32,9 +32,9 @@ if "compare_link" not in st.session_state:  # a link counts once, when the sessi
     choose_checkpoint("compare", link.checkpoint)
     for problem in link.problems:
         st.toast(problem, icon=":material/link_off:", duration="long")
-link, kept = st.session_state["compare_link"], st.session_state["compare_choices"]
+link, remembered_choices = st.session_state["compare_link"], st.session_state["compare_choices"]
 for name in CHOICES:  # another page forgets this page's widgets
-    value = kept[name]
+    value = remembered_choices[name]
     st.session_state.setdefault(f"compare_{name}", list(value) if name == "methods" else value)
 
 with st.sidebar:
@@ -77,7 +77,7 @@ if not FEWEST_METHODS <= len(methods) <= MOST_METHODS:
     st.info(wrong, icon=":material/view_column:")
     st.stop()
 
-chosen = ComparisonSettings(tuple(methods), source=source, scores=scores, both_axes=both_axes)
+settings = ComparisonSettings(tuple(methods), source=source, scores=scores, both_axes=both_axes)
 learned = "checkpoint" in {scores, *pinned_scores(VIEWER, link.settings)} and any(map(comparison.takes_scores, methods))
 with st.spinner("Preparing the clip …", show_time=True):
     features = resources.features(checkpoint.network, clip.waveform, source, learned)
@@ -91,7 +91,7 @@ def live() -> None:
         mel,
         preset,
         features,
-        chosen,
+        settings,
         link.settings,
         view=link.view if clip.link == link.clip else None,
         revision="link",
@@ -112,8 +112,8 @@ state = kept_state(VIEWER)
 
 def complete():
     """The comparison on screen with every number, for the exports."""
-    shown = state["comparison"]
-    return comparison.compare(shown.features, shown.settings, state["view"], True, shown, math.inf, shown.device)
+    on_screen = state["comparison"]
+    return comparison.compare(on_screen.features, on_screen.settings, state["view"], True, on_screen, math.inf, on_screen.device)
 
 
 live()
@@ -143,12 +143,14 @@ with st.container(horizontal=True, vertical_alignment="center"):
 
 st.subheader("The methods")
 for row in range(0, len(methods), 2):
-    for place, key in zip(st.columns(2), methods[row : row + 2], strict=False):
+    for card, key in zip(st.columns(2), methods[row : row + 2], strict=False):
         method = METHODS[key]
-        with place.container(border=True, height="stretch"):
+        with card.container(border=True, height="stretch"):
             st.markdown(f"**{method.label}** · stride {method.kind} · {method.complexity}")
             st.markdown(method.idea)
             lines = method.formula.replace(r"\quad", r"\\[0.5em]")  # one for each part, and small: all fit a card on a phone
             st.latex(rf"\footnotesize\begin{{gathered}}{lines}\end{{gathered}}")
-            parameters = [f"{name} from {low:g} to {high:g}, usually {usual:.3g}" for name, (low, high, usual) in method.parameters.items()]
-            st.caption("  \n".join([*(f"Parameter: {each}." for each in parameters), f"Source: {method.citation}."]))
+            parameters = [
+                f"Parameter: {name} from {low:g} to {high:g}, usually {default:.3g}." for name, (low, high, default) in method.parameters.items()
+            ]
+            st.caption("  \n".join([*parameters, f"Source: {method.citation}."]))

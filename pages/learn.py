@@ -17,34 +17,34 @@ if "learn" not in st.session_state:  # a link counts once, when the session open
     st.session_state["learn"] = {"step": link.step, "presenter": link.presenter, "settings": {STEPS[link.step - 1].key: link.settings}}
     for problem in link.problems:
         st.toast(problem, icon=":material/link_off:", duration="long")
-kept = st.session_state["learn"]  # another page forgets this page's widgets
-st.session_state.setdefault("learn_presenter", kept["presenter"])
+remembered = st.session_state["learn"]  # another page forgets this page's widgets
+st.session_state.setdefault("learn_presenter", remembered["presenter"])
 
 
 def go(by: int) -> None:
-    kept["step"] = min(max(kept["step"] + by, 1), len(STEPS))
+    remembered["step"] = min(max(remembered["step"] + by, 1), len(STEPS))
 
 
 def turn_to(number: int) -> None:
-    kept["step"] = number
+    remembered["step"] = number
 
 
 st.html("<style>.st-key-learn_steps button { min-width: min(2.1rem, 8.6vw); padding-inline: 0.2rem; }</style>")  # wide enough for a finger
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.button("Back", on_click=go, args=(-1,), key="learn_back", shortcut="Left", disabled=kept["step"] == 1)
-    st.button("Next", on_click=go, args=(1,), key="learn_next", shortcut="Right", disabled=kept["step"] == len(STEPS), type="primary")
+    st.button("Back", on_click=go, args=(-1,), key="learn_back", shortcut="Left", disabled=remembered["step"] == 1)
+    st.button("Next", on_click=go, args=(1,), key="learn_next", shortcut="Right", disabled=remembered["step"] == len(STEPS), type="primary")
     # Buttons, because a press is an event. Of a choice the browser sends the state with every request, and one that left
     # just before the page was turned would turn it back.
     with st.container(horizontal=True, gap=None, width="content", key="learn_steps"):
-        for number, each in enumerate(STEPS, 1):
-            kind = "primary" if number == kept["step"] else "tertiary"
-            st.button(str(number), on_click=turn_to, args=(number,), key=f"learn_step_{number}", type=kind, help=each.title)
+        for number, lesson_step in enumerate(STEPS, 1):
+            kind = "primary" if number == remembered["step"] else "tertiary"
+            st.button(str(number), on_click=turn_to, args=(number,), key=f"learn_step_{number}", type=kind, help=lesson_step.title)
     presenter = st.toggle("Presenter", key="learn_presenter", help="Larger type, more contrast, and the picture and its controls alone.")
-kept["presenter"] = presenter
+remembered["presenter"] = presenter
 if presenter:
     st.set_page_config(initial_sidebar_state="collapsed")
     st.html(PRESENTER_STYLE)
-step = STEPS[kept["step"] - 1]
+step = STEPS[remembered["step"] - 1]
 
 
 def show_words() -> None:
@@ -60,13 +60,13 @@ def show_words() -> None:
         st.markdown(step.answer)
 
 
-@shell.live(lambda: (kept["step"], st.session_state["learn_presenter"]))
+@shell.live(lambda: (remembered["step"], st.session_state["learn_presenter"]))
 def live() -> None:
     words, picture = st.columns([5, 9] if presenter else [5, 8], gap="medium")
     with words:
         show_words()
     with picture:
-        learn_viewer(step, kept["settings"], presenter, key=VIEWER)
+        learn_viewer(step, remembered["settings"], presenter, key=VIEWER)
 
 
 live()

@@ -60,8 +60,10 @@ def show_chart(chart: Chart, nothing: str) -> None:
 
 def show_table(rows: list[dict[str, str]], name: str) -> None:
     """A table, and the same as a file. Wide ones scroll sideways in their place."""
-    whole = [{column: text.replace(" ", NO_BREAK) if len(text) <= LONGEST_UNBROKEN else text for column, text in row.items()} for row in rows]
-    st.table(whole, border="horizontal", hide_index=True, height="content" if len(rows) <= MOST_ROWS else TABLE_HEIGHT)
+    unbroken = [
+        {column: text.replace(" ", NO_BREAK) if len(text) <= LONGEST_UNBROKEN else text for column, text in row.items()} for row in rows
+    ]
+    st.table(unbroken, border="horizontal", hide_index=True, height="content" if len(rows) <= MOST_ROWS else TABLE_HEIGHT)
     st.download_button(
         "CSV table", results_report.to_csv(rows), f"adastride-results-{name}.csv", "text/csv", key=f"{name}-csv", on_click="ignore"
     )

@@ -67,11 +67,11 @@ network = resources.model(checkpoint.network)
 rate = network.config.mel.sample_rate
 linked = checkpoint.id == st.session_state.setdefault("sigma_first_checkpoint", checkpoint.id)  # what a link says of settings is meant for its network
 cursors = st.session_state.setdefault("sigma_cursors", {})  # what is looked at, by checkpoint and what is swept
-usual = sigmas_trained, stride_trained = sweep.trained_sigmas(network), sweep.overall_stride(as_trained(network))
+trained_values = sigmas_trained, stride_trained = sweep.trained_sigmas(network), sweep.overall_stride(as_trained(network))
 
 
 def stop(sentence: str) -> None:
-    """The page ends with one sentence."""
+    """Ends the page with one sentence."""
     st.error(plain(sentence[:1].upper() + sentence[1:]), icon=":material/error:")
     st.stop()
 
@@ -80,36 +80,36 @@ def chart(figure, alt: str) -> None:
     st.plotly_chart(figure, theme=None, config={"displayModeBar": False}, alt=alt, key=f"sigma_chart_{next(drawn)}")
 
 
-def remembered(key: str, usual):
-    """The key of a widget that shows what it last said; a page forgets the widgets of another, a visitor should not notice."""
+def remembered(key: str, default):
+    """Has a widget show its last value, although a page forgets the widgets of another. Returns the key of the widget."""
     memory = st.session_state["sigma_memory"]
-    memory[key] = st.session_state.setdefault(key, memory.get(key, usual))
+    memory[key] = st.session_state.setdefault(key, memory.get(key, default))
     return key
 
 
 def ranges() -> tuple[tuple[float, ...], tuple[float, ...], list[sweep.Setting]]:
-    """The values of σ⁻² and of the stride that somebody chose, () for one that is not swept, and the points they make."""
-    found, asked = {"sigma": (), "stride": ()}, {}
+    """Draws the widgets for the ranges. Returns the values of σ⁻² and of the stride, () for one that is not swept, and their points."""
+    swept_values, entered = {"sigma": (), "stride": ()}, {}
     steps = {"sigma": (SIGMA, sweep.sigma_values), "stride": ("Overall stride", sweep.stride_values)}
     try:
         for name in ("sigma", "stride") if kind == "both" else (kind,):
-            what, make = steps[name]
+            label, make = steps[name]
             low, high, count = USUAL["both" if kind == "both" else subject][name]
             with st.container(horizontal=True, vertical_alignment="bottom"):
                 key = f"sigma_{subject}_{kind}_{name}"
-                first = st.number_input(f"{what} from", format="%g", key=remembered(f"{key}_low", low), width=130)
-                last = st.number_input(f"{what} to", format="%g", key=remembered(f"{key}_high", high), width=130)
+                first = st.number_input(f"{label} from", format="%g", key=remembered(f"{key}_low", low), width=130)
+                last = st.number_input(f"{label} to", format="%g", key=remembered(f"{key}_high", high), width=130)
                 values = st.number_input("Values", 2, sweep.MOST_VALUES, key=remembered(f"{key}_count", count), width=130)
-            asked[name] = first, last, values
-            found[name] = make(*asked[name])
-        address.update(sweep_link.write(asked))
-        return *found.values(), sweep.points(*found.values())
+            entered[name] = first, last, values
+            swept_values[name] = make(*entered[name])
+        address.update(sweep_link.write(entered))
+        return *swept_values.values(), sweep.points(*swept_values.values())
     except SweepError as error:
         stop(str(error))
 
 
 def carried_on(run: Run, draw, share) -> None:
-    """Works at a run to its end, showing what comes; a button stops it, and so does leaving the page."""
+    """Works at a run until its end and shows its results as they come. A button stops it, and so does leaving the page."""
     if not run.active:
         return
     bar, button = st.empty(), st.empty()
@@ -127,9 +127,9 @@ def carried_on(run: Run, draw, share) -> None:
 
 
 def show_answers(answers: list[Answer]) -> None:
-    st.markdown("\n".join(f"- {plain(each.text)}" for each in answers).replace(" %", "\N{NO-BREAK SPACE}%"))
+    st.markdown("\n".join(f"- {plain(answer.text)}" for answer in answers).replace(" %", "\N{NO-BREAK SPACE}%"))
     with st.expander("The rule behind each sentence", icon=":material/function:"):
-        st.markdown("\n".join(f"1. {plain(each.rule)}" for each in answers))
+        st.markdown("\n".join(f"1. {plain(answer.rule)}" for answer in answers))
 
 
 def download(text: str, name: str) -> None:
@@ -137,7 +137,7 @@ def download(text: str, name: str) -> None:
 
 
 def begun(key: object, results, keep: int | None = None) -> Run:
-    """The session's run of this key, a new one in the place of another."""
+    """The session's run of this key. It is begun, and takes the place of another, where it is not there yet."""
     run = st.session_state.get(f"sigma_run_{subject}")
     if run is None or run.key != key:
         forget()
@@ -146,14 +146,14 @@ def begun(key: object, results, keep: int | None = None) -> Run:
 
 
 def forget() -> None:
-    """The session's run ends and leaves nothing."""
+    """Ends the session's run and drops its results."""
     run = st.session_state.pop(f"sigma_run_{subject}", None)
     if run is not None:
         run.stop()
 
 
 def stopped(place, sentence: str) -> None:
-    """Says that a run was stopped, and offers to begin again."""
+    """Says that a run was stopped, and offers to begin again. place: where on the page."""
     with place.container(horizontal=True, vertical_alignment="center"):
         st.info(sentence, icon=":material/stop_circle:")
         st.button("Begin again", icon=":material/replay:", key="sigma_again", on_click=forget)
@@ -172,83 +172,85 @@ def one_clip() -> None:
             return
         st.session_state["sigma_started"] = key
     run = begun(key, lambda: sweep.sweep_clip(network, clip.waveform, points, details=kind != "both"))
-    said, status, picture, below = st.container(), st.container(), st.empty(), st.container()
+    sentences, status, picture, below = st.container(), st.container(), st.empty(), st.container()
     label = resources.run(checkpoint.network, clip.waveform, None, None)[0].top if kind == "both" else ""
-    values, what = (sigmas, SIGMA) if kind == "sigma" else (strides, STRIDE)
+    values, quantity = (sigmas, SIGMA) if kind == "sigma" else (strides, STRIDE)
     trained = sigmas_trained if kind == "sigma" else (stride_trained,)
 
     def draw() -> None:
         with picture.container():
             if kind == "both":
-                chart(sweep_figures.probability_map(run.found, label, sigmas, strides, usual, dark), "The label's probability by σ⁻² and stride")
+                figure = sweep_figures.probability_map(run.results, label, sigmas, strides, trained_values, dark)
+                chart(figure, "The label's probability by σ⁻² and stride")
             else:
-                chart(sweep_figures.strip(run.found, values, what, trained, None, dark), "Alignments, a column for each value")
+                chart(sweep_figures.strip(run.results, values, quantity, trained, None, dark), "Alignments, a column for each value")
 
     with status:
-        carried_on(run, draw, lambda: len(run.found) / len(points))
-    if len(run.found) < len(points):
-        stopped(status, f"Stopped after {len(run.found)} of {len(points)} points.")
-    if not run.found:
+        carried_on(run, draw, lambda: len(run.results) / len(points))
+    if len(run.results) < len(points):
+        stopped(status, f"Stopped after {len(run.results)} of {len(points)} points.")
+    if not run.results:
         return
-    columns = list(run.found)
+    columns = list(run.results)
     if kind == "both":
         draw()
-        with said:
+        with sentences:
             show_answers(map_answers(columns, label))
         below.caption(f"Ring: as trained, σ⁻² {', '.join(map(sweep.rounded, sigmas_trained))} and an overall stride of {sweep.rounded(stride_trained)}.")
     else:
-        with said:
-            show_answers(clip_answers(columns, what, trained[len(trained) // 2]))
+        with sentences:
+            show_answers(clip_answers(columns, quantity, trained[len(trained) // 2]))
         with picture.container():
-            look(columns, values, what, trained)
-        figures = sweep_figures.curves(columns, values, what, trained, dark)
+            look(columns, values, quantity, trained)
+        figures = sweep_figures.curves(columns, values, quantity, trained, dark)
         with below:
-            st.subheader(f"Against {'σ⁻²' if what == SIGMA else 'the stride'}")
+            st.subheader(f"Against {'σ⁻²' if quantity == SIGMA else 'the stride'}")
             st.caption("Dotted lines mark what the network was trained with.")
-            for place, (title, figure) in enumerate(figures.items()):
-                if place % 2 == 0:
+            for index, (title, figure) in enumerate(figures.items()):
+                if index % 2 == 0:
                     pair = st.columns(2, gap="medium")
-                with pair[place % 2]:
+                with pair[index % 2]:
                     chart(figure, title)
     with below:
         download(sweep.clip_csv(columns), kind)
 
 
 def beside(settings) -> tuple[LayerSettings, ...]:
-    """What the link's viewer was moved to, and these settings where it says nothing."""
+    """The settings that the link's viewer was moved to, completed by these settings where the link says nothing."""
     if len(link.settings) != len(settings):  # the link is of a network with other layers
         return settings
     both = zip(link.settings, settings, strict=True)
     return resolve_settings(network, [
-        LayerSettings(asked.sigma or usual.sigma, asked.stride or usual.stride, asked.variant or usual.variant) for asked, usual in both
+        LayerSettings(from_link.sigma or current.sigma, from_link.stride or current.stride, from_link.variant or current.variant)
+        for from_link, current in both
     ])
 
 
 @st.fragment
-def look(columns, values, what, trained) -> None:
-    """The strip, and one of its columns in the viewer."""
+def look(columns, values, quantity, trained) -> None:
+    """Shows the strip of alignments, and one of its columns in the viewer."""
     names = {sweep.swept(column.setting, column.stride): column for column in columns}
-    wanted = link.at if linked and link.at and kind == (link.kind or kind) else trained[len(trained) // 2]
+    start_value = link.at if linked and link.at and kind == (link.kind or kind) else trained[len(trained) // 2]
     values_here = list(names)
-    first = values_here[sweep.nearest(values_here, cursors.get((checkpoint.id, what), wanted))]
+    first = values_here[sweep.nearest(values_here, cursors.get((checkpoint.id, quantity), start_value))]
     strip, cursor = st.empty(), f"sigma_cursor_{hash((checkpoint.id, kind, *names))}"
-    chosen = st.select_slider(f"Look at {what}", values_here, first, format_func=sweep.rounded, key=cursor) if len(names) > 1 else first
-    cursors[checkpoint.id, what] = chosen
+    value = st.select_slider(f"Look at {quantity}", values_here, first, format_func=sweep.rounded, key=cursor) if len(names) > 1 else first
+    cursors[checkpoint.id, quantity] = value
     with strip:
-        chart(sweep_figures.strip(columns, values, what, trained, chosen, dark), "Alignments, a column for each value")
-    settings = sweep.layer_settings(network, names[chosen].setting)
-    start = beside(settings) if linked and link.at and chosen == values_here[sweep.nearest(values_here, link.at)] else settings
+        chart(sweep_figures.strip(columns, values, quantity, trained, value, dark), "Alignments, a column for each value")
+    settings = sweep.layer_settings(network, names[value].setting)
+    start = beside(settings) if linked and link.at and value == values_here[sweep.nearest(values_here, link.at)] else settings
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**At {what} {sweep.rounded(chosen)}**")
+        st.markdown(f"**At {quantity} {sweep.rounded(value)}**")
         query = {"clip": clip.link, "checkpoint": checkpoint.link, **sweep.link_parameters(settings)}
         st.link_button("Open in Explore", f"./?{urlencode(query)}", icon=":material/graphic_eq:", help="In a tab of its own, with these settings.")
-    follow(start, f"{checkpoint.id} {what} {chosen:g}", cursor)
-    write_address({**address, "at": f"{chosen:g}"}, key="sigma_address")
+    follow(start, f"{checkpoint.id} {quantity} {value:g}", cursor)
+    write_address({**address, "at": f"{value:g}"}, key="sigma_address")
 
 
 @shell.live(lambda start, revision, cursor: shell.values(*WIDGETS, *picker_widgets("sigma"), "sigma_subject", "sigma_kind", cursor))
 def follow(start, revision, cursor) -> None:
-    """The viewer of the value that is looked at; its own sliders go on from there. cursor: key of the slider that chose it."""
+    """Shows the viewer at the value that is looked at; its own sliders go on from there. cursor: key of the slider that chose it."""
     viewer(clip, lambda settings, previous: resources.run(checkpoint.network, clip.waveform, settings, previous), as_trained(network), start, revision,
            checkpoint.link, key="sigma_viewer")
 
@@ -257,7 +259,7 @@ def follow(start, revision, cursor) -> None:
 
 
 def networks() -> list:
-    """The chosen network, and others of the same task that somebody wants beside it."""
+    """The chosen network, and others of the same task that somebody has added to compare with."""
     known = catalogue()
     task = known[checkpoint.network].task if checkpoint.network in known else None
     others = [name for name, entry in known.items() if entry.task == task and name != checkpoint.network]
@@ -267,22 +269,22 @@ def networks() -> list:
         "Compare with", others, [name for name in others if known[name].method == known[checkpoint.network].method][: MOST_CHECKPOINTS - 1],
         format_func=lambda name: known[name].title, max_selections=MOST_CHECKPOINTS - 1, key=f"sigma_more_{checkpoint.id}",
     )
-    return [network, *(each for each in map(resources.model, more) if kind == "stride" or sweep.has_sigma(each))]
+    return [network, *(other for other in map(resources.model, more) if kind == "stride" or sweep.has_sigma(other))]
 
 
 def many_clips() -> None:
     try:
-        found = pick_labelled("sigma", network)
+        labelled = pick_labelled("sigma", network)
     except DataError as error:
         stop(str(error))
     sigmas, strides, points = ranges()
     models = [network] if kind == "both" else networks()
-    if found is None:
+    if labelled is None:
         st.info("Choose a zip file to begin with.", icon=":material/folder_zip:")
         return
-    clips = found.clips
+    clips = labelled.clips
     names = [checkpoint.title if model is network and checkpoint.network not in catalogue() else model.name for model in models]
-    key = (found.sha256, rate, tuple(model.name for model in models), tuple(points))
+    key = (labelled.sha256, rate, tuple(model.name for model in models), tuple(points))
     run = st.session_state.get("sigma_run_many")
     if run is not None and run.key != key:
         forget()
@@ -296,36 +298,37 @@ def many_clips() -> None:
         run = begun(key, lambda: sweep_clips(models, clips, points, names=names), keep=1)
     except (SweepError, DataError) as error:
         stop(str(error).replace(network.name, names[0]))
-    said, status, picture, below = st.container(), st.container(), st.empty(), st.container()
-    what = SIGMA if kind == "sigma" else STRIDE
+    sentences, status, picture, below = st.container(), st.container(), st.empty(), st.container()
+    quantity = SIGMA if kind == "sigma" else STRIDE
     marks = {
         name: sweep.trained_sigmas(model) if kind == "sigma" else (sweep.overall_stride(as_trained(model)),) for name, model in zip(names, models, strict=True)
     }
 
     def draw() -> None:
         with picture.container():
-            scores = run.found[-1].scores
+            scores = run.results[-1].scores
             if kind == "both":
-                chart(sweep_figures.quality_map(scores, sigmas, strides, usual, dark), f"{scores[0].metric.label} by σ⁻² and stride")
+                figure = sweep_figures.quality_map(scores, sigmas, strides, trained_values, dark)
+                chart(figure, f"{scores[0].metric.label} by σ⁻² and stride")
             else:
-                chart(sweep_figures.quality(scores, what, marks, dark), f"{scores[0].metric.label} against {what}")
+                chart(sweep_figures.quality(scores, quantity, marks, dark), f"{scores[0].metric.label} against {quantity}")
 
     with status:
-        carried_on(run, draw, lambda: run.found[-1].share if run.found else 0.0)
-    if not run.found:
+        carried_on(run, draw, lambda: run.results[-1].share if run.results else 0.0)
+    if not run.results:
         stopped(status, "Stopped before the first clips were done.")
         return
-    last = run.found[-1]
-    if last.share < 1:
-        stopped(status, f"Stopped after {100 * last.share:.0f} % of the clips: what follows stands on those.")
+    progress = run.results[-1]
+    if progress.share < 1:
+        stopped(status, f"Stopped after {100 * progress.share:.0f} % of the clips: what follows stands on those.")
     draw()
-    with said:
-        show_answers(score_map_answers(last.scores) if kind == "both" else score_answers(last.scores, what))
+    with sentences:
+        show_answers(score_map_answers(progress.scores) if kind == "both" else score_answers(progress.scores, quantity))
     with below:
         if kind == "stride":
-            chart(sweep_figures.cost(last.scores, what, dark), "Cost against the stride")
+            chart(sweep_figures.cost(progress.scores, quantity, dark), "Cost against the stride")
         st.caption("Bands and intervals: Wilson’s 95 % interval of the clips. Rings: what a network was trained with, or the value nearest to it.")
-        download(scores_csv(last.scores), f"{kind}-accuracy")
+        download(scores_csv(progress.scores), f"{kind}-accuracy")
 
 
 st.header("What if σ were larger?")

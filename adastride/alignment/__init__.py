@@ -48,14 +48,14 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Alignment(Reversible):
-    """Where each input frame of a layer went: positions, lengths and sigma; everything else follows from them.
+    """Says where each input frame of a layer went. Positions, lengths and sigma are all it holds; everything else follows from them.
 
     unit_positions: (batch, time) float64 in [0, 1], see `unit_positions`.
-    lengths, output_lengths: (batch,) int64, valid input and output frames.
-    sigma: width of a row in output frames, a number or a scalar tensor (then gradients flow to it).
-    nearest: AdaStride-F; each frame counts only for its nearest output frame round(p) (half to even, as torch rounds).
-    dtype: the type matrices are returned in. axis: what frames run along, see `AnyAlignment`.
-    Two alignments are equal only if they are one and the same object; as such they can be keys.
+    lengths, output_lengths: (batch,) int64, the numbers of valid input and output frames.
+    sigma: width of a row in output frames, a number or a scalar tensor, to which gradients then flow.
+    nearest: whether each frame counts only for its nearest output frame round(p), as in AdaStride-F (half to even, as torch rounds).
+    dtype: the type in which matrices are returned. axis: what frames run along, see `AnyAlignment`.
+    Two alignments are equal only if they are one and the same object, so they can be keys of a dictionary.
     """
 
     unit_positions: Tensor
@@ -98,7 +98,9 @@ class Alignment(Reversible):
         return self._product(x, up=False)
 
     def upsample(self, y: Tensor) -> Tensor:
-        """A_up^T Y, back to input time: the same distances, softmax over output frames for every input frame (the VQ-VAE's).
+        """A_up^T Y, which brings y back to input time, as in the VQ-VAE.
+
+        A_up is worked out from the same distances as A, with a softmax over the output frames for every input frame.
 
         Shape: y (batch, channels, L) -> (batch, channels, time), zero past each example's length.
         """
@@ -113,7 +115,7 @@ class Alignment(Reversible):
         return softmax_product(exact, self.positions, inverse_variance, self._plan(exact.dtype, up), up).to(values.dtype)
 
     def _plan(self, dtype: torch.dtype, up: bool = False) -> Blocks:
-        """Blocks and windows of a product, worked out once and used for every signal that is pooled with this alignment."""
+        """The blocks and windows of a product. They are worked out once and used for every signal that is pooled with this alignment."""
         key = dtype, up, None if self.positions.is_inference() else self.positions._version
         if key not in self._plans:
             keys, queries = (self._indices(), self.positions) if up else (self.positions, self._indices())
@@ -123,9 +125,9 @@ class Alignment(Reversible):
 
     @torch.no_grad()
     def compose(self, rows: Tensor) -> Tensor:
-        """Rows of the layer above, written in this layer's input frames: R A.
+        """R A: rows of weights over this layer's output frames, such as those of the layer above, in this layer's input frames.
 
-        Shape: rows (batch, n, L), weights over this layer's output frames -> (batch, n, time). Carries no gradient.
+        Shape: rows (batch, n, L) -> (batch, n, time). The result carries no gradient.
         """
         self._check(rows, self.frames, "output frames")
         exact = rows if rows.dtype in TAIL else rows.float()
@@ -136,7 +138,10 @@ class Alignment(Reversible):
         return result.to(rows.dtype)
 
     def dense(self) -> Tensor:
-        """A itself, plainly from its formula: (batch, L, time), rows past an example's output length zero. For looking."""
+        """A itself, worked out plainly from its formula: (batch, L, time), zero in rows past an example's output length.
+
+        It is meant for looking at A; `pool` never builds it.
+        """
         return self._plain_rows(self._indices(), slice(None))
 
     def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
@@ -189,10 +194,10 @@ class Alignment(Reversible):
         return first, rows
 
     def boundaries(self) -> Tensor:
-        """Where, in input frames, one output frame ends and the next begins: the moment the position passes i + 1/2.
+        """Where, in input frames, one output frame ends and the next begins: where the position passes i + 1/2.
 
-        Shape: (batch, L + 1) float64 from 0 to T_b, rising; frame j occupies [j, j + 1). Past an example's output
-        length T_b repeats. They depend on the positions alone, not on sigma.
+        Shape: (batch, L + 1) float64 from 0 to T_b, rising; frame j occupies [j, j + 1). Past an example's output length T_b repeats.
+        Boundaries depend on the positions alone, not on sigma.
         """
         time = self.positions.shape[1]
         lengths = self.lengths.to(torch.float64)[:, None]
@@ -215,21 +220,21 @@ class Alignment(Reversible):
         return (edges[:, :-1] + edges[:, 1:] - 1) / 2
 
     def strides(self) -> Tensor:
-        """How many input frames each output frame stands for: differences of `boundaries`.
+        """How many input frames each output frame stands for, the differences of `boundaries`.
 
-        Shape: (batch, L) float64; each example's sum to T_b, zero past its output length.
+        Shape: (batch, L) float64; the strides of an example sum to T_b and are zero past its output length.
         """
         return self.boundaries().diff(dim=1)
 
     @torch.no_grad()
     def entropy(self) -> Tensor:
-        """Entropy of each row of A in nats, (batch, L): ln(n) where a row is the plain mean of n frames; 0 where it is one."""
+        """The entropy of each row of A in nats: (batch, L). It is ln(n) for the plain mean of n frames, and 0 for a single frame."""
         blocks = self._plan(self.dtype)
         result = self.positions.new_zeros(len(self.lengths) * blocks.per_example, blocks.rows)
         for group in blocks.groups:
             result[blocks.members(group, result)] = torch.special.entr(torch.as_tensor(blocks.band(group).weights)).sum(dim=2).to(result.dtype)
         return result.view(len(self.lengths), -1)[:, : self.frames]
 
-    def _check(self, x: Tensor, size: int, what: str) -> None:
+    def _check(self, x: Tensor, size: int, unit: str) -> None:
         if x.dim() != 3 or x.shape[0] != len(self.lengths) or x.shape[2] != size:
-            raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {what}), got {tuple(x.shape)}")
+            raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {unit}), got {tuple(x.shape)}")

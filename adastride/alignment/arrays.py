@@ -1,7 +1,7 @@
-"""Arrays that are NumPy's on the CPU and tensors elsewhere, and the few functions both are called with.
+"""Functions that work alike on NumPy arrays and on tensors. Numbers on the CPU are handled as arrays, those elsewhere as tensors.
 
-On the CPU a step of NumPy costs a third of a tensor operation, so a short clip would wait longer for its positions and
-windows than for its product. On an accelerator the same lines work on tensors where they lie.
+On the CPU an operation of NumPy costs a third of one on tensors, with which a short clip would wait longer for its positions
+and windows than for its product. On an accelerator the same lines of code work on tensors where they lie.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ def array(values: Tensor) -> Array:
 
 
 def at_least(values: Array, low: float) -> Array:
-    """The values, and `low` where they are below it. A NumPy array's own clip looks up the limits of its type first, which takes longer."""
+    """The values, but `low` where they are below it. This is faster than a NumPy array's own clip, which looks up its type's limits."""
     return values.clamp(min=low) if isinstance(values, Tensor) else np.maximum(values, low)
 
 
 def at_most(values: Array, high: float) -> Array:
-    """The values, and `high` where they are above it."""
+    """The values, but `high` where they are above it."""
     return values.clamp(max=high) if isinstance(values, Tensor) else np.minimum(values, high)
 
 
 def like_array(values: Sequence[Any], array: Array) -> Array:
-    """Whole numbers as an int64 array of the same kind and place, without waiting for an accelerator."""
+    """Whole numbers as an int64 array or tensor, as `array` is one, on its device. No accelerator is waited for."""
     return torch.tensor(list(values)).to(array.device, non_blocking=True) if isinstance(array, Tensor) else np.array(values)
 
 

@@ -1,4 +1,4 @@
-"""What strides, widths and lengths may be, and lengths that are known on the host.
+"""Checks strides, widths and lengths, and makes lengths whose numbers are known on the host.
 
 Lengths decide shapes, so the host has to know them, and every look at a tensor of an accelerator waits until all work
 before it is done. Lengths that this package makes therefore remember their numbers: `whole_numbers` looks once and never
@@ -27,7 +27,7 @@ def check_stride(stride: float) -> float:
 def check_sigma(sigma: float | Tensor) -> float | Tensor:
     """Returns `sigma` (a length in output frames) unchanged; ValueError unless it lies in `SIGMA_LIMITS`.
 
-    Below, a row is one frame anyway; beyond either limit sigma^2 would leave the range of float32.
+    Beyond either limit sigma^2 would leave the range of float32. Near the lower one a row is a single frame anyway.
     """
     value = number(sigma)
     if not SIGMA_LIMITS[0] <= value <= SIGMA_LIMITS[1]:
@@ -41,9 +41,10 @@ def number(value: float | Tensor) -> float:
 
 
 def check_lengths(lengths: Tensor | None, x: Tensor) -> Tensor:
-    """Valid lengths of a (batch, channels, time) tensor: (batch,) int64 on its device, all of `time` where None.
+    """Checks the lengths of a (batch, channels, time) tensor and returns them as (batch,) int64 on its device.
 
-    They are known on the host (`whole_numbers`) and no longer share memory with what was handed in.
+    Where lengths is None, all of `time` is valid. The result is known on the host (`whole_numbers`) and does not share memory with
+    a caller's tensor that may change.
     Raises ValueError if x is not three-dimensional, or a length is not a whole number from 1 to time.
     """
     if x.dim() != 3:
@@ -65,7 +66,7 @@ def check_lengths(lengths: Tensor | None, x: Tensor) -> Tensor:
 
 
 def known_lengths(numbers: Sequence[int], device: torch.device) -> Tensor:
-    """(batch,) int64 lengths on a device that remember their numbers, so that nobody has to wait for them."""
+    """Makes (batch,) int64 lengths on a device. They remember their numbers, so that nobody has to wait for an accelerator."""
     if device.type == "cpu":
         lengths = torch.tensor(numbers, dtype=torch.int64)
     elif len(set(numbers)) == 1:
@@ -78,7 +79,7 @@ def known_lengths(numbers: Sequence[int], device: torch.device) -> Tensor:
 
 
 def whole_numbers(lengths: Tensor) -> tuple[int, ...]:
-    """Lengths as Python's numbers: without a wait where they are remembered, see `known_lengths`."""
+    """Lengths as Python integers. There is no wait for an accelerator where they are remembered, see `known_lengths`."""
     return _remembered(lengths) or tuple(lengths.tolist())
 
 
@@ -89,18 +90,18 @@ def _remembered(lengths: Tensor) -> tuple[int, ...] | None:
 
 
 def output_lengths(lengths: Tensor, stride: float) -> Tensor:
-    """L = ceil(T / stride) per example: (batch,) int64. Example: 313 frames at stride 2 make 157."""
+    """The output length L = ceil(T / stride) of each example: (batch,) int64. At stride 2, 313 frames become 157."""
     stride = check_stride(stride)
     return known_lengths([math.ceil(length / stride) for length in whole_numbers(lengths)], lengths.device)
 
 
 def length_mask(lengths: Tensor, time: int) -> Tensor:
-    """(batch, time) bool, True on the first lengths[b] frames."""
+    """A mask (batch, time) bool that is True on the first lengths[b] frames of example b."""
     return torch.arange(time, device=lengths.device) < lengths[:, None]
 
 
 def refuse_transforms(x: Tensor) -> None:
-    """RuntimeError if x belongs to torch.vmap or a transform of torch.func: what works on arrays can't be traced through."""
+    """Raises RuntimeError if x belongs to torch.vmap or a transform of torch.func, which can't trace what works on NumPy arrays."""
     if not torch.compiler.is_compiling() and torch._C._functorch.is_functorch_wrapped_tensor(x):
         raise RuntimeError("adaptive downsampling works under neither torch.vmap nor the transforms of torch.func (torch.func.functional_call "
                            "works): give it the whole batch, and use torch.autograd.grad")

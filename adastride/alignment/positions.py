@@ -1,6 +1,6 @@
-"""Where frames lie, and what it costs to place them far apart: equations 3 and 5, with their gradients in closed form.
+"""Vector positioning and the position loss (equations 3 and 5), with their gradients in closed form.
 
-As separate tensor operations they would cost a short clip more than the pooling.
+As separate tensor operations they would cost a short clip more time than the pooling.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adastride.alignment.checks import length_mask, refuse_transforms, whole_num
 
 
 def unit_positions(scores: Tensor, lengths: Tensor) -> Tensor:
-    """Vector positioning up to scale: u_t = (p_t - p_0) / (p_last - p_0), equation 3 without its (L - 1).
+    """Vector positioning up to its scale: u_t = (p_t - p_0) / (p_last - p_0), which is equation 3 without the factor L - 1.
 
     Scores w.x_t become displacements exp(score); their running sum is the position. They depend on neither sigma
     nor stride. The first displacement never matters (positions count from p_0), so it is left out before the largest
@@ -33,7 +33,7 @@ def unit_positions(scores: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _unit_positions(scores: Tensor, lengths: Tensor) -> tuple[Tensor, Any, Any]:
-    """The positions, and as arrays: the displacements and their sums (batch, 1), by which both are still to be divided for a gradient."""
+    """The positions as a tensor, and as arrays the displacements (batch, time) and their sums (batch, 1), for the gradient."""
     moves = array(scores.to(torch.float64, copy=True))
     xp = namespace(moves)
     moves[:, 0] = -math.inf
@@ -72,7 +72,9 @@ class _UnitPositions(torch.autograd.Function):
 
 
 def position_loss(positions: Tensor, lengths: Tensor) -> Tensor:
-    """Equation 5: steps larger than one output frame, sum of relu(p_{t+1} - p_t - 1) / (T - 1), mean over the batch.
+    """The position loss (equation 5), which punishes steps larger than one output frame.
+
+    It is the sum of relu(p_{t+1} - p_t - 1) / (T - 1) over an example, and the mean of that over the batch.
 
     Shape: positions (batch, time), lengths (batch,) -> scalar in output frames, in the type of the positions. An example of
     one frame counts 0. Gradients flow to the positions, once.
@@ -84,7 +86,7 @@ def position_loss(positions: Tensor, lengths: Tensor) -> Tensor:
 
 
 def _position_loss(positions: Tensor, lengths: Tensor) -> tuple[Tensor, Any, Any]:
-    """The loss, and as arrays: by how much each step is too large, (batch, time - 1), and T - 1, (batch,)."""
+    """The loss as a tensor, and as arrays by how much each step is too large, (batch, time - 1), and T - 1, (batch,)."""
     path = array(positions)
     steps = like_array([max(length - 1, 1) for length in whole_numbers(lengths)], path)
     excess = path[:, 1:] - path[:, :-1]

@@ -1,8 +1,8 @@
-"""The kernel: softmax(-(key - query)^2 / sigma^2) @ values along time, in time and memory that grow with the input.
+"""The kernel: softmax(-(key - query)^2 / sigma^2) @ values along time, in time and memory that grow with the input alone.
 
-Positions are sorted, so what a query (an output frame) weighs lies in one contiguous window of keys (input frames):
-those within sqrt(d_min^2 + reach) of it, where reach = sigma^2 * tail and exp(-tail) of a row's largest weight is
-negligible. So:
+Positions are sorted, so the keys (input frames) with noticeable weight for a query (an output frame) lie in one contiguous window:
+those within sqrt(d_min^2 + reach) of it, where d_min is the distance to the nearest key, reach = sigma^2 * tail, and exp(-tail) of
+a row's largest weight is negligible. So:
 
 1. Queries are split into blocks of 32 or 128 neighbours. One binary search finds the window each block needs.
 2. Blocks whose windows are about equally wide form a group; the weights of a group are one small array (n, rows, width),
@@ -14,8 +14,8 @@ Where all of a matrix is small, searching for windows would cost more than it sa
 example, its window all keys, and nothing has to be known on the host. Larger matrices cost an accelerator one wait, for
 the windows.
 
-Its gradients are the same three products with the parts exchanged: `SoftmaxProduct`. Upsampling is the same kernel with
-keys and queries exchanged.
+Gradients are products of the same blocks with the factors exchanged (`SoftmaxProduct`). Upsampling is the same kernel with keys and
+queries exchanged.
 """
 
 from __future__ import annotations
@@ -46,14 +46,17 @@ _NARROW_ELEMENTS = 1 << 16
 
 
 def _sliced(values: Tensor) -> bool:
-    """Whether windows are multiplied one by one. On a CPU a slice of the signal goes to BLAS as it is, without being
-    copied; on an accelerator one launch a block would cost more than the work, so windows are gathered into a batch."""
+    """Whether windows are multiplied one by one, as on a CPU, or gathered into a batch.
+
+    On a CPU a slice of the signal goes to BLAS as it is, without being copied. On an accelerator to launch a product for each block
+    would cost more than the work.
+    """
     return values.device.type == "cpu"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Blocks computed together because their windows are about equally wide, and now all have the same width."""
+    """Blocks that are computed together, because their windows are about equally wide and can all be given the width of the widest."""
 
     number: int
     blocks: list[int]  # flat block numbers, example * blocks_per_example + block
@@ -63,11 +66,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Band:
-    """Softmax weights of a group of n blocks; not to be changed.
+    """The softmax weights of a group of n blocks, which nobody may change.
 
-    matrix: (n, rows, width), a tensor. weights: the same numbers as an array, of every row perhaps only those w that it
-    needs: (n, rows, w). queries: (n, rows). keys: their flat indices into the keys, (n, 1 or rows, w). places: theirs in `matrix`, flat; None
-    where w is width. closest: what was taken off the distances, (n, rows, 1) or a number.
+    matrix: (n, rows, width), a tensor. weights: the same numbers as an array (n, rows, w), which holds all w = width weights of a row
+    or only the w that it needs. queries: (n, rows). keys: flat indices of the weights' keys, (n, 1 or rows, w). closest: what was
+    taken off the distances, (n, rows, 1) or a number. places: flat indices of the weights in `matrix`; None where w is width.
     """
 
     matrix: Tensor
@@ -79,11 +82,12 @@ class Band:
 
 
 class Blocks:
-    """Splits queries into blocks and finds the window of keys each needs.
+    """Splits queries into blocks and finds the window of keys that each block needs.
 
-    keys (batch, K) and queries (batch, Q), both float64, sorted and detached; variance is sigma^2; only the first
-    key_counts / query_counts of an example count. A query needs every key whose weight exceeds exp(-tail) of its
-    largest. Blocks whose windows are of similar width form groups, so that their weights are one array operation.
+    keys: (batch, K), queries: (batch, Q), both float64, sorted and detached. variance: sigma^2. key_counts, query_counts: how many
+    keys and queries of each example are valid. nearest: whether a key counts for its nearest query alone. dtype: the type of the
+    product. A query needs every key whose weight exceeds exp(-tail) of its largest. Blocks whose windows are about equally wide form
+    a group, so that their weights are worked out by one array operation.
     """
 
     def __init__(
@@ -94,14 +98,14 @@ class Blocks:
         self.variance, self.nearest, self.dtype = variance, nearest, dtype
         self._reach = (TAIL[dtype] + math.log(self.key_total)) * variance
         elements, on_host = self.batch * self.key_total * self.query_total, _sliced(keys)
-        whole = elements <= (_WHOLE_ELEMENTS if on_host else _WHOLE_ELEMENTS_ACCELERATED)
+        undivided = elements <= (_WHOLE_ELEMENTS if on_host else _WHOLE_ELEMENTS_ACCELERATED)
         # Wide rows share most of their window, so larger blocks waste little there and mean fewer products.
-        self.rows = self.query_total if whole else 128 if self._reach > 256 else 32
+        self.rows = self.query_total if undivided else 128 if self._reach > 256 else 32
         self.per_example = -(-self.query_total // self.rows)
         self._keys, self._queries = array(keys), array(queries)
         self._key_counts, self._query_counts = key_counts, query_counts
         self._ragged = min(self._key_counts) < self.key_total or min(self._query_counts) < self.query_total
-        if whole:
+        if undivided:
             self.groups = [Group(0, list(range(self.batch)), [0] * self.batch, self.key_total)]
         else:
             self.groups = self._group(*self._block_windows())
@@ -109,7 +113,7 @@ class Blocks:
         self._kept: dict[int, Band] | None = {} if elements <= _KEPT_ELEMENTS else None
 
     def _block_windows(self) -> tuple[list[int], list[int], list[int]]:
-        """Blocks that hold a query, where the keys they need begin, and where they end.
+        """The numbers of the blocks that hold a query, and where the keys that each of them needs begin and end.
 
         The first key that a query needs never lies before the first one of the query to its left, nor the last one after
         the last of the query to its right, so the outermost queries of a block decide.
@@ -133,9 +137,10 @@ class Blocks:
         return blocks, begin, self._search(self._keys, queries[1] + radius, example[1], "right").tolist()
 
     def _common_radius(self) -> float | None:
-        """A distance within which all queries have all the keys they need, if one is not much too large for most; None otherwise.
+        """A distance within which every query has all keys that it needs; None where that distance would be much too large for most.
 
-        No query is farther from its nearest key than half of the largest gap. To ask for the gap would make an accelerator wait.
+        No query is farther from its nearest key than half of the largest gap between keys. On an accelerator it is None as well: to ask
+        for the gap would be a wait.
         """
         if not isinstance(self._keys, np.ndarray):
             return None
@@ -146,7 +151,10 @@ class Blocks:
         return radius if radius <= max(1.5 * math.sqrt(self._reach), self.rows / 8) else None
 
     def _needed(self, queries: Array, example: Array) -> tuple[Array, Array, Array]:
-        """Of queries and their examples, of any one shape: the first key needed, the one after the last, and the distance to the nearest."""
+        """The first key that each query needs, the one after the last, and the distance to its nearest key.
+
+        queries, example: arrays of one shape, which the three results have as well. example: the example of each query.
+        """
         xp, keys = namespace(queries), self._keys
         begin, counts = example * self.key_total, self._key_counts[0]
         if self.batch > 1:
@@ -158,15 +166,15 @@ class Blocks:
         above, below = abs(flat[after + begin] - queries), abs(flat[before + begin] - queries)
         closest = xp.minimum(above, below)
         if self.nearest:
-            rounded, whole = xp.round(keys), xp.round(queries)
-            return self._search(rounded, whole, example), self._search(rounded, whole, example, "right"), closest
+            rounded, indices = xp.round(keys), xp.round(queries)
+            return self._search(rounded, indices, example), self._search(rounded, indices, example, "right"), closest
         radius = xp.sqrt(closest * closest + self._reach)
         closer = xp.where(below <= above, before, after)
         low = xp.minimum(self._search(keys, queries - radius, example), closer)
         return low, xp.maximum(self._search(keys, queries + radius, example, "right"), closer + 1), closest
 
     def _search(self, keys: Array, queries: Array, example: Array, side: str = "left") -> Array:
-        """Where `queries` would be inserted among the valid keys (batch, K) of its example, an array of the same shape."""
+        """Where queries would be inserted among the valid keys (batch, K) of their examples: an array of the shape of `queries`."""
         xp = namespace(queries)
         if self.batch == 1:
             return at_most(xp.searchsorted(keys.reshape(-1), queries, side=side), self._key_counts[0])
@@ -194,11 +202,11 @@ class Blocks:
         return groups
 
     def columns(self, group: Group) -> Tensor:
-        """(n, width) flat indices into keys of every block's window."""
+        """The flat indices of the keys in every block's window: (n, width)."""
         return torch.as_tensor(self._columns(group), device=self.device)
 
     def _columns(self, group: Group) -> Array:
-        """The same as an array."""
+        """`columns` as an array."""
         start = [block // self.per_example * self.key_total + start for block, start in zip(group.blocks, group.starts, strict=True)]
         return like_array(start, self._keys)[:, None] + like_array(range(group.width), self._keys)
 
@@ -209,7 +217,10 @@ class Blocks:
         return torch.tensor(group.blocks, device=like.device)
 
     def _block_queries(self, group: Group) -> tuple[Array, Array, Array]:
-        """(n, rows) queries of a group's blocks, their row in the example and (n, 1) the example; past its end, the last query again."""
+        """The queries of a group's blocks, (n, rows), their rows in the example, (n, rows), and the examples, (n, 1).
+
+        Past the end of an example its last query repeats.
+        """
         row = like_array([block % self.per_example * self.rows for block in group.blocks], self._queries)[:, None]
         row = at_most(row + like_array(range(self.rows), self._queries), self.query_total - 1)
         if self.batch == 1:
@@ -218,7 +229,7 @@ class Blocks:
         return self._queries.reshape(-1)[row + example * self.query_total], row, example
 
     def band(self, group: Group) -> Band:
-        """The weights of a group."""
+        """The weights of a group, which are kept for the next product if all groups together are small."""
         if self._kept is not None and group.number in self._kept:
             return self._kept[group.number]
         large = len(group.blocks) * self.rows * group.width > _NARROW_ELEMENTS
@@ -228,7 +239,7 @@ class Blocks:
         return band
 
     def _full(self, group: Group) -> Band:
-        """Weights of all keys in the windows."""
+        """The weights of all keys in the windows."""
         columns, (queries, row, example) = self._columns(group)[:, None, :], self._block_queries(group)
         xp = namespace(columns)
         keys, needed = self._keys.reshape(-1)[columns], None
@@ -252,7 +263,10 @@ class Blocks:
         return Band(weights, weights, queries, columns, closest)
 
     def _full_on_host(self, distance: Array, needed: Array | None, queries: Array, columns: Array) -> Band:
-        """`_full` from distances (n, rows, width) of which only those `needed` count: the plain formula, and rows it is not exact for again."""
+        """`_full` on the CPU, from distances (n, rows, width) of which only those `needed` count.
+
+        It uses the plain formula, and works the rows for which that is not exact out again.
+        """
         weights: Array = self._exponential(distance, 0.0)
         closest: Array = 0.0
         if needed is not None:
@@ -274,9 +288,9 @@ class Blocks:
         return Band(torch.from_numpy(weights), weights, queries, columns, closest)
 
     def _narrow(self, group: Group) -> Band | None:
-        """Weights of only those keys that each row needs, computed in NumPy; None if that is not much less than all.
+        """The weights of only those keys that each row needs, on the CPU; None if these are not much fewer than all.
 
-        Rows of a long clip need a small part of their block's window.
+        Rows of a long clip need only a small part of their block's window.
         """
         queries, row, example = self._block_queries(group)
         low, high, closest = self._needed(queries, example + np.zeros_like(row))
@@ -294,8 +308,8 @@ class Blocks:
         places = column - like_array(group.starts, column)[:, None, None] + np.arange(0, size, group.width).reshape(-1, self.rows, 1)
         matrix = np.zeros(size + 1, weights.dtype)  # the last element takes what is not needed
         matrix[np.where(needed, places, size)] = weights
-        whole = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
-        return Band(whole, weights, queries, keys, closest, at_most(at_least(places, 0), size - 1))
+        windows = torch.from_numpy(matrix[:-1]).view(-1, self.rows, group.width)
+        return Band(windows, weights, queries, keys, closest, at_most(at_least(places, 0), size - 1))
 
     def _exponential(self, excess: Array, closest: Array | float) -> Array:
         """exp((d_min^2 - d^2) / sigma^2) in the product's type, from d - d_min and d_min in float64.
@@ -313,9 +327,9 @@ class Blocks:
         return np.exp(np.maximum(exponent, -69.0, out=exponent), out=exponent)
 
     def position_gradients(self, group: Group, slopes: Tensor, needs: tuple[bool, bool, bool]) -> tuple[Array | None, Array | None, Array | None]:
-        """Gradients to the keys (batch * K,) float64, to a group's queries (n, rows) and to sigma^-2 (scalar); None where not needed.
+        """The gradients to the keys (batch * K,) float64, to a group's queries (n, rows), and to sigma^-2 (scalar).
 
-        slopes: (n, rows, width), gradients to `matrix`.
+        slopes: (n, rows, width), the gradients to `Band.matrix`. needs: which of the three are needed; the others are None.
         """
         band, slopes = self.band(group), array(slopes)
         xp = namespace(slopes)
@@ -337,7 +351,7 @@ class Blocks:
         return to_keys, to_queries, sharper
 
     def spans(self, group: Group) -> Iterator[tuple[int, int, int, int]]:
-        """For each block of a group: (example, first query, queries, first key)."""
+        """Yields for each block of a group its example, its first query, its number of queries, and the first key of its window."""
         for block, start in zip(group.blocks, group.starts, strict=True):
             example, row = block // self.per_example, block % self.per_example * self.rows
             yield example, row, min(self.rows, self.query_total - row), start
@@ -345,7 +359,7 @@ class Blocks:
     # The three products of a window, sliced or in batches: see `_sliced`.
 
     def multiply(self, group: Group, values: Tensor, weights: Tensor, out: Tensor) -> None:
-        """out[..., queries] = values[..., window] @ weights^T for every block."""
+        """Sets out[..., queries] = values[..., window] @ weights^T for every block."""
         if _sliced(values):
             signals, results = values.unbind(0), out.unbind(0)
             for matrix, (example, row, rows, start) in zip(weights.unbind(0), self.spans(group), strict=True):
@@ -358,8 +372,8 @@ class Blocks:
     def gradients(self, group: Group, values: Tensor, grad: Tensor, to_values: Tensor | None, to_weights: bool) -> Tensor | None:
         """The two products of a backward pass, from grad (batch, channels, Q), the gradient to a product of these values.
 
-        to_values[..., window] += grad[..., queries] @ weights for every block, unless it is None; with `to_weights` returns
-        grad[..., queries]^T @ values[..., window]: (n, rows, width), the gradient to a band's matrix.
+        For every block it does to_values[..., window] += grad[..., queries] @ weights, unless to_values is None. With `to_weights` it
+        returns grad[..., queries]^T @ values[..., window], the gradient to a band's matrix: (n, rows, width).
         """
         if not _sliced(values):
             slopes = torch.bmm(self._gather_queries(group, grad).transpose(1, 2), self._gather(group, values)) if to_weights else None
@@ -383,7 +397,7 @@ class Blocks:
         return slopes
 
     def scatter_windows(self, group: Group, grad: Tensor, out: Tensor) -> None:
-        """out[..., window] += grad[..., queries] @ weights for every block."""
+        """Adds grad[..., queries] @ weights to out[..., window] for every block."""
         if _sliced(grad):
             self.gradients(group, grad, grad, out, to_weights=False)
             return
@@ -394,12 +408,12 @@ class Blocks:
         out.copy_(flat.view(out.shape[0], out.shape[2], out.shape[1]).transpose(1, 2))
 
     def _gather(self, group: Group, values: Tensor) -> Tensor:
-        """(n, channels, width) windows of values."""
+        """The windows of values of a group's blocks: (n, channels, width)."""
         flat = values.transpose(1, 2).reshape(-1, values.shape[1])
         return flat[self.columns(group).to(values.device)].transpose(1, 2)
 
     def _query_view(self, padded: Tensor) -> Tensor:
-        """(blocks, channels, rows) view of a (batch, blocks per example, channels, rows) buffer."""
+        """A view (blocks, channels, rows) of a buffer (batch, blocks per example, channels, rows)."""
         return padded.view(-1, padded.shape[-2], self.rows)
 
     def _gather_queries(self, group: Group, grad: Tensor) -> Tensor:
@@ -411,12 +425,12 @@ class Blocks:
         """A buffer for `multiply`, zero where it won't write: (batch, channels, Q), or blocked where windows are multiplied in batches."""
         batch, channels = values.shape[:2]
         if _sliced(values):
-            every = sum(len(group.blocks) for group in self.groups) == batch * self.per_example
-            return (values.new_empty if every else values.new_zeros)(batch, channels, self.query_total)
+            fills_all = sum(len(group.blocks) for group in self.groups) == batch * self.per_example
+            return (values.new_empty if fills_all else values.new_zeros)(batch, channels, self.query_total)
         return values.new_zeros(batch, self.per_example, channels, self.rows)
 
     def unblocked(self, buffer: Tensor) -> Tensor:
-        """(batch, channels, Q) from a buffer of `new_output`."""
+        """Turns a buffer of `new_output` into (batch, channels, Q)."""
         if buffer.dim() == 3:
             return buffer
         batch, _, channels, _ = buffer.shape
@@ -424,9 +438,9 @@ class Blocks:
 
 
 def softmax_product(values: Tensor, positions: Tensor, inverse_variance: Tensor | None, blocks: Blocks, up: bool) -> Tensor:
-    """Blockwise softmax(-(key - query)^2 / sigma^2) @ values, differentiable in the values, the positions and sigma^-2.
+    """Works out softmax(-(key - query)^2 / sigma^2) @ values block by block, differentiable in values, positions and sigma^-2.
 
-    positions are the blocks' keys, or with `up` their queries; sigma^-2 is None where it is a plain number.
+    positions: the keys of the blocks or, with `up`, their queries. inverse_variance: sigma^-2, None where it is a plain number.
     Shape: values (batch, channels, K) -> (batch, channels, Q).
     """
     learns = values.requires_grad or positions.requires_grad or (inverse_variance is not None and inverse_variance.requires_grad)
@@ -466,9 +480,9 @@ class SoftmaxProduct(torch.autograd.Function):
                 continue
             to_keys, to_queries, sharper = blocks.position_gradients(group, slopes.to(blocks.device), needs)
             if to_queries is not None:
-                whole = torch.zeros(blocks.batch * blocks.per_example, blocks.rows, dtype=torch.float64, device=blocks.device)
-                whole[blocks.members(group, whole)] = torch.as_tensor(to_queries, dtype=torch.float64)
-                to_queries = array(whole)
+                all_queries = torch.zeros(blocks.batch * blocks.per_example, blocks.rows, dtype=torch.float64, device=blocks.device)
+                all_queries[blocks.members(group, all_queries)] = torch.as_tensor(to_queries, dtype=torch.float64)
+                to_queries = array(all_queries)
             sums = [part if total is None else total + part for total, part in zip(sums, (to_keys, to_queries, sharper), strict=True)]
         grad_positions = None
         if needs[0]:

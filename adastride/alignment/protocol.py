@@ -1,8 +1,8 @@
-"""What every alignment offers to those who look at it, and the three ways one is drawn.
+"""The contract of alignments, which say where the frames of a layer went, and the three ways in which one is drawn.
 
-An alignment says where the frames of a layer went. Three kinds of it exist, by how much they know: AdaStride's positions
-(`adastride.alignment.Alignment`), a strided convolution's taps, and matrices that are worked out row by row
-(`adastride.downsampling.effective`). Whoever looks at one asks it how it is drawn and never of which class it is.
+There are three kinds of alignment: AdaStride's has positions (`adastride.alignment.Alignment`), a strided convolution's has taps,
+and others are matrices that are worked out row by row (`adastride.downsampling.effective`). Whatever shows an alignment asks it how
+it is drawn, never of which class it is.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _ELEMENTS = 1 << 21  # of whole rows held at a time
 
 @dataclass(frozen=True, eq=False)
 class Positions:
-    """Drawn from positions: row i weighs frame j by exp(-sigma^-2 (unit_j (L - 1) - i)^2), divided by the row's sum.
+    """An alignment that is drawn from positions: row i weighs frame j by exp(-sigma^-2 (unit_j (L - 1) - i)^2) over the row's sum.
 
-    unit: (time,) float64 from 0 to 1, see `adastride.alignment.unit_positions`. sigma: in output frames. nearest: only
-    frames whose position rounds to i take part in row i.
+    unit: (time,) float64 from 0 to 1, see `adastride.alignment.unit_positions`. sigma: in output frames. nearest: whether only frames
+    whose position rounds to i take part in row i.
     """
 
     unit: np.ndarray
@@ -34,9 +34,9 @@ class Positions:
 
 @dataclass(frozen=True, eq=False)
 class Taps:
-    """Drawn from taps: row i weighs frame i * stride + n - K // 2 by taps_n, divided by the sum of those inside the signal.
+    """An alignment that is drawn from taps: row i weighs frame i * stride + n - K // 2 by taps_n over the sum of those in the signal.
 
-    taps: (K,), not negative. stride: whole input frames.
+    taps: (K,), not negative. stride: in whole input frames.
     """
 
     taps: np.ndarray
@@ -45,11 +45,11 @@ class Taps:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Drawn from its rows, which have to be asked for.
+    """An alignment that is drawn from its rows, which have to be asked for.
 
-    positions: (time,) float64 output frames, where each input frame lies, for when rows would be too much to draw.
-    alike: rows cost an application of the operation each, and all are about the same, moved to their own centres, so that
-    a few can stand for all.
+    positions: (time,) float64 output frames, where each input frame lies; they are drawn where the rows would be too many. alike:
+    whether all rows are about the same, moved to their own centres, so that a few can stand for all. Each such row costs an
+    application of the operation.
     """
 
     positions: np.ndarray
@@ -60,11 +60,12 @@ Drawing = Positions | Taps | Picture
 
 
 class AnyAlignment(Protocol):
-    """An alignment to look at. Frames run along `axis`: "time" as a rule, "height" or "width" for one axis of an image.
+    """What every alignment offers to those who look at it.
 
-    lengths, output_lengths: (batch,) int64 valid input and output frames. frames: padded output frames, the most of
-    `output_lengths`. positions: (batch, time) float64 from 0 to L - 1, where each input frame lies on the output axis.
-    dtype: the type matrices are returned in.
+    axis: what frames run along, "time" as a rule, "height" or "width" for one axis of an image. lengths, output_lengths: (batch,)
+    int64, the numbers of valid input and output frames. frames: the largest of `output_lengths`, to which outputs are padded.
+    positions: (batch, time) float64 from 0 to L - 1, where each input frame lies on the output axis. dtype: the type in which
+    matrices are returned.
     """
 
     @property
@@ -92,45 +93,48 @@ class AnyAlignment(Protocol):
         """Where each output frame belongs on the input axis: (batch, L) float64 input frames."""
 
     def strides(self) -> Tensor:
-        """How many input frames each output frame stands for: (batch, L) float64; each example's sum to T_b."""
+        """How many input frames each output frame stands for: (batch, L) float64. The strides of an example sum to T_b."""
 
     def entropy(self) -> Tensor:
-        """Entropy of each row of the matrix in nats: (batch, L)."""
+        """The entropy of each row of the matrix in nats: (batch, L)."""
 
     def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
-        """Some rows of one example's matrix, without the rest: (n, time) for output frames (n,). They sum to 1 or are zero."""
+        """Some rows of one example's matrix, without the rest: (n, time) for output frames (n,). A row sums to 1 or is zero."""
 
     def dense(self) -> Tensor:
-        """The matrix: (batch, L, time), rows past an example's output length zero. For looking, not for computing."""
+        """The matrix: (batch, L, time), zero in rows past an example's output length. It is for looking, not for computing."""
 
     def drawing(self) -> Drawing:
         """What example 0 is drawn from."""
 
     def relative_weights(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-        """Weights of some output frames of example 0, each relative to the largest of its row, by the most among a range of input frames.
+        """The largest weight of some output frames of example 0 in ranges of input frames, relative to the largest of the row.
 
-        rows: (n,) output frames. first, last: (columns,) input frames, both counted, from 0 to T - 1.
-        Shape: -> (n, columns) float64 from 0 to 1; a row without any weight (AdaStride-F has such) is 0.
+        rows: (n,) output frames. first, last: (columns,) the first and the last input frame of each range, from 0 to T - 1.
+        Shape: -> (n, columns) float64 from 0 to 1; 0 in a row without any weight, which AdaStride-F may have.
         """
 
 
 class Reversible(ABC):
-    """An alignment that computes, too: to output frames and back again, in O(time)."""
+    """An alignment that can compute as well: it takes signals to output frames and back again in O(time)."""
 
     @abstractmethod
     def pool(self, x: Tensor) -> Tensor:
-        """Y = A X. Shape: x (batch, channels, time) -> (batch, channels, L), zero past each example's output length."""
+        """Computes Y = A X. Shape: x (batch, channels, time) -> (batch, channels, L), zero past each example's output length."""
 
     @abstractmethod
     def upsample(self, y: Tensor) -> Tensor:
-        """Back to input frames. Shape: y (batch, channels, L) -> (batch, channels, time), zero past each example's length."""
+        """Brings y back to input frames. Shape: y (batch, channels, L) -> (batch, channels, time), zero past each example's length."""
 
 
 def weights_of_positions(
     positions: np.ndarray, sigma: float, nearest: bool, rows: np.ndarray, first: np.ndarray, last: np.ndarray
 ) -> np.ndarray:
-    """`AnyAlignment.relative_weights` of positions (T,), all valid: they are sorted and weights fall with the distance, so one
-    look-up finds the frame of a range that decides, and no row is ever worked out."""
+    """`AnyAlignment.relative_weights` for an alignment with positions (T,), all of them valid.
+
+    Positions are sorted and weights fall with the distance, so one look-up finds the frame of a range whose weight is the largest,
+    and no row is ever worked out.
+    """
     frames = len(positions)
     index = np.asarray(rows, np.float64)[:, None]
     begin, stop = np.zeros((len(rows), 1), np.int64), np.full((len(rows), 1), frames)
@@ -140,7 +144,7 @@ def weights_of_positions(
     following = np.searchsorted(positions, index)
 
     def nearest_distance(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Distance of the row's closest frame among low..high: one of the two on either side of the row's index."""
+        """The distance of the row's closest frame among low..high, which is one of the two on either side of the row's index."""
         either = (np.clip(following - 1, low, high), np.clip(following, low, high))
         return np.minimum(*(np.abs(positions[frame] - index) for frame in either))
 
@@ -154,7 +158,7 @@ def weights_of_positions(
 def weights_of_taps(
     taps: np.ndarray, stride: int, frames: int, rows: np.ndarray, first: np.ndarray, last: np.ndarray
 ) -> np.ndarray:
-    """`AnyAlignment.relative_weights` of the same taps (K,) at every stride-th of so many frames, cut at the signal's ends."""
+    """`AnyAlignment.relative_weights` for an alignment that has the same taps (K,) at every stride-th of `frames` input frames."""
     taps = taps.astype(np.float64)
     touched = stride * np.asarray(rows)[:, None] + np.arange(len(taps)) - len(taps) // 2  # (n, K) input frames
     weights = np.where((touched >= 0) & (touched < frames), taps, 0.0)
@@ -169,17 +173,20 @@ def weights_of_taps(
 def weights_of_entries(
     sources: np.ndarray, targets: np.ndarray, weights: np.ndarray, frames: int, rows: np.ndarray, first: np.ndarray, last: np.ndarray
 ) -> np.ndarray:
-    """`AnyAlignment.relative_weights` of a matrix of few entries (S,): input frames, output frames of `frames`, weights."""
-    place = np.full(frames, -1)
-    place[rows] = np.arange(len(rows))
-    asked = (place[targets] >= 0) & (weights > 0)
+    """`AnyAlignment.relative_weights` for a matrix with few entries.
+
+    sources, targets, weights: (S,) input frames, output frames and weights of the entries. frames: how many output frames there are.
+    """
+    row_of = np.full(frames, -1)
+    row_of[rows] = np.arange(len(rows))
+    needed = (row_of[targets] >= 0) & (weights > 0)
     result = np.zeros((len(rows), len(first)))
-    if not asked.any():
+    if not needed.any():
         return result
-    sources, targets = sources[asked], place[targets[asked]]
+    sources, targets = sources[needed], row_of[targets[needed]]
     begin, stop = int(sources.min()), int(sources.max()) + 1  # neighbouring rows are made of neighbouring frames
     width = stop - begin + 1  # and a zero behind the last: reduceat needs an index for the end of a range, too
-    matrix = np.bincount(targets * width + sources - begin, weights[asked].astype(np.float64), len(rows) * width).reshape(len(rows), width)
+    matrix = np.bincount(targets * width + sources - begin, weights[needed].astype(np.float64), len(rows) * width).reshape(len(rows), width)
     matrix = matrix / np.maximum(matrix.max(axis=1, keepdims=True), 1e-30)
     touched = np.flatnonzero((first < stop) & (last >= begin))
     ranges = np.stack([np.maximum(first[touched], begin), np.minimum(last[touched] + 1, stop)], axis=1).reshape(-1) - begin
@@ -189,7 +196,7 @@ def weights_of_entries(
 
 
 def weights_of_rows(alignment: AnyAlignment, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """`AnyAlignment.relative_weights` from whole rows, a bounded number of them at a time: does for every alignment."""
+    """`AnyAlignment.relative_weights` for any alignment, worked out from whole rows, of which a bounded number is held at a time."""
     frames = int(alignment.lengths[0])
     result = np.empty((len(rows), len(first)))
     step = max(1, _ELEMENTS // frames)

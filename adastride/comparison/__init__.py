@@ -1,6 +1,7 @@
-"""Downsamplers side by side: `compare` runs two to four of them on one clip, or on what a network makes of it, and tells what each keeps and loses.
+"""Compares downsamplers: `compare` runs two to four of them on one sequence and measures what each keeps and loses.
 
-`ComparisonSettings` is what a person chooses on the Compare page, whose every field a link can hold.
+The sequence is the log-mel of a clip or the features inside a network. `ComparisonSettings` holds what a person chooses on the
+Compare page; a link can hold every field of it.
 """
 
 from adastride.comparison.core import Comparison, compare

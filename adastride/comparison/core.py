@@ -1,12 +1,12 @@
-"""Downsamplers side by side: the same features through several methods, back to input time, and what was lost.
+"""Runs several methods on the same features, brings the results back to input time, and measures what was lost.
 
 `Features` are what is downsampled: the log-mel of a clip, or what a trained network sees before one of its
 downsampling layers. `compare` runs two to four methods on it. A method that places frames gets its positions from one
 sequence of scores that all of them share (`choose_scores`), so that they differ in nothing but the method.
 
-Everything is bounded. Up to `WHOLE_FRAMES` input frames a method sees the whole clip; of a longer one, a method that
-isn't linear in time, and every number that needs many runs, sees `WINDOW_FRAMES` frames around the window in view, and
-its column says so. Methods and the numbers that need many runs are computed on the device the caller names; results lie on the CPU.
+Time and memory are bounded. Every method is run on the whole of a clip of up to `WHOLE_FRAMES` input frames. Of a longer clip,
+a method whose cost isn't linear in time is run on `WINDOW_FRAMES` frames around the view alone, and its column says so. The
+numbers that need many runs are taken of that window, too. Methods run on the device that the caller names; results lie on the CPU.
 """
 
 from __future__ import annotations
@@ -46,15 +46,18 @@ CPU = torch.device("cpu")
 
 
 def best_device() -> torch.device:
-    """Where methods run: a CUDA GPU where there is one, else the CPU. Apple's GPU lacks the float64 that the numbers need."""
+    """The device to run methods on: a CUDA GPU where there is one, else the CPU. Apple's GPU lacks the float64 that the numbers need."""
     device = choose_device()
     return device if device.type == "cuda" else CPU
 
 
 @functools.lru_cache(maxsize=64)
 def _layer(method: str, channels: int, device: torch.device) -> Downsampler:
-    """An untrained layer, shared by all and never changed. Where it takes scores, the last channel carries them; a strided
-    convolution passes its middle frame on unchanged, so that its output can be compared with the input."""
+    """An untrained layer of a method, which all callers share and none may change.
+
+    Where the method takes scores, the last channel carries them. A strided convolution passes its middle frame on unchanged, so
+    that its output can be compared with the input.
+    """
     layer = build(method, channels, 2.0).eval().requires_grad_(False)
     if takes_scores(method):
         layer.score.weight.zero_()
@@ -68,19 +71,20 @@ def _layer(method: str, channels: int, device: torch.device) -> Downsampler:
 
 @functools.cache
 def takes_scores(method: str) -> bool:
-    """Whether a method gets its positions or weights from scores."""
+    """Whether a method gets its positions or its weights from scores."""
     return METHODS[method].build(1, stride=2.0).scored
 
 
 def nearest_stride(method: str, stride: float) -> float:
-    """The stride a method can do that is nearest to the one asked for."""
+    """The stride nearest to the one asked for that the method can do."""
     return float(METHODS[method].build(1, stride=2.0).nearest_stride(stride))
 
 
 class _Bound(Downsampler):
-    """A method with its settings bound to it. Where it takes scores, they are the input's last channel and not in the output.
+    """A method with its settings bound to it.
 
-    Shape: (1, channels, T), with the scores one channel more -> (1, channels, L).
+    Where the method takes scores, they are one more channel of the input, its last, which the output does not have.
+    Shape: (1, channels, T), or with scores (1, channels + 1, T) -> (1, channels, L).
     """
 
     def __init__(self, method: str, channels: int, settings: LayerSettings, device: torch.device):
@@ -91,8 +95,8 @@ class _Bound(Downsampler):
         self.channels, self.stride, self.linear = self.layer.channels, self.layer.stride, self.layer.linear
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
-        down = self.layer(x, lengths, self.settings)
-        return replace(down, values=self._unscored(down.values))
+        downsampled = self.layer(x, lengths, self.settings)
+        return replace(downsampled, values=self._unscored(downsampled.values))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         return self._unscored(self.layer.shortcut(x, lengths, downsampled))
@@ -102,7 +106,7 @@ class _Bound(Downsampler):
 
 
 class _BothAxes(Downsampler):
-    """A method along time and frequency, with the same stride: (1, bands, T) -> (1, fewer bands, L)."""
+    """A method applied along time and frequency with the same stride. Shape: (1, bands, T) -> (1, fewer bands, L)."""
 
     def __init__(self, method: str, bands: int, stride: float, device: torch.device):
         super().__init__()
@@ -129,30 +133,33 @@ class _BothAxes(Downsampler):
         return self.module(x[:, None])[:, 0]
 
     def _along_time(self, x: Tensor, lengths: Tensor, stride: float) -> Tensor:
-        """What happens along time: (batch, n, T) -> (batch, n, L), each signal as a picture that is the same in all (two) bands."""
+        """What the method does along time alone, for the effective alignment: (batch, n, T) -> (batch, n, L).
+
+        Each signal becomes a picture of two equal bands, so that there is nothing to downsample along frequency.
+        """
         batch, channels, frames = x.shape
         pictures = x.reshape(batch * channels, 1, 1, frames).expand(-1, -1, 2, -1)
         return self.module(pictures).mean(dim=(1, 2)).view(batch, channels, -1)
 
     def bands_back(self, values: Tensor) -> Tensor:
-        """(1, fewer bands, T) -> (1, bands, T), on lines between the bands that are left."""
+        """Brings bands back by linear interpolation: (1, fewer bands, T) -> (1, bands, T)."""
         step = self.channels / values.shape[1]
         first = (step - 1) / 2 if self.first is None else self.first
-        place = ((torch.arange(self.channels) - first) / step).clamp(0, values.shape[1] - 1)
-        low = place.floor().long().clamp(max=max(values.shape[1] - 2, 0))
+        band = ((torch.arange(self.channels) - first) / step).clamp(0, values.shape[1] - 1)
+        low = band.floor().long().clamp(max=max(values.shape[1] - 2, 0))
         high = (low + 1).clamp(max=values.shape[1] - 1)
-        share = (place - low)[:, None].to(values.dtype)
+        share = (band - low)[:, None].to(values.dtype)
         return values[:, low] * (1 - share) + values[:, high] * share
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """One line of the table; None stands for "not worked out yet".
+    """What was measured of one method; None stands for a number that has not been worked out yet.
 
-    frames: output frames. error, error_loud, error_quiet: `analysis.error_db` over the whole scope and its loud and quiet
-    frames, at least EXACT, NaN where there are none. milliseconds: the method alone, forward. aliased: percent, `analysis.aliased_energy`.
-    shift_mean, shift_worst: percent, `analysis.shift_change` over 0 to SHIFTS frames. peak_bytes: tensor memory the
-    method held at once beyond its input.
+    frames: how many output frames there are. error, error_loud, error_quiet: `analysis.error_db` in dB over the whole scope, its
+    loud frames and its quiet frames; never below EXACT, and NaN where there are no such frames. milliseconds: a forward pass of the
+    method alone. aliased: `analysis.aliased_energy` in percent. shift_mean, shift_worst: `analysis.shift_change` in percent over
+    shifts of 0 to SHIFTS frames. peak_bytes: the most memory that the method held at once beyond its input, see `peak_bytes`.
     """
 
     frames: int
@@ -167,6 +174,7 @@ class Numbers:
 
     @property
     def complete(self) -> bool:
+        """Whether the numbers that need many runs are there as well."""
         return self.peak_bytes is not None
 
 
@@ -174,15 +182,15 @@ class Numbers:
 class Column:
     """One method's result.
 
-    chosen: the settings it ran with, the usual ones where it looks at none; stride: the stride really used; sigma: None for a
-    method without one.
-    output: (bands, L). alignment: of example 0, over the frames in `scope`, (first, stop) of the features.
-    edges: (L + 1,) seconds at which output frames begin and end. reconstruction, error: (channels, stop - first), the
-    output brought back to input time, and |difference| in the features' unit. notes: what belongs beside the label.
+    settings: what it was asked to run with; those it does not look at have their default values. pinned: whether the settings are
+    its own and not the common ones. stride: the stride it really used. sigma: None for a method without one. output: (bands, L).
+    scope: the frames (first, stop) of the features that it was run on. alignment: of these frames. edges: (L + 1,) seconds at
+    which output frames begin and end. reconstruction: (channels, stop - first), the output brought back to input time; error:
+    its absolute difference to the features, in their unit. notes: short texts that belong beside the label.
     """
 
     method: str
-    chosen: Pin
+    settings: Pin
     pinned: bool
     both_axes: bool
     stride: float
@@ -202,7 +210,7 @@ class Column:
 
     @property
     def whole_positions(self) -> bool:
-        """Each frame counts for its nearest output frame alone."""
+        """Whether each input frame counts for its nearest output frame alone, as in AdaStride-F."""
         drawing = self.alignment.drawing()
         return isinstance(drawing, Positions) and drawing.nearest
 
@@ -210,8 +218,8 @@ class Column:
     def rows(self, first: int, stop: int, most: int = 1 << 24) -> tuple[int, np.ndarray] | None:
         """The part of the alignment that input frames first..stop - 1 of the scope take part in.
 
-        Returns (first output frame, (n, stop - first) weights, each relative to its row's largest); None where that would
-        be more than `most` numbers to work out, or a larger picture than anybody can see.
+        Returns the number of the first output frame and (n, stop - first) weights, each relative to the largest of its row. Returns
+        None where more than `most` numbers would have to be worked out, or the picture would be larger than anybody can see.
         """
         boundaries = self.alignment.boundaries()[0].cpu().numpy()
         low = int(np.clip(np.searchsorted(boundaries, first, side="right") - 1, 0, len(boundaries) - 2))
@@ -220,16 +228,19 @@ class Column:
         if (high - low) * frames > most or (high - low) * (stop - first) > _MATRIX_ELEMENTS:
             return None
         if isinstance(self.alignment.drawing(), Positions):
-            every = np.arange(first, stop)
-            return low, self.alignment.relative_weights(np.arange(low, high), every, every)
+            input_frames = np.arange(first, stop)
+            return low, self.alignment.relative_weights(np.arange(low, high), input_frames, input_frames)
         weights = self.alignment.rows(range(low, high))[:, first:stop].cpu().numpy()
         return low, weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-30)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Features and what each method made of them. milliseconds: all of it. pending: numbers are missing that a settled
-    run would work out. device: where the methods ran."""
+    """Features and what each method made of them.
+
+    columns: a result for each method, in their order. milliseconds: what `compare` took. pending: whether something is missing
+    that a further call of `compare` with `settled` would work out. device: where the methods ran.
+    """
 
     features: Features
     settings: ComparisonSettings
@@ -240,7 +251,7 @@ class Comparison:
 
     @property
     def device_name(self) -> str:
-        """What a person calls it."""
+        """What a person calls the device."""
         return device_name(self.device)
 
 
@@ -254,55 +265,58 @@ def compare(
     budget: float = 0.1,
     device: torch.device = CPU,
 ) -> Comparison:
-    """Runs every method on the features.
+    """Runs every method on the features and measures what it keeps and loses.
 
-    view: seconds in view, around which a method that can't take a long clip as a whole is run; None for the middle.
-    settled: also work out what takes long: the numbers that need many runs, and of a long clip the methods that can take all
-    of it, which are run around the view until then. One column at least is worked out, and no further one once `budget`
-    seconds have passed: ask again with this result as `previous` while it is `pending`. What an earlier comparison shares
-    with this one is taken from it. device: where methods run. Raises ValueError where the scores can't be had, and
-    torch.OutOfMemoryError where the device is too small.
+    view: the seconds in view; a method that can't take a long clip as a whole is run around them. None stands for the middle.
+    settled: whether to work out what takes long, too: the numbers that need many runs, and the methods that are run around the
+    view of a long clip at first although they can take all of it. That is done for one column at least, and for no further one
+    once `budget` seconds have passed: call again with this result as `previous` while it is `pending`. previous: an earlier
+    comparison; what it shares with this one is not computed again. device: where the methods run.
+    Raises ValueError where the features have no scores of the kind asked for, torch.OutOfMemoryError where the device is too small.
     """
     began = time.perf_counter()
-    kept = {}
+    earlier = {}
     if previous is not None and previous.features is features and previous.device == device:
-        kept = {(column.method, column.chosen, column.both_axes, column.scope): column for column in previous.columns}
-    columns, spent, pending = [], 0.0, False
+        earlier = {(column.method, column.settings, column.both_axes, column.scope): column for column in previous.columns}
+    columns, seconds_spent, pending = [], 0.0, False
     for index, method in enumerate(settings.methods):
-        chosen, pinned = _relevant(method, settings.of(index)), settings.pins[index] is not None
+        column_settings, pinned = _relevant(method, settings.of(index)), settings.pins[index] is not None
         both_axes = settings.both_axes and features.decibels and METHODS[method].build_2d is not None
-        scope, quick = _scope(method, features, view), _window(features, view)
-        since, heavy = time.perf_counter(), settled and spent <= budget
-        column = kept.get((method, chosen, both_axes, scope))
-        if column is None and not heavy:
-            column = kept.get((method, chosen, both_axes, quick))
+        scope, window = _scope(method, features, view), _window(features, view)
+        column_began, thorough = time.perf_counter(), settled and seconds_spent <= budget
+        column = earlier.get((method, column_settings, both_axes, scope))
+        if column is None and not thorough:
+            column = earlier.get((method, column_settings, both_axes, window))
         if column is None:
-            column = _column(features, method, chosen, both_axes, scope if heavy else quick, device)
-        if heavy and not column.numbers.complete:
+            column = _column(features, method, column_settings, both_axes, scope if thorough else window, device)
+        if thorough and not column.numbers.complete:
             column = replace(column, numbers=_slow_numbers(features, column, view, device))
-            spent += time.perf_counter() - since
+            seconds_spent += time.perf_counter() - column_began
         notes = _notes(features, column, time_alone=settings.both_axes and features.decibels and not both_axes, final=column.scope == scope)
         columns.append(replace(column, pinned=pinned, notes=notes))
         pending = pending or column.scope != scope or not column.numbers.complete
     return Comparison(features, settings, tuple(columns), (time.perf_counter() - began) * 1e3, pending, device)
 
 
-def _relevant(method: str, chosen: Pin) -> Pin:
-    """Settings with what a method does not look at as it always is, so that a change of it changes nothing."""
+def _relevant(method: str, settings: Pin) -> Pin:
+    """The settings with default values for all that the method does not look at, so that a change there runs nothing again."""
     if not takes_scores(method):
-        chosen = replace(chosen, scores="uniform", drawn=())
-    return chosen if "sigma" in METHODS[method].parameters else replace(chosen, sigma=ComparisonSettings.sigma)
+        settings = replace(settings, scores="uniform", drawn=())
+    return settings if "sigma" in METHODS[method].parameters else replace(settings, sigma=ComparisonSettings.sigma)
 
 
 def _scope(method: str, features: Features, view: tuple[float, float] | None) -> tuple[int, int]:
-    """The input frames a method is run on: all, or a window around the view where that would take too long."""
+    """The input frames (first, stop) that a method is run on: all, or a window around the view where all would take too long."""
     if features.frames <= WHOLE_FRAMES or METHODS[method].complexity == "O(T)":
         return 0, features.frames
     return _window(features, view)
 
 
 def _window(features: Features, view: tuple[float, float] | None) -> tuple[int, int]:
-    """WINDOW_FRAMES frames around the middle of the view, moving in steps of a quarter, so that a small move changes nothing."""
+    """The (first, stop) of WINDOW_FRAMES frames around the middle of the view; all frames of a short clip.
+
+    The window moves in steps of a quarter of its length, so that a small move of the view changes nothing.
+    """
     if features.frames <= WHOLE_FRAMES:
         return 0, features.frames
     middle = features.frames / 2 if view is None else np.searchsorted(features.edges, sum(view) / 2)
@@ -312,69 +326,72 @@ def _window(features: Features, view: tuple[float, float] | None) -> tuple[int, 
 
 
 def _bound(
-    features: Features, method: str, chosen: Pin, both_axes: bool, scope: tuple[int, int], device: torch.device
+    features: Features, method: str, settings: Pin, both_axes: bool, scope: tuple[int, int], device: torch.device
 ) -> tuple[_Bound | _BothAxes, Tensor]:
-    """A method with its settings, and what it is given: (1, channels, T), with one more channel of scores where it takes them."""
+    """A method with its settings, and its input: (1, channels, T), with one more channel of scores where the method takes them."""
     values = features.values[..., scope[0] : scope[1]].to(device)
     if both_axes:
-        return _BothAxes(method, values.shape[1], chosen.stride, device), values
-    sigma = chosen.sigma if "sigma" in METHODS[method].parameters else None
-    layer = _Bound(method, values.shape[1], LayerSettings(sigma=sigma, stride=chosen.stride), device)
+        return _BothAxes(method, values.shape[1], settings.stride, device), values
+    sigma = settings.sigma if "sigma" in METHODS[method].parameters else None
+    layer = _Bound(method, values.shape[1], LayerSettings(sigma=sigma, stride=settings.stride), device)
     if not layer.scored:
         return layer, values
-    scores = torch.from_numpy(choose_scores(features, chosen.scores, chosen.drawn)[scope[0] : scope[1]])
+    scores = torch.from_numpy(choose_scores(features, settings.scores, settings.drawn)[scope[0] : scope[1]])
     scores = scores - scores.max() - _FAR_BELOW
     return layer, torch.cat([values, scores.to(values)[None, None]], dim=1)
 
 
 def _column(
-    features: Features, method: str, chosen: Pin, both_axes: bool, scope: tuple[int, int], device: torch.device
+    features: Features, method: str, settings: Pin, both_axes: bool, scope: tuple[int, int], device: torch.device
 ) -> Column:
-    """A method's result, without notes and the numbers that need many runs."""
-    layer, x = _bound(features, method, chosen, both_axes, scope, device)
-    down, milliseconds = _timed(layer, x)
+    """A method's result, still without notes and without the numbers that need many runs."""
+    layer, x = _bound(features, method, settings, both_axes, scope, device)
+    downsampled, milliseconds = _timed(layer, x)
     source = features.values[..., scope[0] : scope[1]]
-    restored = analysis.reconstruct(down.values, down.alignment, source.shape[2]).cpu()
+    restored = analysis.reconstruct(downsampled.values, downsampled.alignment, source.shape[2]).cpu()
     if both_axes:
         restored = layer.bands_back(restored)
     loud = analysis.loud_mask(analysis.frame_energy(source, logarithmic=features.decibels))
     errors = [float(analysis.error_db(source, restored, mask)) for mask in (None, loud, ~loud)]
     errors = [error if math.isnan(error) else max(error, EXACT) for error in errors]
-    boundaries = down.alignment.boundaries()[0].cpu().numpy() + scope[0]
-    stride = chosen.stride if both_axes else nearest_stride(method, chosen.stride)
+    boundaries = downsampled.alignment.boundaries()[0].cpu().numpy() + scope[0]
+    stride = settings.stride if both_axes else nearest_stride(method, settings.stride)
     return Column(
         method,
-        chosen,
+        settings,
         False,
         both_axes,
         stride,
-        chosen.sigma if "sigma" in METHODS[method].parameters else None,
-        output=down.values[0].cpu().numpy(),
-        alignment=down.alignment,
+        settings.sigma if "sigma" in METHODS[method].parameters else None,
+        output=downsampled.values[0].cpu().numpy(),
+        alignment=downsampled.alignment,
         edges=np.interp(boundaries, np.arange(features.frames + 1), features.edges),
         reconstruction=restored[0].numpy(),
         error=(restored - source)[0].abs().numpy() * features.scale,
         scope=scope,
         notes=(),
-        numbers=Numbers(int(down.lengths[0]), *errors, milliseconds),
+        numbers=Numbers(int(downsampled.lengths[0]), *errors, milliseconds),
     )
 
 
 def _timed(layer: Downsampler, x: Tensor) -> tuple[Downsampled, float]:
-    """A run, and the milliseconds it took; a GPU is waited for."""
+    """Runs a layer and returns its result and the milliseconds it took, after a GPU has finished its work."""
     wait = torch.cuda.synchronize if x.is_cuda else lambda: None
     wait()
     began = time.perf_counter()
-    down = layer(x)
+    downsampled = layer(x)
     wait()
-    return down, (time.perf_counter() - began) * 1e3
+    return downsampled, (time.perf_counter() - began) * 1e3
 
 
 def _notes(features: Features, column: Column, time_alone: bool, final: bool) -> tuple[str, ...]:
-    """What belongs beside a column's label. time_alone: both axes were asked for, and it has no such version. final: it will
-    not be run on more of the clip."""
+    """Short texts that belong beside a column's label.
+
+    time_alone: whether both axes were asked for and the method works along time only. final: whether the method will not be run on
+    more of the clip than it has been.
+    """
     notes = []
-    if column.stride != column.chosen.stride:
+    if column.stride != column.settings.stride:
         notes.append(f"whole strides only: {column.stride:g} is shown")
     if METHODS[column.method].replaces_convolution:
         notes.append(f"untrained: picks every {_ordinal(round(column.stride))} frame")
@@ -394,9 +411,9 @@ def _ordinal(number: int) -> str:
 
 
 def _slow_numbers(features: Features, column: Column, view: tuple[float, float] | None, device: torch.device) -> Numbers:
-    """The numbers that need many runs, over the column's scope, or of a long clip over the window around the view."""
+    """The column's numbers with those that need many runs, taken over its scope or, of a long clip, over the window around the view."""
     scope = _window(features, view) if column.scope == (0, features.frames) else column.scope
-    layer, x = _bound(features, column.method, column.chosen, column.both_axes, scope, device)
+    layer, x = _bound(features, column.method, column.settings, column.both_axes, scope, device)
     shift = analysis.shift_change(layer, x, range(SHIFTS + 1))
     milliseconds = column.numbers.milliseconds
     if scope == column.scope:  # the first run's time is a guess: it may have been the first of its kind
@@ -415,9 +432,10 @@ _PROFILING = threading.Lock()  # there is one profiler in a process, and one rec
 
 
 def peak_bytes(layer: Downsampler, x: Tensor) -> int:
-    """Memory that a run holds at once beyond its input, where the input lies: tensors, those inside operations too.
+    """The most bytes that a run holds at once beyond its input, on the device of the input.
 
-    On the CPU NumPy's arrays are added at their own peak, for an alignment works its weights out in them.
+    All tensors count, those inside of operations, too. On the CPU the peak of NumPy's arrays is added, because an alignment works
+    its weights out in them.
     """
     if x.is_cuda:
         with _PROFILING:
@@ -432,18 +450,18 @@ def peak_bytes(layer: Downsampler, x: Tensor) -> int:
             _, arrays = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    held = most = 0
+    held = peak = 0
     for event in profiled.profiler.kineto_results.events():
         if event.name() == "[memory]":
             held += event.nbytes()
-            most = max(most, held)
-    return most + arrays
+            peak = max(peak, held)
+    return peak + arrays
 
 
 def to_csv(comparison: Comparison) -> str:
-    """A row for each method: what it ran with and its `Numbers`, units in the column names. Lines end with a line feed.
+    """Writes a CSV with a row for each method: what it ran with, then its `Numbers`. The column names have the units.
 
-    A number that was not worked out, or of which there is none, is left empty.
+    A number that is not finite or has not been worked out is left empty. Lines end with a line feed.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -486,10 +504,10 @@ def to_csv(comparison: Comparison) -> str:
             [
                 column.method,
                 int(column.pinned),
-                f"{column.chosen.stride:g}",
+                f"{column.settings.stride:g}",
                 f"{column.stride:g}",
                 "" if column.sigma is None else f"{column.sigma:.6g}",
-                column.chosen.scores if takes_scores(column.method) else "",
+                column.settings.scores if takes_scores(column.method) else "",
                 2 if column.both_axes else 1,
                 column.scope[1] - column.scope[0],
                 numbers.frames,

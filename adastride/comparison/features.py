@@ -1,6 +1,6 @@
-"""What is downsampled: the log-mel of a clip, or what a trained network sees before one of its downsampling layers.
+"""The features that are downsampled: the log-mel of a clip, or what a trained network sees before one of its downsampling layers.
 
-`choose_scores` gives the frames of these features scores, from which every method that places frames gets its positions.
+`choose_scores` gives every frame of these features a score. All methods that place frames get their positions from these scores.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ DECIBELS = 20 / math.log(10)  # natural log of an amplitude -> dB
 class Features:
     """A sequence to downsample.
 
-    name: key of `sources`. values: (1, channels, T) float32 on the CPU. edges: (T + 1,) seconds at which input frames begin
-    and end. decibels: values are natural logs of amplitudes, so that differences are decibels. learned: (T,) a checkpoint's
-    scores of these frames, or None where it has none or nobody asked. id: unique by content.
+    name: its key in `sources`. values: (1, channels, T) float32 on the CPU. edges: (T + 1,) seconds at which input frames begin
+    and end. decibels: whether the values are natural logs of amplitudes, whose differences are shown in decibels. learned: (T,)
+    scores that a checkpoint gives these frames; None where it gives none or nobody asked for them. id: unique by content.
     """
 
     name: str
@@ -46,25 +46,28 @@ class Features:
 
     @property
     def scale(self) -> float:
-        """What a difference of values is multiplied by for the unit it is shown in."""
+        """The factor that turns a difference of values into `unit`."""
         return DECIBELS if self.decibels else 1.0
 
     @property
     def unit(self) -> str:
+        """The unit in which differences of values are shown."""
         return "dB" if self.decibels else "feature units"
 
 
 def mel_features(waveform: Waveform, preset: MelPreset = PRESETS["classification"]) -> Features:
-    """The log-mel of a clip, without any network: no learned scores."""
+    """The log-mel of a clip, worked out without any network and therefore without learned scores."""
     mel = audio.log_mel(torch.from_numpy(waveform.samples.copy()), preset)
     edges = np.clip((np.arange(mel.shape[1] + 1) - 0.5) / preset.frames_per_second, 0.0, waveform.seconds)
     return Features("mel", mel[None], edges, True, None, f"{waveform.sha256[:16]}/mel")
 
 
 def traced_features(source: str, trace: Trace, model: Network) -> Features:
-    """The log-mel, or what the network sees before a downsampling layer, with the scores the checkpoint gives its frames.
+    """The features of a source as a network has them, with the scores that its checkpoint gives their frames.
 
-    The mel takes the scores of the first layer, which has as many frames. learned is None where that layer is not adaptive.
+    source: "mel", or "layer N" for what the network sees before its Nth downsampling layer. The mel takes the scores of the first
+    layer, which has as many frames. `learned` is None where the layer has no scores. Raises ValueError for a layer that the
+    network does not have.
     """
     layer = 0 if source == "mel" else int(source.removeprefix("layer ")) - 1
     if layer >= len(model.downsamplers):
@@ -79,15 +82,16 @@ def traced_features(source: str, trace: Trace, model: Network) -> Features:
 
 
 def interesting_part(features: Features) -> tuple[float, float]:
-    """From and to in seconds: what is loud, with as much again on either side; all of the clip where that is most of it.
+    """The part of a clip that is worth opening with, as (begin, end) in seconds.
 
-    Of a clip too long for every method, half a window around its loudest frame: whatever is chosen, all of that is computed.
+    It holds what is loud and as much again on either side; where that is most of the clip, it is all of it. Of a clip that is too
+    long for some methods it is half a window around the loudest frame, all of which lies in the window that these methods are run on.
     """
     energy = analysis.frame_energy(features.values, logarithmic=features.decibels)
     if features.frames > WHOLE_FRAMES:
-        shown = WINDOW_FRAMES // 2
-        first = int(np.clip(int(energy.argmax()) - shown // 2, 0, features.frames - shown))
-        return float(features.edges[first]), float(features.edges[first + shown])
+        frames_shown = WINDOW_FRAMES // 2
+        first = int(np.clip(int(energy.argmax()) - frames_shown // 2, 0, features.frames - frames_shown))
+        return float(features.edges[first]), float(features.edges[first + frames_shown])
     loud = np.flatnonzero(analysis.loud_mask(energy)[0].numpy())
     total = float(features.edges[-1])
     begin, end = (float(features.edges[loud[0]]), float(features.edges[loud[-1] + 1])) if loud.size else (0.0, total)
@@ -96,11 +100,12 @@ def interesting_part(features: Features) -> tuple[float, float]:
 
 
 def choose_scores(features: Features, kind: str, drawn: Sequence[float] = ()) -> np.ndarray:
-    """ln of each frame's displacement up to a constant, (T,) float64.
+    """The score of every frame, which is ln of its displacement up to a constant: (T,) float64.
 
-    "checkpoint": as learned. "energy": the frame's energy in log, with mean 0 and variance 1 over the clip. "flux": ln of how
-    much the frame rises over the one before, about its median and within DRAWN_RANGE, so that one onset does not take every
-    output frame. "uniform": zero. "drawn": the curve, between its points linearly in time.
+    kind: a key of `SCORES`. "checkpoint" takes the learned scores. "energy" takes the log of the frame's energy, with mean 0 and
+    variance 1 over the clip. "flux" takes ln of how much the frame rises over the one before, less its median and within
+    DRAWN_RANGE, so that one onset does not take every output frame. "uniform" is zero everywhere. "drawn" interpolates `drawn`,
+    DRAWN_POINTS values spread evenly over the clip, linearly in time.
     Raises ValueError for "checkpoint" where the features have no learned scores.
     """
     if kind == "checkpoint":

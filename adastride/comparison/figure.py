@@ -29,11 +29,11 @@ _FREQUENCIES = (500, 2000, 8000)
 def comparison_figure(
     comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: str, view: tuple[float, float] | None = None
 ) -> Figure:
-    """Source on top, then for each method its result, alignment, reconstruction and error, and the numbers under them.
+    """Draws the clip on top, under it for each method its result, alignment, reconstruction and error, and a table of the numbers.
 
-    mel: (n_mels, T) natural-log mel of the clip; title: the clip's name. view: seconds from and to that are shown, which the
-    title then says; None for all of the clip. All panels share the time axis in seconds and, in a row, the colours.
-    Pictures are bounded, whatever the length of the clip.
+    mel: (n_mels, T) natural-log mel of the clip. title: the clip's name. view: the (begin, end) in seconds that is shown and named
+    in the title; None for all of the clip. All panels share the time axis in seconds, and those of a row share their colours. The
+    size of the pictures is bounded, whatever the length of the clip.
     """
     total = float(comparison.features.edges[-1])
     begin, end = view or (0.0, total)
@@ -64,21 +64,21 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
 
     values = features.values[0].numpy() * features.scale
     if features.decibels:
-        shown, worst = limits, _MOST_ERROR
+        colour_limits, largest_error = limits, _MOST_ERROR
     else:
-        shown = tuple(float(v) for v in np.quantile(values[:, :: max(1, features.frames // 4096)], (0.01, 0.995)))
-        worst = max(shown[1] - shown[0], 1e-6) / 4
+        colour_limits = tuple(float(v) for v in np.quantile(values[:, :: max(1, features.frames // 4096)], (0.01, 0.995)))
+        largest_error = max(colour_limits[1] - colour_limits[0], 1e-6) / 4
     drawn = []
-    for place, column in enumerate(columns):
-        axes = [figure.add_subplot(grid[row, place]) for row in (1, 2, 3, 4)]
+    for index, column in enumerate(columns):
+        axes = [figure.add_subplot(grid[row, index]) for row in (1, 2, 3, 4)]
         inner = features.edges[column.scope[0] : column.scope[1] + 1]
         drawn = [
-            _picture(axes[0], column.output * features.scale, column.edges, view, "magma", shown),
+            _picture(axes[0], column.output * features.scale, column.edges, view, "magma", colour_limits),
             _alignment(axes[1], column, features, view),
-            _picture(axes[2], column.reconstruction * features.scale, inner, view, "magma", shown),
-            _picture(axes[3], column.error, inner, view, "Reds", (0.0, worst)),
+            _picture(axes[2], column.reconstruction * features.scale, inner, view, "magma", colour_limits),
+            _picture(axes[3], column.error, inner, view, "Reds", (0.0, largest_error)),
         ]
-        _head(axes[0], column, _COLOURS[place])
+        _head(axes[0], column, _COLOURS[index])
         for panel in axes[:-1]:
             panel.tick_params(labelbottom=False)
         axes[-1].set_xlabel("Time (s)")
@@ -86,11 +86,11 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
         for panel, name in zip(axes, ("Downsampled", "Alignment\n(output frame)", "Reconstruction", "Error"), strict=True):
             if name.startswith("Align"):
                 panel.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
-            elif features.decibels and place == 0:
+            elif features.decibels and index == 0:
                 _frequencies(panel, preset)
             else:
                 panel.set_yticks([])
-            if place == 0:
+            if index == 0:
                 panel.set_ylabel(f"{name}\n(kHz)" if features.decibels and not name.startswith("Align") else name)
     for row, (picture, label) in enumerate(
         zip(drawn, (features.unit, "weight / row’s largest", features.unit, f"|error|, {features.unit}"), strict=True), 1
@@ -106,14 +106,17 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
 
 
 def _picture(ax: Axes, values: np.ndarray, edges: np.ndarray, view: tuple[float, float], colours: str, limits: tuple[float, float]):
-    """(bands, n) values whose columns begin and end at edges (n + 1,) seconds, on columns of equal time; blank elsewhere."""
+    """Draws (bands, n) values whose columns begin and end at edges (n + 1,) in seconds.
+
+    They are looked up at `_PIXELS` equal times of the view; times without a value stay blank.
+    """
     middles = view[0] + (np.arange(_PIXELS) + 0.5) * (view[1] - view[0]) / _PIXELS
-    place = np.searchsorted(edges, middles, side="right") - 1
-    inside = (place >= 0) & (place < values.shape[1])
-    shown = np.full((values.shape[0], _PIXELS), np.nan, np.float32)
-    shown[:, inside] = values[:, place[inside]]
+    frame = np.searchsorted(edges, middles, side="right") - 1
+    inside = (frame >= 0) & (frame < values.shape[1])
+    pixels = np.full((values.shape[0], _PIXELS), np.nan, np.float32)
+    pixels[:, inside] = values[:, frame[inside]]
     picture = ax.imshow(
-        shown,
+        pixels,
         origin="lower",
         aspect="auto",
         interpolation="nearest",
@@ -126,20 +129,23 @@ def _picture(ax: Axes, values: np.ndarray, edges: np.ndarray, view: tuple[float,
 
 
 def _alignment(ax: Axes, column: Column, features: Features, view: tuple[float, float]):
-    """The effective alignment in view, each row relative to its largest weight; of much time, where frames lie."""
+    """Draws the alignment in view, each row relative to its largest weight.
+
+    Where that would be too much to work out, it draws the positions of the frames as a line.
+    """
     inner = features.edges[column.scope[0] : column.scope[1] + 1]
     first = int(np.clip(np.searchsorted(inner, view[0], side="right") - 1, 0, len(inner) - 2))
     stop = int(np.clip(np.searchsorted(inner, view[1]), first + 1, len(inner) - 1))
-    shown, found = inner[first : stop + 1], column.rows(first, stop)
-    if found is None:
+    edges, in_view = inner[first : stop + 1], column.rows(first, stop)
+    if in_view is None:
         positions = column.alignment.positions[0, first:stop].cpu().numpy()
         low, rows = math.floor(positions[0]), math.ceil(positions[-1]) - math.floor(positions[0]) + 1
-        picture = _picture(ax, np.full((1, len(shown) - 1), np.nan), shown, view, "Blues", (0, 1))
+        picture = _picture(ax, np.full((1, len(edges) - 1), np.nan), edges, view, "Blues", (0, 1))
         step = max(1, len(positions) // _PIXELS)
-        ax.plot(((shown[1:] + shown[:-1]) / 2)[::step], positions[::step], color="#08306B", linewidth=0.8)
+        ax.plot(((edges[1:] + edges[:-1]) / 2)[::step], positions[::step], color="#08306B", linewidth=0.8)
     else:
-        low, rows = found[0], len(found[1])
-        picture = _picture(ax, found[1], shown, view, "Blues", (0, 1))
+        low, rows = in_view[0], len(in_view[1])
+        picture = _picture(ax, in_view[1], edges, view, "Blues", (0, 1))
     picture.set_extent((*view, low - 0.5, low + rows - 0.5))
     ax.set_xlim(view)
     ax.set_ylim(low - 0.5, low + rows - 0.5)
@@ -147,13 +153,14 @@ def _alignment(ax: Axes, column: Column, features: Features, view: tuple[float, 
 
 
 def _head(ax: Axes, column: Column, colour: str) -> None:
+    """Writes a method's name and settings above its column."""
     facts = (
         f"stride {column.stride:.4g}"
         + ("" if column.sigma is None else f" · σ {column.sigma:.3g}")
         + (" · pinned" if column.pinned else "")
     )
     if column.pinned and takes_scores(column.method):
-        facts += f"\nplaces frames by {SCORES[column.chosen.scores].lower()}"
+        facts += f"\nplaces frames by {SCORES[column.settings.scores].lower()}"
     ax.set_title("\n".join([facts, *column.notes]), loc="left", fontsize=6.5, color="#666666", pad=3)
     lines = 1 + facts.count("\n") + len(column.notes)
     ax.annotate(
@@ -176,10 +183,10 @@ def _frequencies(ax: Axes, preset: MelPreset) -> None:
 
 
 def _table(ax: Axes, comparison: Comparison) -> None:
-    """The numbers, and under them what was compared."""
+    """Draws the table of numbers, and under it what was compared."""
     ax.set_axis_off()
 
-    def shown(number: float | None, digits: int = 3) -> str:
+    def cell_text(number: float | None, digits: int = 3) -> str:
         if number is None or not math.isfinite(number):
             return "–"
         return "0" if abs(number) < 1e-3 else f"{number:.{digits}g}".replace("-", "−")
@@ -187,14 +194,14 @@ def _table(ax: Axes, comparison: Comparison) -> None:
     columns = [column.numbers for column in comparison.columns]
     lines = [
         ("Output frames", [str(n.frames) for n in columns]),
-        ("Error, whole clip (dB)", [shown(n.error) for n in columns]),
-        ("Error, loud parts (dB)", [shown(n.error_loud) for n in columns]),
-        ("Error, quiet parts (dB)", [shown(n.error_quiet) for n in columns]),
-        ("Aliased energy (%)", [shown(n.aliased) for n in columns]),
-        ("Shift change, mean (%)", [shown(n.shift_mean) for n in columns]),
-        ("Shift change, worst (%)", [shown(n.shift_worst) for n in columns]),
-        (f"Time, {comparison.device_name} (ms)", [shown(n.milliseconds) for n in columns]),
-        ("Peak memory (kB)", [shown(None if n.peak_bytes is None else n.peak_bytes / 1e3, 4) for n in columns]),
+        ("Error, whole clip (dB)", [cell_text(n.error) for n in columns]),
+        ("Error, loud parts (dB)", [cell_text(n.error_loud) for n in columns]),
+        ("Error, quiet parts (dB)", [cell_text(n.error_quiet) for n in columns]),
+        ("Aliased energy (%)", [cell_text(n.aliased) for n in columns]),
+        ("Shift change, mean (%)", [cell_text(n.shift_mean) for n in columns]),
+        ("Shift change, worst (%)", [cell_text(n.shift_worst) for n in columns]),
+        (f"Time, {comparison.device_name} (ms)", [cell_text(n.milliseconds) for n in columns]),
+        ("Peak memory (kB)", [cell_text(None if n.peak_bytes is None else n.peak_bytes / 1e3, 4) for n in columns]),
     ]
     table = ax.table(
         [[name, *texts] for name, texts in lines],
@@ -207,13 +214,13 @@ def _table(ax: Axes, comparison: Comparison) -> None:
     )
     table.set_in_layout(False)
     table.auto_set_font_size(False)
-    for (row, place), cell in table.get_celld().items():
+    for (row, column_index), cell in table.get_celld().items():
         cell.set_fontsize(6.5)
         cell.set_linewidth(0.4)
         cell.set_edgecolor("#AAAAAA")
         cell.PAD = 0.02
-        if row == 0 and place > 0:
-            cell.set_text_props(fontweight="bold", color=_COLOURS[place - 1])
+        if row == 0 and column_index > 0:
+            cell.set_text_props(fontweight="bold", color=_COLOURS[column_index - 1])
     settings = comparison.settings
     facts = [sources(MOST_LAYERS)[settings.source]]
     if any(map(takes_scores, settings.methods)):

@@ -1,4 +1,4 @@
-"""What a person chooses on the Compare page, checked, and the limits of it."""
+"""The settings that a person chooses on the Compare page, and the limits that they are checked against."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ WINDOW_FRAMES = 2048  # of a longer clip, for methods that are too slow for all 
 
 @dataclass(frozen=True)
 class Pin:
-    """The settings a pinned column keeps while the others follow; see `ComparisonSettings` for what they mean."""
+    """The settings that a pinned column keeps while the others follow; see `ComparisonSettings` for what they mean.
+
+    Raises ValueError, one sentence, for a value out of range or scores that are unknown.
+    """
 
     stride: float
     sigma: float
@@ -40,13 +43,13 @@ class Pin:
 
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """What is compared.
+    """Everything that says what is compared and how.
 
-    methods: two to four keys of METHODS, each once. stride: input frames per output frame, 1 to 8. sigma: width of an
-    alignment row in output frames. source: a key of `sources`. scores: a key of SCORES, where the adaptive methods get
-    their displacements from; drawn: for "drawn", DRAWN_POINTS values of ln(displacement), evenly over the clip.
-    both_axes: methods that can, take the mel in time and frequency, with the same stride. pins: for each method the
-    settings it keeps, or None where it follows; empty for none.
+    methods: two to four different keys of METHODS. stride: input frames per output frame, 1 to 8. sigma: width of an alignment
+    row in output frames. source: a key of `sources`. scores: a key of SCORES, which says where the adaptive methods get their
+    displacements from. drawn: with the scores "drawn", DRAWN_POINTS values of ln(displacement), spread evenly over the clip.
+    both_axes: whether the methods that can downsample the mel along time and frequency do so, with the same stride. pins: for
+    each method the settings that it keeps, or None where it follows the common ones; () where no method is pinned.
     Raises ValueError, one sentence, for anything else.
     """
 
@@ -78,11 +81,12 @@ class ComparisonSettings:
         object.__setattr__(self, "pins", pins)
 
     def of(self, column: int) -> Pin:
-        """The settings a column runs with: its pin's, or the common ones."""
+        """The settings that a column runs with: those of its pin, or else the common ones."""
         return self.pins[column] or Pin(self.stride, self.sigma, self.scores, self.drawn)
 
 
 def _between(name: str, value: float, limits: tuple[float, float]) -> float:
+    """The value as a float; ValueError, with its name, unless it lies within the limits."""
     value = float(value)
     if not limits[0] <= value <= limits[1]:
         raise ValueError(f"{name} must be a number from {limits[0]:g} to {limits[1]:g}, got {value:g}")
@@ -90,7 +94,10 @@ def _between(name: str, value: float, limits: tuple[float, float]) -> float:
 
 
 def check_scores(scores: str, drawn: Sequence[float]) -> tuple[float, ...]:
-    """The drawn values, checked: none unless the scores are drawn, and a flat line where nothing was drawn yet."""
+    """Checks scores and returns the drawn curve: () unless the scores are "drawn", and a flat line where nothing was drawn yet.
+
+    Raises ValueError for scores that are not in SCORES or a curve of another length or range.
+    """
     if scores not in SCORES:
         raise ValueError(f"there are no scores {scores!r}: choose from {', '.join(SCORES)}")
     if scores != "drawn":
@@ -103,7 +110,7 @@ def check_scores(scores: str, drawn: Sequence[float]) -> tuple[float, ...]:
 
 
 def sources(layers: int) -> dict[str, str]:
-    """What can be downsampled with a network of so many layers: keys, and names for people.
+    """The sources that can be downsampled with a network of so many layers: names for people, by key.
 
     >>> sources(1)
     {'mel': 'Log-mel of the clip', 'layer 1': 'Before layer 1'}

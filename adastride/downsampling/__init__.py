@@ -1,4 +1,4 @@
-"""Downsampling layers, one file a family. `METHODS` lists them; `build(key, channels, stride)` makes one."""
+"""The downsampling layers, one file for each family. `METHODS` lists them, and `build(key, channels, stride)` makes one."""
 
 # Importing a family registers its methods. Their order here is the order people see them in.
 # isort: off

@@ -35,14 +35,14 @@ class AdaStride(Downsampler):
 
     channels: channels of the input. stride: input frames per output frame, any real number of at least 1.
     sigma: width of a row in output frames; the paper's sigma^-2 = 5 is 5 ** -0.5.
-    learn_sigma: sigma is a parameter and begins there; kept as its logarithm, `log_sigma`, so that it stays above 0. `sigma`
-    reads as the number learned so far. Settings with a sigma replace it for a run.
-    `score.weight` holds the numbers w of equation 3, zero at the start (then strides are uniform); a bias would cancel.
+    learn_sigma: whether sigma is a parameter that begins at `sigma`. It is kept as its logarithm, `log_sigma`, so that it stays
+    above 0; `sigma` reads as the number learned so far. Settings with a sigma replace it for a run.
+    `score.weight` holds the numbers w of equation 3. They are zero at the start, so that strides are uniform; a bias would cancel.
 
     Shape: (batch, channels, time) -> (batch, channels, L), L = ceil(time / stride).
-    Raises ValueError for a stride below 1, a sigma that is not above 0, or an input of another shape. torch.compile breaks
-    its graph here and is otherwise welcome, torch.func.functional_call too; a second derivative, torch.vmap and the
-    transforms of torch.func raise RuntimeError.
+    Raises ValueError for a stride below 1, a sigma that is not above 0, or an input of another shape. torch.compile works, with a
+    break of its graph here, and so does torch.func.functional_call. A second derivative, torch.vmap and the transforms of torch.func
+    raise RuntimeError.
 
     >>> layer = AdaStride(channels=4, stride=2.5)
     >>> layer(torch.zeros(1, 4, 10)).values.shape
@@ -63,7 +63,7 @@ class AdaStride(Downsampler):
 
     @property
     def sigma(self) -> float:
-        """Width of a row in output frames, as built or as learned so far."""
+        """The width of a row in output frames, as built or as learned so far."""
         return self._sigma if self.log_sigma is None else float(self.log_sigma.detach().exp())
 
     @sigma.setter
@@ -85,7 +85,7 @@ class AdaStride(Downsampler):
         return Downsampled(aligned.pool(x), aligned.output_lengths.to(x.device), aligned, loss.to(x.device, aligned.dtype))
 
     def align(self, x: Tensor, lengths: Tensor, settings: LayerSettings = AS_TRAINED) -> Alignment:
-        """The alignment alone: where this layer would put the frames of x (batch, channels, time)."""
+        """The alignment of x (batch, channels, time) with these settings, without pooling x."""
         scores = where_float64_is(self.scores(x))
         if scores.device != lengths.device:
             lengths = maths.known_lengths(maths.whole_numbers(lengths), scores.device)
@@ -99,11 +99,11 @@ class AdaStride(Downsampler):
         )
 
     def scores(self, x: Tensor) -> Tensor:
-        """w.x_t for every frame: x (batch, channels, time) -> (batch, time)."""
+        """The score w.x_t of every frame. Shape: x (batch, channels, time) -> (batch, time)."""
         return self.score(x).squeeze(1)
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
-        """The alignment of the main path, used again (the paper's appendix C)."""
+        """Pools the shortcut with the alignment of the main path (the paper's appendix C)."""
         return cast(Alignment, downsampled.alignment).pool(x)
 
     def extra_repr(self) -> str:
@@ -111,10 +111,10 @@ class AdaStride(Downsampler):
 
 
 class AdaStrideF(AdaStride):
-    """AdaStride-F: a frame counts for its nearest output frame alone, so a column of A has one entry.
+    """AdaStride-F: an input frame counts for its nearest output frame alone, so a column of A has one entry.
 
-    Weights are normalised inside each output frame; one that no frame is nearest to stays zero. Parameters, shapes
-    and errors are AdaStride's.
+    Weights are normalised inside each output frame. An output frame that no input frame is nearest to stays zero. Parameters, shapes
+    and errors are those of `AdaStride`.
 
     >>> AdaStrideF(channels=4)(torch.ones(1, 4, 7)).values.shape
     torch.Size([1, 4, 4])

@@ -1,4 +1,4 @@
-"""What every downsampling layer has in common: the contract, its result, one run's settings, and the registry.
+"""What all downsampling layers have in common: their contract, their result, the settings of one run, and the registry.
 
 A family of methods is one file of this package. It defines a `Downsampler` and registers a `Method` that says in data
 what pages, the command line and the docs show. Nothing else needs to know that the method exists.
@@ -23,7 +23,7 @@ Stride = Any
 
 @dataclass(frozen=True)
 class LayerSettings:
-    """Settings of one layer for one run; None means as trained. The layer itself is never changed.
+    """The settings of one layer for one run, in which None stands for as trained. The layer itself is never changed.
 
     sigma: width of an alignment row in output frames. stride: input frames per output frame, at least 1.
     variant: registry key of the adaptive method to run with the layer's weights, "adastride" or "adastride-f".
@@ -51,8 +51,8 @@ class Downsampled:
     """What a downsampling layer returns.
 
     values: (batch, channels, L), zero past each example's length. lengths: (batch,) int64 output lengths.
-    alignment: where the frames went; never None. A method without positions of its own has an effective one, |dy_i / dx_j|.
-    position_loss: scalar (equation 5) in float32 at least, whatever the type of the values; zero for a method without positions.
+    alignment: where the frames went. A method without positions of its own has an effective alignment, |dy_i / dx_j|.
+    position_loss: a scalar (equation 5) in float32 at least, whatever the type of the values; zero for a method without positions.
     """
 
     values: Tensor
@@ -62,32 +62,32 @@ class Downsampled:
 
 
 def whole_stride(stride: float) -> int:
-    """The whole stride nearest to the one asked for (halves go to the even one); ValueError for a stride below 1."""
+    """The whole stride nearest to the one asked for, the even one of two. Raises ValueError for a stride below 1."""
     return max(1, round(check_stride(stride)))
 
 
 def no_position_loss(x: Tensor) -> Tensor:
-    """The position loss of a method without positions: 0, in float32 at least."""
+    """The position loss of a method without positions: a scalar 0 in float32 at least, on the device of x."""
     return x.new_zeros((), dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 def where_float64_is(x: Tensor) -> Tensor:
-    """x itself, or a copy on the CPU of what is on Metal, which has no float64: positions and the like are worked out there."""
+    """Returns x itself, or a copy on the CPU if x is on Metal, which has no float64. Positions and the like are then worked out there."""
     return x.cpu() if x.device.type == "mps" else x
 
 
 def zero_padding(x: Tensor, lengths: Tensor, value: float = 0.0) -> Tensor:
-    """x (batch, channels, time), all that lies past each example's length set to `value`; x itself if nothing does."""
+    """Sets x (batch, channels, time) to `value` past each example's length. Returns x itself where nothing lies past it."""
     if min(maths.whole_numbers(lengths)) == x.shape[2]:
         return x
     return x.masked_fill(~maths.length_mask(lengths.to(x.device), x.shape[2])[:, None], value)
 
 
 def by_length(x: Tensor, lengths: Tensor, operate: Callable[[Tensor], Tensor]) -> Tensor:
-    """Applies `operate` to the examples of each length apart, so that a transform of the whole signal never sees padding.
+    """Applies `operate` to the examples of each length separately, so that a transform of the whole signal never sees padding.
 
-    Shape: x (batch, channels, time), operate: (group, channels, T_b) -> (group, channels, L_b). Returns
-    (batch, channels, L), zero past each example's own L_b. Its cost is one call for every distinct length.
+    operate: takes (group, channels, T_b) to (group, channels, L_b) and is called once for every distinct length.
+    Shape: x (batch, channels, time), lengths (batch,) -> (batch, channels, L), zero past each example's own L_b.
     """
     numbers = maths.whole_numbers(lengths)
     distinct = sorted(set(numbers))
@@ -108,8 +108,8 @@ class Downsampler(nn.Module, ABC):
     Shape: x (batch, channels, time), lengths (batch,) whole numbers or None (all of time) -> `Downsampled`.
     Frames past an example's length never change its result.
     channels: channels of the input. stride: input frames per output frame, as built or as learned so far.
-    linear: with its weights held, the layer is linear and treats all channels alike, and `shortcut` applies these weights.
-    scored: its positions or weights come from scores, one number a frame: w . x_t, of its convolution `score`.
+    linear: whether the layer with its weights held is linear and treats all channels alike, and `shortcut` applies these weights.
+    scored: whether its positions or weights come from scores w . x_t, one number a frame, which its convolution `score` works out.
     """
 
     channels: int
@@ -119,14 +119,14 @@ class Downsampler(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
-        """Downsamples x; settings override the trained ones for this call only."""
+        """Downsamples x. Settings replace the trained ones for this call only."""
 
     @abstractmethod
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
         """Brings the shortcut path of a residual block to the same frames as `downsampled`, (batch, channels, L)."""
 
     def nearest_stride(self, stride: float) -> float:
-        """The stride this method can do that is nearest to the one asked for; ValueError for one below 1."""
+        """The stride nearest to the one asked for that this method can do. Raises ValueError for a stride below 1."""
         return check_stride(stride)
 
     def chosen_stride(self, settings: LayerSettings | None = None) -> Stride:
@@ -134,11 +134,11 @@ class Downsampler(nn.Module, ABC):
         return self.nearest_stride((settings or AS_TRAINED).stride or self.stride)
 
     def output_lengths(self, lengths: Tensor, settings: LayerSettings | None = None) -> Tensor:
-        """L for input lengths (batch,), int64: ceil(T / stride), but the spectral methods have sizes of their own."""
+        """The output length for every input length, (batch,) int64: ceil(T / stride), but spectral methods have sizes of their own."""
         return maths.output_lengths(lengths, self.chosen_stride(settings))
 
     def check(self, x: Tensor, lengths: Tensor | None) -> Tensor:
-        """The lengths of x, (batch,) int64; ValueError if x is not (batch, channels, time) or a length does not fit it."""
+        """The lengths of x, (batch,) int64. Raises ValueError if x is not (batch, channels, time) or a length does not fit it."""
         lengths = maths.check_lengths(lengths, x)
         if x.shape[1] != self.channels:
             raise ValueError(f"expected (batch, {self.channels}, time), got {tuple(x.shape)}")
@@ -150,14 +150,14 @@ class Downsampler(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class Method:
-    """A registry entry: how to build a method, and what a person should read about it.
+    """An entry of the registry: how to build a method, and what a person should read about it.
 
-    kind is "fixed", "learned" or "adaptive". formula is LaTeX. complexity in input frames T, for one channel.
-    parameters maps a keyword of `build` to (lowest, highest, default); where these are ints, only whole numbers will do.
-    replaces_convolution: the layer convolves itself, so a residual block leaves its own convolution out.
-    whole_strides: it rounds a fractional stride to the nearest whole one (`Downsampler.nearest_stride`).
-    build_2d: makes the module for (batch, channels, height, width) from strides=(height, width) and the same parameters,
-    for the methods that have one.
+    kind: "fixed", "learned" or "adaptive", which is what its strides are. formula: LaTeX. complexity: in input frames T, for one
+    channel. parameters: (lowest, highest, default) by keyword of `build`; where these are ints, only whole numbers are allowed.
+    replaces_convolution: whether the layer convolves itself, so that a residual block leaves its own convolution out.
+    whole_strides: whether it rounds a fractional stride to the nearest whole one (`Downsampler.nearest_stride`).
+    build_2d: makes the module for (batch, channels, height, width) from strides=(height, width) and the same parameters; None for a
+    method without one.
     """
 
     key: str
@@ -178,14 +178,14 @@ METHODS: dict[str, Method] = {}
 
 
 def register(method: Method) -> None:
-    """Adds a method to `METHODS`; ValueError if its key is taken."""
+    """Adds a method to `METHODS`. Raises ValueError if its key is taken."""
     if method.key in METHODS:
         raise ValueError(f"method {method.key!r} is already registered")
     METHODS[method.key] = method
 
 
 def build(key: str, channels: int, stride: float, **parameters: float) -> Downsampler:
-    """Makes the layer `key` of the registry for `channels` channels; ValueError for an unknown key or parameter."""
+    """Makes a layer of the method `key` for `channels` channels. Raises ValueError for an unknown key or parameter."""
     if key not in METHODS:
         raise ValueError(f"unknown method {key!r}; choose one of {', '.join(METHODS)}")
     unknown = set(parameters) - set(METHODS[key].parameters)

@@ -1,7 +1,7 @@
 """BlurPool: a binomial low-pass filter, then every stride-th frame.
 
-Source: Zhang, "Making convolutional networks shift-invariant again" (2019). The signal is reflected at its ends, at
-each example's own length; one too short for its reflection is reflected again.
+Source: Zhang, "Making convolutional networks shift-invariant again" (2019). Each example is reflected at its own ends; one that is
+too short for its reflection is reflected again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SMALLEST_FILTER, LARGEST_FILTER = 2, 7
 
 
 def blur_pool(x: Tensor, lengths: Tensor, stride: int, filter_size: int = 3) -> Tensor:
-    """Binomial means of `filter_size` frames around every stride-th frame.
+    """Takes binomial means of `filter_size` frames around every stride-th frame.
 
     Shape: x (batch, channels, time), lengths (batch,) -> (batch, channels, ceil(time / stride)), zero past each L_b.
 
@@ -49,7 +49,7 @@ def _reflect(index: Tensor, lengths: Tensor) -> Tensor:
 
 
 class BlurPool(LinearDownsampler):
-    """A binomial filter and every stride-th frame of what it leaves. It takes whole strides and rounds others.
+    """Applies a binomial filter and keeps every stride-th frame. It can only do whole strides and rounds others to the nearest.
 
     channels: channels of the input. stride: input frames per output frame. filter_size: frames the filter spans, 2 to 7.
 

@@ -45,7 +45,7 @@ def integrate_and_fire(logarithms: Tensor, lengths: Tensor, output_lengths: Tens
     ends = sums / sums[:, -1:] * total  # c_t
     # From the last valid frame on the line has ended; said exactly, so that padding weighs exactly nothing.
     ends = torch.where(maths.length_mask(lengths - 1, time), ends.minimum(total), total)
-    whole = torch.arange(1, frames, dtype=torch.float64, device=device).minimum(total)
+    thresholds = torch.arange(1, frames, dtype=torch.float64, device=device).minimum(total)
 
     # Cuts in order, a frame's end before a whole number it falls on. Segments count them, so that also where cuts coincide
     # a segment, then of length 0, knows its frames, and its slope is theirs.
@@ -60,9 +60,9 @@ def integrate_and_fire(logarithms: Tensor, lengths: Tensor, output_lengths: Tens
         starts = F.pad(ends[:, :-1], (1, 0))
         positions = ((starts + ends) / 2 - 0.5).clamp(min=0).minimum(total - 1)
         # Output frame i begins where the line reaches i, inside the frame that covers it.
-        across = torch.searchsorted(ends, whole).clamp(max=time - 1)
+        across = torch.searchsorted(ends, thresholds).clamp(max=time - 1)
         low, high = starts.gather(1, across), ends.gather(1, across)
-        inner = across + ((whole - low) / (high - low).masked_fill(high <= low, 1.0)).clamp(0, 1)
+        inner = across + ((thresholds - low) / (high - low).masked_fill(high <= low, 1.0)).clamp(0, 1)
         length = lengths.to(torch.float64)[:, None]
         inner = torch.where(maths.length_mask(output_lengths - 1, frames - 1), inner.minimum(length), length)
         edges = torch.cat([torch.zeros_like(length), inner, length], dim=1)
@@ -73,10 +73,10 @@ def integrate_and_fire(logarithms: Tensor, lengths: Tensor, output_lengths: Tens
 
 
 class IntegrateAndFire(Downsampler):
-    """A learned weight for each frame; an output frame is done whenever the weights, scaled to add up to L, cross a whole number.
+    """Adds up learned weights, scaled to a sum of L. An output frame is done whenever the running sum crosses a whole number.
 
     channels: channels of the input. stride: input frames per output frame, any real number of at least 1.
-    `score.weight` makes the weights, sigmoid(w . x_t); zero at the start, so that strides are uniform.
+    `score.weight` is the w of the frames' weights, sigmoid(w . x_t). It is zero at the start, so that strides are uniform.
 
     Shape: (batch, channels, time) -> (batch, channels, ceil(time / stride)).
     Raises ValueError for a stride below 1 or an input of another shape.
@@ -102,7 +102,7 @@ class IntegrateAndFire(Downsampler):
         return Downsampled(alignment.pool(x), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
-        """The weights of the main path, used again."""
+        """Pools the shortcut with the weights of the main path."""
         return cast(SegmentAlignment, downsampled.alignment).pool(x)
 
 

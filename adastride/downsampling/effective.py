@@ -1,4 +1,4 @@
-"""Effective alignments: what draws and compares methods that place no frames, or place them whole.
+"""Effective alignments, by which methods without positions of their own can be drawn and compared like AdaStride.
 
 The effective alignment of a layer is |dy_i / dx_j|, summed over channels and normalised per output frame. Every class
 here is an `adastride.alignment.AnyAlignment`.
@@ -35,38 +35,38 @@ _ENTROPY_ROWS = 256
 
 
 def normalise_rows(rows: Tensor) -> Tensor:
-    """|rows| divided by their sums along the last axis; a row of zeros stays zero."""
+    """Divides |rows| by their sums along the last axis; a row of zeros stays zero."""
     rows = rows.abs()
     return rows / rows.sum(dim=-1, keepdim=True).clamp(min=1e-30)
 
 
 def operator_rows(operate: Callable[[Tensor], Tensor], example: Tensor, frames: Tensor) -> Tensor:
-    """Rows dy_i / dx_j of a linear operation that treats all channels alike, by one backward pass.
+    """Works out rows dy_i / dx_j of a linear operation that treats all channels alike, by one backward pass.
 
-    Each asked-for row gets a channel of its own, so all of them cost one application of the operation to as many
-    channels. operate: (batch, n, time) -> (batch, n, L) for any n. example: a tensor (batch, 1, time) for sizes, type and
-    device. frames: (n,) output frames.
-    Shape: -> (batch, n, time), signed.
+    Each row gets a channel of its own, so that together they cost one application of the operation to as many channels. operate:
+    takes (batch, n, time) to (batch, n, L) for any n. example: a tensor (batch, 1, time) with the size, type and device of the
+    signal. frames: (n,) the output frames whose rows are wanted.
+    Shape: -> (batch, n, time), with their signs.
     """
     with torch.inference_mode(False), torch.enable_grad():
         batch, _, time = example.shape
         zeros = torch.zeros(batch, len(frames), time, dtype=example.dtype, device=example.device, requires_grad=True)
         result = operate(zeros)
-        chosen = torch.zeros_like(result)
-        chosen[:, torch.arange(len(frames), device=example.device), frames] = 1.0
-        return torch.autograd.grad(result, zeros, chosen)[0]
+        selection = torch.zeros_like(result)
+        selection[:, torch.arange(len(frames), device=example.device), frames] = 1.0
+        return torch.autograd.grad(result, zeros, selection)[0]
 
 
 def chunks(frames: int, time: int) -> list[Tensor]:
-    """Output frames 0..frames-1 in runs of so many that `time` elements of each fit a bounded piece of memory."""
+    """Splits the output frames 0..frames - 1 into runs, so that rows of `time` elements for a run fit a bounded piece of memory."""
     return list(torch.arange(frames).split(max(1, _CHUNK_ELEMENTS // max(time, 1))))
 
 
 class EffectiveAlignment(ABC):
-    """What every alignment without positions of its own offers.
+    """The base class of all alignments without positions of their own.
 
-    lengths, output_lengths: (batch,) int64 valid input and output frames. time: padded input frames.
-    dtype: the type matrices are returned in. axis: what frames run along, see `AnyAlignment`.
+    lengths, output_lengths: (batch,) int64, the numbers of valid input and output frames. time: padded input frames.
+    dtype: the type in which matrices are returned. axis: what frames run along, see `AnyAlignment`.
     Two alignments are equal only if they are one and the same object.
     """
 
@@ -97,7 +97,7 @@ class EffectiveAlignment(ABC):
 
     @abstractmethod
     def dense(self) -> Tensor:
-        """(batch, L, time): every row sums to 1; rows past an example's output length, and rows without weights, are zero."""
+        """The matrix: (batch, L, time). Rows sum to 1, but are zero past an example's output length and where there are no weights."""
 
     def centres(self) -> Tensor:
         """Where each output frame belongs in input time: (batch, L) float64 input frames, the middle of what it spans."""
@@ -105,7 +105,7 @@ class EffectiveAlignment(ABC):
         return (edges[:, :-1] + edges[:, 1:] - 1) / 2
 
     def strides(self) -> Tensor:
-        """How many input frames each output frame stands for: (batch, L) float64; each example's sum to T_b."""
+        """How many input frames each output frame stands for: (batch, L) float64. The strides of an example sum to T_b."""
         return self.boundaries().diff(dim=1)
 
     def drawing(self) -> Drawing:
@@ -118,7 +118,10 @@ class EffectiveAlignment(ABC):
 
     @torch.no_grad()
     def entropy(self) -> Tensor:
-        """Entropy of each row in nats, (batch, L) float64; of at most 256 rows of an example, the others take their neighbour's."""
+        """The entropy of each row in nats: (batch, L) float64.
+
+        It is worked out for at most 256 rows of an example, spread evenly; the others get that of a row nearby.
+        """
         result = torch.zeros(len(self.lengths), self.frames, dtype=torch.float64, device=self.lengths.device)
         for example, frames in enumerate(self.output_lengths.tolist()):
             looked_at = torch.linspace(0, frames - 1, min(frames, _ENTROPY_ROWS)).round().long()
@@ -130,10 +133,10 @@ class EffectiveAlignment(ABC):
 
 
 class UniformAlignment(EffectiveAlignment):
-    """Output frames at equal distances.
+    """An alignment whose output frames lie at equal distances.
 
-    step: (batch,) float64 input frames from one output frame to the next. first: centre of output frame 0 in input
-    frames; None for windows side by side, which are centred on what they span.
+    step: (batch,) float64 input frames from one output frame to the next. first: the centre of output frame 0 in input frames; None
+    for windows side by side, whose centres are the middles of what they span.
     """
 
     step: Tensor
@@ -156,7 +159,7 @@ class UniformAlignment(EffectiveAlignment):
         return torch.where(ended, self.lengths.to(torch.float64)[:, None], edges)
 
     def centres(self) -> Tensor:
-        """(batch, L) float64 input frames; the first one and multiples of the step from there, or the windows' middles."""
+        """Where each output frame belongs: (batch, L) float64 input frames, multiples of the step from `first` on, or windows' middles."""
         if self.first is None:
             return super().centres()
         centres = self.first + torch.arange(self.frames, dtype=torch.float64, device=self.lengths.device) * self.step[:, None]
@@ -167,8 +170,8 @@ class UniformAlignment(EffectiveAlignment):
 class OperatorAlignment(UniformAlignment):
     """The matrix of a linear operation, worked out only where somebody looks.
 
-    operate: (x (batch, n, time), lengths, stride) -> (batch, n, L) for any n. stride: the stride it ran with, a number, or
-    a tensor where the stride is learned.
+    operate: takes x (batch, n, time), lengths and stride to (batch, n, L), for any n. stride: the stride it ran with, a number, or a
+    tensor where the stride is learned.
     """
 
     operate: Callable[[Tensor, Tensor, Stride], Tensor]
@@ -194,26 +197,26 @@ class OperatorAlignment(UniformAlignment):
     def dense(self) -> Tensor:
         result = torch.zeros(len(self.lengths), self.frames, self.time, dtype=self.dtype, device=self.lengths.device)
         for length in self.lengths.unique():
-            same = (self.lengths == length).nonzero()[:, 0]
-            for frames in chunks(int(self.output_lengths[same[0]]), self.time):
-                result[same, frames[0] : frames[-1] + 1] = self.rows(frames, int(same[0]))
+            examples = (self.lengths == length).nonzero()[:, 0]
+            for frames in chunks(int(self.output_lengths[examples[0]]), self.time):
+                result[examples, frames[0] : frames[-1] + 1] = self.rows(frames, int(examples[0]))
         return result
 
 
 class _SparseAlignment(EffectiveAlignment):
-    """Matrices of few entries: (sources, targets, weights), each (batch, S), summed where two fall together."""
+    """An alignment whose matrix has few entries: sources, targets and weights, (batch, S) each. Entries at one place add up."""
 
     @abstractmethod
     def entries(self) -> tuple[Tensor, Tensor, Tensor]:
         """Input frames, output frames and weights of the entries; a row's weights sum to 1 or are all zero."""
 
     def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
-        sources, targets, weights = (each[example] for each in self.entries())
+        sources, targets, weights = (tensor[example] for tensor in self.entries())
         frames = torch.as_tensor(frames, device=targets.device)
-        place = torch.full((self.frames,), len(frames), device=targets.device)
-        place[frames] = torch.arange(len(frames), device=targets.device)
+        row_of = torch.full((self.frames,), len(frames), device=targets.device)
+        row_of[frames] = torch.arange(len(frames), device=targets.device)
         result = weights.new_zeros((len(frames) + 1) * self.time)  # the last row takes what was not asked for
-        result.index_add_(0, place[targets] * self.time + sources, weights.detach())
+        result.index_add_(0, row_of[targets] * self.time + sources, weights.detach())
         return result.view(-1, self.time)[:-1].to(self.dtype)
 
     def dense(self) -> Tensor:
@@ -227,7 +230,7 @@ class _SparseAlignment(EffectiveAlignment):
         return weights_of_entries(sources, targets, weights, self.frames, rows, first, last)
 
     def entropy(self) -> Tensor:
-        """Entropy of each row in nats, (batch, L)."""
+        """The entropy of each row in nats: (batch, L)."""
         _, targets, weights = self.entries()
         weights = weights.detach()
         return weights.new_zeros(len(self.lengths), self.frames).scatter_add(1, targets, torch.special.entr(weights))
@@ -235,10 +238,10 @@ class _SparseAlignment(EffectiveAlignment):
 
 @dataclass(frozen=True, eq=False)
 class WindowAlignment(UniformAlignment, _SparseAlignment):
-    """Windows side by side, `stride` frames each, whose weights depend on the signal.
+    """The alignment of windows side by side, `stride` frames each, whose weights depend on the signal.
 
-    weigh: () -> (batch, time) non-negative weights of every input frame in its window, zero past an example's length; it
-    is called when somebody looks.
+    weigh: returns the non-negative weights of every input frame in its window, (batch, time), zero past an example's length. It is
+    called only when somebody looks at the alignment.
     """
 
     weigh: Callable[[], Tensor]
@@ -268,10 +271,10 @@ class WindowAlignment(UniformAlignment, _SparseAlignment):
 
 @dataclass(frozen=True, eq=False)
 class SegmentAlignment(_SparseAlignment, Reversible):
-    """Which part of which input frame goes into which output frame.
+    """An alignment of segments, each of which is a part of one input frame that goes into one output frame.
 
-    sources, targets: (batch, S) int64 input and output frames of the segments, never falling along S, every input frame
-    named at least once. weights: (batch, S), zero where a segment is padding; a row's sum to 1. Gradients flow to them.
+    sources, targets: (batch, S) int64, the input and output frames of the segments. They never fall along S, and every input frame
+    is named at least once. weights: (batch, S), zero where a segment is padding; those of a row sum to 1. Gradients flow to them.
     edges: (batch, L + 1) float64, see `boundaries`. input_positions: (batch, time) float64, see `positions`.
     """
 
@@ -297,15 +300,15 @@ class SegmentAlignment(_SparseAlignment, Reversible):
         return self.sources, self.targets, self.weights
 
     def pool(self, x: Tensor) -> Tensor:
-        """Y = A X, in O(T). Shape: x (batch, channels, time) -> (batch, channels, L), zero past each example's output length.
+        """Computes Y = A X in O(T), differentiable in x and the weights.
 
-        Differentiable in x and the weights.
+        Shape: x (batch, channels, time) -> (batch, channels, L), zero past each example's output length.
         """
         self._check(x, self.time, "time")
         return _weighted_sums(zero_padding(x, self.lengths), self.sources, self.targets, self.weights, self.frames)
 
     def upsample(self, y: Tensor) -> Tensor:
-        """Back to input time: every input frame is the mean of the output frames it went into, by the share each got of it.
+        """Brings y back to input time. An input frame is the mean of the output frames it went into, weighted by the share each got of it.
 
         Shape: y (batch, channels, L) -> (batch, channels, time), zero past each example's length.
         """
@@ -317,16 +320,16 @@ class SegmentAlignment(_SparseAlignment, Reversible):
         shares = torch.where(lost, 1 / counts.gather(1, self.sources), shares / totals.gather(1, self.sources).masked_fill(lost, 1.0))
         return zero_padding(_weighted_sums(y, self.targets, self.sources, shares, self.time), self.lengths)
 
-    def _check(self, x: Tensor, size: int, what: str) -> None:
+    def _check(self, x: Tensor, size: int, unit: str) -> None:
         if x.dim() != 3 or x.shape[0] != len(self.lengths) or x.shape[2] != size:
-            raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {what}), got {tuple(x.shape)}")
+            raise ValueError(f"expected ({len(self.lengths)}, channels, {size} {unit}), got {tuple(x.shape)}")
 
 
 def _weighted_sums(values: Tensor, sources: Tensor, targets: Tensor, weights: Tensor, frames: int) -> Tensor:
-    """out[..., target] = sum of weight * values[..., source], over segments whose targets never fall.
+    """Sums weight * values[..., source] into out[..., target], over segments whose targets never fall.
 
-    Shape: values (batch, channels, n), the segments (batch, S) -> (batch, channels, frames). An embedding bag does
-    it in one pass and keeps no copy of the values for every segment.
+    Shape: values (batch, channels, n), the segments (batch, S) -> (batch, channels, frames). An embedding bag does it in one pass
+    and keeps no copy of the values for every segment.
     """
     exact = values if values.dtype in (torch.float32, torch.float64) else values.float()
     batch, channels, size = exact.shape
@@ -342,19 +345,22 @@ def _weighted_sums(values: Tensor, sources: Tensor, targets: Tensor, weights: Te
 
 
 class LinearDownsampler(Downsampler):
-    """A method that is one linear operation on each channel: a subclass gives `operate`, the rest follows from it.
+    """A method that is one linear operation on each channel. A subclass defines `operate`, and the rest follows from it.
 
-    first: see `UniformAlignment`.
+    first: the centre of output frame 0, see `UniformAlignment`.
     """
 
     first: float | None = 0.0
 
     @abstractmethod
     def operate(self, x: Tensor, lengths: Tensor, stride: Stride) -> Tensor:
-        """The operation: x (batch, any channels, time), lengths (batch,) -> (batch, channels, L), zero past each L_b."""
+        """Applies the operation.
+
+        Shape: x (batch, channels, time) with any number of channels, lengths (batch,) -> (batch, channels, L), zero past each L_b.
+        """
 
     def step(self, lengths: Tensor, output_lengths: Tensor, stride: Stride) -> Tensor:
-        """Input frames from one output frame to the next, (batch,) float64."""
+        """How many input frames lie from one output frame to the next: (batch,) float64."""
         return torch.full((len(lengths),), float(stride), dtype=torch.float64, device=lengths.device)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Downsampled:
@@ -369,5 +375,5 @@ class LinearDownsampler(Downsampler):
         return Downsampled(self.operate(x, lengths, stride), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
-        """The same operation with the same stride."""
+        """Applies the same operation with the same stride to the shortcut."""
         return self.operate(x, lengths, cast(OperatorAlignment, downsampled.alignment).stride)

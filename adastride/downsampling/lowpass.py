@@ -15,7 +15,7 @@ from adastride.downsampling.base import METHODS, Downsampled, LayerSettings, Met
 
 
 def low_pass(x: Tensor) -> Tensor:
-    """x (..., time) without the upper half of its band. The mean stays.
+    """Removes the upper half of the band of x (..., time). The mean stays.
 
     >>> low_pass(torch.tensor([2.0, 0.0, 2.0, 0.0]))
     tensor([1., 1., 1., 1.])
@@ -27,10 +27,10 @@ def low_pass(x: Tensor) -> Tensor:
 
 
 class LowPassAdaStride(AdaStride):
-    """AdaStride on a signal without the upper half of its band; scores are taken of that signal too.
+    """Removes the upper half of the band, then applies AdaStride. The scores are taken of the filtered signal, too.
 
     channels: channels of the input. stride: input frames per output frame. sigma: width of a row in output frames.
-    The alignment is AdaStride's, where the filtered frames went; `shortcut` filters and then uses it again.
+    The alignment says where the filtered frames went; `shortcut` filters its signal and uses the same alignment.
 
     Shape: (batch, channels, time) -> (batch, channels, L), L = ceil(time / stride).
     Raises ValueError for a stride below 1, a sigma that is not above 0, or an input of another shape.
@@ -44,7 +44,7 @@ class LowPassAdaStride(AdaStride):
         return super().forward(self._filter(x, lengths), lengths, settings)
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
-        """The same filter, then the alignment of the main path."""
+        """Filters the shortcut, then pools it with the alignment of the main path."""
         return super().shortcut(self._filter(x, lengths), lengths, downsampled)
 
     def _filter(self, x: Tensor, lengths: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ _DECIMALS = 9
 
 
 def merge_sizes(frames: np.ndarray, count: int) -> np.ndarray:
-    """How many neighbours end up in each of `count` frames: (count,) int64, they add up to T.
+    """How many neighbours are merged into each of `count` frames: (count,) int64, which add up to T.
 
     frames: (T, channels) float64, T >= count >= 1. Two frames of zeros are as similar as can be.
 
@@ -100,7 +100,7 @@ def merge(x: Tensor, lengths: Tensor, output_lengths: Tensor) -> SegmentAlignmen
 
 
 class AdjacentMerging(Downsampler):
-    """Merges the two most similar neighbouring frames, again and again. It has no weights to learn.
+    """Merges the two most similar neighbouring frames again and again, until L frames remain. It has no weights to learn.
 
     channels: channels of the input. stride: input frames per output frame, any real number of at least 1.
 
@@ -124,7 +124,7 @@ class AdjacentMerging(Downsampler):
         return Downsampled(alignment.pool(x), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
-        """The groups of the main path, used again."""
+        """Merges the frames of the shortcut in the groups of the main path."""
         return cast(SegmentAlignment, downsampled.alignment).pool(x)
 
 

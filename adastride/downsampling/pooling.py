@@ -34,7 +34,7 @@ from adastride.downsampling.effective import LinearDownsampler, WindowAlignment
 
 
 def average_pool(x: Tensor, lengths: Tensor, stride: float) -> Tensor:
-    """Means over windows of `stride` frames, any real number of at least 1; each frame counts by the part of it inside.
+    """Takes means over windows of `stride` frames, any real number of at least 1. A frame counts by the part of it in the window.
 
     Shape: x (batch, channels, time), lengths (batch,) -> (batch, channels, ceil(time / stride)), zero past each L_b.
 
@@ -55,18 +55,19 @@ def average_pool(x: Tensor, lengths: Tensor, stride: float) -> Tensor:
         edges = torch.arange(frames + 1, dtype=torch.float64, device=ends.device) * (stride * (1 - 1e-12))
         begin, end = edges[:-1, None], edges[1:, None]
         frame = begin.floor().long() + torch.arange(min(math.ceil(stride) + 1, time), device=ends.device)  # (L, K), K meet a window
-        part = (torch.minimum(frame + 1, end) - torch.maximum(frame, begin)).clamp(min=0).masked_fill(frame >= time, 0.0)
-        chosen = x.index_select(2, frame.clamp(max=time - 1).reshape(-1).to(x.device)).unflatten(2, frame.shape)
-        sums = (chosen * part.to(x.dtype).to(x.device)).sum(dim=3)
-        covered = (part * (frame < ends)).sum(dim=2)
+        overlap = (torch.minimum(frame + 1, end) - torch.maximum(frame, begin)).clamp(min=0).masked_fill(frame >= time, 0.0)
+        gathered = x.index_select(2, frame.clamp(max=time - 1).reshape(-1).to(x.device)).unflatten(2, frame.shape)
+        sums = (gathered * overlap.to(x.dtype).to(x.device)).sum(dim=3)
+        covered = (overlap * (frame < ends)).sum(dim=2)
     covered = covered.masked_fill(covered == 0, 1).to(x.dtype).to(x.device)
     return zero_padding(sums / covered[:, None], shorter)
 
 
 def _windows(x: Tensor, lengths: Tensor, stride: int, fill: float) -> tuple[Tensor, Tensor]:
-    """x as windows side by side: (batch, channels, L, window), `fill` where a window goes past the length; and L_b.
+    """Cuts x into windows side by side. Returns them, (batch, channels, L, window), and the output lengths L_b, (batch,).
 
-    Windows that lie wholly in padding are zero, so that nothing in them is infinite.
+    A window holds `fill` where it goes past the length. Windows that lie wholly in padding are zero, so that nothing in them is
+    infinite.
     """
     time = x.shape[2]
     shorter = maths.output_lengths(lengths, stride)
@@ -77,7 +78,7 @@ def _windows(x: Tensor, lengths: Tensor, stride: int, fill: float) -> tuple[Tens
 
 
 def max_pool(x: Tensor, lengths: Tensor, stride: int) -> Tensor:
-    """The largest value of every window of `stride` frames.
+    """Takes the largest value of every window of `stride` frames.
 
     Shape: x (batch, channels, time), lengths (batch,) -> (batch, channels, ceil(time / stride)), zero past each L_b.
 
@@ -89,7 +90,7 @@ def max_pool(x: Tensor, lengths: Tensor, stride: int) -> Tensor:
 
 
 def soft_pool(x: Tensor, lengths: Tensor, stride: int) -> Tensor:
-    """Means over windows of `stride` frames, weighted by exp(x), for each channel on its own.
+    """Takes means over windows of `stride` frames, weighted by exp(x), for each channel on its own.
 
     Shape: x (batch, channels, time), lengths (batch,) -> (batch, channels, ceil(time / stride)), zero past each L_b.
 
@@ -105,7 +106,7 @@ def soft_pool(x: Tensor, lengths: Tensor, stride: int) -> Tensor:
 
 
 class AveragePool(LinearDownsampler):
-    """The mean of every window of `stride` frames, at any real stride.
+    """Takes the mean of every window of `stride` frames, at any real stride.
 
     channels: channels of the input. stride: input frames per output frame.
 
@@ -128,7 +129,7 @@ class AveragePool(LinearDownsampler):
 
 
 class MaxPool(Downsampler):
-    """The largest value of every window of `stride` frames. It takes whole strides and rounds others to the nearest.
+    """Takes the largest value of every window of `stride` frames. It can only do whole strides and rounds others to the nearest.
 
     channels: channels of the input. stride: input frames per output frame.
 
@@ -151,11 +152,11 @@ class MaxPool(Downsampler):
         return whole_stride(stride)
 
     def pool(self, x: Tensor, lengths: Tensor, stride: int) -> Tensor:
-        """(batch, channels, L) from (batch, channels, time)."""
+        """Pools x. Shape: (batch, channels, time) -> (batch, channels, L)."""
         return max_pool(x, lengths, stride)
 
     def slopes(self, x: Tensor, lengths: Tensor, stride: int) -> Tensor:
-        """|dy_i / dx_j| of every input frame j in its window i, summed over channels: (batch, time)."""
+        """The slopes |dy_i / dx_j| of every input frame j in its window i, summed over channels: (batch, time)."""
         windows, _ = _windows(x, lengths, stride, -math.inf)
         slopes = F.one_hot(windows.argmax(dim=3), windows.shape[3]).sum(dim=1).flatten(1)
         return _fit(slopes.to(x.dtype), lengths, x.shape[2])
@@ -171,18 +172,18 @@ class MaxPool(Downsampler):
         return Downsampled(self.pool(x, lengths, stride), shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
-        """The same pooling: each path picks its own frames."""
+        """Pools the shortcut in the same windows; each path picks its own frames."""
         return self.pool(x, lengths, cast(WindowAlignment, downsampled.alignment).stride)
 
 
 def _fit(weights: Tensor, lengths: Tensor, time: int) -> Tensor:
-    """(batch, n) weights of whole windows as (batch, time), zero past each example's length."""
+    """Extends the weights of whole windows, (batch, n), to (batch, time), zero past each example's length."""
     weights = F.pad(weights, (0, time - weights.shape[1]))
     return weights.masked_fill(~maths.length_mask(lengths, time), 0.0)
 
 
 class SoftPool(MaxPool):
-    """The mean of every window, weighted by exp(x): between the mean and the maximum. It takes whole strides only.
+    """Takes the mean of every window, weighted by exp(x), which lies between the mean and the maximum. It can only do whole strides.
 
     channels: channels of the input. stride: input frames per output frame; others are rounded to the nearest whole one.
 

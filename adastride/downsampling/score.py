@@ -14,11 +14,11 @@ _PART_CHANNELS = 32
 
 
 class Score(nn.Conv1d):
-    """A 1x1 convolution to one channel, without a bias, zero at the start; summed as exactly as positions need it.
+    """A 1x1 convolution to one channel, without a bias and zero at the start, summed as exactly as positions need it.
 
-    A rounded score moves a position by about 4e-8 of the output length, so long sequences are summed in float64 (float32
-    on Metal, which lacks it), a few channels at a time, so that no second copy of the input is in memory.
-    channels: channels of the input. always_float32: leaves long sequences in float32, for weights that are no positions.
+    A rounded score moves a position by about 4e-8 of the output length. Long sequences are therefore summed in float64 (in float32 on
+    Metal, which lacks it), a few channels at a time, so that there is no second copy of the input in memory.
+    channels: channels of the input. always_float32: whether long sequences stay in float32, for scores that make no positions.
 
     Like any module it can be hooked, pruned and parametrised; `weight` is (1, channels, 1).
     Shape: (batch, channels, time) -> (batch, 1, time), float32 or float64. A second derivative, torch.vmap and the
@@ -47,11 +47,11 @@ def _scores(x: Tensor, weight: Tensor, exact: torch.dtype) -> Tensor:
     if x.dtype == exact:
         return torch.matmul(row, x)
     parts = zip(row.split(_PART_CHANNELS, dim=1), x.split(_PART_CHANNELS, dim=1), strict=True)
-    return torch.stack([torch.matmul(some, part.to(exact)) for some, part in parts]).sum(dim=0)
+    return torch.stack([torch.matmul(weights, part.to(exact)) for weights, part in parts]).sum(dim=0)
 
 
 class _Scores(torch.autograd.Function):
-    """w . x_t: x (batch, channels, time), weight (1, channels, 1) -> (batch, 1, time); gradients in the type of x."""
+    """w . x_t, with gradients in the type of x. Shape: x (batch, channels, time), weight (1, channels, 1) -> (batch, 1, time)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, exact: torch.dtype) -> Tensor:
@@ -66,6 +66,6 @@ class _Scores(torch.autograd.Function):
         to_x = weight.to(x.dtype) * grad if ctx.needs_input_grad[0] else None
         to_weight = None
         if ctx.needs_input_grad[1]:
-            each = torch.matmul(x, grad.transpose(1, 2))
-            to_weight = (each if len(each) == 1 else each.sum(dim=0, keepdim=True)).to(weight.dtype)
+            by_example = torch.matmul(x, grad.transpose(1, 2))
+            to_weight = (by_example if len(by_example) == 1 else by_example.sum(dim=0, keepdim=True)).to(weight.dtype)
         return to_x, to_weight, None

@@ -40,12 +40,12 @@ from adastride.downsampling.effective import LinearDownsampler
 
 
 def _exact(x: Tensor) -> Tensor:
-    """x in a type that transforms take: half precision becomes float32."""
+    """Converts x to a type that transforms can take: half precision becomes float32."""
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def spectral_frames(time: int, stride: float) -> int:
-    """Output frames of spectral pooling: max(floor(T / s), 2), but 1 for one frame. 313 frames at stride 2 make 156."""
+    """The number of output frames of spectral pooling: max(floor(T / s), 2), but 1 for one frame. At stride 2, 313 frames become 156."""
     # The published code divides in float32; T / s that is whole but for rounding must fall to the same side.
     return min(max(int(np.float32(time) / np.float32(stride)), 2), time)
 
@@ -63,18 +63,18 @@ def spectral_pool(x: Tensor, stride: float) -> Tensor:
 
 
 def soft_mask(places: Tensor, passed: Tensor, smoothness: float) -> Tensor:
-    """DiffStride's mask: 1 on places up to `passed`, then falling to 0 over `smoothness` of them."""
+    """DiffStride's mask: 1 on places up to `passed`, then falling to 0 over the next `smoothness` places."""
     return ((smoothness + passed - places) / smoothness).clamp(0, 1)
 
 
 def raised_stride(stride: Tensor, time: int, smoothness: float) -> Tensor:
-    """The stride, raised to 1 and to T / (T - R) where that exists; gradients pass as if it had not been."""
-    least = time / (time - smoothness) if time > smoothness else 1.0
-    return stride + (stride.clamp(min=max(least, 1.0)) - stride).detach()
+    """The stride, raised to at least 1 and to T / (T - R) where that exists. Gradients pass as if it had not been raised."""
+    lowest = time / (time - smoothness) if time > smoothness else 1.0
+    return stride + (stride.clamp(min=max(lowest, 1.0)) - stride).detach()
 
 
 def _shorter(time: int, stride: Tensor, smoothness: float) -> Tensor:
-    """T / s, in the type of the stride, at least 2 as the published code has it, lest nothing be left."""
+    """T / s in the type of the stride. It is at least 2, as in the published code, so that something is left."""
     return (time / raised_stride(_exact(stride).reshape(()), time, smoothness)).clamp(min=2.0)
 
 
@@ -84,10 +84,10 @@ def diff_stride_mask(time: int, stride: Tensor, smoothness: float) -> Tensor:
 
 
 def vertical_mask(height: int, stride: Tensor, smoothness: float) -> tuple[Tensor, Tensor]:
-    """The mask (equation 3) over the rows of a spectrum: of frequencies 0, 1, ... and of the negative ones, -1 last.
+    """The mask (equation 3) over the rows of a spectrum, in two parts: the frequencies 0, 1, ..., and the negative ones with -1 last.
 
-    The published code shifts its places by half the height, rounded the other way than the spectrum's, so frequency -k has
-    the mask of k - 1, and where the height is odd, frequency k that of k + 1. The reference numbers hold it to that.
+    The published code shifts its places by half the height, but rounds it in the other direction than the spectrum does. So frequency
+    -k has the mask of k - 1 and, where the height is odd, frequency k has that of k + 1. A test compares with the code's numbers.
     """
     passed = _shorter(height, stride, smoothness) / 2
     positive = torch.arange((height + 1) // 2, device=stride.device) + height % 2
@@ -100,13 +100,13 @@ def dct_diff_stride_mask(time: int, stride: Tensor, smoothness: float) -> Tensor
     return soft_mask(torch.arange(time, device=stride.device), _shorter(time, stride, smoothness) + 1, smoothness)
 
 
-def kept(mask: Tensor) -> int:
-    """How many of the lowest frequencies a mask, which never rises, lets through."""
+def count_passed(mask: Tensor) -> int:
+    """The number of lowest frequencies that a mask lets through. The mask never rises."""
     return int((mask > 0).sum())
 
 
 def frames_of_bins(bins: int) -> int:
-    """Frames that `bins` bins of a real transform make: 2 (n - 1), but 1 for one."""
+    """The number of frames that n bins of a real transform make: 2 (n - 1), but 1 for one bin."""
     return max(2 * (bins - 1), 1)
 
 
@@ -121,7 +121,7 @@ def diff_stride(x: Tensor, stride: Tensor, smoothness: float = 4.0) -> Tensor:
     """
     time, signal = x.shape[-1], _exact(x)
     mask = diff_stride_mask(time, stride, smoothness)
-    bins = kept(mask)
+    bins = count_passed(mask)
     frames = frames_of_bins(bins)
     spectrum = torch.fft.rfft(signal)[..., :bins] * mask[:bins].to(signal.dtype)
     return (torch.fft.irfft(spectrum, n=frames) * (frames / time)).to(x.dtype)
@@ -151,7 +151,7 @@ def inverse_cosine_transform(coefficients: Tensor) -> Tensor:
 
 
 def _half_sample(size: int, like: Tensor) -> Tensor:
-    """exp(i pi k / 2n) for k = 0..n - 1: half a sample's delay of a signal of 2n samples."""
+    """The factors exp(i pi k / 2n) for k = 0..n - 1, which delay a signal of 2n samples by half a sample."""
     angle = torch.arange(size, dtype=like.dtype, device=like.device) * (math.pi / (2 * size))
     return torch.polar(torch.ones_like(angle), angle)
 
@@ -163,7 +163,7 @@ def _orthonormal(size: int, like: Tensor) -> Tensor:
 
 
 def dct_diff_stride(x: Tensor, stride: Tensor, smoothness: float = 4.0) -> Tensor:
-    """DiffStride with cosines: T / s of T coefficients stay, which describe a signal that need not be periodic.
+    """DiffStride with cosines, which fit a signal that does not end as it began: T / s of its T coefficients stay.
 
     x: (..., time). stride: a tensor of one element. Shape: -> (..., ceil(T / s + R + 1)), at most time.
 
@@ -172,17 +172,17 @@ def dct_diff_stride(x: Tensor, stride: Tensor, smoothness: float = 4.0) -> Tenso
     """
     time, signal = x.shape[-1], _exact(x)
     mask = dct_diff_stride_mask(time, stride, smoothness)
-    frames = kept(mask)
+    frames = count_passed(mask)
     coefficients = cosine_transform(signal)[..., :frames] * mask[:frames].to(signal.dtype)
     return (inverse_cosine_transform(coefficients) * math.sqrt(frames / time)).to(x.dtype)
 
 
 def complexity(strides: Iterable[Tensor], weight: float = 1.0) -> Tensor:
-    """DiffStride's regulariser (equation 6): what the layers above cost, as a share of what they would at stride 1.
+    """DiffStride's regulariser (equation 6): what the layers above cost, as a share of their cost at stride 1.
 
-    strides: one tensor a layer, lowest first, of its stride (along time) or its strides (along height and width), as
-    learned (`DiffStride.learned_stride`, `DiffStride2d.strides`). weight: lambda. Returns a scalar, to be added to a loss:
-    weight * (1 / S_1 + 1 / (S_1 S_2) + ...), S_l the product of a layer's strides.
+    strides: one tensor for each layer, lowest first, that holds its stride along time or its strides along height and width, as
+    learned (`DiffStride.learned_stride`, `DiffStride2d.strides`). weight: the equation's lambda. Returns a scalar to be added to a
+    loss: weight * (1 / S_1 + 1 / (S_1 S_2) + ...), where S_l is the product of a layer's strides.
     Raises ValueError where there is no stride.
 
     >>> complexity([torch.tensor([2.0, 2.0]), torch.tensor([1.0, 4.0])])
@@ -202,26 +202,26 @@ def _check_smoothness(smoothness: float) -> float:
 
 
 class Spectral(LinearDownsampler):
-    """What the three methods along time share: a subclass resizes examples of one length and says how long they become."""
+    """The base class of the three methods along time. A subclass resizes examples of one length and says how long they become."""
 
     @abstractmethod
     def resize(self, x: Tensor, stride: Stride) -> Tensor:
-        """The method on examples of one length: (batch, channels, time) -> (batch, channels, L)."""
+        """Applies the method to examples of one length. Shape: (batch, channels, time) -> (batch, channels, L)."""
 
     @abstractmethod
     def frames(self, time: int, stride: Stride) -> int:
-        """L for a signal of `time` frames."""
+        """The output length L of a signal of `time` frames."""
 
     def operate(self, x: Tensor, lengths: Tensor, stride: Stride) -> Tensor:
         return by_length(x, lengths, lambda group: self.resize(group, stride))
 
     def output_lengths(self, lengths: Tensor, settings: LayerSettings | None = None) -> Tensor:
-        """L for input lengths (batch,), int64; the module says how long signals become."""
+        """The output length for every input length: (batch,) int64. This module's docstring has the formulas."""
         stride = self.chosen_stride(settings)
         return maths.known_lengths([self.frames(length, stride) for length in maths.whole_numbers(lengths)], lengths.device)
 
     def step(self, lengths: Tensor, output_lengths: Tensor, stride: Stride) -> Tensor:
-        """T / L: output frames lie evenly over the signal, whatever the stride was."""
+        """T / L for every example, because output frames lie evenly over the signal, whatever the stride was."""
         return lengths.to(torch.float64) / output_lengths
 
 
@@ -274,10 +274,10 @@ class DiffStride(Spectral):
         return max(1.0, float(self.learned_stride.detach()))
 
     def chosen_stride(self, settings: LayerSettings | None = None) -> Tensor:
-        """The settings' stride or else the learned one, with its gradient: (1,)."""
-        chosen = (settings or AS_TRAINED).stride
-        if chosen is not None:
-            return torch.full_like(self.learned_stride, chosen, requires_grad=False)
+        """The stride of the settings or else the learned one with its gradient: (1,)."""
+        requested = (settings or AS_TRAINED).stride
+        if requested is not None:
+            return torch.full_like(self.learned_stride, requested, requires_grad=False)
         if self.training and torch.is_grad_enabled() and float(self.learned_stride.detach()) < 1:
             # An optimiser may have taken it below 1; left there, it would take as long to come back.
             with torch.no_grad():
@@ -288,14 +288,14 @@ class DiffStride(Spectral):
         return diff_stride(x, stride, self.smoothness)
 
     def frames(self, time: int, stride: Tensor) -> int:
-        return frames_of_bins(kept(diff_stride_mask(time, stride.detach(), self.smoothness)))
+        return frames_of_bins(count_passed(diff_stride_mask(time, stride.detach(), self.smoothness)))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, smoothness={self.smoothness:g}"
 
 
 class DCTDiffStride(DiffStride):
-    """DiffStride with the cosine transform in place of Fourier's. Parameters, settings and errors are DiffStride's.
+    """DiffStride with the cosine transform in place of Fourier's. Parameters, settings and errors are those of `DiffStride`.
 
     Shape: (batch, channels, time) -> (batch, channels, ceil(time / stride + R + 1)), at most time.
 
@@ -309,7 +309,7 @@ class DCTDiffStride(DiffStride):
         return dct_diff_stride(x, stride, self.smoothness)
 
     def frames(self, time: int, stride: Tensor) -> int:
-        return kept(dct_diff_stride_mask(time, stride.detach(), self.smoothness))
+        return count_passed(dct_diff_stride_mask(time, stride.detach(), self.smoothness))
 
 
 def _check_strides(strides: Iterable[float]) -> tuple[float, float]:
@@ -325,17 +325,17 @@ def _check_image(x: Tensor) -> None:
 
 
 def _rows_of_bins(bins: Tensor, above: int, below: int) -> Tensor:
-    """The `above` lowest frequencies from 0 up and the `below` lowest negative ones, along the last axis but one."""
+    """Keeps the `above` lowest frequencies from 0 up and the `below` lowest negative ones, along the last axis but one."""
     return torch.cat([bins[..., :above, :], bins[..., bins.shape[-2] - below :, :]], dim=-2)
 
 
 class SpectralPool2d(nn.Module):
-    """Spectral pooling of pictures, such as spectrograms: the lowest frequencies along both axes stay.
+    """Spectral pooling of pictures, such as spectrograms. The lowest frequencies along both axes stay.
 
     strides: (height, width), each at least 1.
 
-    Shape: (batch, channels, height, width) -> (batch, channels, h, w); w = max(floor(width / stride), 2), h the same but
-    even, as the published code has it, except that a stride of 1 leaves its axis alone. All examples are of one size.
+    Shape: (batch, channels, height, width) -> (batch, channels, h, w), w = max(floor(width / stride), 2). h is worked out in the same
+    way and made even, as in the published code, but a stride of 1 leaves its axis alone. All examples are of one size.
     Raises ValueError for a stride below 1 or an input of another shape.
 
     >>> SpectralPool2d(strides=(2, 3))(torch.ones(1, 1, 8, 9))[0, 0]
@@ -366,12 +366,12 @@ class SpectralPool2d(nn.Module):
 class DiffStride2d(nn.Module):
     """DiffStride of pictures: one learned stride for each axis, or one for both.
 
-    strides: (height, width) to begin with, each at least 1. smoothness: R. cropping: leave out the frequencies whose
-    mask is 0, which is what makes the result smaller; without it the picture is only filtered. shared: one stride for both
-    axes; the two given must then agree. `strides` (2,), or (1,) if shared, is the parameter.
+    strides: the strides (height, width) to begin with, each at least 1. smoothness: R. cropping: whether to leave out the frequencies
+    whose mask is 0, which makes the result smaller; without that the picture is only filtered. shared: whether both axes have one
+    stride, for which the two given must agree. `strides` (2,), or (1,) if shared, is the parameter.
 
-    Shape: (batch, channels, height, width) -> (batch, channels, h, w), w as `diff_stride` has it, h the vertical frequencies
-    whose mask is above 0. All examples are of one size.
+    Shape: (batch, channels, height, width) -> (batch, channels, h, w). w is worked out as in `diff_stride`, and h is the number of
+    vertical frequencies whose mask is above 0. All examples are of one size.
     Raises ValueError for a stride below 1, a smoothness that is not above 0, or an input of another shape.
 
     >>> DiffStride2d(strides=(2, 2))(torch.zeros(1, 1, 32, 32)).shape
@@ -390,16 +390,16 @@ class DiffStride2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         _check_image(x)
         (height, width), signal = x.shape[2:], _exact(x)
-        down, across = self.strides[0], self.strides[-1]
+        vertical, horizontal = self.strides[0], self.strides[-1]
         if self.shared:
-            down = across = raised_stride(raised_stride(down, height, self.smoothness), width, self.smoothness)
-        above, below = (mask.to(signal.dtype) for mask in vertical_mask(height, down, self.smoothness))
-        right = diff_stride_mask(width, across, self.smoothness).to(signal.dtype)
+            vertical = horizontal = raised_stride(raised_stride(vertical, height, self.smoothness), width, self.smoothness)
+        above, below = (mask.to(signal.dtype) for mask in vertical_mask(height, vertical, self.smoothness))
+        right = diff_stride_mask(width, horizontal, self.smoothness).to(signal.dtype)
         bins = torch.fft.rfft2(signal) * torch.cat([above, below])[:, None] * right
         h, w = height, width
         if self.cropping:
-            h, w = kept(above) + kept(below), frames_of_bins(kept(right))
-            bins = _rows_of_bins(bins[..., : kept(right)], kept(above), kept(below))
+            h, w = count_passed(above) + count_passed(below), frames_of_bins(count_passed(right))
+            bins = _rows_of_bins(bins[..., : count_passed(right)], count_passed(above), count_passed(below))
         return (torch.fft.irfft2(bins, s=(h, w)) * (h * w / (height * width))).to(x.dtype)
 
     def extra_repr(self) -> str:
@@ -407,12 +407,12 @@ class DiffStride2d(nn.Module):
 
 
 class DCTDiffStride2d(nn.Module):
-    """DCT-DiffStride of pictures, a learned stride for each axis: cosines come apart into one axis after the other.
+    """DCT-DiffStride of pictures, with a learned stride for each axis. A cosine transform can be done along one axis after the other.
 
-    strides: (height, width) to begin with, each at least 1. smoothness: R. `strides` (2,) is the parameter.
+    strides: the strides (height, width) to begin with, each at least 1. smoothness: R. `strides` (2,) is the parameter.
 
-    Shape: (batch, channels, height, width) -> (batch, channels, h, w), each as `dct_diff_stride` has it. All examples are
-    of one size.
+    Shape: (batch, channels, height, width) -> (batch, channels, h, w), both worked out as in `dct_diff_stride`. All examples are of
+    one size.
     Raises ValueError for a stride below 1, a smoothness that is not above 0, or an input of another shape.
 
     >>> DCTDiffStride2d(strides=(2, 4))(torch.zeros(1, 1, 32, 32)).shape

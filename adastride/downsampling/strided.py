@@ -35,7 +35,7 @@ from adastride.downsampling.effective import UniformAlignment, normalise_rows
 class TapAlignment(UniformAlignment):
     """The effective alignment of a strided convolution: every row has the same taps, moved by the stride.
 
-    taps: (K,) the kernel's absolute weights summed over channels (|dy_i / dx_j|), normalised per row where it is drawn.
+    taps: (K,) the kernel's absolute weights summed over channels, |dy_i / dx_j|. A row is normalised where it is drawn.
     """
 
     taps: Tensor
@@ -55,7 +55,7 @@ class TapAlignment(UniformAlignment):
         return torch.full((len(self.lengths),), float(self.stride), dtype=torch.float64, device=self.lengths.device)
 
     def rows(self, frames: Tensor | Sequence[int], example: int = 0) -> Tensor:
-        """(n, time) rows of taps, cut at the edges and normalised."""
+        """Rows of taps, cut at the edges of the signal and normalised: (n, time)."""
         frames = torch.as_tensor(frames, device=self.taps.device)
         offset = torch.arange(self.time, device=self.taps.device) - self.stride * frames[:, None]
         tap = offset + len(self.taps) // 2
@@ -63,7 +63,7 @@ class TapAlignment(UniformAlignment):
         return normalise_rows(rows * maths.length_mask(self.lengths[example : example + 1], self.time))
 
     def drawing(self) -> Taps:
-        """The taps, from which whoever draws makes the rows that are in view."""
+        """The taps, from which the rows in view can be drawn."""
         return Taps(self.taps.cpu().numpy(), self.stride)
 
     def relative_weights(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -71,14 +71,14 @@ class TapAlignment(UniformAlignment):
         return weights_of_taps(self.taps.cpu().numpy(), self.stride, int(self.lengths[0]), rows, first, last)
 
     def dense(self) -> Tensor:
-        every = torch.arange(self.frames, device=self.taps.device)
-        rows = torch.stack([self.rows(every, example) for example in range(len(self.lengths))])
+        all_frames = torch.arange(self.frames, device=self.taps.device)
+        rows = torch.stack([self.rows(all_frames, example) for example in range(len(self.lengths))])
         return rows * maths.length_mask(self.output_lengths, self.frames)[:, :, None]
 
     def entropy(self) -> Tensor:
-        """(batch, L) entropy of the rows in nats; rows cut at an edge are taken as whole."""
-        whole = torch.special.entr(self.taps / self.taps.sum()).sum()
-        return whole * maths.length_mask(self.output_lengths, self.frames)
+        """The entropy of the rows in nats: (batch, L). Rows that are cut at an edge count as whole ones."""
+        inner_entropy = torch.special.entr(self.taps / self.taps.sum()).sum()
+        return inner_entropy * maths.length_mask(self.output_lengths, self.frames)
 
 
 class StridedConvolution(Downsampler):
@@ -121,7 +121,7 @@ class StridedConvolution(Downsampler):
         return Downsampled(values, shorter, alignment, no_position_loss(x))
 
     def shortcut(self, x: Tensor, lengths: Tensor, downsampled: Downsampled) -> Tensor:
-        """A strided 1x1 convolution, as residual networks do."""
+        """Applies a strided 1x1 convolution to the shortcut, as residual networks do."""
         frames = downsampled.values.shape[2]
         values = nn.functional.conv1d(x, self.projection.weight, stride=cast(TapAlignment, downsampled.alignment).stride)[..., :frames]
         return zero_padding(values, downsampled.lengths)

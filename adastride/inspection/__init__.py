@@ -1,7 +1,7 @@
-"""Looking at networks: `trace` runs a clip through one and keeps what every layer did, and is the only door between models and what shows them.
+"""Looks at networks: `trace` runs a clip through a network and keeps what every layer did.
 
-`raster` makes pictures of alignments, `analysis` counts what a layer loses, `figures` draws for papers,
-`charts` draws numbers described as data, and `export` writes files.
+It is the only door between networks and what shows them. `raster` makes pictures of alignments, `analysis` measures what a layer
+loses, `figures` draws traces for papers, `charts` draws numbers that are described as data, and `export` writes files.
 """
 
 from adastride.inspection.tracing import LayerTrace, Trace, trace

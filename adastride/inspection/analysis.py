@@ -1,7 +1,7 @@
-"""Numbers that compare downsamplers: what a reconstruction misses, what aliased, what moving changes.
+"""Numbers that compare downsamplers: what a reconstruction misses, what has aliased, and what changes when the input moves.
 
 All functions are pure, take (batch, channels, time) signals and any `Downsampler`, and work in no-grad and inference
-mode. Where a method adapts to its input, its weights are held as the input at hand made them, unless said otherwise.
+mode. Where a method adapts to its input, its weights are held as they are for the input at hand, unless said otherwise.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _QUIET, _LOUD = 0.05, 0.95
 
 
 def reconstruct(values: Tensor, alignment: AnyAlignment, time: int) -> Tensor:
-    """A downsampled signal back in input time.
+    """Brings a downsampled signal back to input time.
 
-    Where the alignment can upsample, it does. Methods of uniform strides are drawn as lines through their output frames,
-    each at its centre in input time; before the first centre and after the last the value stays.
+    Where the alignment can upsample, it does. Otherwise the output frames, each at its centre in input time, are joined by lines;
+    before the first centre and after the last one the value stays.
 
     Shape: values (batch, channels, L) -> (batch, channels, time), zero past each example's length.
-    Raises ValueError if the alignment is of another time.
+    Raises ValueError if the alignment has another number of input frames than `time`.
 
     >>> from adastride.downsampling import build
     >>> down = build("avg-pool", 1, 2.0)(torch.tensor([[[0.0, 2.0, 4.0, 6.0]]]))
@@ -48,15 +48,15 @@ def reconstruct(values: Tensor, alignment: AnyAlignment, time: int) -> Tensor:
     gap = centres.gather(1, high) - centres.gather(1, low)
     share = ((frame - centres.gather(1, low)) / gap.masked_fill(gap == 0, 1.0)).clamp(0, 1)[:, None]
     share = share.to(values.dtype).to(values.device)
-    index = [each[:, None].expand(-1, values.shape[1], -1).to(values.device) for each in (low, high)]
+    index = [neighbour[:, None].expand(-1, values.shape[1], -1).to(values.device) for neighbour in (low, high)]
     lines = values.gather(2, index[0]) * (1 - share) + values.gather(2, index[1]) * share
     return zero_padding(lines, alignment.lengths)
 
 
 def frame_energy(x: Tensor, logarithmic: bool = False) -> Tensor:
-    """Energy of every frame, the mean over channels: (batch, channels, time) -> (batch, time).
+    """The energy of every frame, a mean over channels. Shape: x (batch, channels, time) -> (batch, time).
 
-    logarithmic: x are natural logs of amplitudes, as our mel front end makes them; otherwise the amplitudes themselves.
+    logarithmic: whether x holds natural logs of amplitudes, as our mel front end makes them, or the amplitudes themselves.
 
     >>> frame_energy(torch.tensor([[[1.0, 0.0], [3.0, 2.0]]]))
     tensor([[5., 2.]])
@@ -65,11 +65,11 @@ def frame_energy(x: Tensor, logarithmic: bool = False) -> Tensor:
 
 
 def loud_mask(energy: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """Which frames are loud: those whose level in dB lies above the middle of the clip's range.
+    """Says which frames are loud: those whose level in dB lies above the middle of the clip's range.
 
-    The range goes from its 5th to its 95th percentile. Frames that are valid and not loud are quiet.
-    Shape: energy (batch, time), lengths (batch,) -> (batch, time) bool, False past each example's length. A clip of one
-    level is loud throughout.
+    The range goes from the 5th to the 95th percentile of the levels. Valid frames that are not loud are quiet. A clip whose level
+    never changes is loud throughout.
+    Shape: energy (batch, time), lengths (batch,) -> (batch, time) bool, False past each example's length.
 
     >>> loud_mask(torch.tensor([[1e-4, 2e-4, 1.0, 0.5]]))
     tensor([[False, False,  True,  True]])
@@ -83,11 +83,11 @@ def loud_mask(energy: Tensor, lengths: Tensor | None = None) -> Tensor:
 
 
 def error_db(x: Tensor, reconstruction: Tensor, mask: Tensor | None = None, lengths: Tensor | None = None) -> Tensor:
-    """How far a reconstruction is from x, in dB: mean squared error over the clip's variance.
+    """How far a reconstruction is from x, in dB: the mean squared error over the clip's variance.
 
-    The variance is about each channel's mean over the whole clip, also where a mask picks a part of it, so that parts can be
-    compared with each other: 0 dB is as good as that mean, -20 dB leaves a tenth of the amplitude.
-    Shape: x and reconstruction (batch, channels, time), mask (batch, time) bool, None for all of it, lengths (batch,)
+    The variance is taken about each channel's mean over the whole clip, even where a mask picks a part of it, so that parts can be
+    compared with each other. At 0 dB a reconstruction is as good as that mean, at -20 dB its error has a tenth of the amplitude.
+    Shape: x and reconstruction (batch, channels, time), mask (batch, time) bool or None for all frames, lengths (batch,)
     -> (batch,) float64; -inf where nothing differs, NaN where x does not vary or the mask is empty.
     Raises ValueError if the shapes differ.
 
@@ -97,41 +97,41 @@ def error_db(x: Tensor, reconstruction: Tensor, mask: Tensor | None = None, leng
     if reconstruction.shape != x.shape:
         raise ValueError(f"expected a reconstruction of {tuple(x.shape)}, got {tuple(reconstruction.shape)}")
     valid = maths.length_mask(maths.check_lengths(lengths, x), x.shape[2])
-    chosen = valid if mask is None else mask & valid
-    error = _frame_mean((reconstruction - x).to(torch.float64).square(), chosen)
+    counted = valid if mask is None else mask & valid
+    error = _frame_mean((reconstruction - x).to(torch.float64).square(), counted)
     return _level(error, _variation(x, valid))
 
 
 def _frame_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """(batch,) means of (batch, channels, time) over channels and the frames of a (batch, time) mask."""
+    """Means over the channels and the frames of a mask. Shape: values (batch, channels, time), mask (batch, time) -> (batch,)."""
     return values.masked_fill(~mask[:, None], 0.0).sum(dim=(1, 2)) / (mask.sum(dim=1) * values.shape[1])
 
 
 def _variation(x: Tensor, valid: Tensor) -> Tensor:
-    """Variance of x about each channel's mean, (batch,) float64. What is only rounding error of the mean counts as none."""
+    """The variance of x about each channel's mean, (batch,) float64; 0 where it is no more than rounding error of the mean."""
     x = x.to(torch.float64).masked_fill(~valid[:, None], 0.0)
     mean = x.sum(dim=2, keepdim=True) / valid.sum(dim=1)[:, None, None]
     variance = _frame_mean((x - mean).square(), valid)
     return variance.masked_fill(variance <= 1e-12 * _frame_mean(x.square(), valid), 0.0)
 
 
-def _level(part: Tensor, whole: Tensor) -> Tensor:
-    """10 log10 of a quotient of energies, NaN where the whole is 0."""
-    return 10 * (part / whole.masked_fill(whole == 0, torch.nan)).log10()
+def _level(energy: Tensor, reference: Tensor) -> Tensor:
+    """The level of an energy in dB relative to a reference; NaN where the reference is 0."""
+    return 10 * (energy / reference.masked_fill(reference == 0, torch.nan)).log10()
 
 
 def aliased_energy(layer: Downsampler, x: Tensor, lengths: Tensor | None = None, settings: LayerSettings | None = None) -> Tensor:
-    """Percent of the output's energy that aliased.
+    """How much of the output's energy has aliased, in percent.
 
-    L output frames can carry the frequencies up to L / 2 cycles a clip. Whatever faster parts of the input put into the
-    output is therefore at a wrong frequency there. So: split the input at L / 2 (an ideal filter at the clip's own length),
-    and compare the output with what the slow part alone would have given:
+    L output frames can carry frequencies of up to L / 2 cycles a clip. Whatever faster parts of the input put into the output
+    is therefore at a wrong frequency there. So the input is split at L / 2 by an ideal filter at the clip's own length, and the
+    output is compared with what the slow part alone would have given:
 
         100 * |y(x) - y(slow part of x)|^2 / |y(x) - its mean over time|^2.
 
     For linear methods the difference is the response to the fast part. For methods that adapt, weights are held as x made
-    them, and L / 2 is the limit at their mean stride. A spectral pooling has 0, picking every s-th frame of white noise
-    about 100 (s - 1) / s.
+    them, and L / 2 is the limit at their mean stride. Spectral pooling has 0 %; picking every s-th frame of white noise
+    has about 100 (s - 1) / s %.
     Shape: x (batch, channels, time), lengths (batch,) -> (batch,) float64; NaN where the output does not vary.
 
     >>> from adastride.downsampling import build
@@ -141,18 +141,20 @@ def aliased_energy(layer: Downsampler, x: Tensor, lengths: Tensor | None = None,
     """
     lengths = maths.check_lengths(lengths, x)
     with torch.no_grad():
-        down = layer(x, lengths, settings)
-        frames = dict(zip(lengths.tolist(), down.lengths.tolist(), strict=True))
+        downsampled = layer(x, lengths, settings)
+        frames = dict(zip(lengths.tolist(), downsampled.lengths.tolist(), strict=True))
         slow = by_length(x, lengths, lambda group: _slower(group, frames[group.shape[2]]))
         slow = torch.nn.functional.pad(slow, (0, x.shape[2] - slow.shape[2]))
-        aliased = layer.shortcut(x - slow, lengths, down) if layer.linear else down.values - layer(slow, lengths, settings).values
-        valid = maths.length_mask(down.lengths, down.values.shape[2])
-        variation = _variation(down.values, valid)
+        aliased = (
+            layer.shortcut(x - slow, lengths, downsampled) if layer.linear else downsampled.values - layer(slow, lengths, settings).values
+        )
+        valid = maths.length_mask(downsampled.lengths, downsampled.values.shape[2])
+        variation = _variation(downsampled.values, valid)
         return 100 * _frame_mean(aliased.to(torch.float64).square(), valid) / variation.masked_fill(variation == 0, torch.nan)
 
 
 def _slower(x: Tensor, frames: int) -> Tensor:
-    """The part of x (..., time) below the Nyquist limit of `frames` frames, the limit itself with it."""
+    """The part of x (..., time) up to the Nyquist limit of `frames` frames, the limit itself included."""
     exact = x if x.dtype == torch.float64 else x.float()
     bins = torch.fft.rfft(exact)
     bins[..., frames // 2 + 1 :] = 0
@@ -163,7 +165,7 @@ def _slower(x: Tensor, frames: int) -> Tensor:
 class ShiftChange:
     """How much a result changes when its input moves.
 
-    shifts: input frames. changes: (shifts, batch) percent of the result's own standard deviation over time.
+    shifts: by how many input frames it moves. changes: (shifts, batch), in percent of the result's own standard deviation over time.
     """
 
     shifts: tuple[int, ...]
@@ -171,26 +173,26 @@ class ShiftChange:
 
     @property
     def mean(self) -> Tensor:
-        """(batch,) percent, the mean over all moves; a move by 0 frames, which changes nothing, is not one."""
+        """The mean change in percent, (batch,), over all shifts but that by 0 frames, which changes nothing."""
         return self.changes[[shift != 0 for shift in self.shifts]].mean(dim=0)
 
     @property
     def worst(self) -> Tensor:
-        """(batch,) percent, the largest change."""
+        """The largest change in percent, (batch,)."""
         return self.changes.amax(dim=0)
 
 
 def shift_change(layer: Downsampler, x: Tensor, shifts: Iterable[int] = range(11), settings: LayerSettings | None = None) -> ShiftChange:
     """How much a method's result changes when its input comes a few frames later.
 
-    The clip is played later by `shift` frames, its first frame standing still before and its last after it, so that the
-    whole clip is heard whatever the shift and all inputs are of one length. Each result, weights and all, is found anew,
-    brought back to input time and moved back; the change is
+    The clip is moved later by `shift` frames. Its first frame is repeated before it and its last frame after it, so that the
+    whole clip is there whatever the shift, and all inputs have one length. Each result is worked out anew, its weights included,
+    brought back to input time and moved back. The change is
 
         100 * |moved - unmoved| / |unmoved - its mean over time|.
 
-    Shape: x (batch, channels, time), all of it valid -> `ShiftChange` with changes (shifts, batch) float64; NaN where the
-    result does not vary. Raises ValueError where there is no shift or a negative one.
+    Shape: x (batch, channels, time), every frame valid -> `ShiftChange` with changes (shifts, batch) float64, NaN where the
+    result does not vary. Raises ValueError for no shift at all or a negative one.
 
     >>> from adastride.downsampling import build
     >>> x = torch.sin(torch.arange(40.0))[None, None]
@@ -204,8 +206,8 @@ def shift_change(layer: Downsampler, x: Tensor, shifts: Iterable[int] = range(11
 
     def moved(shift: int) -> Tensor:
         later = torch.cat([x[..., :1].expand(-1, -1, shift), x, x[..., -1:].expand(-1, -1, longest - shift)], dim=2)
-        down = layer(later, settings=settings)
-        return reconstruct(down.values, down.alignment, time + longest)[..., shift : shift + time].to(torch.float64)
+        downsampled = layer(later, settings=settings)
+        return reconstruct(downsampled.values, downsampled.alignment, time + longest)[..., shift : shift + time].to(torch.float64)
 
     with torch.no_grad():
         still = moved(0)

@@ -1,4 +1,4 @@
-"""A trace as numbers to take away: NumPy arrays, a table of strides, a summary. The same trace gives the same bytes."""
+"""Writes a trace as numbers: NumPy arrays, a table of strides, a summary. The same trace always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ _NOTE = (
 
 
 def to_npz(trace: Trace) -> bytes:
-    """A compressed NPZ file of everything a trace knows; np.load opens it without pickles.
+    """Writes everything a trace knows into a compressed NPZ file, which np.load opens without pickles.
 
-    mel (n_mels, T) natural-log mel. For layer k, counted from 0: alignment_k (L, T) float32 with rows that sum to 1 (or
-    are 0 where AdaStride-F left an output frame empty), positions_k (T,) in output frames, strides_k (L,) in input
-    frames, boundaries_seconds_k (L + 1,), and for a strided convolution taps_k. and what the prediction adds: labels, probabilities (classes,) for a
-    classifier.
-    settings: JSON, one object a layer. note: (1,) text, only where the alignments are left out because they would have
-    more than MAX_ELEMENTS elements; it says how to rebuild them.
+    mel: (n_mels, T) natural-log mel. For layer k, counted from 0: alignment_k (L, T) float32, whose rows sum to 1, or to 0 where
+    AdaStride-F left an output frame empty; positions_k (T,) in output frames; strides_k (L,) in input frames;
+    boundaries_seconds_k (L + 1,); and taps_k for a strided convolution. settings: JSON with an object for each layer. The prediction
+    adds arrays of its own: labels and probabilities, (classes,) each, for a classifier. note: (1,) text that is there only where the
+    alignments are left out because they would have more than MAX_ELEMENTS elements; it says how to rebuild them.
     """
     arrays: dict[str, np.ndarray] = {"mel": trace.mel}
     elements = sum(layer.output_frames * layer.input_frames for layer in trace.layers)
@@ -53,21 +52,21 @@ def to_npz(trace: Trace) -> bytes:
 
 
 def _full_alignment(layer: LayerTrace) -> np.ndarray:
-    """(L, T) float32, a block of rows at a time: `dense` would need ten times the memory of its result."""
-    every = np.arange(layer.input_frames)
+    """The alignment's matrix, (L, T) float32, made a block of rows at a time: `dense` would need ten times the memory of its result."""
+    all_frames = np.arange(layer.input_frames)
     result = np.empty((layer.output_frames, layer.input_frames), np.float32)
     step = max(1, _BLOCK_ELEMENTS // layer.input_frames)
     for begin in range(0, layer.output_frames, step):
         rows = np.arange(begin, min(begin + step, layer.output_frames))
-        weights = layer.alignment.relative_weights(rows, every, every)
+        weights = layer.alignment.relative_weights(rows, all_frames, all_frames)
         result[rows] = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
     return result
 
 
 def to_csv(trace: Trace) -> str:
-    """A row for every output frame: layer (1 is the lowest), output_frame, start_seconds, end_seconds, input_frames.
+    """Writes a CSV with a row for every output frame: layer (1 is the lowest), output_frame, start_seconds, end_seconds, input_frames.
 
-    input_frames is the stride, in frames of the layer's own input; over a layer they add up to T. Lines end with a line feed.
+    input_frames is the stride, in frames of the layer's own input; over a layer the strides add up to T. Lines end with a line feed.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -80,10 +79,10 @@ def to_csv(trace: Trace) -> str:
 
 
 def summary(trace: Trace) -> dict:
-    """The trace in a few numbers, ready for JSON: the object `python -m adastride explain --json` prints.
+    """The trace in a few numbers, ready for JSON: the object that `python -m adastride explain --json` prints.
 
-    seconds and sample_rate (Hz) of the clip as the network heard it; strides in input frames; entropy: mean over the
-    alignment's rows, in nats; position_loss in output frames; milliseconds: what the layer took.
+    seconds and sample_rate (in Hz) are of the clip as the network heard it. Strides are in input frames. entropy is the mean over the
+    alignment's rows, in nats. position_loss is in output frames. milliseconds is what the layer took.
     """
     return {
         "checkpoint": trace.checkpoint,

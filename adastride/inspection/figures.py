@@ -1,4 +1,4 @@
-"""A trace as a figure for a paper or a slide: everything on one time axis, and what the network made of it.
+"""Draws a trace as a figure for a paper or a slide: everything on one time axis, and what the network made of it.
 
 Figures are built without pyplot and returned, never shown. Matplotlib keeps its settings in one global table, so one
 lock covers the moments in which this module needs settings of its own: figures can be made from any thread.
@@ -67,7 +67,7 @@ _LOCK = threading.RLock()
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """A figure is made and rendered inside this: fonts and sizes of our own, whatever a notebook has set; from one thread at a time."""
+    """Gives Matplotlib our own fonts and sizes while a figure is made or rendered; only one thread at a time gets in."""
     with _LOCK, matplotlib.rc_context():
         matplotlib.rcdefaults()  # whatever a notebook has set (a dark theme, LaTeX), a figure looks the same
         matplotlib.rcParams.update(_STYLE)
@@ -75,19 +75,19 @@ def styled() -> Iterator[None]:
 
 
 def publication_figure(trace: Trace, title: str | None = None) -> Figure:
-    """The whole trace on one page: waveform, log-mel, each layer's alignment and strides, and the prediction's lanes and bars.
+    """Draws the whole trace on one page: waveform, log-mel, each layer's alignment and strides, the prediction's lanes and bars.
 
-    title: heading, the clip's name for instance; None leaves it out. Time is in seconds on one axis for all panels; an
-    input frame of an upper layer is as wide as the time it stands for. Memory stays bounded for clips of any length.
+    title: a heading, such as the clip's name; None leaves it out. All panels share one time axis in seconds, on which an input frame
+    of an upper layer is as wide as the time it stands for. Memory stays bounded for clips of any length.
     """
     with styled():
         return _compose(trace, title)
 
 
 def render(figure: Figure, kind: str) -> bytes:
-    """The figure as a file: "png" (200 dpi) or "svg" (text stays text, pictures embedded). The same bytes every time.
+    """Renders a figure as a file: "png" with 200 dpi, or "svg" with text as text and pictures embedded.
 
-    Raises ValueError for another kind.
+    The same figure always gives the same bytes. Raises ValueError for another kind.
     """
     if kind not in FORMATS:
         raise ValueError(f"expected one of {', '.join(FORMATS)}, got {kind!r}")
@@ -147,7 +147,7 @@ def _compose(trace: Trace, title: str | None) -> Figure:
 
 
 def _draw_layers(panels: Sequence[Axes], colour_axis: Axes, trace: Trace) -> None:
-    """Alignment and strides of each layer, two panels a layer, and one colour bar for all."""
+    """Draws the alignment and the strides of each layer into two panels a layer, and one colour bar for all of them."""
     pictures = []
     for index, layer in enumerate(trace.layers):
         alignment, strides = panels[2 * index : 2 * index + 2]
@@ -160,7 +160,7 @@ def _draw_layers(panels: Sequence[Axes], colour_axis: Axes, trace: Trace) -> Non
 
 
 def _head(ax: Axes, heading: str | None, facts: str, size: float = 8.5) -> None:
-    """A bold heading and a quiet line of facts above a panel, both flush with its left edge."""
+    """Writes a bold heading and a quiet line of facts above a panel, both flush with its left edge."""
     ax.set_title(facts, loc="left", color=_QUIET, fontsize=7.5, pad=3, parse_math=False)
     if heading is not None:
         ax.annotate(heading, (0, 1), (0, 14), xycoords="axes fraction", textcoords="offset points", annotation_clip=False,
@@ -185,9 +185,9 @@ def _draw_mel(ax: Axes, colour_axis: Axes, trace: Trace) -> None:
     bands, frames = trace.mel.shape
     columns = min(frames, _COLUMNS)
     levels = _DECIBELS * np.maximum.reduceat(trace.mel, np.arange(columns) * frames // columns, axis=1)
-    least, most = _DYNAMIC_RANGE
-    top = max(float(levels.max()), _FLOOR + least)
-    bottom = min(max(float(levels.min()), top - most), top - least)
+    least_range, most_range = _DYNAMIC_RANGE
+    top = max(float(levels.max()), _FLOOR + least_range)
+    bottom = min(max(float(levels.min()), top - most_range), top - least_range)
     extent = (-0.5 / trace.preset.frames_per_second, (frames - 0.5) / trace.preset.frames_per_second, -0.5, bands - 0.5)
     picture = ax.imshow(levels, origin="lower", aspect="auto", interpolation="nearest", cmap="magma", vmin=bottom, vmax=top, extent=extent)
     ax.set_xlim(0.0, trace.waveform.seconds)
@@ -202,7 +202,7 @@ def _draw_mel(ax: Axes, colour_axis: Axes, trace: Trace) -> None:
 
 
 def _draw_frames(ax: Axes, trace: Trace) -> None:
-    """Where one output frame of layer 1 ends and the next begins: ticks, or their density where they would merge."""
+    """Draws a tick where one output frame of layer 1 ends and the next begins, or the density of ticks where they would merge."""
     edges = trace.boundary_seconds(0)
     if edges.size <= _MAX_TICKS:
         ax.vlines(edges, 0, 1, color="#222222", linewidth=0.4)
@@ -256,7 +256,7 @@ def _layer_facts(layer: LayerTrace) -> str:
 
 
 def _draw_segments(ax: Axes, lane: SegmentLane, colour_axis: Callable[[], Axes]) -> None:
-    """Boxes with their words, cut to what fits; a fainter box is a weaker one."""
+    """Draws segments as boxes with their words, cut to what fits; a weaker segment has a fainter box."""
     begin, end = ax.get_xlim()
     points = 72 * _WIDTH * _PANEL_SHARE / max(end - begin, 1e-9)
     for segment in lane.segments:
@@ -272,7 +272,7 @@ def _draw_segments(ax: Axes, lane: SegmentLane, colour_axis: Callable[[], Axes])
 
 
 def _draw_picture(ax: Axes, lane: PictureLane, colour_axis: Callable[[], Axes]) -> None:
-    """Values over time, frames as wide as they are, with a colour bar."""
+    """Draws values over time, each frame as wide as it lasts, with a colour bar."""
     rows = np.arange(lane.values.shape[0] + 1) - 0.5
     picture = ax.pcolormesh(lane.edges, rows, lane.values, cmap="magma" if lane.sequential else "Blues", vmin=lane.low, vmax=lane.high, rasterized=True)
     if lane.ticks:
@@ -285,7 +285,7 @@ def _draw_picture(ax: Axes, lane: PictureLane, colour_axis: Callable[[], Axes]) 
 
 
 def _draw_curve(ax: Axes, lane: CurveLane, colour_axis: Callable[[], Axes]) -> None:
-    """A line, with gaps where there is no value."""
+    """Draws a curve as a line, with gaps where there is no value."""
     ax.plot(lane.times, lane.values, color=_BLUE, linewidth=0.8)
     ax.yaxis.set_major_locator(MaxNLocator(3))
     ax.set_ylabel(lane.unit)
@@ -297,17 +297,17 @@ _DRAW_LANE: dict[type, Callable[[Axes, Any, Callable[[], Axes]], None]] = {
 
 
 def _shown_bars(prediction: Prediction) -> list[tuple[str, float, str]]:
-    """Label, share and text of bars in their order; the least of many are one bar together."""
+    """The label, share and text of the bars, in their order; where there are many, the smallest are added up in one bar."""
     if len(prediction.bars) <= _MAX_BARS:
         return [(bar.label, bar.share, bar.text) for bar in prediction.bars]
-    largest = sorted(range(len(prediction.bars)), key=lambda place: prediction.bars[place].share, reverse=True)[: _MAX_BARS - 1]
-    others = sum(bar.share for place, bar in enumerate(prediction.bars) if place not in largest)
-    shown = [(bar.label, bar.share, bar.text) for place, bar in enumerate(prediction.bars) if place in largest]
-    return [*shown, (f"{len(prediction.bars) - len(shown)} others", others, percent(others))]
+    largest = sorted(range(len(prediction.bars)), key=lambda index: prediction.bars[index].share, reverse=True)[: _MAX_BARS - 1]
+    others = sum(bar.share for index, bar in enumerate(prediction.bars) if index not in largest)
+    bars = [(bar.label, bar.share, bar.text) for index, bar in enumerate(prediction.bars) if index in largest]
+    return [*bars, (f"{len(prediction.bars) - len(bars)} others", others, percent(others))]
 
 
 def _draw_bars(ax: Axes, prediction: Prediction, bars: Sequence[tuple[str, float, str]]) -> None:
-    """Bars in one column or two, the largest one in bold."""
+    """Draws bars in one column or two, with the largest one in bold."""
     ax.set_title(prediction.bars_title, loc="left", fontsize=8.5, fontweight="bold")
     columns, longest = _bar_columns(bars), max(prediction.bars, key=lambda bar: bar.share).label
     rows = math.ceil(len(bars) / columns)

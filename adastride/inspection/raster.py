@@ -1,9 +1,9 @@
 """Alignments as pictures of a bounded size, whatever the length of the clip.
 
-A (L, T) matrix of a ten-minute clip has 700 million elements. A picture of it has half a million pixels, and what a
-pixel shows is the largest weight among the output frames of its row and the input frames of its column, which an
-alignment says without building its matrix (`AnyAlignment.relative_weights`). Of a linear operation whose rows would be
-too much to work out a few stand for all: they are the same, moved.
+The (L, T) matrix of a ten-minute clip has 700 million elements; a picture of it has half a million pixels. A pixel shows the
+largest weight among the output frames of its row and the input frames of its column, and an alignment works these weights out
+without building its matrix (`AnyAlignment.relative_weights`). Where the rows of a linear operation would be too many to work out,
+a few of them stand for all, because the rows differ only in their place.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ _WHOLE_PICTURE = 1 << 18  # a matrix of so many elements is a picture as it is
 
 
 def _pooled(alignment: AnyAlignment, row_edges: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Relative weights, the largest of every group of output frames and range of input frames.
+    """The largest relative weight in every group of output frames and range of input frames: (rows, columns) float32.
 
-    row_edges: (rows + 1,) output frames, rising. first, last: (columns,) as in `AnyAlignment.relative_weights`. Shape: -> (rows, columns) float32.
+    row_edges: (rows + 1,) output frames at which the groups begin, rising, and the end of the last. first, last: (columns,) input
+    frames, as in `AnyAlignment.relative_weights`.
     """
     height, frames = len(row_edges) - 1, int(row_edges[-1] - row_edges[0])
     drawing = alignment.drawing()
@@ -35,26 +36,26 @@ def _pooled(alignment: AnyAlignment, row_edges: np.ndarray, first: np.ndarray, l
     picture = np.empty((height, len(first)), np.float32)
     step = max(1, _CHUNK * height // frames)
     for begin in range(0, height, step):
-        chosen = row_edges[begin : begin + step + 1]
-        weights = alignment.relative_weights(np.arange(chosen[0], chosen[-1]), first, last)
-        picture[begin : begin + step] = np.maximum.reduceat(weights, chosen[:-1] - chosen[0], axis=0)
+        edges = row_edges[begin : begin + step + 1]
+        weights = alignment.relative_weights(np.arange(edges[0], edges[-1]), first, last)
+        picture[begin : begin + step] = np.maximum.reduceat(weights, edges[:-1] - edges[0], axis=0)
     return picture
 
 
 def _pooled_samples(alignment: AnyAlignment, row_edges: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """`_pooled` of a linear operation, from a few of its rows: the others are these, moved to their own centres.
+    """`_pooled` for a linear operation, worked out from a few of its rows; the others are these, moved to their own centres.
 
-    A weight is looked up by its distance from its row's centre, at whole frames; there the largest of the rows worked out
-    counts. What differs from row to row, the part of a frame by which centres miss whole frames and the ends of the signal,
-    is lost: less than the height of a pixel where many output frames share one.
+    A weight is looked up by its distance from the centre of its row in whole frames, and the largest weight among the rows that
+    were worked out counts. What differs between rows is lost: the part of a frame by which centres miss whole frames, and the ends of
+    the signal. That is less than the height of a pixel where many output frames share one.
     """
     frames, total = int(alignment.lengths[0]), int(alignment.output_lengths[0])
     centres = np.floor(alignment.centres()[0, :total].cpu().numpy()).astype(np.int64).clip(0, frames - 1)
     sampled = np.unique(np.linspace(0, total - 1, min(total, _SAMPLED_ROWS)).round().astype(np.int64))
-    every, profile = np.arange(frames), np.zeros(2 * frames)  # of distances -frames..frames - 1
-    for row, weights in zip(sampled, alignment.relative_weights(sampled, every, every), strict=True):
-        here = profile[frames - centres[row] : 2 * frames - centres[row]]
-        np.maximum(here, weights, out=here)
+    all_frames, profile = np.arange(frames), np.zeros(2 * frames)  # of distances -frames..frames - 1
+    for row, weights in zip(sampled, alignment.relative_weights(sampled, all_frames, all_frames), strict=True):
+        around_centre = profile[frames - centres[row] : 2 * frames - centres[row]]
+        np.maximum(around_centre, weights, out=around_centre)
     # tops[k][n] is the largest of the 2 ** k distances from n on: any range is covered by two of them.
     tops = [profile]
     while 2 * (half := 1 << (len(tops) - 1)) <= len(profile):
@@ -67,7 +68,7 @@ def _pooled_samples(alignment: AnyAlignment, row_edges: np.ndarray, first: np.nd
 
 
 def input_edges(trace: Trace, layer: int) -> np.ndarray:
-    """Where the input frames of a layer (0 is the lowest) begin and end in the clip: (T + 1,) seconds, never falling."""
+    """The times at which the input frames of a layer (0 is the lowest) begin and end in the clip: (T + 1,) seconds, never falling."""
     if layer:
         return trace.boundary_seconds(layer - 1)
     edges = (np.arange(trace.mel.shape[1] + 1) - 0.5) / trace.preset.frames_per_second
@@ -75,11 +76,11 @@ def input_edges(trace: Trace, layer: int) -> np.ndarray:
 
 
 def rasterise(layer: LayerTrace, edges: np.ndarray, seconds: float, columns: int, rows: int) -> np.ndarray:
-    """The alignment of a layer as a picture whose columns are equal times, from 0 to `seconds`.
+    """Makes a picture of a layer's alignment whose columns are equal times from 0 to `seconds`.
 
     edges: (T + 1,) seconds, see `input_edges`; an input frame is as wide as the time it stands for.
-    Shape: -> (min(L, rows), columns) float32, output frame 0 first; weights relative to the largest of their row. A pixel
-    shows the largest weight in it, so that no frame is lost however many share the pixel. Memory: O(T + columns * rows).
+    Returns (min(L, rows), columns) float32 with output frame 0 first; weights are relative to the largest of their row. A pixel
+    shows the largest weight in it, so that no frame is lost, however many share the pixel. It needs O(T + columns * rows) memory.
     """
     pixel_edges = np.linspace(0.0, seconds, columns + 1)
     centres = (edges[1:] + edges[:-1]) / 2
@@ -96,12 +97,12 @@ def rasterise(layer: LayerTrace, edges: np.ndarray, seconds: float, columns: int
 
 @dataclass(frozen=True)
 class Picture:
-    """Part of an alignment, no finer than the screen it is for.
+    """A part of an alignment, no finer than the screen it is for.
 
-    weights: (rows, columns) uint8, 255 for the largest of an output frame, lowest output frame first. Row r shows output frames
-    low + r * n // rows up to low + (r + 1) * n // rows, n = high - low. columns: (columns + 1,) int64 input frames at which
-    columns begin, and the end of the last. A pixel shows the largest weight in it. whole: nothing is left out and nothing
-    shares a pixel.
+    weights: (rows, columns) uint8 with the lowest output frame first; 255 stands for the largest weight of an output frame, and a
+    pixel shows the largest weight in it. low, high: the output frames low..high - 1 are shown. Row r shows those from
+    low + r * n // rows up to low + (r + 1) * n // rows, where n = high - low. columns: (columns + 1,) int64 input frames at which the
+    columns begin, and the end of the last. whole: whether the picture is the whole matrix, with a pixel for each element.
     """
 
     weights: np.ndarray
@@ -112,9 +113,9 @@ class Picture:
 
 
 def picture(layer: LayerTrace, edges: np.ndarray, begin: float, end: float, columns: int, rows: int) -> Picture:
-    """The alignment of a layer from `begin` to `end` seconds, with at most so many columns and rows; all of it where it is small.
+    """Makes a picture of a layer's alignment from `begin` to `end` seconds, with at most so many columns and rows.
 
-    edges: (T + 1,) seconds, see `input_edges`.
+    A small alignment is shown whole. edges: (T + 1,) seconds, see `input_edges`.
     """
     total, frames = layer.output_frames, layer.input_frames
     if total * frames <= _WHOLE_PICTURE:

@@ -1,6 +1,6 @@
-"""Run a model on a clip and keep where every layer put its time steps.
+"""Runs a network on a clip and keeps where every layer put its time steps.
 
-`trace` is the one door between models and everything that looks at them: pages, figures, the command line.
+`trace` is the one door between networks and everything that looks at them: pages, figures, the command line.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from adastride.tasks import Prediction, task_of
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """One downsampling layer of one run.
+    """What one downsampling layer did in one run.
 
-    name: "layer 1" is the lowest. method: registry key it ran as. settings: the values it ran with, none of them None
-    (sigma is None for a method without one). position_loss in output frames. milliseconds: the layer alone.
+    name: "layer 1" is the lowest. method: the registry key that it ran as. settings: the values that it ran with; sigma and variant
+    are None for a method that has none. position_loss: in output frames. milliseconds: what the layer alone took.
     """
 
     name: str
@@ -54,32 +54,32 @@ class LayerTrace:
 
     @cached_property
     def positions(self) -> np.ndarray:
-        """Position of every input frame on the output axis, (T,) float64 from 0 to L - 1."""
+        """The position of every input frame on the output axis: (T,) float64 from 0 to L - 1."""
         return self.alignment.positions[0].cpu().numpy()
 
     @cached_property
     def boundaries(self) -> np.ndarray:
-        """Input frame (a real number) where each output frame begins, and the end: (L + 1,) float64."""
+        """The input frames (real numbers) at which the output frames begin, and the end of the last: (L + 1,) float64."""
         return self.alignment.boundaries()[0].cpu().numpy()
 
     @cached_property
     def strides(self) -> np.ndarray:
-        """Input frames each output frame stands for, (L,) float64; they sum to T."""
+        """How many input frames each output frame stands for: (L,) float64, which sum to T."""
         return np.diff(self.boundaries)
 
     @cached_property
     def entropy(self) -> float:
-        """Mean entropy of the alignment's rows, in nats."""
+        """The mean entropy of the alignment's rows, in nats."""
         return float(self.alignment.entropy()[0].mean())
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A clip seen through a network.
+    """What a network did with a clip.
 
-    checkpoint: the network's name, for people; fingerprint: what its weights are. mel: (n_mels, T) natural-log mel.
-    prediction: its answer, as its task understands it. layers: lowest first. milliseconds: the whole run; blocks that an
-    earlier trace had computed already are not in it. device: "cpu", "cuda".
+    checkpoint: the network's name, for people. fingerprint: identifies its weights. preset: the front end that made mel, the
+    (n_mels, T) natural-log mel. prediction: the network's answer, as its task understands it. layers: lowest first. milliseconds: what
+    the run took, without blocks that an earlier trace had computed already. device: "cpu" or "cuda".
     """
 
     checkpoint: str
@@ -99,7 +99,7 @@ class Trace:
         return self.prediction.top
 
     def layer_input(self, layer: int) -> Tensor:
-        """What a layer (0 is the lowest) was given, (1, channels, T), on the device of the run; not to be changed."""
+        """The input of a layer (0 is the lowest), (1, channels, T), on the device of the run. Nobody may change it."""
         return self._resumes[layer].hidden
 
     @property
@@ -107,10 +107,10 @@ class Trace:
         return tuple(layer.settings for layer in self.layers)
 
     def boundary_seconds(self, layer: int) -> np.ndarray:
-        """Where the output frames of a layer (0 is the lowest) begin and end in the clip: (L + 1,) seconds.
+        """The times at which the output frames of a layer (0 is the lowest) begin and end in the clip: (L + 1,) seconds.
 
-        Boundaries of an upper layer are read off the boundaries of the layer below, down to the mel frames. Mel frame
-        j is centred on j hops, so it spans half a hop to either side.
+        The boundaries of an upper layer are interpolated between those of the layer below, down to the mel frames. Mel frame j is
+        centred on j hops, so it spans half a hop to either side.
         """
         edges = self.layers[layer].boundaries
         for below in reversed(self.layers[:layer]):
@@ -119,7 +119,7 @@ class Trace:
 
 
 def as_trained(model: Network) -> tuple[LayerSettings, ...]:
-    """The settings a model was trained with, one for each downsampling layer."""
+    """The settings that a network was trained with, one for each downsampling layer."""
     return tuple(_resolve(layer, method, None) for layer, method in zip(model.downsamplers, model.config.methods, strict=True))
 
 
@@ -133,24 +133,27 @@ def _resolve(layer: Any, method: str, settings: LayerSettings | None) -> LayerSe
 
 
 def resolve_settings(model: Network, settings: LayerSettings | Sequence[LayerSettings | None] | None) -> tuple[LayerSettings, ...]:
-    """Settings with every None replaced by what the model was trained with; one LayerSettings stands for all layers."""
+    """Replaces every None in the settings by what the network was trained with. One LayerSettings stands for all layers.
+
+    Raises ValueError for settings of another number of layers.
+    """
     if settings is None or isinstance(settings, LayerSettings):
         settings = (settings,) * len(model.downsamplers)
     if len(settings) != len(model.downsamplers):
         raise ValueError(f"expected settings for {len(model.downsamplers)} layers, got {len(settings)}")
-    return tuple(_resolve(*each) for each in zip(model.downsamplers, model.config.methods, settings, strict=True))
+    return tuple(_resolve(*arguments) for arguments in zip(model.downsamplers, model.config.methods, settings, strict=True))
 
 
 def trace(
     model: Network, waveform: Waveform | np.ndarray | Tensor,
     settings: LayerSettings | Sequence[LayerSettings | None] | None = None, previous: Trace | None = None,
 ) -> Trace:
-    """Runs the model on a clip with the given settings.
+    """Runs a network on a clip with the given settings.
 
-    waveform: a `Waveform`, or mono samples (n,) at the model's rate. settings: for all layers, or one for each;
-    None means as trained. previous: an earlier trace, of this network or another; what it shares with this run (the mel, and
-    every block below the first layer whose settings differ) is not computed again. The network answers as in evaluation
-    mode, whatever mode it is in, and is not changed.
+    waveform: a `Waveform`, or mono samples (n,) at the network's rate. settings: one for all layers, or one for each layer; None
+    stands for as trained. previous: an earlier trace, of this network or another. What it shares with this run is not computed
+    again: the mel, and every block below the first layer whose settings differ. The network answers as in evaluation mode, whatever
+    mode it is in, and is not changed.
     """
     with torch.inference_mode(), model.evaluating():
         return _traced(model, waveform, settings, previous)
@@ -164,27 +167,27 @@ def _traced(
     began = time.perf_counter()
     if not isinstance(waveform, Waveform):
         waveform = audio.from_samples(np.asarray(waveform, np.float32), model.config.mel.sample_rate, model.config.mel.sample_rate)
-    chosen = resolve_settings(model, settings)
+    resolved = resolve_settings(model, settings)
     device, clock, fingerprint = model.device, _Clock(model.device), model.fingerprint
-    shared = _shared(previous, fingerprint, waveform, chosen, device)
+    shared = _shared(previous, fingerprint, waveform, resolved, device)
     kept: tuple[LayerTrace, ...]
     if previous is None or shared is None:
         shared, kept = 0, ()
         signal = model.signal(waveform)
-        output = model(signal.to(device), settings=chosen, watch=clock)
+        output = model(signal.to(device), settings=resolved, watch=clock)
         mel = signal[0].numpy()
         mel.setflags(write=False)
-    elif shared == len(chosen):
+    elif shared == len(resolved):
         return previous
     else:
         mel = previous.mel
-        output = model(torch.empty(0), settings=chosen, resumes=previous._resumes[: shared + 1], watch=clock)
+        output = model(torch.empty(0), settings=resolved, resumes=previous._resumes[: shared + 1], watch=clock)
         kept = previous.layers[:shared]
     layers = tuple(
         LayerTrace(
             name=f"layer {index + 1}",
-            method=chosen[index].variant or model.config.methods[index],
-            settings=chosen[index],
+            method=resolved[index].variant or model.config.methods[index],
+            settings=resolved[index],
             alignment=down.alignment,
             position_loss=float(down.position_loss),
             milliseconds=clock.milliseconds[index],
@@ -200,7 +203,7 @@ def _traced(
 
 
 class _Clock:
-    """A network's `watch`: how long each layer took, after the accelerator has finished what it was given."""
+    """A `watch` for networks that measures how long each layer takes, until the accelerator has finished its work."""
 
     def __init__(self, device: torch.device):
         self.device, self.milliseconds = device, dict[int, float]()
@@ -218,7 +221,7 @@ class _Clock:
 
 
 def _shared(previous: Trace | None, fingerprint: str, waveform: Waveform, settings: Sequence[LayerSettings], device: torch.device) -> int | None:
-    """How many of the lowest layers an earlier trace has in common with this run; None if it is of something else."""
+    """How many of the lowest layers an earlier trace has in common with this run; None if it is of another network, clip or device."""
     if previous is None or previous.fingerprint != fingerprint or previous.device != device.type:
         return None
     if previous.waveform.sha256 != waveform.sha256 or previous.waveform.samples.size != waveform.samples.size:

@@ -1,6 +1,7 @@
-"""The Learn page's lesson, without Streamlit: ten steps as data (prose.py), each with the controls of its picture.
+"""The lesson of the Learn page, without Streamlit: ten steps as data (prose.py), each with the controls of its picture.
 
-What a picture needs that the browser can't work out by itself is computed here: a word, tones, costs, a small network in training.
+Whatever a picture needs that the browser can't work out by itself is computed here: a word, tones, costs, and a small network in
+training.
 """
 
 from adastride.lesson.controls import Settings

@@ -1,4 +1,4 @@
-"""What a person can move in a step: sliders, choices and bars. Each reads itself from a link and checks what a browser sends."""
+"""The controls of a step's picture: sliders, choices and bars. Each reads its value from a link and checks what a browser sends."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ Settings = dict[str, Value]
 
 @dataclass(frozen=True)
 class Slider:
-    """A number. unit: what stands behind it. step: of its arrow keys, in log10 where `log`. term: what it moves in the formula.
+    """A control for a number.
 
-    whole: only whole numbers.
+    low, high: its range. usual: the value it opens with. step: by how much an arrow key moves it. term: the key of the term that it
+    moves in the formula. unit: what stands behind the number. log: whether the slider is logarithmic and `step` is in log10. whole:
+    whether it has only whole numbers.
     """
 
     name: str
@@ -34,14 +36,14 @@ class Slider:
     whole: bool = False
 
     def read(self, text: str) -> float:
-        """The number a link's text means; ValueError, in a few words, for anything else."""
+        """Reads the number from a link. Raises ValueError, with what was expected in a few words, for any other text."""
         try:
             return self.check(float(text))
         except ValueError:
             raise ValueError(f"a number from {self.low:g} to {self.high:g}") from None
 
     def check(self, value: object) -> float:
-        """A browser's value as a float in range; ValueError or TypeError for anything else."""
+        """Returns a browser's value as a float. Raises ValueError or TypeError unless it is a number in the slider's range."""
         value = float(value)
         if not self.low <= value <= self.high:
             raise ValueError(f"expected {self.low:g} to {self.high:g}, got {value:g}")
@@ -50,7 +52,11 @@ class Slider:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few. options: what each is called, by its name in links."""
+    """A control for one of a few options.
+
+    options: what people call each option, by its name in links. usual: the name of the option it opens with. term: the key of the term
+    that it moves in the formula.
+    """
 
     name: str
     label: str
@@ -59,10 +65,11 @@ class Choice:
     term: str
 
     def read(self, text: str) -> str:
+        """Reads the name of the option from a link, see `check`."""
         return self.check(text)
 
     def check(self, value: object) -> str:
-        """The value itself; ValueError, in a few words, if it is no option."""
+        """Returns a browser's value. Raises ValueError, with what was expected in a few words, unless it is the name of an option."""
         if value not in self.options:
             raise ValueError(" or ".join(self.options))
         return str(value)
@@ -70,7 +77,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Bars:
-    """A score w.x_t for each of `FRAMES` frames; in links a letter each, to the nearest tenth."""
+    """A control for the scores w.x_t of `FRAMES` frames, which links hold as a letter each, to the nearest tenth.
+
+    usual: the scores it opens with. term: the key of the term that it moves in the formula.
+    """
 
     name: str
     label: str
@@ -78,14 +88,15 @@ class Bars:
     term: str
 
     def read(self, text: str) -> tuple[float, ...]:
+        """Reads the scores from a link. Raises ValueError, with what was expected in a few words, for any other text."""
         try:
             return self.check(letters.decode(text, -SCORE_LIMIT, SCORE_LIMIT, LETTER_STEPS))
         except ValueError:
             raise ValueError(f"{FRAMES} letters") from None
 
     def check(self, value: object) -> tuple[float, ...]:
-        """A browser's list as a tuple of floats; ValueError or TypeError for anything but `FRAMES` numbers in range."""
-        scores = tuple(float(each) for each in value)
+        """Returns a browser's list as a tuple of floats. Raises ValueError or TypeError unless it holds `FRAMES` numbers in range."""
+        scores = tuple(float(number) for number in value)
         if len(scores) != FRAMES or not all(abs(score) <= SCORE_LIMIT + 1e-9 for score in scores):
             raise ValueError(f"expected {FRAMES} numbers")
         return scores

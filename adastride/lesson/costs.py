@@ -1,4 +1,4 @@
-"""What Y = A X costs (step 9): as a formula needs, and as this machine takes."""
+"""Measures what Y = A X costs on this machine (step 9)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ FRAMES_PER_SECOND = PRESETS["classification"].frames_per_second  # what makes mi
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of Y = A X at T frames: with the whole matrix, with windows, with AdaStride-F."""
+    """The milliseconds that Y = A X takes at a length of `frames`.
+
+    dense: with the whole matrix. windows: with the window that each row needs. nearest: as AdaStride-F.
+    """
 
     frames: int
     dense: float
@@ -29,12 +32,13 @@ class Timing:
 
 
 def measure_costs(channels: int, stride: float, sigma: float, frames: tuple[int, ...] = (250, 500, 1000, 2000)) -> tuple[Timing, ...]:
-    """Times the products on this machine, the best of three each, on random positions.
+    """Times the three ways to work out Y = A X on random positions, each as the best of three tries.
 
-    channels: D, at least 1. stride: at least 1. sigma: in output frames. Takes less than a second for 64 channels.
+    channels: D, at least 1. stride: at least 1. sigma: in output frames. frames: the lengths T to measure. It takes less than a second
+    for 64 channels.
     """
     generator = torch.Generator().manual_seed(0)
-    found = []
+    timings = []
     for time_steps in frames:
         x, lengths = torch.randn(1, channels, time_steps, generator=generator), torch.tensor([time_steps])
         unit = unit_positions(torch.randn(1, time_steps, generator=generator), lengths)
@@ -42,7 +46,7 @@ def measure_costs(channels: int, stride: float, sigma: float, frames: tuple[int,
         def alignment(nearest: bool, unit: Tensor = unit, lengths: Tensor = lengths) -> Alignment:
             return Alignment(unit, lengths, output_lengths(lengths, stride), sigma, nearest)
 
-        found.append(
+        timings.append(
             Timing(
                 time_steps,
                 _milliseconds(lambda x=x, alignment=alignment: x @ alignment(False).dense().transpose(1, 2)),
@@ -50,11 +54,11 @@ def measure_costs(channels: int, stride: float, sigma: float, frames: tuple[int,
                 _milliseconds(lambda x=x, alignment=alignment: alignment(True).pool(x)),
             )
         )
-    return tuple(found)
+    return tuple(timings)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    """The best of three."""
+    """The milliseconds of the fastest of three tries."""
     best = math.inf
     for _ in range(3):
         begin = time.perf_counter()

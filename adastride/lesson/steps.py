@@ -1,4 +1,4 @@
-"""What a step of the lesson is: words, a formula with named terms, a question, and the controls of its picture."""
+"""Defines a step of the lesson: words, a formula with named terms, a question, and the controls of its picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from adastride.lesson.controls import Control, Settings
 
 @dataclass(frozen=True)
 class Term:
-    """A part of a formula. latex: as it is written. meaning: a short sentence for when it is in play."""
+    """A part of a formula. latex: how it is written. meaning: a short sentence that is shown while the term is in play."""
 
     latex: str
     meaning: str
@@ -18,9 +18,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the lesson. formula: LaTeX lines with «name» where a term goes; the first term is in play at the start.
+    """One step of the lesson.
 
-    live: its picture needs the server for every change.
+    key: its name in the code. formula: lines of LaTeX, with «name» where the term of that name goes. terms: by name; the first one is
+    in play at the start. controls: of its picture. live: whether the picture needs the server for every change.
     """
 
     key: str
@@ -34,16 +35,16 @@ class Step:
     live: bool = False
 
     @property
-    def usual(self) -> Settings:
-        """What the step opens with."""
+    def opening_settings(self) -> Settings:
+        """The settings that the step opens with, by the name of the control."""
         return {control.name: control.usual for control in self.controls}
 
     def check(self, settings: Mapping[str, object]) -> Settings:
-        """A browser's settings; KeyError, TypeError or ValueError where one is missing or can't be."""
+        """Returns a browser's settings. Raises KeyError, TypeError or ValueError where one is missing or out of range."""
         return {control.name: control.check(settings[control.name]) for control in self.controls}
 
     def latex(self, in_play: str, colour: str) -> str:
-        """The formula, the term `in_play` in a colour and underlined (an unknown one: the first).
+        """The formula with the term `in_play` underlined and in a colour. An unknown name stands for the first term.
 
         >>> step = Step("why", "Why?", "Because.", ("«s» + «t»",), {"s": Term("s", "One."), "t": Term("t", "Two.")}, (), "?", ".")
         >>> step.latex("t", "red")
@@ -52,6 +53,6 @@ class Step:
         in_play = in_play if in_play in self.terms else next(iter(self.terms))
         text = r" \\[0.7em] ".join(self.formula)
         for name, term in self.terms.items():
-            shown = rf"\textcolor{{{colour}}}{{\underline{{{term.latex}}}}}" if name == in_play else term.latex
-            text = text.replace(f"«{name}»", f"{{{shown}}}")
+            latex = rf"\textcolor{{{colour}}}{{\underline{{{term.latex}}}}}" if name == in_play else term.latex
+            text = text.replace(f"«{name}»", f"{{{latex}}}")
         return rf"\begin{{gathered}} {text} \end{{gathered}}"

@@ -1,4 +1,4 @@
-"""A small network that learns where to look (step 10): its task, its training, and what is shown of it."""
+"""A small network that learns where to look (step 10): its toy task, its training, and what is shown of it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ CLASSES = len(_PATTERNS)
 def bursts(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Clips of the toy task: silence with faint noise and one burst whose pattern is the class.
 
-    Returns the clips (count, 3, BURST_TIME), channels pattern, pattern one frame later, loudness; the classes (count,);
-    and where each burst begins (count,).
+    Returns the clips (count, 3, BURST_TIME), whose channels are the pattern, the pattern one frame later, and the loudness; the classes
+    (count,); and the frames at which the bursts begin (count,).
     """
     begin = torch.randint(4, BURST_TIME - BURST_LENGTH - 4, (count,), generator=generator)
     label = torch.randint(0, CLASSES, (count,), generator=generator)
@@ -50,17 +50,17 @@ class BurstNetwork(nn.Module):
         self.classify = nn.Linear(24, CLASSES)
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Downsampled]:
-        """(batch, 3, time) clips -> class scores (batch, CLASSES) and what AdaStride returned."""
+        """Runs clips (batch, 3, time). Returns the scores of the classes (batch, CLASSES), and what AdaStride returned."""
         shorter = self.downsample(F.relu(self.embed(clips)))
         return self.classify(F.relu(self.convolve(shorter.values)).mean(dim=2)), shorter
 
 
 @dataclass
 class Training:
-    """One person's network in training: it lives in their session and is shared with nobody.
+    """One person's network in training. It lives in that person's session and is shared with nobody.
 
-    stride: input frames per output frame. seed: of weights and clips; two of the same are trained alike. losses and ratios
-    grow by one with every step; ratios are mean strides outside of the bursts over inside.
+    stride: input frames per output frame. seed: of weights and clips; two networks with the same seed are trained alike. losses,
+    ratios: a number for every step so far; a ratio is the mean stride outside of the bursts over that inside, see `stride_ratio`.
     """
 
     stride: float
@@ -81,7 +81,7 @@ class Training:
         return len(self.losses) >= MOST_STEPS
 
     def advance(self, steps: int) -> None:
-        """A few steps of the optimiser, up to `MOST_STEPS` in all."""
+        """Takes a few steps of the optimiser, but no more than `MOST_STEPS` in all."""
         for _ in range(min(steps, MOST_STEPS - len(self.losses))):
             clips, labels, begin = bursts(_BATCH, self._generator)
             scores, shorter = self.network(clips)
@@ -94,27 +94,32 @@ class Training:
 
     @torch.no_grad()
     def look(self) -> dict:
-        """What is shown: of the first clip held out its channels (3, time), where its burst begins, its positions (time,) from
-        0 to 1 and whether its class was found; of all `HELD_OUT` the accuracy and the ratio of strides."""
+        """Runs the clips that are held out and returns what is shown of them.
+
+        Of the first clip these are its channels "clip" (3, time), the frame "begin" of its burst, its positions "unit" (time,) from 0
+        to 1, its class "label", and the network's "guess"; of all `HELD_OUT` clips the "accuracy", the "ratio" of strides and the
+        "position_loss".
+        """
         clips, labels, begin = self._held_out
         scores, shorter = self.network(clips)
-        found = scores.argmax(dim=1) == labels
+        correct = scores.argmax(dim=1) == labels
         return {
             "clip": clips[0].numpy(),
             "begin": int(begin[0]),
             "unit": shorter.alignment.unit_positions[0].numpy(),
             "label": int(labels[0]),
             "guess": int(scores[0].argmax()),
-            "accuracy": float(found.float().mean()),
+            "accuracy": float(correct.float().mean()),
             "ratio": stride_ratio(shorter.alignment, begin),
             "position_loss": float(shorter.position_loss),
         }
 
 
 def stride_ratio(alignment: Alignment, begin: Tensor) -> float:
-    """Mean stride in silence over the mean stride in the burst, over a batch: 1 where strides are uniform.
+    """The mean stride in silence over the mean stride in the burst, for a batch. It is 1 where strides are uniform.
 
-    begin: (batch,) first frame of each burst. Both strides are frames over the output frames they cover, summed over the batch.
+    begin: (batch,) first frame of each burst. A mean stride is the number of input frames over that of the output frames that they
+    cover, both summed over the batch.
     """
     positions = alignment.positions.detach()
     first, last = (positions.gather(1, (begin + offset)[:, None])[:, 0] for offset in (0, BURST_LENGTH - 1))

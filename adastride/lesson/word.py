@@ -1,4 +1,4 @@
-"""A real word in silence, which steps 1, 3 and 5 to 8 look at."""
+"""The real word in silence that steps 1, 3 and 5 to 8 look at."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _BEFORE_THE_SIGNAL, _SIGNAL_FRAMES = 12, 64
 class Word:
     """A bundled clip of one word in silence, as the lesson shows it.
 
-    mel: (n_mels, T) in dB. energy: (T,) scores from 0 to 1, the mean level of a frame. part: frames from and to around the
-    word. frames_per_second: of the mel.
+    mel: (n_mels, T) in dB. energy: (T,) the mean level of every frame, scaled to 0 to 1. part: the frames (first, stop) of the word.
+    frames_per_second: of the mel.
     """
 
     mel: np.ndarray
@@ -36,7 +36,7 @@ class Word:
 
 @functools.cache
 def word() -> Word:
-    """The clip of steps 1 and 5. The word is where the smoothed energy lies above the middle of its range."""
+    """The clip of steps 1 and 5. Its word is the part where the smoothed energy lies above the middle of its range."""
     clip = audio.read(samples()["seven"].path)
     mel = audio.log_mel(torch.from_numpy(clip.samples.copy()), PRESETS["classification"])
     level = np.log(analysis.frame_energy(mel[None], logarithmic=True)[0].double().numpy() + 1e-10)
@@ -49,26 +49,26 @@ def word() -> Word:
 
 @functools.cache
 def word_bars() -> tuple[float, ...]:
-    """The energy of `FRAMES` stretches around the word, as scores of bars from -1.5 to 1.5."""
-    seen = word()
-    begin, end = seen.part
+    """The energy of `FRAMES` equal stretches around the word, as scores for bars from -1.5 to 1.5."""
+    clip = word()
+    begin, end = clip.part
     margin = (end - begin) // 2
-    pieces = np.array_split(seen.energy[max(0, begin - margin) : end + margin], FRAMES)
+    pieces = np.array_split(clip.energy[max(0, begin - margin) : end + margin], FRAMES)
     return tuple(round(float(piece.mean()) * _BAR_RANGE - _BAR_RANGE / 2, 1) for piece in pieces)
 
 
 def word_levels() -> tuple[float, ...]:
-    """The energies, from 0 to 1, that `word_bars` stand for."""
+    """The energies from 0 to 1 that the scores of `word_bars` stand for."""
     return tuple(bar / _BAR_RANGE + 0.5 for bar in word_bars())
 
 
 def excerpt() -> tuple[int, int]:
-    """What step 5 shows of the clip, from a little before the word: its first frame, and how many there are."""
+    """The first frame of the part of the clip that step 5 shows, a little before the word, and the number of its frames."""
     return max(0, word().part[0] - _BEFORE_THE_WORD), _EXCERPT_FRAMES
 
 
 def signal() -> np.ndarray:
-    """What step 8 takes the spectrum of: the energy of the word without its mean, (_SIGNAL_FRAMES,)."""
+    """The signal whose spectrum step 8 shows: the energy of the word without its mean, (_SIGNAL_FRAMES,)."""
     begin = word().part[0] - _BEFORE_THE_SIGNAL
     energy = word().energy[begin : begin + _SIGNAL_FRAMES]
     return energy - energy.mean()

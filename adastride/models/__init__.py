@@ -1,6 +1,6 @@
-"""Networks that use the downsampling layers: `network` says what every one of them is, and each has a file of its own.
+"""The networks that use the downsampling layers. `network` defines what all of them have in common; each has a file of its own.
 
-What a network's answer means is not said here but in `adastride.tasks`.
+What a network's answer means is said in `adastride.tasks`.
 """
 
 from adastride.models.classifier import Classifier, ClassifierConfig

@@ -1,4 +1,4 @@
-"""What several networks are built of: batch normalisation that sees valid frames only, and residual blocks that downsample."""
+"""Parts that networks are built of: batch normalisation that sees valid frames only, and residual blocks that downsample."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class MaskedBatchNorm(nn.BatchNorm1d):
 
 
 class ResidualBlock(nn.Module):
-    """norm, ReLU, convolution, [downsampler], norm, ReLU, convolution, plus the shortcut (the AdaStride paper's figure 7).
+    """A pre-activation residual block (the AdaStride paper's figure 7).
 
-    width: channels. downsampler: None for a block that keeps its length. convolve: whether the first convolution is there;
-    a downsampler that convolves itself takes its place.
+    Its main path is norm, ReLU, convolution, downsampler, norm, ReLU, convolution; the shortcut is added to that. width: channels.
+    downsampler: None for a block that keeps the length. convolve: whether there is a first convolution, whose place a downsampler
+    that convolves itself takes.
     """
 
     def __init__(self, width: int, downsampler: Downsampler | None = None, convolve: bool = True):
@@ -35,16 +36,16 @@ class ResidualBlock(nn.Module):
         self.downsampler = downsampler
 
     def before(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """The main path up to the downsampler: nothing in it depends on the block's settings."""
+        """Runs the main path up to the downsampler, where nothing depends on the settings of the block."""
         hidden = masked(F.relu(self.norm1(x, mask)), mask)
         return hidden if self.conv1 is None else masked(self.conv1(hidden), mask)
 
     def after(self, hidden: Tensor, shortcut: Tensor, mask: Tensor | None) -> Tensor:
-        """The rest of the main path, and the shortcut added to it."""
+        """Runs the rest of the main path and adds the shortcut to it."""
         hidden = masked(F.relu(self.norm2(hidden, mask)), mask)
         return masked(shortcut + self.conv2(hidden), mask)
 
 
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:
-    """x (batch, channels, time), zero outside of a (batch, time) mask; None stands for a mask of ones."""
+    """x (batch, channels, time) with zeros outside of a (batch, time) mask; None stands for a mask of ones."""
     return x if mask is None else x * mask[:, None]

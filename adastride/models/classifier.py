@@ -1,8 +1,8 @@
 """The AdaStride paper's audio classifier (section 4.1, appendix C and figure 7).
 
-1x1 projection of the mel bands, six pre-activation residual blocks of kernel 3 that downsample in the first, third
-and fifth, a masked mean over time, a linear classifier. The alignment found on a block's main path is used again on
-its shortcut. Settings of one run are arguments; a run never changes the module, which all sessions share.
+It is a 1x1 projection of the mel bands, six pre-activation residual blocks of kernel 3, of which the first, third and fifth
+downsample, a masked mean over time, and a linear classifier. The alignment of a block's main path is used again on its shortcut.
+The settings of one run are arguments; a run never changes the module, which all sessions share.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LABELS = {"adastride-s": "AdaStride-S", "adastride-sigma": "AdaStride, learned 
 
 
 def network_label(name: str) -> str:
-    """What a person calls a network of this name, a registry key or one of `NETWORKS`; KeyError for any other.
+    """What a person calls a network of this name, a registry key or one of `NETWORKS`. Raises KeyError for any other name.
 
     >>> network_label("adastride-s")
     'AdaStride-S'
@@ -42,9 +42,9 @@ def network_label(name: str) -> str:
 
 
 def network_options(name: str) -> dict:
-    """ClassifierConfig's methods, and what else a network of this name needs: a registry key, or one of `NETWORKS`.
+    """The fields of `ClassifierConfig`, `methods` among them, that make the network of this name.
 
-    Raises ValueError for any other name.
+    name: a registry key, or one of `NETWORKS`. Raises ValueError for any other name.
 
     >>> network_options("adastride-s")
     {'methods': ('strided-conv', 'strided-conv', 'adastride')}
@@ -56,12 +56,13 @@ def network_options(name: str) -> dict:
 
 @dataclass(frozen=True)
 class ClassifierConfig(NetworkConfig):
-    """Everything needed to build a Classifier again. methods, strides: one for each of the three downsampling blocks.
+    """Everything that is needed to build a `Classifier` again.
 
-    sigma: width of an alignment row in output frames, for the methods that take one. front_end: a name of audio.PRESETS.
-    learn_sigma: every layer that takes a sigma learns its own, beginning with `sigma`. parameters: values for other
-    parameters that the registry lists for a method, such as smoothness; every layer that takes one gets it.
-    Raises ValueError for a method, size or value that can't be.
+    labels: the classes. methods, strides: one for each of the three downsampling blocks. sigma: width of an alignment row in output
+    frames, for the methods that take one. width: channels. front_end: a key of `audio.PRESETS`. learn_sigma: whether every layer that
+    takes a sigma learns its own, beginning with `sigma`. parameters: values for other parameters that the registry lists for a
+    method, such as smoothness; every layer that takes one gets it.
+    Raises ValueError for a method, size or value that is not allowed.
     """
 
     kind: ClassVar[str] = "classifier"
@@ -103,8 +104,8 @@ class ClassifierConfig(NetworkConfig):
         ranges = [METHODS[method].parameters[name] for method in self.methods if name in METHODS[method].parameters]
         if name == "sigma" or not ranges:
             raise ValueError(f"none of the methods {', '.join(self.methods)} takes a parameter {name!r} here")
-        low, high, usual = ranges[0]
-        whole = isinstance(usual, int)
+        low, high, default = ranges[0]
+        whole = isinstance(default, int)
         if not low <= float(value) <= high or (whole and not float(value).is_integer()):
             raise ValueError(f"{name} must be a {'whole ' * whole}number from {low:g} to {high:g}, got {value}")
 
@@ -122,7 +123,7 @@ def _layer(config: ClassifierConfig, key: str, stride: float) -> Downsampler:
 
 
 class Classifier(Network):
-    """The network. Its signal is a natural-log mel (batch, n_mels, T), its head the logits (batch, classes)."""
+    """The network. Its signal is a natural-log mel (batch, n_mels, T), and its head holds the logits (batch, classes)."""
 
     config: ClassifierConfig
 
@@ -149,14 +150,14 @@ class Classifier(Network):
 
     @property
     def _stack(self) -> list[ResidualBlock]:
-        """The blocks as what they are: a ModuleList knows them as modules of any kind."""
+        """The blocks with their type; a ModuleList knows them only as modules of any kind."""
         return cast("list[ResidualBlock]", list(self.blocks))
 
     def forward(
         self, signal: Tensor, lengths: Tensor | None = None, settings: Sequence[LayerSettings | None] | None = None,
         resumes: Sequence[Resume] = (), watch: Watch = unwatched,
     ) -> Output:
-        """Runs the network, from the last of `resumes` where any are given; see `Network.forward`."""
+        """Runs the network, starting at the last of `resumes` where there are any; see `Network.forward`."""
         settings = self.check_settings(settings)
         kept, results = list(resumes), []
         if kept:
@@ -188,7 +189,7 @@ class Classifier(Network):
         return Output(self.classifier(pooled), tuple(results), loss, tuple(kept))
 
     def work_share(self, frames: Sequence[int]) -> float:
-        """Frames that convolutions work on, relative to the same network with no stride anywhere.
+        """The share of frames that convolutions work on, relative to the same network with no stride anywhere.
 
         >>> network = Classifier(ClassifierConfig(("a", "b"), width=1))
         >>> round(network.work_share([80, 40, 20, 10]), 3)
@@ -203,5 +204,5 @@ class Classifier(Network):
 
 
 def _padding_mask(lengths: Tensor, time: int) -> Tensor | None:
-    """(batch, time) mask of valid frames, or None where no example is padded."""
+    """The (batch, time) mask of valid frames, or None where no example is padded."""
     return None if min(maths.whole_numbers(lengths)) == time else maths.length_mask(lengths, time)

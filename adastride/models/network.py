@@ -1,7 +1,7 @@
-"""What every network here is: a module whose downsampling layers can be looked at, run with other settings, and resumed.
+"""The contract of networks: modules whose downsampling layers can be looked at, run with other settings, and resumed.
 
 Whatever looks at networks (tracing, viewer, links, comparison, sweep, training, grid) knows this contract and no class.
-A network is shared by all sessions of a server: a run never changes it, so all that belongs to one run is an argument.
+All sessions of a server share a network. A run never changes it, so everything that belongs to one run is an argument.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MOST_LAYERS = 8  # that pages have colours and room for
 
 @dataclass(frozen=True)
 class NetworkConfig(ABC):
-    """Everything needed to build a network again. A subclass is a frozen dataclass of numbers, texts and tuples of them.
+    """Everything that is needed to build a network again. A subclass is a frozen dataclass of numbers, texts and tuples of them.
 
-    kind: the word that a checkpoint names it by, a key of `adastride.tasks.KINDS`.
+    kind: the word for this kind of network in checkpoints, a key of `adastride.tasks.KINDS`.
     """
 
     kind: ClassVar[str]
@@ -36,7 +36,7 @@ class NetworkConfig(ABC):
     @property
     @abstractmethod
     def methods(self) -> tuple[str, ...]:
-        """Registry key of every downsampling layer, lowest first."""
+        """The registry key of every downsampling layer, lowest first."""
 
     @property
     @abstractmethod
@@ -50,10 +50,10 @@ class NetworkConfig(ABC):
 
 @dataclass(frozen=True)
 class Resume:
-    """What a network knows before a downsampling layer's own settings matter: a later run can start here.
+    """The state of a network just before a downsampling layer, at which a later run with other settings of that layer can start.
 
-    hidden: (batch, channels, time), what the layer is given. lengths: (batch,). carried: what else the network needs to go
-    on, a block's input for its shortcut for instance.
+    hidden: (batch, channels, time), the input of the layer. lengths: (batch,). carried: what else the network needs to go on, such
+    as a block's input for its shortcut.
     """
 
     hidden: Tensor
@@ -63,11 +63,11 @@ class Resume:
 
 @dataclass(frozen=True)
 class Output:
-    """What a run returns.
+    """What a run of a network returns.
 
-    head: the network's answer, (batch, ...); its task says what it means. downsampled: one for each downsampling layer this
-    run computed, lowest first (all of them unless it was resumed). position_loss: their sum, a scalar. resumes: one
-    `Resume` for every downsampling layer, those handed in included.
+    head: the network's answer, (batch, ...), whose meaning its task knows. downsampled: the result of each downsampling layer that
+    this run computed, lowest first; a resumed run does not compute all of them. position_loss: a scalar, the sum over these layers.
+    resumes: one `Resume` for every downsampling layer, those that were handed in included.
     """
 
     head: Tensor
@@ -80,15 +80,15 @@ Watch = Callable[[int], AbstractContextManager]
 
 
 def unwatched(layer: int) -> AbstractContextManager:
-    """Nobody looks at how long a layer takes."""
+    """A `Watch` that does nothing, for runs whose time nobody measures."""
     return nullcontext()
 
 
 class Network(nn.Module, ABC):
     """A module with downsampling layers. A subclass sets `config` and defines `downsamplers` and `forward`.
 
-    name: what people and caches of pages call it, a catalogue name or a file's stem. Two networks may share one; what tells
-    them apart is the `fingerprint`.
+    name: what people and the caches of pages call it, a catalogue name or a file's stem. Two networks may have the same name; their
+    `fingerprint` tells them apart.
     """
 
     config: NetworkConfig
@@ -111,34 +111,34 @@ class Network(nn.Module, ABC):
     ) -> Output:
         """Runs the network.
 
-        signal: (batch, channels, T), see `signal`; lengths: (batch,) of valid frames, None where all are. settings: one for
-        each downsampling layer, None for as trained. resumes: an earlier output's first few; the run begins with the last
-        of them and looks at neither signal nor lengths. watch: a context manager for each layer, entered while the layer
-        with that number (0 is the lowest) runs: clocks stand outside.
+        signal: (batch, channels, T), see `signal`. lengths: (batch,) numbers of valid frames, None where all are valid. settings: one
+        for each downsampling layer, None for as trained. resumes: the first few `resumes` of an earlier output; the run starts at the
+        last of them and uses neither signal nor lengths. watch: called with the number of each layer (0 is the lowest), returns a
+        context manager that is entered while the layer runs, to measure its time from outside.
         Raises ValueError for settings of another number of layers.
         """
 
     @abstractmethod
     def work_share(self, frames: Sequence[int]) -> float:
-        """Frames that the network works on, relative to the same network with no stride anywhere.
+        """The share of frames that the network works on, relative to the same network with no stride anywhere.
 
-        frames: input frames of the lowest layer, then output frames of every layer.
+        frames: the input frames of the lowest layer, then the output frames of every layer.
         """
 
     def signal(self, waveform: Waveform) -> Tensor:
-        """What the network is given of a sound: its log-mel, (1, n_mels, T)."""
+        """The network's input for a sound: its log-mel, (1, n_mels, T)."""
         return audio.log_mel(torch.from_numpy(waveform.samples.copy()), self.config.mel)[None]
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """The device on which its weights are."""
         return next(self.parameters()).device
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits that no network of other weights, statistics or configuration has.
+        """32 hexadecimal digits that no network with other weights, statistics or configuration has.
 
-        It is worked out again only where a tensor has been replaced or changed in place since.
+        It is worked out again only after a tensor has been replaced or changed in place.
         """
         tensors = self.state_dict(keep_vars=True)
         version = tuple((name, t.data_ptr(), 0 if t.is_inference() else t._version) for name, t in tensors.items())
@@ -152,7 +152,7 @@ class Network(nn.Module, ABC):
         return self._known_fingerprint[1]
 
     def check_settings(self, settings: Sequence[LayerSettings | None] | None) -> tuple[LayerSettings | None, ...]:
-        """Settings for every downsampling layer; ValueError where there are more or fewer of them than layers."""
+        """The settings of every downsampling layer. Raises ValueError where there are more or fewer of them than layers."""
         layers = len(self.downsamplers)
         settings = tuple(settings) if settings is not None else (None,) * layers
         if len(settings) != layers:
@@ -161,8 +161,10 @@ class Network(nn.Module, ABC):
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Evaluation mode, and afterwards every module's own mode again. A network that is in it already is not touched,
-        so that sessions that share one never change it."""
+        """Puts the network into evaluation mode, and every module back into its own mode afterwards.
+
+        A network that is in evaluation mode already is not touched, so that sessions that share a network never change it.
+        """
         training = [module for module in self.modules() if module.training]
         for module in training:
             module.training = False

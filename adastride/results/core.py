@@ -268,13 +268,13 @@ def costs(runs: Sequence[Run], machine: str) -> list[Cost]:
     return relative
 
 
-def layer_values(runs: Sequence[Run], layer: int, what: str) -> tuple[float, float | None] | None:
-    """Mean and std over runs of one layer's stride (what = "strides") or σ⁻² ("sigmas"); None where there is none.
+def layer_values(runs: Sequence[Run], layer: int, column: str) -> tuple[float, float | None] | None:
+    """The mean and the standard deviation, over runs, of one layer's stride (column = "strides") or σ⁻² (column = "sigmas").
 
-    layer: from 0, the lowest.
+    layer: counted from 0, the lowest. Returns None where no run has such a value; the deviation is None for a single run.
     """
-    values = [value for run in runs if layer < len(run.strides) and (value := getattr(run, what)[layer])]
+    values = [value for run in runs if layer < len(run.strides) and (value := getattr(run, column)[layer])]
     if not values:
         return None
-    values = [value**-2 for value in values] if what == "sigmas" else values
+    values = [value**-2 for value in values] if column == "sigmas" else values
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None

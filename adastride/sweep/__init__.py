@@ -1,6 +1,6 @@
-"""What if σ or the stride were another: `sweep_clip` follows one clip through a range of values, `sweep_clips` the accuracy on many labelled ones.
+"""What if σ or the stride were another? `sweep_clip` runs one clip at every value of a range, `sweep_clips` measures many labelled ones.
 
-Both are generators of results as they are worked out; `points` makes the settings they go through.
+Both are generators that yield results as they are worked out; `points` makes the settings that they go through.
 """
 
 from adastride.sweep.core import Setting, SweepError, points, sweep_clip

@@ -1,4 +1,4 @@
-"""Sentences about a sweep, each with the rule it was made by."""
+"""Sentences that say in words what a sweep has shown, each with the rule it was made by."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ class Answer:
     rule: str
 
 
-def clip_answers(columns: Sequence[Column], what: str, trained: float) -> list[Answer]:
-    """What a sweep of one clip says. columns: rising, with details. what: `SIGMA` or `STRIDE`. trained: the value as trained."""
+def clip_answers(columns: Sequence[Column], quantity: str, trained: float) -> list[Answer]:
+    """Says what a sweep of one clip has shown.
+
+    columns: the results in rising order of the swept value, with details. quantity: what was swept, `SIGMA` or `STRIDE`.
+    trained: the value of it that the network was trained with.
+    """
     values = [swept(column.setting, column.stride) for column in columns]
     names, top = [rounded(value) for value in values], len(columns[0].layers)
-    low, high = _named(what, values[0]), _named(what, values[-1])
+    low, high = _named(quantity, values[0]), _named(quantity, values[-1])
     start = nearest(values, trained)
     label = columns[start].top
     first, last = _stretch([column.top == label for column in columns], start)
@@ -34,16 +38,18 @@ def clip_answers(columns: Sequence[Column], what: str, trained: float) -> list[A
         answers.append(Answer(text, rule))
 
     turns = [f"at {names[place]} it becomes “{columns[place].top}”" for place in (first - 1, last + 1) if 0 <= place < len(columns)]
-    stable = f"“{label}” is stable from {_named(what, values[first])} to {names[last]}" if turns else f"is “{label}” from {low} to {names[-1]}, at every value"
+    always = f"is “{label}” from {low} to {names[-1]}, at every value"
+    stable = f"“{label}” is stable from {_named(quantity, values[first])} to {names[last]}" if turns else always
     say(
         f"The prediction {'; '.join([stable, *turns])}.",
         f"From the value nearest to the trained one ({rounded(trained)}), as far up and down as the most probable label stays the same.",
     )
-    sure = [100 * column.value(label) for column in columns]
-    if all(map(math.isfinite, sure)):
-        most, least = int(np.argmax(sure)), int(np.argmin(sure))
+    chances = [100 * column.value(label) for column in columns]
+    if all(map(math.isfinite, chances)):
+        surest, least_sure = int(np.argmax(chances)), int(np.argmin(chances))
         say(
-            f"“{label}” is surest at {_named(what, values[most])} with {sure[most]:.0f} % and least sure at {names[least]} with {sure[least]:.0f} %.",
+            f"“{label}” is surest at {_named(quantity, values[surest])} with {chances[surest]:.0f} % "
+            f"and least sure at {names[least_sure]} with {chances[least_sure]:.0f} %.",
             "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
         )
     averaged = [rounded(columns[place].layers[0].effective_frames) for place in (0, -1)]
@@ -55,7 +61,8 @@ def clip_answers(columns: Sequence[Column], what: str, trained: float) -> list[A
     if np.isfinite(lost).any():
         best, worst = int(np.nanargmin(lost)), int(np.nanargmax(lost))
         say(
-            f"Layer {top} loses least of its input at {_named(what, values[best])} ({lost[best]:.0f} %) and most at {names[worst]} ({lost[worst]:.0f} %).",
+            f"Layer {top} loses least of its input at {_named(quantity, values[best])} ({lost[best]:.0f} %) "
+            f"and most at {names[worst]} ({lost[worst]:.0f} %).",
             "Lost is what the layer’s output, brought back to input time, misses of the input: mean squared error over the input’s variance.",
         )
     moved = [columns[place].layers[-1].moved for place in (0, -1)]
@@ -65,7 +72,7 @@ def clip_answers(columns: Sequence[Column], what: str, trained: float) -> list[A
             "The layer’s input moved by a frame, its output brought back to input time and moved back: root mean square of the difference to the "
             "unmoved one, over the standard deviation of that.",
         )
-    if what == STRIDE:
+    if quantity == STRIDE:
         say(
             f"At {high} convolutions work on {100 * columns[-1].work:.0f} % of the frames they have without strides.",
             "Frames that go through each of the network’s convolutions, added up, over the same sum with a stride of 1 everywhere.",
@@ -73,12 +80,13 @@ def clip_answers(columns: Sequence[Column], what: str, trained: float) -> list[A
     return answers
 
 
-def _named(what: str, value: float) -> str:
-    return f"{what if what == SIGMA else f'an {what} of'} {rounded(value)}"
+def _named(quantity: str, value: float) -> str:
+    """A value with the name of its quantity, as it stands in a sentence: "σ⁻² 5", "an overall stride of 8"."""
+    return f"{quantity if quantity == SIGMA else f'an {quantity} of'} {rounded(value)}"
 
 
 def _stretch(same: Sequence[bool], start: int) -> tuple[int, int]:
-    """First and last place of the run of True that holds `start`."""
+    """The indices of the first and the last in the unbroken run of True values around the index `start`."""
     first = last = start
     while first > 0 and same[first - 1]:
         first -= 1
@@ -87,21 +95,21 @@ def _stretch(same: Sequence[bool], start: int) -> tuple[int, int]:
     return first, last
 
 
-def score_answers(scores: Sequence[Score], what: str) -> list[Answer]:
-    """What a sweep of labelled clips says, an answer for each checkpoint. what: `SIGMA` or `STRIDE`."""
+def score_answers(scores: Sequence[Score], quantity: str) -> list[Answer]:
+    """Says what a sweep of labelled clips has shown, one answer for each checkpoint. quantity: what was swept, `SIGMA` or `STRIDE`."""
     answers = []
     for checkpoint in dict.fromkeys(score.checkpoint for score in scores):
-        mine = [score for score in scores if score.checkpoint == checkpoint]
-        values = [swept(score.setting, score.stride) for score in mine]
+        own_scores = [score for score in scores if score.checkpoint == checkpoint]
+        values = [swept(score.setting, score.stride) for score in own_scores]
         names = [rounded(value) for value in values]
-        best, worst = max(mine, key=lambda score: score.merit), min(mine, key=lambda score: score.merit)
-        start, place = mine.index(best), mine.index(worst)
-        first, last = _stretch([score.value == best.value for score in mine], start)
-        low, high = _stretch([score.keeps_up_with(best) for score in mine], start)
+        best, worst = max(own_scores, key=lambda score: score.merit), min(own_scores, key=lambda score: score.merit)
+        start, place = own_scores.index(best), own_scores.index(worst)
+        first, last = _stretch([score.value == best.value for score in own_scores], start)
+        low, high = _stretch([score.keeps_up_with(best) for score in own_scores], start)
         lowest, word = f"{worst.text} at {names[place]}", "lowest" if best.metric.higher_is_better else "highest"
-        where = f"from {_named(what, values[first])} to {names[last]}" if last > first else f"at {_named(what, values[first])}"
+        where = f"from {_named(quantity, values[first])} to {names[last]}" if last > first else f"at {_named(quantity, values[first])}"
         text = f"{checkpoint} is best {where} with {best.on_clips()}"
-        if (low, high) != (0, len(mine) - 1):
+        if (low, high) != (0, len(own_scores) - 1):
             text += f"; it keeps up from {names[low]} to {names[high]}, and is {word} with {lowest}"
         elif best.merit > worst.merit:
             text += f", and nowhere clearly worse: it is {word} with {lowest}"
@@ -112,17 +120,17 @@ def score_answers(scores: Sequence[Score], what: str) -> list[Answer]:
 
 
 def map_answers(columns: Sequence[Column], label: str) -> list[Answer]:
-    """What a two-way map of one clip says about a label."""
-    same = [column for column in columns if column.top == label]
+    """Says what a map of one clip over σ⁻² and stride has shown about a label."""
+    predicted = [column for column in columns if column.top == label]
     best = max(columns, key=lambda column: column.value(label))
     return [Answer(
-        f"“{label}” is predicted at {len(same)} of {len(columns)} points, and is surest at {_place(best)} with {100 * best.value(label):.0f} %.",
+        f"“{label}” is predicted at {len(predicted)} of {len(columns)} points, and is surest at {_place(best)} with {100 * best.value(label):.0f} %.",
         "The label is the one predicted as trained; points are counted where it is the most probable one.",
     )]
 
 
 def score_map_answers(scores: Sequence[Score]) -> list[Answer]:
-    """What a two-way map of one checkpoint on labelled clips says."""
+    """Says what a map of one checkpoint on labelled clips, over σ⁻² and stride, has shown."""
     best = max(scores, key=lambda score: score.merit)
     cheapest = min((score for score in scores if score.keeps_up_with(best)), key=lambda score: (score.work, -score.merit))
     return [Answer(
@@ -133,4 +141,5 @@ def score_map_answers(scores: Sequence[Score]) -> list[Answer]:
 
 
 def _place(point: Column | Score) -> str:
+    """Where a point of a map lies: "σ⁻² 5 and an overall stride of 8"."""
     return f"{_named(SIGMA, point.setting.sigma_inv2)} and {_named(STRIDE, point.stride)}"

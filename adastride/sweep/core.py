@@ -1,9 +1,9 @@
 """What if σ were larger, or the stride? The settings of a sweep, a sweep under way, and one clip run at every value of a range.
 
-A sweep is a generator: results come as they are worked out, and whoever stops asking has stopped the work. σ⁻² is set in every
-layer that has a σ. A stride is the network's overall one, spread over its layers. What lies below the first layer a value
-changes is computed once: a `Trace` resumes from the one before it. `scores` sweeps many labelled clips, and `answers` says in
-sentences what came of it.
+A sweep is a generator: results come as they are worked out, and whoever stops asking for them stops the work. A σ⁻² is set in
+every layer that has a σ. A stride is the network's overall one, which is spread over its layers. The layers below the first one
+that a value changes are computed once, because every `Trace` resumes from the one before it. `scores` sweeps many labelled
+clips, and `answers` says in sentences what came of it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class SweepError(ValueError):
 
 
 def sigma_values(low: float, high: float, count: int) -> tuple[float, ...]:
-    """σ⁻² from low to high, both of them in it, each a constant factor above the one before. SweepError for a range that is none.
+    """Returns `count` values of σ⁻² from `low` to `high`, ends included, each a constant factor above the one before.
+
+    Raises SweepError for a range outside of `SIGMA_INV2_RANGE`, one without length, or a count that is not from 2 to `MOST_VALUES`.
 
     >>> sigma_values(0.1, 10, 3)
     (0.1, 1.0, 10.0)
@@ -62,7 +64,9 @@ def sigma_values(low: float, high: float, count: int) -> tuple[float, ...]:
 
 
 def stride_values(low: float, high: float, count: int) -> tuple[float, ...]:
-    """Overall strides from low to high, both of them in it, evenly spaced. SweepError for a range that is none.
+    """Returns `count` overall strides from `low` to `high`, ends included, evenly spaced.
+
+    Raises SweepError for a range outside of `STRIDE_LIMITS`, one without length, or a count that is not from 2 to `MOST_VALUES`.
 
     >>> stride_values(1, 8, 3)
     (1.0, 4.5, 8.0)
@@ -72,31 +76,34 @@ def stride_values(low: float, high: float, count: int) -> tuple[float, ...]:
 
 
 def _from_to(low: float, high: float, values: np.ndarray) -> tuple[float, ...]:
-    """The values as floats, rounded to what a person can copy, the ends exactly."""
+    """The values as floats: the two ends exactly as given, those between them rounded to six digits that a person can copy."""
     return (float(low), *(float(f"{value:.6g}") for value in values[1:-1]), float(high))
 
 
-def _check_range(what: str, low: float, high: float, count: int, least: float, most: float) -> None:
-    if not (math.isfinite(low) and math.isfinite(high) and least <= min(low, high) and max(low, high) <= most):
-        raise SweepError(f"the range of the {what} must lie between {least:g} and {most:g}, not reach from {low:g} to {high:g}.")
+def _check_range(quantity: str, low: float, high: float, count: int, lowest: float, highest: float) -> None:
+    """Raises SweepError, one sentence about the `quantity`, unless low to high is a range inside of lowest to highest."""
+    if not (math.isfinite(low) and math.isfinite(high) and lowest <= min(low, high) and max(low, high) <= highest):
+        raise SweepError(f"the range of the {quantity} must lie between {lowest:g} and {highest:g}, not reach from {low:g} to {high:g}.")
     if low > high:
-        raise SweepError(f"the range of the {what} is upside down: give {high:g} first, then {low:g}.")
+        raise SweepError(f"the range of the {quantity} is upside down: give {high:g} first, then {low:g}.")
     if low == high:
-        raise SweepError(f"the range of the {what} from {low:g} to {high:g} has no length: choose a higher end.")
+        raise SweepError(f"the range of the {quantity} from {low:g} to {high:g} has no length: choose a higher end.")
     if not (float(count).is_integer() and 2 <= count <= MOST_VALUES):
-        raise SweepError(f"choose from 2 to {MOST_VALUES} values of the {what}, not {count:g}.")
+        raise SweepError(f"choose from 2 to {MOST_VALUES} values of the {quantity}, not {count:g}.")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One point of a sweep: σ⁻² of every layer that has a σ, and the overall stride. None is as trained."""
+    """One point of a sweep: the σ⁻² of every layer that has a σ, and the overall stride. None leaves a layer as it was trained."""
 
     sigma_inv2: float | None = None
     stride: float | None = None
 
 
 def points(sigmas: Sequence[float] = (), strides: Sequence[float] = ()) -> list[Setting]:
-    """A sweep of one of them, or of every pair of both. SweepError for more pairs than `MOST_POINTS`.
+    """Returns the points of a sweep over σ⁻², over strides or, where both are given, over every pair of the two.
+
+    Raises SweepError for more pairs than `MOST_POINTS`.
 
     >>> points((0.5, 5.0))
     [Setting(sigma_inv2=0.5, stride=None), Setting(sigma_inv2=5.0, stride=None)]
@@ -112,29 +119,29 @@ def has_sigma(model: Network) -> bool:
 
 
 def trained_sigmas(model: Network) -> tuple[float, ...]:
-    """σ⁻² of the layers that have one, each value once, rising; () without such a layer."""
-    return tuple(sorted({float(f"{each.sigma**-2:.3g}") for each in as_trained(model) if each.sigma is not None}))
+    """The different values of σ⁻² that the layers were trained with, in rising order; () where no layer has a σ."""
+    return tuple(sorted({float(f"{layer.sigma**-2:.3g}") for layer in as_trained(model) if layer.sigma is not None}))
 
 
 def overall_stride(settings: Sequence[LayerSettings]) -> float:
-    """Input frames of the lowest layer per output frame of the uppermost."""
-    return math.prod(each.stride for each in settings)
+    """The product of the layers' strides: input frames of the lowest layer per output frame of the uppermost."""
+    return math.prod(layer.stride for layer in settings)
 
 
 def spread_stride(model: Network, overall: float) -> tuple[float, ...]:
-    """An overall stride as a stride for each layer, lowest first: the same root for all.
+    """Spreads an overall stride evenly: returns a stride for each layer, lowest first, whose product is the overall one.
 
-    Where a layer can only do whole strides it takes the nearest, and the layers above make up for what is missing.
+    Where a layer can only do whole strides it takes the nearest one, and the layers above it make up for the difference.
     """
-    left, strides = float(overall), []
-    for place, layer in enumerate(model.downsamplers):
-        strides.append(float(layer.nearest_stride(left ** (1 / (len(model.downsamplers) - place)))))
-        left = max(1.0, left / strides[-1])
+    remaining, strides = float(overall), []
+    for index, layer in enumerate(model.downsamplers):
+        strides.append(float(layer.nearest_stride(remaining ** (1 / (len(model.downsamplers) - index)))))
+        remaining = max(1.0, remaining / strides[-1])
     return tuple(strides)
 
 
 def layer_settings(model: Network, setting: Setting) -> tuple[LayerSettings, ...]:
-    """What every layer runs with at a point of a sweep. SweepError for a σ where no layer has one."""
+    """The settings that every layer runs with at a point of a sweep. Raises SweepError for a σ where no layer has one."""
     if setting.sigma_inv2 is not None and not has_sigma(model):
         names = " and ".join(dict.fromkeys(METHODS[method].label for method in model.config.methods))
         raise SweepError(f"{model.name} has no σ to sweep ({names} has none): sweep its stride instead.")
@@ -144,18 +151,18 @@ def layer_settings(model: Network, setting: Setting) -> tuple[LayerSettings, ...
 
 
 def link_parameters(settings: Sequence[LayerSettings]) -> dict[str, str]:
-    """The settings as a link to the Explore page has them: sigma (output frames) and stride, of each layer, the lowest first.
+    """Writes settings as the query parameters of a link to the Explore page: sigma (output frames) and stride of each layer, lowest first.
 
     >>> link_parameters([LayerSettings(0.5, 2.0), LayerSettings(None, 3.0)])
     {'sigma': '0.5,', 'stride': '2,3'}
     """
-    sigmas = ["" if each.sigma is None else f"{each.sigma:.5g}" for each in settings]
-    strides = {"stride": ",".join(f"{each.stride:.5g}" for each in settings)}
+    sigmas = ["" if layer.sigma is None else f"{layer.sigma:.5g}" for layer in settings]
+    strides = {"stride": ",".join(f"{layer.stride:.5g}" for layer in settings)}
     return {"sigma": ",".join(sigmas), **strides} if any(sigmas) else strides
 
 
 def rounded(value: float) -> str:
-    """A number in two digits, without an exponent.
+    """Writes a number with two significant digits and without an exponent.
 
     >>> rounded(0.0686), rounded(100.0), rounded(14.2)
     ('0.069', '100', '14')
@@ -164,33 +171,37 @@ def rounded(value: float) -> str:
 
 
 def swept(setting: Setting, stride: float) -> float:
-    """Where a point lies on the axis of its sweep: its σ⁻², or the overall stride it ran with where σ is as trained."""
+    """Where a point lies on the axis of its sweep: at its σ⁻² or, where σ is as trained, at the overall stride it ran with."""
     return stride if setting.sigma_inv2 is None else setting.sigma_inv2
 
 
-def nearest(values: Sequence[float], wanted: float) -> int:
-    """Index of the value closest to the wanted one, by their quotient."""
-    return min(range(len(values)), key=lambda index: abs(math.log(values[index] / wanted)))
+def nearest(values: Sequence[float], target: float) -> int:
+    """The index of the value closest to the target, measured by their quotient. All of them lie above 0."""
+    return min(range(len(values)), key=lambda index: abs(math.log(values[index] / target)))
 
 
 class Run:
-    """A sweep under way, worked at only while somebody calls `advance`.
+    """A sweep under way, which is worked at only while somebody calls `advance`.
 
-    key: what is swept, to tell one run from another. found: what came so far, all of it or the last `keep`. active: there is more to come.
-    Threads may share it: a page that somebody changes begins anew before its last thread has heard of it.
+    key: identifies what is swept, so that one run can be told from another. results: what has come so far, all of it or only the
+    last `keep` results. active: whether there is more to come.
+    Threads may share a run: when somebody changes a page, it begins anew before its last thread has heard of the change.
     """
 
-    def __init__(self, key: object, results: Iterator, keep: int | None = None):
-        self.key, self.found, self.active = key, deque(maxlen=keep), True
-        self._results, self._working = results, threading.Lock()
+    def __init__(self, key: object, pending: Iterator, keep: int | None = None):
+        self.key, self.results, self.active = key, deque(maxlen=keep), True
+        self._pending, self._working = pending, threading.Lock()
 
     def advance(self, seconds: float) -> None:
-        """Works for so long, at least until the next result, at most until it is stopped. What goes wrong ends the run and is raised."""
+        """Works for so many seconds, but at least until the next result, and no longer than until the run is stopped.
+
+        An error ends the run and is raised.
+        """
         until = time.perf_counter() + seconds
         with self._working:
             try:
                 while self.active:
-                    self.found.append(next(self._results))
+                    self.results.append(next(self._pending))
                     if time.perf_counter() >= until:
                         return
             except StopIteration:
@@ -200,10 +211,10 @@ class Run:
                 raise
 
     def stop(self) -> None:
-        """Nothing more is worked out; what was found stays. Waits for the result that is being worked out."""
+        """Ends the run and keeps its results. Waits for the result that is being worked out."""
         self.active = False
         with self._working:
-            self._results.close()
+            self._pending.close()
 
 
 # ------------------------------------------------------------------ one clip
@@ -211,10 +222,11 @@ class Run:
 
 @dataclass(frozen=True)
 class LayerNumbers:
-    """One layer at one point: `MEASURES` says what each number is and its unit. NaN where a number has no meaning.
+    """What was measured of one layer at one point of a sweep; NaN where a number has no meaning.
 
-    effective_frames: e to the mean entropy of the alignment's rows. lost: mean squared error of the input brought back to its own
-    time, over the input's variance. aliased, moved: as `analysis.aliased_energy` and `analysis.shift_change` have them.
+    `MEASURES` names each number and its unit. effective_frames: e to the power of the mean entropy of the alignment's rows. lost:
+    mean squared error of the output brought back to input time, in percent of the input's variance. aliased, moved: see
+    `analysis.aliased_energy` and `analysis.shift_change`.
     """
 
     entropy: float
@@ -227,11 +239,12 @@ class LayerNumbers:
 
 @dataclass(frozen=True)
 class Column:
-    """A clip at one point of a sweep.
+    """What came of a clip at one point of a sweep.
 
-    stride: the overall one it ran with. work: see `Network.work_share`. milliseconds: the run alone, without what the one before it shared.
-    layers, pictures: one for each layer, lowest first, or () where only the prediction was asked for; a picture is (rows, columns)
-    uint8, 255 for the largest weight of an output frame, output frame 0 first, columns equal times of the clip.
+    stride: the overall stride it ran with. work: see `Network.work_share`. milliseconds: what this run took, without the layers
+    that it shares with the run before. layers, pictures: one for each layer, lowest first, or () where only the prediction was
+    asked for. A picture is a (rows, columns) uint8 array of the alignment, output frame 0 first, whose columns are equal times of
+    the clip; 255 stands for the largest weight of an output frame.
     """
 
     setting: Setting
@@ -248,56 +261,58 @@ class Column:
         return self.prediction.top
 
     def value(self, label: str) -> float:
-        """The number of a label, its probability for instance; NaN where the prediction has none."""
+        """The number that the prediction gives a label, such as its probability; NaN where it gives none."""
         return self.prediction.values.get(label, math.nan)
 
 
 def sweep_clip(model: Network, waveform: Waveform, settings: Sequence[Setting], details: bool = True) -> Iterator[Column]:
     """Runs a clip at every point, in their order, and yields a `Column` for each.
 
-    details: also measures the layers and draws their alignments, which takes three times as long. SweepError for a σ where no layer
-    has one, before anything is run.
+    details: whether to measure the layers and draw their alignments as well, which takes three times as long. Raises SweepError,
+    before anything is run, for a σ where no layer has one.
     """
-    chosen = [layer_settings(model, setting) for setting in settings]
+    resolved = [layer_settings(model, setting) for setting in settings]
 
     def columns() -> Iterator[Column]:
-        seen: Trace | None = None
-        for setting, layers in zip(settings, chosen, strict=True):
-            seen = trace(model, waveform, layers, seen)
-            frames = [seen.mel.shape[1], *(layer.output_frames for layer in seen.layers)]
-            places = range(len(seen.layers)) if details else ()
+        clip_trace: Trace | None = None
+        for setting, layers in zip(settings, resolved, strict=True):
+            clip_trace = trace(model, waveform, layers, clip_trace)
+            frames = [clip_trace.mel.shape[1], *(layer.output_frames for layer in clip_trace.layers)]
+            indices = range(len(clip_trace.layers)) if details else ()
             yield Column(
-                setting, overall_stride(layers), model.work_share(frames), seen.milliseconds, seen.prediction,
-                tuple(_numbers(model, seen, place) for place in places), tuple(_picture(seen, place) for place in places),
+                setting, overall_stride(layers), model.work_share(frames), clip_trace.milliseconds, clip_trace.prediction,
+                tuple(_numbers(model, clip_trace, index) for index in indices), tuple(_picture(clip_trace, index) for index in indices),
             )
 
     return columns()
 
 
 @torch.inference_mode()
-def _numbers(model: Network, seen: Trace, place: int) -> LayerNumbers:
-    layer, down, x = seen.layers[place], model.downsamplers[place], seen.layer_input(place)
-    values = down(x, settings=layer.settings).values
+def _numbers(model: Network, clip_trace: Trace, index: int) -> LayerNumbers:
+    layer, downsampler, x = clip_trace.layers[index], model.downsamplers[index], clip_trace.layer_input(index)
+    values = downsampler(x, settings=layer.settings).values
     error = analysis.error_db(x, analysis.reconstruct(values, layer.alignment, x.shape[2]))
     return LayerNumbers(
         entropy=layer.entropy,
         effective_frames=math.exp(layer.entropy),
         position_loss=layer.position_loss,
         lost=100 * 10 ** (float(error) / 10),
-        aliased=float(analysis.aliased_energy(down, x, settings=layer.settings)),
-        moved=float(analysis.shift_change(down, x, (1,), layer.settings).worst),
+        aliased=float(analysis.aliased_energy(downsampler, x, settings=layer.settings)),
+        moved=float(analysis.shift_change(downsampler, x, (1,), layer.settings).worst),
     )
 
 
-def _picture(seen: Trace, place: int) -> np.ndarray:
-    weights = raster.rasterise(seen.layers[place], raster.input_edges(seen, place), seen.waveform.seconds, _PICTURE_COLUMNS, _PICTURE_ROWS)
+def _picture(clip_trace: Trace, index: int) -> np.ndarray:
+    edges, seconds = raster.input_edges(clip_trace, index), clip_trace.waveform.seconds
+    weights = raster.rasterise(clip_trace.layers[index], edges, seconds, _PICTURE_COLUMNS, _PICTURE_ROWS)
     return np.round(255 * weights).astype(np.uint8)
 
 
 def clip_csv(columns: Iterable[Column]) -> str:
-    """A line for each point and layer: sigma_inv2 (empty: as trained), stride, top, probability, work, layer and its numbers.
+    """Writes a CSV with a line for each point and layer: sigma_inv2, stride, top, probability, work, layer, then `MEASURES`.
 
-    layer is empty, and its numbers with it, where only the prediction was asked for. Lines end with a line feed.
+    sigma_inv2 is empty where σ is as trained; layer and its numbers are empty where only the prediction was asked for. Lines end
+    with a line feed.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -312,5 +327,5 @@ def clip_csv(columns: Iterable[Column]) -> str:
 
 
 def cell(value: float | None) -> str:
-    """A number in six digits as a CSV file has it; empty for None and NaN."""
+    """Writes a number for a CSV file with six significant digits; None and NaN become an empty text."""
     return "" if value is None or math.isnan(value) else f"{value:.6g}"

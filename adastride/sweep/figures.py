@@ -1,6 +1,6 @@
-"""Pictures of sweeps for the page: a strip of alignments, curves, bands of accuracy, a two-way map.
+"""Pictures of sweeps for the page: a strip of alignments, curves, bands of accuracy, and maps over σ⁻² and stride.
 
-Alignments are one palette picture in one Plotly figure, whatever their number: a heat map for each would take the browser seconds.
+All alignments of a strip are one palette picture in one Plotly figure: a heat map for each would take the browser seconds.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _LAYER_HEIGHT, _GAP = 72, 2  # pixels of a strip's layer, and between two pictur
 
 
 def _palette(dark: bool) -> list[int]:
-    """256 colours, three numbers each; 255 is taken for what is transparent."""
+    """The 256 colours of a palette picture, as 768 numbers: red, green and blue of each. `_png` makes colour 255 transparent."""
     stops = np.array(_RAMPS[dark], float)
-    place = np.linspace(0, len(stops) - 1, 256)
-    channels = [np.interp(place, np.arange(len(stops)), stops[:, channel]) for channel in range(3)]
+    stop_places = np.linspace(0, len(stops) - 1, 256)
+    channels = [np.interp(stop_places, np.arange(len(stops)), stops[:, channel]) for channel in range(3)]
     return np.stack(channels, axis=1).round().astype(int).reshape(-1).tolist()
 
 
@@ -47,7 +47,7 @@ def _scale(dark: bool) -> list[list]:
 
 
 def _png(indices: np.ndarray, dark: bool) -> str:
-    """A picture (rows, columns) uint8 as the address of a PNG; 255 is transparent, row 0 at the top."""
+    """A (rows, columns) uint8 picture as a data: address of a PNG. Row 0 is at the top, and 255 is transparent."""
     image = Image.fromarray(indices, "P")
     image.putpalette(_palette(dark))
     buffer = io.BytesIO()
@@ -56,14 +56,14 @@ def _png(indices: np.ndarray, dark: bool) -> str:
 
 
 def _tile(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A picture of weights, output frame 0 at the bottom, each of its rows repeated or left as they share the height."""
+    """A picture of weights stretched to (height, width), with output frame 0 at the bottom and no value above 254."""
     rows = np.arange(height) * len(picture) // height
     columns = np.arange(width) * picture.shape[1] // width
     return np.minimum(picture[::-1][rows][:, columns], 254)
 
 
 def _colour_bar(dark: bool) -> go.Scatter:
-    """A mark outside of the picture that brings the bar with it."""
+    """An invisible mark outside of the picture whose colour scale makes Plotly draw the colour bar."""
     ink, quiet, _ = INK[dark]
     bar = {"title": {"text": "weight / row’s largest", "side": "right", "font": {"size": 12, "color": quiet}}, "thickness": 10, "len": 1, "outlinewidth": 0,
            "tickvals": [0, 0.5, 1], "tickfont": {"size": 12, "color": ink}, "xpad": 4}
@@ -81,25 +81,27 @@ def _layout(figure: go.Figure, dark: bool, height: int) -> go.Figure:
 
 
 def _ticks(values: Sequence[float]) -> tuple[list[int], list[str]]:
-    """Evenly spaced places among the values, at most `_MOST_TICKS`, and what they are."""
+    """The indices of at most `_MOST_TICKS` evenly spaced values, and the texts that label them."""
     places = list(range(0, len(values), math.ceil(len(values) / _MOST_TICKS)))
     return places, [rounded(values[place]) for place in places]
 
 
-def _between(values: Sequence[float], wanted: float) -> float:
-    """Where a value lies among rising ones, as a place from 0 to their number - 1."""
-    return float(np.interp(math.log(wanted), np.log(values), np.arange(len(values))))
+def _between(values: Sequence[float], value: float) -> float:
+    """Where a value lies among rising ones on a logarithmic scale: a real index from 0 to len(values) - 1."""
+    return float(np.interp(math.log(value), np.log(values), np.arange(len(values))))
 
 
-def _axis_title(what: str) -> str:
-    return "σ⁻² of every adaptive layer (per output frame squared)" if what == SIGMA else "Overall stride (mel frames per output frame)"
+def _axis_title(quantity: str) -> str:
+    if quantity == SIGMA:
+        return "σ⁻² of every adaptive layer (per output frame squared)"
+    return "Overall stride (mel frames per output frame)"
 
 
-def strip(columns: Sequence[Column], values: Sequence[float], what: str, trained: Sequence[float], cursor: float | None, dark: bool) -> go.Figure:
+def strip(columns: Sequence[Column], values: Sequence[float], quantity: str, trained: Sequence[float], cursor: float | None, dark: bool) -> go.Figure:
     """The alignments of a sweep, a column for each value and a row for each layer, layer 1 at the top (the paper's figure 14).
 
-    columns: those that are there so far, with details; values: all there will be, rising. what: `SIGMA` or `STRIDE`. trained: values
-    to mark. cursor: the chosen value, None for none.
+    columns: the results so far, with details. values: all values of the sweep, rising. quantity: what is swept, `SIGMA` or
+    `STRIDE`. trained: values to mark as trained. cursor: a value to frame, None for none.
     """
     layers = len(columns[0].layers)
     width = columns[0].pictures[0].shape[1]
@@ -115,7 +117,7 @@ def strip(columns: Sequence[Column], values: Sequence[float], what: str, trained
     )
     places, texts = _ticks(values)
     figure.update_xaxes(
-        range=[-0.55, len(values) - 0.45], tickvals=places, ticktext=texts, title={"text": _axis_title(what), "font": {"size": 12, "color": quiet}},
+        range=[-0.55, len(values) - 0.45], tickvals=places, ticktext=texts, title={"text": _axis_title(quantity), "font": {"size": 12, "color": quiet}},
         automargin=True, fixedrange=True, showgrid=False, zeroline=False, tickangle=0, tickfont={"size": 12, "color": ink},
     )
     figure.update_yaxes(
@@ -130,33 +132,33 @@ def strip(columns: Sequence[Column], values: Sequence[float], what: str, trained
             place = _between(values, value)
             figure.add_annotation(x=place, y=1, yref="paper", text="▼ trained" if place < len(values) / 2 else "trained ▼", showarrow=False, yanchor="bottom",
                                   xanchor="left" if place < len(values) / 2 else "right", xshift=-6 if place < len(values) / 2 else 6, font={"color": quiet})
-    seen = [(number, layer, column) for number, column in enumerate(columns) for layer in range(layers)]
+    tiles = [(number, layer, column) for number, column in enumerate(columns) for layer in range(layers)]
     figure.add_trace(go.Scatter(
-        x=[number for number, _, _ in seen], y=[layer for _, layer, _ in seen], mode="markers", marker={"opacity": 0, "size": 14}, showlegend=False,
-        hoverinfo="text", hovertext=[_hover(column, what, layer) for _, layer, column in seen],
+        x=[number for number, _, _ in tiles], y=[layer for _, layer, _ in tiles], mode="markers", marker={"opacity": 0, "size": 14}, showlegend=False,
+        hoverinfo="text", hovertext=[_hover(column, quantity, layer) for _, layer, column in tiles],
     ))
     _separate(figure, layers, dark)
     return _layout(figure, dark, _LAYER_HEIGHT * layers + 90)
 
 
-def _hover(column: Column, what: str, layer: int) -> str:
+def _hover(column: Column, quantity: str, layer: int) -> str:
     numbers = column.layers[layer]
     return (
-        f"{what} {rounded(swept(column.setting, column.stride))}, layer {layer + 1}<br>{rounded(numbers.effective_frames)} input frames an output frame"
+        f"{quantity} {rounded(swept(column.setting, column.stride))}, layer {layer + 1}<br>{rounded(numbers.effective_frames)} input frames an output frame"
         f"<br>lost {numbers.lost:.1f} %, aliased {numbers.aliased:.1f} %<br>“{column.top}” {100 * column.value(column.top):.1f} %"
     )
 
 
 def _separate(figure: go.Figure, layers: int, dark: bool) -> None:
-    """A line between one layer and the next."""
+    """Draws a line between one layer and the next."""
     for layer in range(1, layers):
         figure.add_hline(layer - 0.5, line={"color": INK[dark][2], "width": 1})
 
 
-def _x_axis(what: str, values: Sequence[float]) -> Axis:
-    """An axis of places: logarithms for σ⁻², which run over decades, plain numbers for strides."""
-    title = "σ⁻² (per output frame squared)" if what == SIGMA else "Overall stride (mel frames per output frame)"
-    if what == STRIDE:
+def _x_axis(quantity: str, values: Sequence[float]) -> Axis:
+    """The axis of what is swept: logarithmic for σ⁻², which runs over decades, linear for strides."""
+    title = "σ⁻² (per output frame squared)" if quantity == SIGMA else "Overall stride (mel frames per output frame)"
+    if quantity == STRIDE:
         room = 0.03 * (values[-1] - values[0]) or 0.1
         return Axis(title, values[0] - room, values[-1] + room)
     low, high = math.log10(values[0]), math.log10(values[-1])
@@ -166,8 +168,8 @@ def _x_axis(what: str, values: Sequence[float]) -> Axis:
     return Axis(title, low - room, high + room, tuple((math.log10(tick), f"{float(f'{tick:.2g}'):g}") for tick in ticks))
 
 
-def _x(what: str, value: float) -> float:
-    return math.log10(value) if what == SIGMA else value
+def _x(quantity: str, value: float) -> float:
+    return math.log10(value) if quantity == SIGMA else value
 
 
 def _y_axis(text: str, values: Sequence[float], least: float = 0.0, most: float = math.inf) -> Axis:
@@ -183,17 +185,18 @@ def _panel(panel: Panel, dark: bool, trained: Sequence[float] = ()) -> go.Figure
     return figure
 
 
-def curves(columns: Sequence[Column], values: Sequence[float], what: str, trained: Sequence[float], dark: bool) -> dict[str, go.Figure]:
-    """Title and figure of every number against the value swept: probabilities, then what `MEASURES` lists, a line for each layer.
+def curves(columns: Sequence[Column], values: Sequence[float], quantity: str, trained: Sequence[float], dark: bool) -> dict[str, go.Figure]:
+    """Figures, by title, of everything that was measured against the swept value.
 
-    columns: those that are there so far, with details; values: all there will be. A dotted line marks each trained value.
+    Probabilities come first, then one figure for each of `MEASURES` with a line for each layer and, for strides, the cost.
+    columns: the results so far, with details. values: all values of the sweep. A dotted line marks each trained value.
     """
-    axis, places = _x_axis(what, values), [_x(what, swept(column.setting, column.stride)) for column in columns]
-    marks = [_x(what, value) for value in trained if values[0] <= value <= values[-1]]
-    here = [f"{what} {rounded(swept(column.setting, column.stride))}" for column in columns]
+    axis, places = _x_axis(quantity, values), [_x(quantity, swept(column.setting, column.stride)) for column in columns]
+    marks = [_x(quantity, value) for value in trained if values[0] <= value <= values[-1]]
+    captions = [f"{quantity} {rounded(swept(column.setting, column.stride))}" for column in columns]
 
     def points(numbers: Sequence[float], text: str) -> tuple[Point, ...]:
-        return tuple(Point(x, y, f"{where}<br>{text}: {y:.3g}") for x, y, where in zip(places, numbers, here, strict=True) if math.isfinite(y))
+        return tuple(Point(x, y, f"{caption}<br>{text}: {y:.3g}") for x, y, caption in zip(places, numbers, captions, strict=True) if math.isfinite(y))
 
     labels = columns[0].prediction.values
     ranked = sorted(labels, key=lambda label: -max(column.value(label) for column in columns))[:_MOST_LABELS]
@@ -210,74 +213,78 @@ def curves(columns: Sequence[Column], values: Sequence[float], what: str, traine
         )
         numbers = [point.y for line in lines for point in line.points]
         panels[title] = Panel(short, axis, _y_axis(unit.removesuffix(")"), numbers), lines)
-    if what == STRIDE:
+    if quantity == STRIDE:
         work = Series("convolutions", 0, points([100 * column.work for column in columns], "frames, % of stride 1"), "line")
         panels["Cost"] = Panel(_COST, axis, Axis("% of stride 1", -3, 106), (work,))
     return {title: _panel(panel, dark, marks) for title, panel in panels.items()}
 
 
 def _titled(metric: Metric) -> str:
-    """A metric and its unit, for an axis."""
+    """A metric and its unit as the title of an axis."""
     return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
 
 
-def quality(scores: Sequence[Score], what: str, trained: dict[str, Sequence[float]], dark: bool) -> go.Figure:
-    """The task's metric, accuracy for instance, against the value swept, a line with its 95 % band for each checkpoint.
+def quality(scores: Sequence[Score], quantity: str, trained: dict[str, Sequence[float]], dark: bool) -> go.Figure:
+    """The task's metric, such as accuracy, against the swept value: a line with its 95 % band for each checkpoint.
 
-    trained: checkpoint to values it was trained at; those are marked by a larger point, where they were swept, or the nearest.
+    trained: for each checkpoint the values that it was trained with. A ring marks the swept value nearest to each of them.
     """
     series, bands = [], []
     for colour, checkpoint in enumerate(dict.fromkeys(score.checkpoint for score in scores)):
-        mine = [score for score in scores if score.checkpoint == checkpoint]
+        own_scores = [score for score in scores if score.checkpoint == checkpoint]
         colour = (colour + 1) % 8
         marks = []
-        for score in mine:
+        for score in own_scores:
             low, high = score.bounds
             value = swept(score.setting, score.stride)
             scale = score.metric.scale
-            text = (f"{checkpoint}, {what} {rounded(value)}: {score.on_clips()}<br>95 % interval {scale * low:.1f} – "
+            text = (f"{checkpoint}, {quantity} {rounded(value)}: {score.on_clips()}<br>95 % interval {scale * low:.1f} – "
                     f"{score.metric.text(high)}, {100 * score.work:.0f} % of the frames without strides")
-            marks.append(Point(_x(what, value), scale * score.value, text, scale * low, scale * high))
+            marks.append(Point(_x(quantity, value), scale * score.value, text, scale * low, scale * high))
         series.append(Series(checkpoint, colour, tuple(marks), "line"))
-        swept_values = [swept(score.setting, score.stride) for score in mine]
-        usual = [marks[sweep.nearest(swept_values, value)] for value in trained.get(checkpoint, ()) if swept_values[0] <= value <= swept_values[-1]]
-        bands.append((marks, usual))
-    every = [swept(score.setting, score.stride) for score in scores]
+        swept_values = [swept(score.setting, score.stride) for score in own_scores]
+        inside = [value for value in trained.get(checkpoint, ()) if swept_values[0] <= value <= swept_values[-1]]
+        at_trained = [marks[sweep.nearest(swept_values, value)] for value in inside]
+        bands.append((marks, at_trained))
+    all_values = [swept(score.setting, score.stride) for score in scores]
     metric, drawn = scores[0].metric, [mark for marks, _ in bands for mark in marks]
     lowest, highest = min(mark.low for mark in drawn), max(mark.high for mark in drawn)
     limits = (max(0.0, lowest - 5), 104) if metric.proportion else (lowest - (highest - lowest) / 10, highest + (highest - lowest) / 10)
-    figure = plotly_panel(Panel(metric.label, _x_axis(what, (min(every), max(every))), Axis(_titled(metric), *limits), tuple(series)), dark)
-    for line, (marks, usual) in zip(list(figure.data), bands, strict=True):
+    x_axis = _x_axis(quantity, (min(all_values), max(all_values)))
+    figure = plotly_panel(Panel(metric.label, x_axis, Axis(_titled(metric), *limits), tuple(series)), dark)
+    for line, (marks, at_trained) in zip(list(figure.data), bands, strict=True):
         x = [mark.x for mark in marks]
         figure.add_trace(go.Scatter(
             x=[*x, *x[::-1]], y=[*(mark.high for mark in marks), *(mark.low for mark in marks[::-1])], fill="toself", mode="none", opacity=0.18,
             fillcolor=line.line.color, hoverinfo="skip", showlegend=False,
         ))
         figure.add_trace(go.Scatter(
-            x=[mark.x for mark in usual], y=[mark.y for mark in usual], mode="markers", showlegend=False, hoverinfo="skip",
+            x=[mark.x for mark in at_trained], y=[mark.y for mark in at_trained], mode="markers", showlegend=False, hoverinfo="skip",
             marker={"size": 13, "symbol": "circle-open", "color": line.line.color, "line": {"width": 2}},
         ))
     return figure
 
 
-def cost(scores: Sequence[Score], what: str, dark: bool) -> go.Figure:
-    """Frames that convolutions work on against the value swept, a line for each checkpoint."""
+def cost(scores: Sequence[Score], quantity: str, dark: bool) -> go.Figure:
+    """The share of frames that convolutions work on against the swept value, a line for each checkpoint."""
     series = []
     for colour, checkpoint in enumerate(dict.fromkeys(score.checkpoint for score in scores)):
         marks = []
         for score in (score for score in scores if score.checkpoint == checkpoint):
             value = swept(score.setting, score.stride)
-            marks.append(Point(_x(what, value), 100 * score.work, f"{checkpoint}, {what} {rounded(value)}: {100 * score.work:.0f} %"))
+            text = f"{checkpoint}, {quantity} {rounded(value)}: {100 * score.work:.0f} %"
+            marks.append(Point(_x(quantity, value), 100 * score.work, text))
         series.append(Series(checkpoint, (colour + 1) % 8, tuple(marks), "line"))
-    every = [swept(score.setting, score.stride) for score in scores]
-    return plotly_panel(Panel(_COST, _x_axis(what, (min(every), max(every))), Axis("% of stride 1", -3, 106), tuple(series)), dark)
+    all_values = [swept(score.setting, score.stride) for score in scores]
+    x_axis = _x_axis(quantity, (min(all_values), max(all_values)))
+    return plotly_panel(Panel(_COST, x_axis, Axis("% of stride 1", -3, 106), tuple(series)), dark)
 
 
 Trained = tuple[Sequence[float], float]  # σ⁻² of the layers that have one, and the overall stride
 
 
 def probability_map(columns: Sequence[Column], label: str, sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:
-    """The probability of a label at every pair of σ⁻² and stride; what is not known yet stays empty. Rings mark what is as trained."""
+    """The probability of a label at every pair of σ⁻² and stride. Cells without a result stay empty; rings mark the trained values."""
     cells = []
     for column in columns:
         share = column.value(label)
@@ -286,7 +293,7 @@ def probability_map(columns: Sequence[Column], label: str, sigmas: Sequence[floa
 
 
 def quality_map(scores: Sequence[Score], sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:
-    """The metric of one checkpoint at every pair of σ⁻² and stride. Rings mark what is as trained."""
+    """The metric of one checkpoint at every pair of σ⁻² and stride. Rings mark the trained values."""
     metric = scores[0].metric
     cells = [
         (score.setting, metric.scale * score.value, score.on_clips(), score.stride, score.work) for score in scores
@@ -298,9 +305,10 @@ def _map(
     cells: Sequence[tuple[Setting, float, str, float, float]], name: str, sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool,
     limits: tuple[float | None, float | None] = (0.0, 100.0),
 ) -> go.Figure:
-    """A map, σ⁻² to the right and overall stride upwards. cells: setting, value, text, stride it ran with, work.
+    """Draws a map with σ⁻² to the right and the overall stride upwards.
 
-    limits: the values that get the lowest and the highest colour; None for the lowest and highest there are.
+    cells: for each point its setting, value, text, the stride it ran with, and its share of work. limits: the values that get the
+    lowest and the highest colour; None stands for the lowest and the highest value of the map.
     """
     values = np.full((len(strides), len(sigmas)), np.nan)
     texts = [[""] * len(sigmas) for _ in strides]
@@ -316,10 +324,10 @@ def _map(
         z=values, x=list(range(len(sigmas))), y=list(range(len(strides))), colorscale=_scale(dark), zmin=limits[0], zmax=limits[1], colorbar=bar,
         hoverinfo="text", text=texts, xgap=1, ygap=1,
     ))
-    usual_sigmas, usual_stride = trained
-    inside = [value for value in usual_sigmas if sigmas[0] <= value <= sigmas[-1] and strides[0] <= usual_stride <= strides[-1]]
+    trained_sigmas, trained_stride = trained
+    inside = [value for value in trained_sigmas if sigmas[0] <= value <= sigmas[-1] and strides[0] <= trained_stride <= strides[-1]]
     figure.add_trace(go.Scatter(
-        x=[_between(sigmas, value) for value in inside], y=[float(np.interp(usual_stride, strides, range(len(strides))))] * len(inside), mode="markers",
+        x=[_between(sigmas, value) for value in inside], y=[float(np.interp(trained_stride, strides, range(len(strides))))] * len(inside), mode="markers",
         marker={"size": 14, "symbol": "circle-open", "color": _ORANGE[dark], "line": {"width": 3}}, hoverinfo="text", hovertext="as trained",
     ))
     axes = (

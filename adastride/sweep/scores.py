@@ -1,4 +1,4 @@
-"""Many labelled clips at every point of a sweep: a `Score` for each network and point, worked out here or on a Ray cluster.
+"""Sweeps over many labelled clips: a `Score` for each network and point, worked out in this process or on a Ray cluster.
 
 A network runs a batch once as trained, and every point resumes that run below the first layer it changes.
 """
@@ -33,10 +33,10 @@ Sums = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Score:
-    """A checkpoint at one point, on the clips looked at so far.
+    """How good a checkpoint is at one point of a sweep, on the clips that have been run so far.
 
-    stride: the overall one it ran with. metric: its task's headline. total, squares: sums over the clips of the metric and of
-    its square. work: see `Network.work_share`.
+    stride: the overall stride it ran with. metric: the headline metric of its task. total, squares: sums over the clips of the
+    metric and of its square. clips: how many clips they are. work: see `Network.work_share`.
     """
 
     checkpoint: str
@@ -50,17 +50,17 @@ class Score:
 
     @property
     def value(self) -> float:
-        """The metric, a mean over clips; an accuracy lies between 0 and 1."""
+        """The mean of the metric over the clips; an accuracy lies between 0 and 1."""
         return self.total / self.clips
 
     @property
     def merit(self) -> float:
-        """Larger for a better value."""
+        """The value with the sign that makes a better score the larger one."""
         return self.value if self.metric.higher_is_better else -self.value
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """A 95 % interval of the value: Wilson's for a share of clips, else of the normal distribution about the mean."""
+        """The 95 % interval of the value: Wilson's for a share of clips, for other metrics that of a normal distribution."""
         if self.metric.proportion:
             return wilson(self.value, self.clips)
         return normal(self.value, math.sqrt(max(self.squares / self.clips - self.value**2, 0.0)), self.clips)
@@ -71,19 +71,19 @@ class Score:
         return self.metric.text(self.value)
 
     def on_clips(self) -> str:
-        """The value, and on how many clips: "91.1 % of 180 clips right"."""
+        """The value and the number of clips in words: "91.1 % of 180 clips right"."""
         if self.metric.proportion:
             return f"{self.text} of {self.clips} clips right"
         return f"{self.text} on {self.clips} clips"
 
     def keeps_up_with(self, best: Score) -> bool:
-        """Whether its interval reaches that of the best one."""
+        """Whether the interval of this score overlaps that of the best one."""
         return self.bounds[1] >= best.bounds[0] and self.bounds[0] <= best.bounds[1]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """scores: every checkpoint begun, at every point. share: of the work that is done, from 0 to 1."""
+    """How far a sweep has come. scores: of every checkpoint that has been begun, at every point. share: of the work, from 0 to 1."""
 
     scores: tuple[Score, ...]
     share: float
@@ -99,12 +99,12 @@ def _here(tasks: Iterable[tuple]) -> Iterator[Sums]:
 def sweep_clips(
     models: Sequence[Network], clips: Sequence[Clip], settings: Sequence[Setting], spread: Spread = _here, names: Sequence[str] | None = None,
 ) -> Iterator[Progress]:
-    """Runs labelled clips through networks at every point; yields what is known after each batch, the last time all of it.
+    """Runs labelled clips through networks at every point and yields the scores after each batch; the last ones are of all clips.
 
-    Batches are of clips of about equal length, and come in an order of their own, so that what is known early stands for clips of
-    every length. spread: what runs the batches, this process or `on_ray`; results are the same. names: what scores call the networks,
-    their own names where None. SweepError or DataError, before
-    anything is run, for no clips, two networks of one name, a label that a network does not know, or a σ where none is.
+    A batch holds clips of about equal length. Batches come in shuffled order, so that early scores stand for clips of every length.
+    spread: what runs the batches, this process or `on_ray`; the results are the same. names: what scores call the networks; None
+    stands for the networks' own names. Raises SweepError or DataError, before anything is run, where there are no clips, two
+    networks have one name, a network does not know a label, or none of its layers has the σ to sweep.
     """
     if not clips:
         raise SweepError("there are no clips to sweep: choose a folder or split that has some.")
@@ -112,71 +112,74 @@ def sweep_clips(
     if len(set(names)) < len(models):
         raise SweepError("two of these checkpoints have the same name: rename one of the files.")
     targets = [task_of(model).targets(model, clips) for model in models]
-    chosen = [[layer_settings(model, setting) for setting in settings] for model in models]
+    resolved = [[layer_settings(model, setting) for setting in settings] for model in models]
     order = sorted(range(len(clips)), key=lambda index: clips[index].samples.size)
     batches = [order[begin : begin + _BATCH] for begin in range(0, len(order), _BATCH)]
     random.Random(0).shuffle(batches)
 
     def tasks() -> Iterator[tuple]:
         for batch in batches:
-            for model, wanted, layers in zip(models, targets, chosen, strict=True):
-                yield model, [clips[index].samples for index in batch], [wanted[index] for index in batch], layers
+            for model, model_targets, layers in zip(models, targets, resolved, strict=True):
+                yield model, [clips[index].samples for index in batch], [model_targets[index] for index in batch], layers
 
     def results() -> Iterator[Progress]:
         sums = [np.zeros((len(settings), 2)) for _ in models]
         frames = [np.zeros((len(settings), 1 + len(model.downsamplers)), int) for model in models]
-        done = [0] * len(models)
-        plan = [(place, len(batch)) for batch in batches for place in range(len(models))]
-        for (place, size), (added, passed) in zip(plan, spread(tasks()), strict=True):
-            sums[place] += added
-            frames[place] += passed
-            done[place] += size
+        clips_done = [0] * len(models)
+        plan = [(current, len(batch)) for batch in batches for current in range(len(models))]
+        for (current, size), (added, passed) in zip(plan, spread(tasks()), strict=True):
+            sums[current] += added
+            frames[current] += passed
+            clips_done[current] += size
             scores = tuple(
-                Score(names[each], setting, overall_stride(layers), task_of(models[each]).headline, *map(float, sums[each][number]), done[each],
-                      models[each].work_share(frames[each][number]))
-                for each in range(len(models)) if done[each]
-                for number, (setting, layers) in enumerate(zip(settings, chosen[each], strict=True))
+                Score(
+                    names[index], setting, overall_stride(layers), task_of(models[index]).headline, *map(float, sums[index][number]),
+                    clips_done[index], models[index].work_share(frames[index][number]),
+                )
+                for index in range(len(models)) if clips_done[index]
+                for number, (setting, layers) in enumerate(zip(settings, resolved[index], strict=True))
             )
-            yield Progress(scores, sum(done) / (len(models) * len(clips)))
+            yield Progress(scores, sum(clips_done) / (len(models) * len(clips)))
 
     return results()
 
 
 @torch.inference_mode()
 def measure_batch(model: Network, sounds: Sequence[np.ndarray], targets: Sequence[object], settings: Sequence[Sequence[LayerSettings]]) -> Sums:
-    """One batch at every point: sums over clips of the headline metric and of its square, (points, 2), and of the frames in and
-    after each layer, (points, 1 + layers).
+    """Runs one batch at every point and adds up what `sweep_clips` needs.
 
-    sounds: waveforms (n,); targets: what is right, see `Task.targets`. Each point resumes the run as trained below the first layer
-    it changes; a point that repeats the one before it, as whole strides do, is not run again.
+    sounds: waveforms (n,); targets: the right answers, see `Task.targets`. settings: those of every layer, for each point.
+    Returns two arrays of sums over the clips: the headline metric and its square, (points, 2), and the input frames of the network
+    followed by the output frames of each layer, (points, 1 + layers). Each point resumes the run as trained below the first layer
+    it changes; a point with the settings of the one before it, as whole strides make them, is not run again.
     """
     task, trained = task_of(model), as_trained(model)
     batch = task.batch(model, sounds, targets)
     total, batch = int(batch.lengths.sum()), batch.to(model.device)
-    first = model(batch.signal, batch.lengths, trained)
-    usual = [int(down.lengths.sum()) for down in first.downsampled]
+    as_trained_output = model(batch.signal, batch.lengths, trained)
+    trained_frames = [int(layer_output.lengths.sum()) for layer_output in as_trained_output.downsampled]
     sums, frames = [], []
     for number, layers in enumerate(settings):
         if number and layers == settings[number - 1]:
             sums.append(sums[-1])
             frames.append(frames[-1])
             continue
-        changed = [mine != theirs for mine, theirs in zip(layers, trained, strict=True)]
-        output, shared = first, 0
+        changed = [requested != original for requested, original in zip(layers, trained, strict=True)]
+        output, shared = as_trained_output, 0
         if any(changed):
             shared = changed.index(True)
-            output = model(torch.empty(0), settings=layers, resumes=first.resumes[: shared + 1])
+            output = model(torch.empty(0), settings=layers, resumes=as_trained_output.resumes[: shared + 1])
         values = task.measure(output, batch)[task.headline.name].cpu()
         sums.append((float(values.sum()), float(values.square().sum())))
-        frames.append([total, *usual[:shared], *(int(down.lengths.sum()) for down in output.downsampled)])
+        frames.append([total, *trained_frames[:shared], *(int(layer_output.lengths.sum()) for layer_output in output.downsampled)])
     return np.array(sums), np.array(frames)
 
 
 def on_ray(address: str) -> Spread:
-    """What runs batches on the workers of a Ray cluster; for `sweep_clips`. Workers need this package and Ray.
+    """Connects to a Ray cluster and returns the `spread` of `sweep_clips` that runs batches on its workers.
 
-    address: the cluster's, or "local" for processes of this machine. Ray is imported and connected to now: SweepError where it is not
-    installed or does not answer. It is left when the sweep ends or is dropped.
+    The workers need this package and Ray. address: the cluster's, or "local" for processes of this machine. Raises SweepError where
+    Ray is not installed or does not answer. The connection is closed when the sweep ends or is dropped.
     """
     try:
         import ray
@@ -194,12 +197,12 @@ def on_ray(address: str) -> Spread:
     def spread(tasks: Iterable[tuple]) -> Iterator[Sums]:
         models, waiting = {}, deque()
         try:
-            for model, *rest in tasks:
+            for model, *arguments in tasks:
                 if id(model) not in models:
                     models[id(model)] = ray.put(model)
                 if len(waiting) == _AT_WORK:
                     yield ray.get(waiting.popleft())
-                waiting.append(measure.remote(models[id(model)], *rest))
+                waiting.append(measure.remote(models[id(model)], *arguments))
             while waiting:
                 yield ray.get(waiting.popleft())
         finally:
@@ -209,10 +212,11 @@ def on_ray(address: str) -> Spread:
 
 
 def scores_csv(scores: Iterable[Score]) -> str:
-    """A line for each score: checkpoint, sigma_inv2 (empty: as trained), stride, clips, right, accuracy, low, high, work.
+    """Writes a CSV with a line for each score: checkpoint, sigma_inv2, stride, clips, right, accuracy, low, high, work.
 
-    low, high: the 95 % interval. stride: the overall one it ran with. Of a metric that is no share of clips the column has its
-    name, and there is none of clips that are right. Lines end with a line feed. All scores are of one metric.
+    sigma_inv2 is empty where σ is as trained. stride is the overall stride. low and high are the ends of the 95 % interval. Where
+    the metric is not a share of clips, its own name replaces "accuracy" and the column "right" is left out. All scores are of one
+    metric. Lines end with a line feed.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

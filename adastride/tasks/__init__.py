@@ -1,6 +1,6 @@
-"""What networks' answers mean: a `Task` says how an answer is learned, measured and shown, as a `Prediction`.
+"""Says what networks' answers mean: a `Task` knows how an answer is learned, measured, and shown as a `Prediction`.
 
-`KINDS` maps the kind that a checkpoint names to its configuration, network and task; whoever loads, trains, evaluates,
+`KINDS` maps the kind that a checkpoint names to its configuration, network and task. Whatever loads, trains, evaluates,
 sweeps or shows networks goes through it and names no class.
 """
 
@@ -23,21 +23,21 @@ __all__ = [
 
 
 class Kind(NamedTuple):
-    """What belongs together: a configuration's class, the network it builds, and what its answers mean."""
+    """One kind of network: the class of its configuration, the network that this builds, and the task that its answers belong to."""
 
     config: type[NetworkConfig]
     network: type[Network]
     task: Task[Any, Any]
 
     def options(self, method: str, **others: Any) -> dict[str, Any]:
-        """Fields of a configuration: those of a network named `method` (see `Task.network_fields`), and `others` of the same names
-        in their place."""
+        """The fields of the configuration of a network named `method`, see `Task.network_fields`; `others` are added or replace them."""
         return {**self.task.network_fields(method), **others}
 
     def learn_config(self, train: Sequence[Clip], valid: Sequence[Clip], **options: Any) -> NetworkConfig:
-        """The configuration of a network that is to learn from some clips and be chosen by others. options: its other fields.
+        """The configuration of a network that is to be trained on some clips and chosen by others.
 
-        Raises DataError for clips that nothing can be learned from, ValueError for options that can't be.
+        options: the fields that do not follow from the clips. Raises DataError for clips that nothing can be learned from, ValueError
+        for options that the configuration does not allow.
         """
         return self.config(**self.task.learned_fields(train, valid), **options)
 
@@ -46,10 +46,10 @@ KINDS: dict[str, Kind] = {ClassifierConfig.kind: Kind(ClassifierConfig, Classifi
 
 
 def build(config: NetworkConfig) -> Network:
-    """An untrained network of a configuration."""
+    """Builds the untrained network of a configuration."""
     return KINDS[config.kind].network(config)
 
 
 def task_of(network: Network | NetworkConfig) -> Task[Any, Any]:
-    """What a network's answers mean. KeyError for one of a kind that is not in `KINDS`."""
+    """The task of a network or a configuration. Raises KeyError for a kind that is not in `KINDS`."""
     return KINDS[(network.config if isinstance(network, Network) else network).kind].task

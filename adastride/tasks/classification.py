@@ -1,4 +1,4 @@
-"""Classification: which of a few labels a clip has."""
+"""Classification: a network says which of a few labels a clip has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_LABELS, MOST_LETTERS = 200, 100  # of a network of somebody's own that a pa
 
 
 def percent(probability: float) -> str:
-    """A probability as a person reads it.
+    """Writes a probability as a person reads it.
 
     >>> percent(0.8149), percent(0.00001), percent(0.99999)
     ('81.5 %', '< 0.1 %', '> 99.9 %')
@@ -31,7 +31,7 @@ def percent(probability: float) -> str:
 
 
 class Classification(Task[Classifier, ClassifierConfig]):
-    """A network's head is one logit for each label."""
+    """The task of classifiers. The head of such a network holds one logit for each label: (batch, labels)."""
 
     metrics = (
         Metric("accuracy", "Accuracy", "%", 100.0, proportion=True),
@@ -40,7 +40,7 @@ class Classification(Task[Classifier, ClassifierConfig]):
     mask_value = -5.0  # what the network subtracts from log-mels: a mask is as loud as the middle, neither floor nor click
 
     def predict(self, network: Classifier, output: Output) -> Prediction:
-        """The labels' probabilities as bars; the most probable one is the headline."""
+        """The probabilities of the labels as bars, with the most probable label as the headline."""
         labels = network.config.labels
         probabilities = torch.softmax(output.head[0].double(), dim=0).tolist()
         values = dict(zip(labels, probabilities, strict=True))
@@ -66,7 +66,7 @@ class Classification(Task[Classifier, ClassifierConfig]):
         return network_options(method)
 
     def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip]) -> dict[str, Any]:
-        """The labels of the training clips. DataError for fewer than two, or a valid clip with another one."""
+        """The labels of the training clips. Raises DataError for fewer than two labels, or for a valid clip with another label."""
         labels = tuple(sorted({clip.label for clip in train}))
         if len(labels) < 2:
             raise DataError(f"all training clips have the label {labels[0]!r}: at least two classes are needed.")
@@ -76,7 +76,7 @@ class Classification(Task[Classifier, ClassifierConfig]):
         return {"labels": labels}
 
     def targets(self, network: Classifier, clips: Sequence[Clip]) -> list[int]:
-        """Class indices."""
+        """The index of each clip's label. Raises DataError for a label that the network does not know."""
         labels = network.config.labels
         unknown = sorted({clip.label for clip in clips} - set(labels))
         if unknown:
@@ -99,7 +99,7 @@ class Classification(Task[Classifier, ClassifierConfig]):
         }
 
     def answers(self, output: Output) -> list[int]:
-        """Class indices."""
+        """The index of the most probable label of each example."""
         return output.head.argmax(dim=1).tolist()
 
     def breakdown(self, network: Classifier, targets: Sequence[int], answers: Sequence[int]) -> Breakdown:

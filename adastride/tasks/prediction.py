@@ -1,4 +1,4 @@
-"""What there is to see of a network's answer, in the viewer's own words.
+"""A network's answer in a form that can be shown, whatever its task: the words, bars, lanes and numbers of a `Prediction`.
 
 A task turns a network's output into a `Prediction`; viewers, figures and exports draw what is in it and know no task.
 Class probabilities are bars, a transcript is a lane of segments, a reconstruction a picture over time, and so on.
@@ -16,7 +16,7 @@ from adastride.audio import Waveform
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar beside the picture. share: how long it is, from 0 to 1. text: the number a person reads, with its unit."""
+    """One bar beside the picture. share: its length, from 0 to 1. text: the number that a person reads, with its unit."""
 
     label: str
     share: float
@@ -25,8 +25,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a lane. start, end: seconds of the clip. colour: index into the viewer's colours, the same one for the same
-    thing. strength: from 0, hardly there, to 1."""
+    """A stretch of time in a lane, with words on it.
+
+    start, end: seconds of the clip. colour: an index into the viewer's colours; segments of the same thing have the same colour.
+    strength: how strongly it is drawn, from 0, hardly visible, to 1.
+    """
 
     start: float
     end: float
@@ -37,7 +40,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class SegmentLane:
-    """Stretches of time with words on them, such as letters of a transcript. They rise in time and do not overlap."""
+    """A lane of segments, such as the letters of a transcript. They are in order of time and do not overlap."""
 
     title: str
     segments: tuple[Segment, ...]
@@ -45,11 +48,11 @@ class SegmentLane:
 
 @dataclass(frozen=True)
 class PictureLane:
-    """Values over time, such as a reconstructed spectrogram or attention.
+    """A lane that shows values over time as a picture, such as a reconstructed spectrogram or attention.
 
-    values: (rows, frames) float, row 0 at the bottom. edges: (frames + 1,) seconds at which the frames begin, and the end.
-    low, high: the values that get the lowest and the highest colour, in `unit`. sequential: a colour map for levels;
-    otherwise the map of weights, which begins at the background's colour. ticks: (text, row) along the rows' axis.
+    values: (rows, frames) float with row 0 at the bottom. edges: (frames + 1,) seconds at which the frames begin, and the end of the
+    last. low, high: the values that get the lowest and the highest colour, in `unit`. sequential: whether to use the colours of
+    levels, or else those of weights, which begin at the background's colour. ticks: (text, row) along the axis of rows.
     """
 
     title: str
@@ -64,7 +67,10 @@ class PictureLane:
 
 @dataclass(frozen=True)
 class CurveLane:
-    """One number over time, such as a pitch or an error. times: (n,) seconds, rising. values: (n,), NaN where there is none."""
+    """A lane that shows one number over time as a curve, such as a pitch or an error.
+
+    times: (n,) seconds, rising. values: (n,) in `unit`, NaN where there is none.
+    """
 
     title: str
     times: np.ndarray
@@ -79,9 +85,9 @@ Lane = SegmentLane | PictureLane | CurveLane
 class Prediction:
     """A network's answer to one clip.
 
-    headline: what a person reads first, "seven"; detail: the number beside it, "82 %". bars_title: what the bars are.
-    lanes: on the time axis of the clip, drawn in their order. sound: a second sound to listen to, None where there is none.
-    arrays: what the export adds, by name. values: the numbers a sweep follows, by label (class probabilities, an error).
+    headline: what a person reads first, such as "seven". detail: the number beside it, such as "82 %". bars_title: says what the bars
+    are. lanes: what is drawn, in this order, on the time axis of the clip. sound: a second sound to listen to, None where there is
+    none. arrays: arrays that the export adds, by name. values: numbers that a sweep follows, by label, such as class probabilities.
     """
 
     headline: str
@@ -95,5 +101,5 @@ class Prediction:
 
     @property
     def top(self) -> str:
-        """The label of the largest of `values`; the headline where there are none."""
+        """The label of the largest of `values`, or the headline where there are no values."""
         return max(self.values, key=self.values.__getitem__) if self.values else self.headline

@@ -1,7 +1,7 @@
-"""What a network's answer means: how it is learned, measured and shown.
+"""The contract of tasks, which say what a network's answer means: how it is learned, measured and shown.
 
-A `Task` has no state: what it needs of a network it asks the network for. Training, evaluation, sweeps and pages work
-through it and name no class; `adastride.tasks.KINDS` says which task belongs to which kind of network.
+A `Task` has no state and asks the network for what it needs of it. Training, evaluation, sweeps and pages work through it and
+name no class; `adastride.tasks.KINDS` says which task belongs to which kind of network.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ AnyConfig = TypeVar("AnyConfig", bound=NetworkConfig)
 class Metric:
     """A number that says how good answers are, a mean over clips.
 
-    name: its key in files, "accuracy". label: for people, "Accuracy". unit: what it is shown in, "%"; scale: what a value
-    is multiplied by for that. higher_is_better: or else a smaller one is. proportion: the share of clips that something
-    holds for, so that Wilson's interval applies. digits: behind the point, for people.
+    name: its key in files, "accuracy". label: its name for people, "Accuracy". unit: the unit it is shown in, "%". scale: the factor
+    that turns a value into this unit. higher_is_better: whether a larger value is better, or else a smaller one. proportion: whether
+    it is the share of clips that something holds for, so that Wilson's interval applies. digits: how many people see behind the point.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Metric:
 
     @property
     def difference_unit(self) -> str:
-        """What a difference of two values is counted in: percentages differ by points."""
+        """The unit of a difference of two values: percentages differ by points."""
         return "points" if self.unit == "%" else self.unit
 
     def number(self, value: float) -> str:
-        """The value as a person reads it in a table whose header has the unit.
+        """Writes a value for a table whose header has the unit.
 
         >>> Metric("accuracy", "Accuracy", "%", 100.0).number(0.9114)
         '91.1'
@@ -56,7 +56,7 @@ class Metric:
         return f"{self.scale * value:.{self.digits}f}"
 
     def text(self, value: float) -> str:
-        """The value as a person reads it.
+        """Writes a value with its unit.
 
         >>> Metric("accuracy", "Accuracy", "%", 100.0).text(0.9114)
         '91.1 %'
@@ -64,7 +64,7 @@ class Metric:
         return f"{self.number(value)} {self.unit}".rstrip()
 
     def describe(self, value: float, clips: int) -> str:
-        """A sentence about test clips.
+        """Says in a sentence how good a network is on test clips.
 
         >>> Metric("accuracy", "Accuracy", "%", 100.0, proportion=True).describe(0.9114, 1180)
         '91.1 % of 1,180 test clips are right.'
@@ -74,7 +74,7 @@ class Metric:
         return f"{self.label} on {clips:,} test clips: {self.text(value)}."
 
     def gain(self, value: float, base: float = 0.0) -> float:
-        """How much better a value is than another, negative where it is worse."""
+        """How much better a value is than `base`; negative where it is worse."""
         return value - base if self.higher_is_better else base - value
 
 
@@ -82,7 +82,7 @@ class Metric:
 class Breakdown:
     """What an evaluation says besides the metrics, such as a confusion matrix.
 
-    title: one line for people. table: rows of cells, the first one the header. data: the same for JSON.
+    title: one line for people. table: rows of cells, of which the first is the header. data: the same as an object for JSON.
     """
 
     title: str
@@ -92,10 +92,10 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training step or a validation looks at.
+    """Some clips as a network and its task take them.
 
-    signal: (batch, channels, T), zero past each example's length; lengths: (batch,); targets: tensors that begin with the
-    batch's axis, whatever the task needs to say how good an answer is.
+    signal: (batch, channels, T), zero past each example's length. lengths: (batch,). targets: the tensors that the task needs to say
+    how good an answer is; the first axis of each is the batch.
     """
 
     signal: Tensor
@@ -103,7 +103,7 @@ class Batch:
     targets: tuple[Tensor, ...]
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same on a device."""
+        """A copy of the batch on a device."""
         moved = [tensor.to(device, non_blocking=True) for tensor in (self.signal, self.lengths, *self.targets)]
         return Batch(moved[0], moved[1], tuple(moved[2:]))
 
@@ -112,11 +112,11 @@ class Batch:
 
 
 class Task(ABC, Generic[AnyNetwork, AnyConfig]):
-    """What answers of one kind of network mean.
+    """Says what the answers of one kind of network mean.
 
-    metrics: the numbers it is measured by. The first is the headline: pickers show it, and training keeps the epoch that is
-    best at it, of equally good ones the best at the second, and so on. mask_value: signals are log-mels that training may
-    tilt, band-limit and mask with this value (SpecAugment); None where it has to leave them as they are.
+    metrics: the numbers that answers are measured by. The first is the headline: pickers show it, and training keeps the epoch that
+    is best at it; among equals the second decides, and so on. mask_value: the value with which training may mask signals, which it
+    may then also tilt and band-limit, because they are log-mels (SpecAugment). None where it has to leave signals as they are.
     """
 
     metrics: tuple[Metric, ...]
@@ -124,34 +124,35 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
 
     @property
     def headline(self) -> Metric:
-        """The metric that stands for all of them."""
+        """The metric that stands for all of them, which is the first."""
         return self.metrics[0]
 
     def metric(self, name: str) -> Metric:
-        """The metric of that name; KeyError where the task has none."""
+        """The metric of that name. Raises KeyError where the task has none."""
         return {metric.name: metric for metric in self.metrics}[name]
 
     @abstractmethod
     def predict(self, network: AnyNetwork, output: Output) -> Prediction:
-        """What there is to see of the first example of a run."""
+        """The answer to the first example of a run, in a form that can be shown."""
 
     @abstractmethod
     def describe(self, config: AnyConfig) -> str:
-        """In a few words, what a network of this configuration does: "tells 10 classes apart"."""
+        """Says in a few words what a network of this configuration tells apart: "10 classes"."""
 
     @abstractmethod
     def check_config(self, config: AnyConfig) -> None:
-        """Raises ValueError, one sentence without a subject, for a network of somebody's own that is too large for a page."""
+        """Raises ValueError, one sentence without its subject, for a person's own network that is too large for a page."""
 
     @abstractmethod
     def network_fields(self, method: str) -> dict[str, Any]:
-        """The fields of a configuration that say where a network of this name has which downsampler, its `methods` for one.
+        """The fields of a configuration that say which downsamplers a network of this name has, such as `methods`.
 
-        method: a key of `downsampling.METHODS`, or a name that this kind gives to a mixture of them. ValueError for any other.
+        method: a key of `downsampling.METHODS`, or a name that this kind of network gives to a mixture of them. Raises ValueError for
+        any other name.
         """
 
     def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip]) -> dict[str, Any]:
-        """The fields of a configuration that follow from the clips a network is trained on and chosen by, such as its labels.
+        """The fields of a configuration that follow from the training and the valid clips, such as the labels.
 
         Raises DataError for clips that nothing can be learned from.
         """
@@ -159,34 +160,37 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
 
     @abstractmethod
     def targets(self, network: AnyNetwork, clips: Sequence[Clip]) -> list[Any]:
-        """What is right for each clip, to be given to `batch`. Raises DataError for a clip the network can't know about."""
+        """The right answer for each clip, to be given to `batch`. Raises DataError for a clip that the network can't answer rightly."""
 
     @abstractmethod
     def batch(self, network: AnyNetwork, sounds: Sequence[np.ndarray], targets: Sequence[Any]) -> Batch:
-        """Waveforms (n,) at the network's rate and what is right for them, as tensors on the CPU."""
+        """Makes a batch on the CPU from waveforms (n,) at the network's rate and the right answers for them."""
 
     @abstractmethod
     def loss(self, output: Output, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-        """What training makes smaller, a scalar, without the position loss."""
+        """The scalar that training makes smaller, without the position loss."""
 
     @abstractmethod
     def measure(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Every metric for each example of a batch: name -> (batch,) float64, so that their mean is the metric."""
+        """The metrics of each example of a batch: (batch,) float64 by name. A metric is the mean of these values."""
 
     def answers(self, output: Output) -> list[Any]:
-        """What `breakdown` needs of each example of a run."""
+        """The answer to each example of a run, as `breakdown` needs it."""
         return [None] * len(output.head)
 
     def breakdown(self, network: AnyNetwork, targets: Sequence[Any], answers: Sequence[Any]) -> Breakdown | None:
-        """What an evaluation says besides the metrics; None where they say it all. targets, answers: of every clip."""
+        """What an evaluation says besides the metrics; None where there is nothing more to say.
+
+        targets, answers: the right answer and the network's answer for every clip.
+        """
         return None
 
 
 def stack_mels(sounds: Sequence[np.ndarray], preset: audio.MelPreset) -> tuple[Tensor, Tensor]:
-    """Log-mels of waveforms of different lengths: (B, n_mels, T) zero-padded, and their lengths (B,).
+    """The log-mels of waveforms of different lengths, zero-padded to (B, n_mels, T), and their lengths (B,).
 
-    One at a time: a clip's spectrum stays in the cache, which makes 64 clips of a second 1.5 times as fast as one large
-    transform on a CPU.
+    They are made one at a time, because the spectrum of a clip then stays in the processor's cache: 64 clips of a second take two
+    thirds of the time of one large transform.
     """
     mels = [audio.log_mel(torch.tensor(sound), preset) for sound in sounds]
     lengths = torch.tensor([mel.shape[1] for mel in mels])

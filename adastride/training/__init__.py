@@ -1,6 +1,6 @@
-"""Labelled sounds and networks that learn from them: a `Source` is a data set, `train` trains a network on it and can go on where it was stopped.
+"""Trains networks on labelled sounds: a `Source` is a data set, and `train` trains a network on it and can go on where it was stopped.
 
-`evaluate` measures a network, `grid` runs many trainings, and `settings` knows how to train for which kind of sound.
+`evaluate` measures a network, `grid` runs many trainings, and `settings` says how to train for each kind of sound.
 """
 
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ __all__ = ["Clip", "DataError", "Source", "train"]
 
 
 def __getattr__(name: str) -> object:
-    """Imports `train` when it is asked for: it needs Accelerate, and who reads a data set does not."""
+    """Imports `train` only when it is asked for: it needs Accelerate, which those who only read a data set may not have."""
     if name == "train":
         from adastride.training.loop import train
 

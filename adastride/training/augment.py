@@ -1,4 +1,4 @@
-"""Shuffled, augmented batches of an epoch, all of whose randomness follows from (seed, epoch, place in the epoch).
+"""Makes the shuffled and augmented batches of an epoch. All their randomness follows from (seed, epoch, place in the epoch).
 
 Waveforms change speed and level, get noise of several colours under them and are placed in silence or shifted; log-mels
 are tilted, band-limited and masked (SpecAugment: Park et al., 2019).
@@ -28,21 +28,22 @@ _MASK, _BATCH, _CLIP, _ORDER, _NETWORK = range(5)  # streams of random numbers t
 
 
 def epoch_order(labels: Sequence[str], balanced: bool, generator: np.random.Generator) -> np.ndarray:
-    """The clips of one epoch in their order, (n,) indices; balanced: each class as often as the others, to within one."""
+    """The order of the clips in one epoch: (n,) indices. balanced: whether to draw each class as often as the others, to within one."""
     if not balanced:
         return generator.permutation(len(labels))
     members = [np.flatnonzero(np.array(labels) == label) for label in sorted(set(labels))]
     share = -(-len(labels) // len(members))
-    drawn = [np.concatenate([generator.permutation(m) for _ in range(-(-share // len(m)))])[:share] for m in members]
+    drawn = [np.concatenate([generator.permutation(indices) for _ in range(-(-share // len(indices)))])[:share] for indices in members]
     return generator.permutation(np.concatenate(drawn))[: len(labels)]
 
 
 def batches(
     network: Network, clips: Sequence[Clip], targets: Sequence[Any], settings: TrainingSettings, epoch: int, process: int = 0, processes: int = 1,
 ) -> Iterator[Batch]:
-    """The batches of one epoch, as the network's task makes them. targets: what is right for each clip, from `Task.targets`.
+    """Yields the batches of one epoch, as the network's task makes them.
 
-    With several processes each gets its share of every batch, all of the same size (a clip may be seen twice for that).
+    targets: the right answer for each clip, from `Task.targets`. Of several processes each gets its share of every batch. The
+    shares have the same size, for which a clip may be used twice.
     """
     task, rate = task_of(network), network.config.mel.sample_rate
     order = epoch_order([clip.label for clip in clips], settings.balanced, np.random.default_rng((settings.seed, epoch, _ORDER)))
@@ -65,16 +66,16 @@ def batches(
 
 
 def step_seed(settings: TrainingSettings, epoch: int, step: int, process: int = 0) -> int:
-    """What a step's own randomness in the network (dropout, say) begins with, whatever was drawn before it."""
+    """The seed of a step's randomness inside of the network, such as dropout. It does not depend on what was drawn before."""
     return int(np.random.SeedSequence((settings.seed, epoch, _NETWORK, step, process)).generate_state(1, np.uint64)[0])
 
 
 def augment(samples: np.ndarray, window: int | None, rate: int, settings: TrainingSettings, generator: np.random.Generator) -> np.ndarray:
-    """One clip as training hears it: (window,) samples, or about as many as it has where window is None."""
-    most = int(settings.crop_seconds * rate)
-    if samples.size > most:
-        begin = int(generator.integers(0, samples.size - most + 1))
-        samples = samples[begin : begin + most]
+    """One clip as training hears it: (window,) samples or, where window is None, about as many samples as the clip has."""
+    longest = int(settings.crop_seconds * rate)
+    if samples.size > longest:
+        begin = int(generator.integers(0, samples.size - longest + 1))
+        samples = samples[begin : begin + longest]
     samples = change_speed(samples, generator.uniform(*settings.speed)) * np.float32(10 ** (generator.uniform(*settings.gain_db) / 20))
     if settings.circular:
         samples = np.roll(samples, int(generator.integers(0, samples.size)))
@@ -101,9 +102,9 @@ def _noises(rate: int) -> np.ndarray:
 
 
 def mask_mels(mel: Tensor, lengths: Tensor, settings: TrainingSettings, generator: np.random.Generator, value: float) -> Tensor:
-    """Tilts, band-limits and masks log-mels: (B, n_mels, T) and lengths (B,) -> (B, n_mels, T). value: what a mask is filled with.
+    """Tilts, band-limits and masks log-mels, for a tilt or a missing upper band sounds like another microphone, room or telephone.
 
-    A tilt and a missing upper band stand for other microphones, rooms and telephones.
+    Shape: mel (B, n_mels, T), lengths (B,) -> (B, n_mels, T). value: what a mask is filled with.
     """
     batch, bands = mel.shape[:2]
     tilt = torch.linspace(-1, 1, bands)[:, None] * torch.tensor(generator.uniform(-settings.tilt, settings.tilt, (batch, 1, 1)), dtype=mel.dtype)

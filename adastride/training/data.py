@@ -1,4 +1,4 @@
-"""What happens to clips before a network hears them: the silence they are placed in, their speed; and whose data they are."""
+"""Small tools for clips of a data set: placing them in silence, changing their speed, and finding their licence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FILTER_WIDTH = 32  # zero crossings: what lies a tenth above the limit is 60 dB
 
 
 def licence_line(folder: str | Path) -> str:
-    """The sentence of a data folder's README.md that names its licence, or "" where there is none."""
+    """The sentence in a data folder's README.md that names the licence of the data; "" where there is none."""
     readme = Path(folder) / "README.md"
     if not readme.is_file():
         return ""
@@ -58,5 +58,5 @@ def change_speed(samples: np.ndarray, factor: float) -> np.ndarray:
 
 @functools.lru_cache(maxsize=256)
 def _resampler(percent: int) -> Resample:
-    """Makes a clip last 100 / percent times as long."""
+    """The resampler that makes a clip last 100 / percent times as long."""
     return Resample(percent, 100, lowpass_filter_width=_FILTER_WIDTH)

@@ -1,4 +1,4 @@
-"""Data sets on disk: this project's manifests, Speech Commands and IEMOCAP as distributed, and a folder for each class.
+"""Reads data sets from disk: this project's manifests, Speech Commands, IEMOCAP, and folders that are named for their class.
 
 `Source` names a folder and reads it, whichever of these layouts it has:
 
@@ -45,9 +45,10 @@ _HELD_OUT_SESSION = "5"
 
 @dataclass(frozen=True)
 class Row:
-    """One clip of a data set: where it lies, what it is, and the part of the file that counts (all of it without seconds).
+    """One clip of a data set: where it lies and what it is.
 
-    path is relative to the data set. group: speaker, session or fold, or "" where none is known.
+    path is relative to the data set. group: speaker, session or fold; "" where none is known. start, seconds: the part of the file
+    that is the clip; where seconds is None, it is all of the file.
     """
 
     path: str
@@ -62,8 +63,8 @@ class Row:
 class Source:
     """A folder of labelled clips.
 
-    held_out: a group (speaker, session or fold) all of whose clips are the test split; its own split of a manifest where
-    None, session 5 of IEMOCAP. classes: 12 or 35 words of Speech Commands.
+    held_out: a group (speaker, session or fold) whose clips are the test split. Where it is None, the data set's own split is used;
+    of IEMOCAP, which has none, session 5 is held out. classes: how many classes of Speech Commands are told apart, 12 or 35.
     """
 
     folder: str | Path
@@ -95,9 +96,10 @@ class Source:
         return sorted({row.group for row in self.rows()} - {""})
 
     def clips(self, split: str, sample_rate: int = 16_000, cache: Path | None = None) -> list[Clip]:
-        """Decodes every clip of one split. cache: a folder in which decoded clips are kept for the next time.
+        """Decodes every clip of one split.
 
-        Raises DataError for a split without clips, or the first clip that is missing or unusable.
+        cache: a folder in which decoded clips are kept for the next time. Raises DataError for a split without clips, and for
+        the first clip that is missing or can't be used.
         """
         rows = [row for row in self.rows() if row.split == split]
         if not rows:
@@ -120,7 +122,7 @@ class Source:
         return Clip(samples, row.label, row.path, row.group)
 
     def _cached(self, rows: Sequence[Row], sample_rate: int, cache: Path) -> list[Clip]:
-        """The same clips, from a file that is made anew when a name, size or time of any of them changes."""
+        """The clips of the rows, from a file in the cache that is made anew when a name, size or time of any of them changes."""
         key = hashlib.sha256(str(sample_rate).encode())
         for row in rows:
             path = Path(self.folder) / row.path
@@ -139,12 +141,12 @@ class Source:
 
 
 def default_data_root() -> Path:
-    """Where data sets lie: the folder the variable ADASTRIDE_DATA names, else ../shared/data."""
+    """The folder in which data sets lie: the one that the variable ADASTRIDE_DATA names, else ../shared/data."""
     return Path(os.environ.get(DATA_ROOT_VARIABLE) or Path("..") / "shared" / "data")
 
 
 def as_source(data: str | Path | Source) -> Source:
-    """A folder's Source, or the one that was given."""
+    """The `Source` of a folder; a `Source` is returned as it is."""
     return data if isinstance(data, Source) else Source(data)
 
 
@@ -154,7 +156,7 @@ def load_split(data: str | Path | Source, split: str, sample_rate: int = 16_000)
 
 
 def _hold_out(rows: list[Row], group: str, folder: Path) -> list[Row]:
-    """Test: all clips of the group. Train: the others' train and test clips; valid: the others' valid clips."""
+    """Splits anew with all clips of the group as the test split. The others' test clips become training clips."""
     groups = {row.group for row in rows}
     if group not in groups:
         raise DataError(f"{folder} has no speaker, session or fold {group!r} to hold out: choose {', '.join(sorted(groups - {''})) or 'another folder'}.")
@@ -181,8 +183,11 @@ def _manifest(folder: Path) -> list[Row]:
 
 
 def _speech_commands(folder: Path, classes: int) -> list[Row]:
-    """Speech Commands. With 12 classes the other words are thinned out to as many clips as a word has, and one-second
-    pieces of the background noises are the class silence, as in the corpus's own recipe."""
+    """The clips of Speech Commands, with 12 classes as in the corpus's own recipe.
+
+    Of these, the class unknown has as many clips of all other words as one word has, and the class silence is made of one-second
+    pieces of the background noises.
+    """
     if classes not in COMMAND_CLASSES:
         raise DataError(f"Speech Commands has {' or '.join(map(str, COMMAND_CLASSES))} classes, not {classes}.")
     lists = {"valid": "validation_list.txt", "test": "testing_list.txt"}
@@ -216,7 +221,7 @@ def _speech_commands(folder: Path, classes: int) -> list[Row]:
 
 
 def _iemocap(folder: Path, held_out: str) -> list[Row]:
-    """IEMOCAP: test is the held-out session, valid the one before it (5 before 1), train the others."""
+    """The clips of IEMOCAP. The held-out session is the test split, the one before it (5 before 1) the valid split."""
     rows = []
     line = re.compile(r"^\[[^\]]*\]\s+(Ses\w+)\s+(\w+)\s", re.MULTILINE)
     for session in sorted(folder.glob("Session*")):
@@ -235,7 +240,7 @@ def _iemocap(folder: Path, held_out: str) -> list[Row]:
 
 
 def _folders(folder: Path) -> list[Row]:
-    """A folder for each class, split by folders named train, valid and test, or by a hash (8 : 1 : 1)."""
+    """The clips of folders that are named for their class, split by folders train, valid and test, or by a hash (8 : 1 : 1)."""
     rows = []
     inside = [child for child in sorted(folder.iterdir()) if child.is_dir()] if folder.is_dir() else []
     splits = {child.name: _SPLIT_FOLDERS[child.name] for child in inside if child.name in _SPLIT_FOLDERS}

@@ -1,4 +1,4 @@
-"""What a trained network can do: its task's metrics on clips as they are, in silence and shifted, and where its strides go."""
+"""Measures a trained network: its task's metrics on clips as they are, placed in silence and shifted, and where its strides go."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _ELEMENTS = 1 << 20  # of an alignment's rows held at a time
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Results on a list of clips.
+    """What was measured of a network on a list of clips.
 
-    headline: the metric that stands for all of them. metrics: all of its task's by name, the clips as they are; in_silence:
-    the same with the clips placed at random in a longer window. silence_stride, sound_stride: mean input frames per output
-    frame of the first layer, over output frames whose middle lies outside / inside the clip, in those windows; NaN where
-    there are none. breakdown: what else the task has to say of the clips as they are.
+    clips: how many they were. headline: the metric that stands for all of them. metrics: all metrics of the task, by name, for the
+    clips as they are; in_silence: the same for the clips placed at random in a longer window of quiet noise. silence_stride,
+    sound_stride: mean input frames per output frame of the first layer in these windows, over the output frames whose middle lies
+    outside or inside of the clip; NaN where there are none. breakdown: what else the task says about the clips as they are.
     """
 
     clips: int
@@ -45,27 +45,27 @@ class Evaluation:
 
     @property
     def value(self) -> float:
-        """The headline metric, the clips as they are."""
+        """The headline metric for the clips as they are."""
         return self.metrics[self.headline.name]
 
     @property
     def value_in_silence(self) -> float:
-        """The headline metric in silence."""
+        """The headline metric for the clips in silence."""
         return self.in_silence[self.headline.name]
 
     @property
     def stride_ratio(self) -> float:
-        """How much coarser silence is seen than sound."""
+        """The mean stride in silence over the mean stride in sound: above 1, silence is seen more coarsely."""
         return self.silence_stride / self.sound_stride
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What the uppermost adaptive layer does with clips as they are; all of it empty or NaN where there is no such layer.
+    """What the uppermost adaptive layer does with clips as they are; everything is empty or NaN where there is no such layer.
 
-    stride_mean, stride_std: input frames per output frame, over all output frames of all clips. pooled: (17,) shares of the
-    output frames that n = 0 ... 16 input frames went to (the last: 16 or more), each input frame counted for the output
-    frame it weighs most in (the paper's figure 10); entropy: of that distribution, in nats.
+    stride_mean, stride_std: input frames per output frame, over all output frames of all clips. pooled: (17,) the shares of output
+    frames that got n = 0 ... 16 input frames, the last one 16 or more (the paper's figure 10). An input frame counts for the output
+    frame that it weighs most in. entropy: of this distribution, in nats.
     """
 
     stride_mean: float = float("nan")
@@ -82,13 +82,17 @@ class Prepared:
 
     @classmethod
     def of(cls, network: Network, sounds: Sequence[np.ndarray], targets: Sequence[Any], device: torch.device | str | None = None) -> Prepared:
-        """sounds: waveforms (n,); targets: what is right for each, from `Task.targets`. device: the network's where None."""
+        """Makes the batches of some clips.
+
+        sounds: waveforms (n,). targets: the right answer for each, from `Task.targets`. device: where the batches are to lie; None
+        stands for the network's device.
+        """
         device = network.device if device is None else device
         return cls([batch.to(device) for _, batch in _batches(network, sounds, targets, _BATCH_SIZE)])
 
     @torch.no_grad()
     def totals(self, network: Network, shift: int = 0) -> tuple[dict[str, float], int]:
-        """The sum over all clips of each of the task's metrics, and how many clips they are, with the signals `shift` frames later."""
+        """Runs all clips with their signals `shift` frames later. Returns the sum of each metric over the clips, and their number."""
         task, sums, clips = task_of(network), dict[str, float](), 0
         for batch in self.batches:
             output = network(shifted(batch.signal, shift), batch.lengths)
@@ -104,8 +108,8 @@ class Prepared:
 
     @torch.no_grad()
     def geometry(self, network: Network) -> Geometry:
-        """See `Geometry`."""
-        adaptive = [place for place, method in enumerate(network.config.methods) if METHODS[method].kind == "adaptive"]
+        """Measures what the uppermost adaptive layer does with the clips."""
+        adaptive = [index for index, method in enumerate(network.config.methods) if METHODS[method].kind == "adaptive"]
         if not adaptive:
             return Geometry()
         strides, counts = [], np.zeros(MOST_POOLED + 1)
@@ -116,35 +120,36 @@ class Prepared:
                 strides.append(widths[example, :outputs].numpy())
                 pooled = torch.bincount(heaviest_outputs(alignment, example).cpu(), minlength=outputs).clamp(max=MOST_POOLED)
                 counts += torch.bincount(pooled, minlength=MOST_POOLED + 1).numpy()
-        every, shares = np.concatenate(strides), counts / counts.sum()
+        all_strides, shares = np.concatenate(strides), counts / counts.sum()
         entropy = sum(share * np.log(1 / share) for share in shares if share > 0)
-        return Geometry(float(every.mean()), float(every.std()), tuple(shares.tolist()), float(entropy))
+        return Geometry(float(all_strides.mean()), float(all_strides.std()), tuple(shares.tolist()), float(entropy))
 
 
 def heaviest_outputs(alignment: AnyAlignment, example: int = 0) -> Tensor:
-    """For each input frame of an example the output frame it weighs most in, the lowest of equals: (T_b,) int64.
+    """The output frame that each input frame of an example weighs most in, the lowest of equals: (T_b,) int64.
 
-    It is `alignment.dense()[example].argmax(dim=0)`, but a bounded number of rows is held at a time, so that memory grows with
-    T and not with T * L.
+    This is `alignment.dense()[example].argmax(dim=0)`, but only a bounded number of rows is held at a time, so that memory grows
+    with T and not with T * L.
     """
     frames, outputs = int(alignment.lengths[example]), int(alignment.output_lengths[example])
     step, heaviest, where = max(1, _ELEMENTS // frames), None, torch.zeros(0)
     for begin in range(0, outputs, step):
         rows = alignment.rows(range(begin, min(begin + step, outputs)), example)[:, :frames]
-        place = rows.argmax(dim=0)
-        weight = rows.gather(0, place[None])[0]
+        output = rows.argmax(dim=0)
+        weight = rows.gather(0, output[None])[0]
         if heaviest is None:
-            heaviest, where = weight, place
+            heaviest, where = weight, output
             continue
         heavier = weight > heaviest
-        heaviest, where = torch.where(heavier, weight, heaviest), torch.where(heavier, place + begin, where)
+        heaviest, where = torch.where(heavier, weight, heaviest), torch.where(heavier, output + begin, where)
     return where
 
 
 def shifted(signal: Tensor, frames: int) -> Tensor:
-    """Signals (B, channels, T) `frames` later: the first frame is repeated in front, what leaves at the end is dropped.
+    """Moves signals (B, channels, T) to `frames` frames later.
 
-    The example's own length stays, so an example shorter than the shift becomes its first frame alone.
+    The first frame is repeated in front, and what leaves at the end is dropped. Examples keep their lengths, so one that is shorter
+    than the shift becomes its first frame alone.
     """
     if frames == 0:
         return signal
@@ -152,10 +157,10 @@ def shifted(signal: Tensor, frames: int) -> Tensor:
 
 
 def evaluate(network: Network, clips: Sequence[Clip], *, placed_seconds: float = 2.0, snr_db: float = 30.0, seed: int = 0) -> Evaluation:
-    """Runs the clips as they are, then placed at a random time in noise `snr_db` below them.
+    """Measures a network on clips as they are, and on clips placed at a random time in noise that lies `snr_db` decibels below them.
 
-    The window has placed_seconds, or is a second longer than a clip that fills it otherwise. Raises DataError for a clip that
-    the network can't know about.
+    placed_seconds: length of the window that a clip is placed in; a clip that would fill it gets a second more than its own length.
+    Raises DataError for a clip whose label the network does not know.
     """
     task = task_of(network)
     targets = task.targets(network, clips)
@@ -170,13 +175,16 @@ def evaluate(network: Network, clips: Sequence[Clip], *, placed_seconds: float =
 
 
 def _mean(values: Sequence[np.ndarray]) -> float:
-    """Mean over several arrays, NaN where there is nothing to take it of."""
-    whole = np.concatenate(values) if values else np.zeros(0)
-    return float(whole.mean()) if whole.size else float("nan")
+    """The mean over all values of several arrays; NaN where there are none."""
+    joined = np.concatenate(values) if values else np.zeros(0)
+    return float(joined.mean()) if joined.size else float("nan")
 
 
 def placed(clips: Sequence[Clip], preset: MelPreset, seconds: float, snr_db: float = 30.0, seed: int = 0) -> tuple[list[np.ndarray], list[tuple[float, float]]]:
-    """Clips in silence, and where each one lies, in mel frames. A clip of `seconds` or more gets a second of silence in all."""
+    """Places clips in windows of `seconds` of quiet noise. Returns the windows, and the (begin, end) of each clip in mel frames.
+
+    A clip of `seconds` or more gets a window that is a second longer than itself.
+    """
     generator = np.random.default_rng(seed)
     sounds, spans = [], []
     for clip in clips:
@@ -191,8 +199,10 @@ def placed(clips: Sequence[Clip], preset: MelPreset, seconds: float, snr_db: flo
 
 
 def inference_milliseconds(network: Network, clips: Sequence[Clip], repeats: int = 30) -> float:
-    """Median time of one clip alone, from its signal to the network's answer, over at most `repeats` clips spread over the
-    list, by `measure.stopwatch`."""
+    """The median milliseconds that one clip alone takes, from its signal to the network's answer, by `measure.stopwatch`.
+
+    It is taken over at most `repeats` clips, spread over the list.
+    """
     spread = [clips[i] for i in np.linspace(0, len(clips) - 1, min(repeats, len(clips))).round().astype(int)]
     return float(np.median([seconds * 1e3 for seconds in _run_times(network, spread)]))
 
@@ -219,8 +229,11 @@ def _batches(network: Network, sounds: Sequence[np.ndarray], targets: Sequence[A
 
 @dataclass(frozen=True)
 class _Measured:
-    """metrics: each by name, for every clip (n,). answers: `Task.answers` of every clip. inside, outside: the first layer's strides
-    inside and outside of the clips' spans."""
+    """What a run over clips has measured.
+
+    metrics: (n,) values for the clips, by the metric's name. answers: `Task.answers` of every clip. inside, outside: the first
+    layer's strides inside and outside of the clips' spans.
+    """
 
     metrics: dict[str, np.ndarray]
     answers: list[Any]
@@ -228,7 +241,7 @@ class _Measured:
     outside: list[np.ndarray]
 
     def means(self) -> dict[str, float]:
-        """Each metric over all clips."""
+        """The mean of each metric over all clips."""
         return {name: float(values.mean()) for name, values in self.metrics.items()}
 
 
@@ -249,8 +262,8 @@ def _run(network: Network, sounds: Sequence[np.ndarray], targets: Sequence[Any],
         alignment = output.downsampled[0].alignment
         edges = alignment.boundaries().cpu().numpy()
         for row, place in enumerate(places):
-            b = edges[row, : int(alignment.output_lengths[row]) + 1]
-            middle, width = (b[1:] + b[:-1]) / 2, np.diff(b)
+            bounds = edges[row, : int(alignment.output_lengths[row]) + 1]
+            middle, width = (bounds[1:] + bounds[:-1]) / 2, np.diff(bounds)
             inside = (middle >= spans[place][0]) & (middle < spans[place][1])
             measured.inside.append(width[inside])
             measured.outside.append(width[~inside])

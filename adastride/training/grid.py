@@ -1,9 +1,9 @@
-"""A grid of runs, tasks x methods x sigma x seeds: trains and tests each once, one line of a CSV for every run.
+"""Trains and tests a grid of runs (tasks x methods x sigma x seeds), each once, and writes a line of a CSV for every run.
 
-The grid is a TOML file; `read_grid` says what stands in it. Runs go in the order of its blocks, and inside a block by seed,
-then method, then task. Every run is a process of its own, so that its time and memory are its own too. A run belongs to
-whoever holds the lock on its file in `runs/`, so several grids may work on the same list, on one machine or on a shared
-disk; what was interrupted goes on from its last whole epoch, and what stands in the CSV is never run again.
+The grid is a TOML file, whose contents `read_grid` describes. Runs go in the order of its blocks, and inside a block by seed,
+then method, then task. Every run is a process of its own, so that its time and memory can be measured. A run belongs to whoever
+holds the lock on its file in `runs/`, so several grids may work on the same list, on one machine or on a shared disk. An
+interrupted run goes on from its last whole epoch, and a run that stands in the CSV is never run again.
 """
 
 from __future__ import annotations
@@ -59,10 +59,11 @@ _DONE, _BAD, _STOPPED, _TAKEN, _INTERRUPTED = 0, 2, 3, 4, 130
 
 @dataclass(frozen=True)
 class Problem:
-    """What to learn. kind: of network, a key of `tasks.KINDS`; network: fields of its configuration for all runs. sources: the
-    folders to train on; the first `tested` of them are what counts as its test split.
+    """What the networks of some runs learn, and how.
 
-    settings: how to train, but for the seed. groups: what to hold out, one after the other; (None,) for the manifest's own split.
+    sources: the folders to train on; the test splits of the first `tested` of them are what is reported. settings: how to train,
+    but for the seed. groups: the groups to hold out, one after the other; (None,) for the manifest's own split. kind: the kind of
+    network, a key of `tasks.KINDS`. network: fields of its configuration that are the same in all runs.
     """
 
     name: str
@@ -76,7 +77,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Run:
-    """One line of the results. fold: the group that is held out, or None. sigma_inv2: None for a method without sigma."""
+    """One network to train and test, which becomes one line of the results.
+
+    fold: the group that is held out, or None. sigma_inv2: sigma ** -2, None for a method without sigma. width: channels.
+    """
 
     task: Problem
     fold: str | None
@@ -87,7 +91,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        """Its name, and its files' name: commands-adastride-w128-s0, with a kind of network other than the usual one in it."""
+        """The name of the run and of its files, "commands-adastride-w128-s0". It tells the kind of network if that is not the usual one."""
         kind = f"-{self.task.kind}" if self.task.kind != USUAL_KIND else ""
         fold = f"={self.fold}" if self.fold is not None else ""
         sigma = f"-sigma_inv2={self.sigma_inv2:g}" if self.sigma_inv2 not in (None, USUAL_SIGMA_INV2) else ""
@@ -100,19 +104,22 @@ class Run:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The fields of its network's configuration, but for those that follow from the clips. ValueError for a method that is none."""
+        """The fields of the network's configuration, without those that follow from the clips. Raises ValueError for an unknown method."""
         sigma = {} if self.sigma_inv2 is None else {"sigma": self.sigma_inv2**-0.5}
         return KINDS[self.task.kind].options(self.method, **sigma, width=self.width, **self.task.network)
 
     def config(self, train_clips: Sequence[Clip], valid_clips: Sequence[Clip]) -> NetworkConfig:
-        """Its network's configuration."""
+        """The network's configuration, made from the clips it is trained on and chosen by; see `tasks.Kind.learn_config`."""
         return KINDS[self.task.kind].learn_config(train_clips, valid_clips, **self.options)
 
 
 @dataclass(frozen=True)
 class Options:
-    """Where a grid works: the results' CSV, the folder of unfinished and finished runs, the device, and when to stop (seconds
-    since 1970)."""
+    """Where and how long a grid works.
+
+    results: the CSV of the results. runs: the folder of unfinished and finished runs. device: what networks run on. deadline: when
+    to stop, in seconds since 1970.
+    """
 
     results: Path
     runs: Path
@@ -121,7 +128,7 @@ class Options:
 
 
 def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
-    """The runs of a grid file, the most important first, each once.
+    """Reads a grid file and returns its runs in the order in which they are to be run, each of them once.
 
         [tasks.NAME]
         kind = "classifier"                   # of network, a key of tasks.KINDS; this one where none is given
@@ -165,11 +172,14 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
     changes: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.get("settings", {}).items()}
-    unknown = set(changes) - {each.name for each in fields(TrainingSettings)} | (set(changes) & {"seed"})
+    unknown = set(changes) - {option.name for option in fields(TrainingSettings)} | (set(changes) & {"seed"})
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
     tested = [Source(data_root / folder) for folder in entry["data"]]
-    extra = [Source(_made(path.parent / each["folder"], path.parent / each["script"] if "script" in each else None)) for each in entry.get("extra", ())]
+    extra = [
+        Source(_folder_from_script(path.parent / more["folder"], path.parent / more["script"] if "script" in more else None))
+        for more in entry.get("extra", ())
+    ]
     groups = tuple(sorted({group for source in tested for group in source.groups()})) if entry.get("leave_one_out") else (None,)
     kind = entry.get("kind", USUAL_KIND)
     if kind not in KINDS:
@@ -178,15 +188,15 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
     return Problem(name, (*tested, *extra), len(tested), settings, groups, kind, dict(entry.get("network", {})))
 
 
-def _made(folder: Path, script: Path | None) -> Path:
-    """The folder, made by its script if it is not there."""
+def _folder_from_script(folder: Path, script: Path | None) -> Path:
+    """Returns the folder, after running the script that makes it where it is not there. Raises DataError if the script fails."""
     if not folder.exists() and script is not None:
         print(f"making {folder} with {script}", file=sys.stderr)
         partial = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-        done = subprocess.run([sys.executable, str(script), str(partial)], capture_output=True, text=True)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-            raise DataError(f"{script} can't make {folder}: {last.rstrip('.')}.")
+        completed = subprocess.run([sys.executable, str(script), str(partial)], capture_output=True, text=True)
+        if completed.returncode:
+            reason = (completed.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+            raise DataError(f"{script} can't make {folder}: {reason.rstrip('.')}.")
         if not folder.exists():
             partial.rename(folder)
     return folder
@@ -211,7 +221,10 @@ def _block(block: dict[str, Any], tasks: dict[str, Problem]) -> Iterator[Run]:
 
 
 def selected(runs: Sequence[Run], patterns: Sequence[str]) -> list[Run]:
-    """The runs that fit one of the patterns TASK or TASK/METHOD, with * and ?; DataError for one that none fits."""
+    """The runs that fit one of the patterns TASK or TASK/METHOD, which may hold * and ?; all runs where there is no pattern.
+
+    Raises DataError for a pattern that no run fits.
+    """
     for pattern in patterns:
         if not any(_fits(run, pattern) for run in runs):
             raise DataError(f"no run of the grid fits {pattern!r}: give TASK or TASK/METHOD, such as {runs[0].task.name}/{runs[0].method}.")
@@ -223,12 +236,12 @@ def _fits(run: Run, pattern: str) -> bool:
 
 
 def finished_runs(results: Path) -> set[str]:
-    """Ids of the runs that stand in the CSV; DataError for a file with columns this version does not know."""
+    """The ids of the runs that stand in the CSV. Raises DataError for a file with columns that this version does not know."""
     return {row["run"] for row in _read(results)[1]}
 
 
 def _read(results: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
-    """The columns of the CSV by their names of today, and its lines; nothing where there is no such file."""
+    """The columns of the CSV by their present names, and its lines; both are empty where there is no such file."""
     if not results.exists():
         return (), []
     with results.open(newline="", encoding="utf-8") as file:
@@ -246,7 +259,7 @@ def _read(results: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
 
 @contextlib.contextmanager
 def _locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Holds the lock on a file or folder; BlockingIOError where another process has it and wait is False."""
+    """Holds the lock on a file or folder. Raises BlockingIOError where another process has it and `wait` is False."""
     handle = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -263,7 +276,7 @@ def append_row(results: Path, row: dict[str, object]) -> None:
     results.parent.mkdir(parents=True, exist_ok=True)
     with _locked(results.parent):
         columns, rows = _read(results)
-        if any(row["run"] == one["run"] for one in rows):
+        if any(row["run"] == finished["run"] for finished in rows):
             return
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, run_columns.united(columns, list(row)), restval="", lineterminator="\n")
@@ -273,10 +286,10 @@ def append_row(results: Path, row: dict[str, object]) -> None:
 
 
 def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable[[str], None] = print) -> list[str]:
-    """Runs what is not finished yet, `jobs` at a time, until all is done or the deadline has come.
+    """Runs what is not finished yet, `jobs` runs at a time, until all are done or the deadline has come.
 
-    Returns the ids of runs that failed; each has said why. KeyboardInterrupt stops all of them; finished runs and whole
-    epochs are kept.
+    Returns the ids of the runs that failed; each of them has printed why. KeyboardInterrupt stops all of them, and finished runs
+    and whole epochs are kept.
     """
     options.runs.mkdir(parents=True, exist_ok=True)
     finished = finished_runs(options.results)
@@ -291,9 +304,10 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
                 run = pending.pop(0)
                 if not _is_taken(run, options):
                     process = spawn.Process(target=_work, args=(run, options), name=run.id)
-                    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a process that is being started would die of Ctrl-C with a traceback
+                    # A process that is being started would die of Ctrl-C with a traceback.
+                    interrupt_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
                     process.start()
-                    signal.signal(signal.SIGINT, usual)
+                    signal.signal(signal.SIGINT, interrupt_handler)
                     active[process.sentinel] = process
             for sentinel in multiprocessing.connection.wait(list(active)) if active else ():
                 process = active.pop(sentinel)
@@ -312,9 +326,9 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
                 process.join(3)
         for process in active.values():  # one that swallowed the word, in a destructor for instance; whole epochs are on the disk
             process.kill()
-    left = len(pending)
-    if left:
-        say(f"stopped in time with {left} runs not begun: run the same command again to go on")
+    unstarted = len(pending)
+    if unstarted:
+        say(f"stopped in time with {unstarted} runs not begun: run the same command again to go on")
     return failed
 
 
@@ -329,7 +343,7 @@ def _interrupt_once(*_: object) -> None:
 
 
 def _claim(run: Run, options: Options) -> contextlib.AbstractContextManager[None]:
-    """The right to work on a run, for as long as the process lives at most."""
+    """The right to work on a run, a lock that ends with the process at the latest."""
     path = options.runs / f"{run.id}.lock"
     path.touch()
     return _locked(path, wait=False)
@@ -348,7 +362,7 @@ class _OutOfTime(Exception):
 
 
 def _work(run: Run, options: Options) -> None:
-    """A process's whole life: one run, from its claim to its line in the CSV."""
+    """What a run's process does: it claims the run, trains and tests it, and adds its line to the CSV."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, _interrupt_once)  # the parent's word to stop, even where a shell has it ignored
 
@@ -382,7 +396,7 @@ def _work(run: Run, options: Options) -> None:
 
 
 def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> dict[str, object]:
-    """Trains a run, or goes on with it, looks at the test split once and returns its line of the CSV.
+    """Trains a run, or goes on with one, looks at the test split once, and returns the run's line of the CSV.
 
     The checkpoint stays in the folder of runs under the run's id.
     """
@@ -422,12 +436,12 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
     row = {
         "run": run.id, "kind": run.task.kind, "task": run.task.name, "fold": run.fold, "method": run.method, "sigma_inv2": run.sigma_inv2,
         "learn_sigma": str(bool(run.options.get("learn_sigma"))).lower(), "seed": run.seed, "width": run.width,
-        "clips_train": sum(each.split == "train" for source in run.sources for each in source.rows()), "clips_test": len(clips),
+        "clips_train": sum(listed.split == "train" for source in run.sources for listed in source.rows()), "clips_test": len(clips),
         "epochs": len(history), "best_epoch": best["epoch"], "train_loss": best["loss"],
         **{run_columns.metric_column(name): value for name, value in metrics.items()},
         "silence_stride": result.silence_stride, "sound_stride": result.sound_stride,
-        "seconds_per_epoch": statistics.median(each["seconds"] for each in history),
-        "peak_memory_mb": max(each["peak_memory_mb"] for each in history),
+        "seconds_per_epoch": statistics.median(epoch["seconds"] for epoch in history),
+        "peak_memory_mb": max(epoch["peak_memory_mb"] for epoch in history),
         "inference_ms_per_clip": inference_milliseconds(model, clips), "parameters": sum(p.numel() for p in model.parameters()),
         **dict(zip(run_columns.layer_columns("stride", len(strides)), strides, strict=True)),
         **dict(zip(run_columns.layer_columns("sigma", len(sigmas)), sigmas, strict=True)),
@@ -446,7 +460,7 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
 
 
 def _cell(value: object) -> object:
-    """What stands in the CSV: numbers with six digits, nothing for what there is not."""
+    """A value as it stands in the CSV: numbers with six significant digits, an empty text for None and NaN."""
     if isinstance(value, float):
         return "" if value != value else f"{value:.6g}"
     return "" if value is None else value

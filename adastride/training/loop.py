@@ -1,6 +1,6 @@
-"""Trains a network of any kind on labelled folders; can be stopped at any time and goes on where it was.
+"""Trains a network of any kind on labelled folders. Training can be stopped at any time and goes on where it was.
 
-Hugging Face Accelerate runs the loop: the same few calls do on a CPU, one GPU, several GPUs and several machines, and
+Hugging Face Accelerate runs the loop: the same few calls work on a CPU, one GPU, several GPUs and several machines, and
 the loop stays an ordinary PyTorch loop. With several processes (`accelerate launch -m adastride train ...`) each takes its
 share of every batch and of the valid split, gradients are averaged, and only the first one writes. Accelerate's own
 checkpoints are pickles, so the state of an unfinished run is saved here, as safetensors.
@@ -51,10 +51,10 @@ Configure = Callable[[Sequence[Clip], Sequence[Clip]], NetworkConfig]
 class Progress:
     """What is reported after an epoch.
 
-    loss: mean of its training batches. metric: the task's headline; valid: its value for the valid clips as they are,
-    valid_in_silence: placed in silence, None where training never does that. seconds: of training, without validation, by
-    `measure.stopwatch`. best_epoch: the one whose weights are kept. history: a row for every epoch so far, with the keys
-    epoch, loss, position_loss, seconds, peak_memory_mb and those of `valid_names`.
+    loss, position_loss: means over the epoch's training batches. metric: the task's headline metric. valid: its value for the valid
+    clips as they are; valid_in_silence: for these clips placed in silence, None where training never does that. seconds: of
+    training, without validation, by `measure.stopwatch`. best_epoch: the epoch whose weights are kept. history: a row for every
+    epoch so far, with the keys epoch, loss, position_loss, seconds, peak_memory_mb and those of `valid_names`.
     """
 
     epoch: int
@@ -79,18 +79,18 @@ def train(
     data: Sequence[str | Path | Source], out: str | Path, config: Configure, settings: Settings, device: str = "cpu",
     report: Callable[[Progress], None] = lambda _: None, cache: Path | None = None,
 ) -> Network:
-    """Trains on the folders' train splits and writes the checkpoint `out` with the best headline metric on their valid splits.
+    """Trains on the folders' train splits and writes the best epoch's network to the checkpoint `out`.
 
-    config makes the network's configuration from the training and the valid clips, `KINDS[kind].learn_config` with some
-    options for instance; settings may be made from the training clips and their rate in Hz. The best epoch is the one with
-    the best headline metric, as they are and in silence taken together, of equal ones the one with the best second metric.
-    device: "cpu", or anything else for the accelerator there is. cache: see `Source.clips`.
+    config: makes the network's configuration from the training and the valid clips; `KINDS[kind].learn_config` with some options
+    does that. settings: how to train, or a function that makes them from the training clips and their rate in Hz. device: "cpu", or
+    anything else for the accelerator there is. report: called after every epoch. cache: see `Source.clips`.
 
-    The state of an unfinished run lies beside `out` with the suffix .state; calling again with the same settings goes on
-    from its last whole epoch. Raises DataError for data that can't be trained on, a state that belongs to other settings,
+    The best epoch has the best headline metric on the valid splits, the mean of clips as they are and in silence; among equals the
+    second metric decides. The state of an unfinished run lies beside `out` with the suffix .state, and a call with the same settings
+    goes on from its last whole epoch. Raises DataError for data that can't be trained on, a state that belongs to other settings,
     or a run whose loss is no longer a number.
     """
-    out, sources = Path(out), [as_source(each) for each in data]
+    out, sources = Path(out), [as_source(folder) for folder in data]
     accelerator = Accelerator(cpu=device == "cpu")
     clips, valid_clips = (_clips(sources, split, cache) for split in ("train", "valid"))
     settings = settings(clips, SAMPLE_RATE) if callable(settings) else settings
@@ -152,18 +152,21 @@ def _clips(sources: Sequence[Source], split: str, cache: Path | None) -> list[Cl
 
 
 def _configured(config: Configure, clips: Sequence[Clip], valid_clips: Sequence[Clip], sources: Sequence[Source]) -> NetworkConfig:
-    """The configuration; DataError, with the folders' names, where the clips allow none."""
+    """Makes the configuration. Raises DataError, with the folders' names, for clips that nothing can be learned from."""
     try:
-        made = config(clips, valid_clips)
+        configuration = config(clips, valid_clips)
     except DataError as error:
         raise DataError(f"{', '.join(str(source.folder) for source in sources)}: {error}") from None
-    if made.mel.sample_rate != SAMPLE_RATE:
-        raise DataError(f"a front end of {made.mel.sample_rate} Hz can't be trained here: choose one of {SAMPLE_RATE} Hz.")
-    return made
+    if configuration.mel.sample_rate != SAMPLE_RATE:
+        raise DataError(f"a front end of {configuration.mel.sample_rate} Hz can't be trained here: choose one of {SAMPLE_RATE} Hz.")
+    return configuration
 
 
 def _parameter_groups(model: Network, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """Weights decay, biases and strides do not; what places frames learns faster: it starts at zero and has far to go."""
+    """The parameters in groups of their own settings for the optimiser.
+
+    Weights decay; biases and strides do not. What places frames learns faster, because it starts at zero and has far to go.
+    """
     faster = [p for n, p in model.named_parameters() if ".score." in n or n.endswith("log_sigma")]
     others = [p for n, p in model.named_parameters() if not (".score." in n or n.endswith("log_sigma"))]
     return [
@@ -173,11 +176,11 @@ def _parameter_groups(model: Network, settings: TrainingSettings) -> list[dict[s
     ]
 
 
-def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps: int, done: int) -> LRScheduler:
-    """A short warm-up, then a cosine down to 1 % of the learning rate.
+def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps: int, steps_taken: int) -> LRScheduler:
+    """The schedule of the learning rate: a short warm-up, then a cosine down to 1 % of the rate.
 
-    steps: of the whole training; done: how many of them were taken before. The schedule depends on nothing else, so it
-    takes them again instead of being kept in the state.
+    steps: of the whole training. steps_taken: how many of them were taken before. The schedule depends on nothing else, so it takes
+    them again instead of being kept in the state.
     """
     warm = max(1, round(_WARM_UP * steps))
     rise = LinearLR(optimizer, 1 / (warm + 1), total_iters=warm)
@@ -185,7 +188,7 @@ def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings, step
     schedule = SequentialLR(optimizer, [rise, fall], [warm])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # torch expects a step of the optimiser before each
-        for _ in range(done):
+        for _ in range(steps_taken):
             schedule.step()
     return schedule
 
@@ -195,13 +198,14 @@ def _validation(clips: list[Clip], model: Network, settings: TrainingSettings, a
     versions, targets = [[clip.samples for clip in clips]], task_of(model).targets(model, clips)
     if settings.as_is < 1:
         versions.append(placed(clips, model.config.mel, PLACED_SECONDS, seed=settings.seed)[0])
-    mine = range(accelerator.process_index, len(clips), accelerator.num_processes)
-    return [Prepared.of(model, [sounds[i] for i in mine], [targets[i] for i in mine], accelerator.device) for sounds in versions]
+    own_clips = range(accelerator.process_index, len(clips), accelerator.num_processes)
+    return [Prepared.of(model, [sounds[i] for i in own_clips], [targets[i] for i in own_clips], accelerator.device) for sounds in versions]
 
 
 def valid_names(task: Task) -> tuple[str, ...]:
-    """What a row of a history calls the valid split's numbers: the headline metric as the clips are and in silence, then each
-    other metric, which is a mean over both.
+    """The keys of the valid split's numbers in a row of a history.
+
+    The first two are the headline metric for the clips as they are and in silence, the others the other metrics, as means over both.
 
     >>> from adastride.tasks import KINDS
     >>> valid_names(KINDS["classifier"].task)
@@ -212,7 +216,7 @@ def valid_names(task: Task) -> tuple[str, ...]:
 
 
 def _validate(valid: list[Prepared], model: Network, accelerator: Accelerator) -> dict[str, Any]:
-    """The numbers of `valid_names`; that of clips in silence is None where there are none."""
+    """Measures the valid split and returns the numbers of `valid_names`. That in silence is None where no clips are placed in silence."""
     task = task_of(model)
     totals = []
     for version in valid:
@@ -248,7 +252,7 @@ def _save(model: Network, out: Path, sources: Sequence[Source], settings: Traini
 
 
 def finished_history(out: str | Path) -> list[dict[str, Any]] | None:
-    """The epochs of a run that was trained to its end, as in `Progress.history`; None where `out` is not from one."""
+    """The epochs of the finished run that wrote `out`, as in `Progress.history`; None where `out` is not from a finished run."""
     out = Path(out)
     if not out.is_file() or out.with_suffix(".state").exists():
         return None
@@ -256,7 +260,7 @@ def finished_history(out: str | Path) -> list[dict[str, Any]] | None:
 
 
 class _State:
-    """The unfinished run: model, optimiser and history in one safetensors file."""
+    """The state of an unfinished run: model, optimiser and history in one safetensors file."""
 
     def __init__(self, path: Path, identity: dict[str, Any]):
         self.path, self.identity = path, json.loads(json.dumps(identity))

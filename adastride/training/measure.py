@@ -1,4 +1,4 @@
-"""How much time and memory training takes."""
+"""Measures how much time and memory training takes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def stopwatch(device: torch.device) -> float:
-    """Seconds so far: differences are how long something took.
+    """A time in seconds; the difference of two such times says how long something took.
 
-    On a CPU with one thread, of the processor's work for this process alone, which takes no longer while other programs
-    run beside it, so that runs of a grid can be compared. Elsewhere of the clock, after the GPU has done what it was given.
+    On a CPU with one thread it is the time that the processor has worked for this process. That hardly depends on other programs,
+    so that runs of a grid can be compared. Elsewhere it is the clock's time, after the GPU has done what it was given.
     """
     if device.type == "cpu" and torch.get_num_threads() == 1:
         return time.process_time()
@@ -27,11 +27,11 @@ def stopwatch(device: torch.device) -> float:
 
 
 class PeakMemory:
-    """The most memory that was in use since this was made.
+    """Measures the most memory that was in use since it was made.
 
-    On CUDA: the most that tensors took at a time. Elsewhere: by how much the resident memory of the process grew, which
-    counts what allocators keep for later, too. Linux can forget an earlier peak; on other systems one that was higher
-    before hides what comes after.
+    On CUDA that is the most that tensors took at a time. Elsewhere it is by how much the resident memory of the process has grown,
+    which includes what allocators keep for later. Linux can forget an earlier peak; on other systems a higher peak before hides
+    what comes after it.
     """
 
     def __init__(self, device: torch.device | str):

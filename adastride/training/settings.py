@@ -11,17 +11,18 @@ from adastride.clips import Clip
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train. All ranges are drawn from uniformly, unless said otherwise.
+    """How to train. Values are drawn uniformly from their ranges, unless said otherwise.
 
-    epochs, patience: the most epochs, and after how many without a better valid split to stop. balanced: every class is
-    drawn equally often. score_factor: what places frames (scores, log sigma) learns this many times as fast as the rest.
-    window_seconds: shortest and longest window of silence a clip is placed in, log-uniform. as_is: share of batches whose
-    clips are shown without added silence; 1 switches silence off. crop_seconds: longer clips are cut to it at random.
-    shift_seconds: a clip shown as it is starts at most this much earlier or later. circular: what leaves a clip on one side
-    comes in on the other, by any shift. snr_db: the noise floor below the clip, in decibels. speed: factors, pitch
-    included. gain_db: decibels. tilt: natural-log units of level that the lowest and highest band may differ from the
-    middle. band_limited: share of clips without the highest bands. time_masks, time_mask, frequency_masks, frequency_mask:
-    SpecAugment, how many masks of at most how many frames (or a fifth of the clip) and bands.
+    epochs: the most epochs. patience: training stops after so many epochs without a better valid split. balanced: whether every
+    class is drawn equally often. score_factor: what places frames (scores, log sigma) learns so many times as fast as the rest.
+    window_seconds: the shortest and the longest window of silence that a clip is placed in, drawn log-uniformly. as_is: the share of
+    batches whose clips get no silence; 1 switches silence off. crop_seconds: longer clips are cut to this length at a random place.
+    shift_seconds: a clip without silence starts at most so much earlier or later. circular: whether clips are shifted by any time
+    instead, and what leaves them on one side comes in on the other. snr_db: how far the noise lies below the clip, in decibels.
+    speed: the range of the factor of speed, which changes the pitch, too. gain_db: the range of the change of level, in decibels.
+    tilt: by how much the levels of the lowest and the highest band may differ from the middle, in natural-log units. band_limited:
+    the share of clips that lose their highest bands. time_masks, frequency_masks: how many masks SpecAugment makes. time_mask: the
+    most frames of a mask, which never takes more than a fifth of the shortest clip. frequency_mask: the most bands of a mask.
     """
 
     epochs: int = 40
@@ -72,7 +73,7 @@ PRESETS = {
 
 
 def preset_for(clips: Sequence[Clip], sample_rate: int) -> str:
-    """The preset that suits clips of such lengths: words cut close, words of a second, long recordings of one length, or others."""
+    """The name of the preset that suits clips of such lengths: words cut close, words of a second, recordings of one length, or others."""
     seconds = [clip.samples.size / sample_rate for clip in clips]
     middle = statistics.median(seconds)
     if middle < 1.5:

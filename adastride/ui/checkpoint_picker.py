@@ -1,4 +1,4 @@
-"""Choosing a trained network: a shipped one by task, method and sigma, or a person's own file."""
+"""The picker of trained networks: a shipped one by its task, method and sigma, or a person's own file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _OWN = "own"
 
 @dataclass(frozen=True)
 class ChosenCheckpoint:
-    """A trained network somebody chose.
+    """A trained network that somebody chose.
 
-    network: what the functions of `resources` take. id: unique by content. title: for people. link: what a link to it says.
+    network: what the functions of `resources` take. id: unique by content. title: its name for people. link: its name in links.
     """
 
     network: str | OwnCheckpoint
@@ -33,7 +33,7 @@ class ChosenCheckpoint:
 
 
 def layers_of(name: str | None) -> int:
-    """How many layers a shipped checkpoint has; None stands for the one that pages open with."""
+    """The number of layers of a shipped checkpoint. None stands for the checkpoint that pages open with."""
     return len(resources.model(name or _first()).downsamplers)
 
 
@@ -43,12 +43,12 @@ def _first() -> str:
 
 
 def picker_widgets(key: str) -> tuple[str, ...]:
-    """Keys of the widgets of the picker `key`."""
+    """The keys of the widgets that the picker `key` draws."""
     return f"{key}_task", f"{key}_checkpoint", f"{key}_own"
 
 
 def choose_checkpoint(key: str, name: str | None) -> None:
-    """Makes a shipped checkpoint the one the picker `key` starts with, before it is drawn; None leaves it at the usual one."""
+    """Has the picker `key`, which is not drawn yet, start with a shipped checkpoint. None leaves it at the usual one."""
     if name is not None:
         st.session_state[f"{key}_kept"] = {"checkpoint": name}
 
@@ -56,20 +56,20 @@ def choose_checkpoint(key: str, name: str | None) -> None:
 def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
     """Draws the picker and returns the network to use.
 
-    key: distinguishes the pickers of different pages; `{key}_checkpoint` is the widget with the names. A person's own file
-    belongs to the session and both pages offer it. A file that is no checkpoint is explained; the last network stays.
+    key: tells the pickers of different pages apart; `{key}_checkpoint` is the widget with the names. help: a tooltip. A person's own
+    file belongs to the session, and all pages offer it. For a file that is no checkpoint the page says why, and the last network stays.
     """
     known = catalogue()
-    kept = st.session_state.setdefault(f"{key}_kept", {})  # a page forgets the widgets of another, a visitor should not notice
-    last = kept.get("checkpoint", _first())
+    remembered = st.session_state.setdefault(f"{key}_kept", {})  # a page forgets the widgets of another, a visitor should not notice
+    last = remembered.get("checkpoint", _first())
     task_key, name_key, own_key = picker_widgets(key)
     if task_key not in st.session_state:
-        st.session_state[task_key] = kept.get("task", known[last].task)
+        st.session_state[task_key] = remembered.get("task", known[last].task)
     tasks = [*dict.fromkeys(entry.task for entry in known.values()), _OWN]
     task = st.selectbox(
         "Network trained on", tasks, format_func=_subject, key=task_key, help=help,
     )
-    kept["task"] = task
+    remembered["task"] = task
     if task == _OWN:
         return _own(own_key) or _shipped(last)
     names = [name for name, entry in known.items() if entry.task == task]
@@ -77,7 +77,7 @@ def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
         st.session_state[name_key] = _most_alike(known[last], names)
     widths = len({known[name].width for name in names}) > 1
     name = st.selectbox("Method", names, format_func=lambda name: _option(known[name], widths), key=name_key)
-    kept["checkpoint"] = name
+    remembered["checkpoint"] = name
     entry = known[name]
     metric = KINDS[entry.kind].task.headline
     st.caption(f"{entry.description} {metric.describe(entry.metrics[metric.name], entry.clips)}")
@@ -85,7 +85,7 @@ def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
 
 
 def _subject(name: str) -> str:
-    """What people call what a network was trained on."""
+    """What people call the subject that a network was trained on."""
     if name == _OWN:
         return "Your own file"
     return SUBJECTS[name].title if name in SUBJECTS else name.capitalize()
@@ -96,7 +96,7 @@ def _shipped(name: str) -> ChosenCheckpoint:
 
 
 def _most_alike(last: CatalogueEntry, names: list[str]) -> str:
-    """Of another task, the network most like the last one: itself, or its method and sigma, or its method."""
+    """The network among `names` that is most like the last one: itself, or one with its method and sigma, or one with its method."""
     known = catalogue()
     return max(names, key=lambda name: (
         name == last.name, known[name].method == last.method, known[name].sigma_inv2 == last.sigma_inv2, -names.index(name),
@@ -109,24 +109,25 @@ def _option(entry: CatalogueEntry, width: bool) -> str:
 
 
 def _own(key: str) -> ChosenCheckpoint | None:
-    """The uploader, and what this session has loaded with it; None before the first good file."""
+    """Draws the uploader and returns what this session has loaded with it; None before the first good file."""
     file = st.file_uploader(
         "Checkpoint file", type="safetensors", key=key, max_upload_size=MAX_OWN_BYTES // 1_000_000,
         help=f"A .safetensors file of `python -m adastride train`, up to {MAX_OWN_BYTES / 1e6:.0f} MB.",
     )
-    seen = st.session_state.setdefault("own_checkpoint", {})  # file: the last one looked at; good: the last good one; problem
-    if file is not None and seen.get("file") != file.file_id:
-        seen["file"], seen["problem"] = file.file_id, None
+    # file: the last one that was looked at; good: the last good checkpoint; problem: what was wrong with the file.
+    remembered = st.session_state.setdefault("own_checkpoint", {})
+    if file is not None and remembered.get("file") != file.file_id:
+        remembered["file"], remembered["problem"] = file.file_id, None
         try:
             with st.spinner("Loading the network …"):
                 own = OwnCheckpoint.of(file.getvalue(), file.name)
                 resources.model(own)
-            seen["good"] = own
+            remembered["good"] = own
         except CheckpointError as error:
-            seen["problem"] = str(error)
-    if file is not None and seen["problem"]:
-        st.error(plain(seen["problem"]), icon=":material/error:")
-    own = seen.get("good")
+            remembered["problem"] = str(error)
+    if file is not None and remembered["problem"]:
+        st.error(plain(remembered["problem"]), icon=":material/error:")
+    own = remembered.get("good")
     if own is None:
         st.caption("Until a file is loaded, the last network stays.")
         return None

@@ -1,4 +1,4 @@
-"""What the live components share: how one is put together from its files, and how numbers travel to it."""
+"""What the live components share: how one is put together from its files, and how numbers are sent to it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ export default (component) => show(component);
 
 
 def live_component(name: str, module: str) -> Callable[..., Any]:
-    """The components-v2 component `name` of adastride/pyproject.toml; module: its file in frontend/. Call it with data=`pack(...)`.
+    """Returns the components-v2 component `name` of adastride/pyproject.toml, to be called with data=`pack(...)`.
 
-    The browser fetches the module, and by its imports all others, as files: an answer of the server carries none of them. It
-    is registered when it is shown first, because only a running app knows which installed packages have components.
+    module: its file in frontend/. The browser fetches the module, and by its imports all others, as files, so that no answer of the
+    server carries them. The component is registered when it is first shown, because only a running app knows which installed packages
+    have components.
     """
     registered = functools.cache(lambda: st.components.v2.component(f"adastride.{name}", css="shared.css", js=_ENTRY % module))
     return lambda **arguments: registered()(**arguments)
@@ -37,7 +38,7 @@ def live_component(name: str, module: str) -> Callable[..., Any]:
 
 @functools.cache
 def frontend_version() -> str:
-    """Changes with every file of the front end, so that a page that is open while the server is upgraded loads itself again."""
+    """A text that changes with every file of the front end. With it a page that was open during an upgrade loads itself again."""
     digest = hashlib.sha256()
     for path in sorted(_FRONTEND.rglob("*.*")):
         digest.update(path.read_bytes())
@@ -45,7 +46,10 @@ def frontend_version() -> str:
 
 
 def pack(header: dict, arrays: dict[str, np.ndarray]) -> bytes:
-    """[u32 header size][JSON header][arrays, each 4-byte aligned]; header["arrays"] says type, offset and count."""
+    """Packs a header and arrays into bytes: [u32 size of the header][JSON header][arrays, each aligned to 4 bytes].
+
+    header["arrays"] gives the type, offset and count of each array.
+    """
     described, parts, offset = {}, [], 0
     for name, array in arrays.items():
         data = np.ascontiguousarray(array).tobytes()

@@ -1,6 +1,6 @@
-"""Reading links: what a page's query parameters say, and a sentence for each thing that they get wrong.
+"""Reads links: what the query parameters of a page ask for, and a sentence for each parameter that is wrong.
 
-Every page's link is read by a `Query`. What is missing or wrong falls back to what the page shows anyway.
+Every page's link is read by a `Query`. In place of what is missing or wrong the page shows what it shows without a link.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ LayersOf = Callable[[str | None], int]  # how many layers a checkpoint has; None
 
 
 class Query:
-    """A page's query parameters. problems: a sentence for each parameter that was wrong, in the order they were read."""
+    """The query parameters of a page. problems: a sentence for each parameter that was wrong, in the order of reading."""
 
     def __init__(self, parameters: Mapping[str, str]):
         self.parameters = parameters
         self.problems: list[str] = []
 
     def read(self, name: str, convert: Callable[[str], T], instead: str) -> T | None:
-        """What `convert` makes of a parameter; None where it is missing or, with a problem told, wrong.
+        """Reads a parameter. Returns None where it is missing, and also where it is wrong, which adds a sentence to `problems`.
 
-        convert raises ValueError with what was expected, in a few words: a toast shows a hundred letters. instead: what
-        the page does then, "4 is used".
+        convert: returns the value of a text, or raises ValueError with what was expected. It should say so in a few words, for a toast
+        shows a hundred letters. instead: what the page does where the parameter is wrong, such as "4 is used".
         """
         text = self.parameters.get(name)
         if text is None:
@@ -35,7 +35,7 @@ class Query:
             return None
 
     def _file_or(self, name: str, known: Container[str], expected: str, instead: str) -> str | None:
-        """One of the known names; a link that was made with a person's own file says so, and can't carry it."""
+        """Reads one of the known names. A link that was made with a person's own file can't carry it, which adds to `problems`."""
         text = self.parameters.get(name, "")
         if text.startswith("upload:"):
             self.problems.append(f"This link was made with the {name} file {quoted(text[7:])}: upload it to see the same.")
@@ -43,16 +43,16 @@ class Query:
         return self.read(name, one_of(known, expected), instead)
 
     def clip(self, clips: Container[str]) -> str | None:
-        """The name of a bundled clip."""
+        """Reads the name of a bundled clip."""
         return self._file_or("clip", clips, "a clip here", "the first sample is shown")
 
     def checkpoint(self, checkpoints: Container[str]) -> str | None:
-        """The name of a shipped checkpoint."""
+        """Reads the name of a shipped checkpoint."""
         return self._file_or("checkpoint", checkpoints, "here", "the usual one is used")
 
 
 def one_of(choices: Container[str], expected: str) -> Callable[[str], str]:
-    """A converter for `Query.read`: one of the choices."""
+    """Makes a converter for `Query.read` that takes one of the choices. expected: what it says was expected otherwise."""
 
     def convert(text: str) -> str:
         if text not in choices:
@@ -63,7 +63,7 @@ def one_of(choices: Container[str], expected: str) -> Callable[[str], str]:
 
 
 def number(limits: tuple[float, float]) -> Callable[[str], float]:
-    """A converter for `Query.read`: a number from the lower to the upper limit."""
+    """Makes a converter for `Query.read` that takes a number from the lower to the upper limit."""
 
     def convert(text: str) -> float:
         expected = f"a number from {limits[0]:g} to {limits[1]:g}"
@@ -79,7 +79,10 @@ def number(limits: tuple[float, float]) -> Callable[[str], float]:
 
 
 def for_layers(convert: Callable[[str], T], layers: int) -> Callable[[str], list[T | None]]:
-    """A converter for `Query.read`: a value for each layer, lowest first, or one for all; an empty one stands for as trained."""
+    """Makes a converter for `Query.read` that takes a value for each layer, lowest first, or one for all layers.
+
+    convert: the converter of one value. An empty value becomes None, which stands for as trained.
+    """
 
     def convert_all(text: str) -> list[T | None]:
         values = [convert(part) if part else None for part in text.split(",")]
@@ -91,6 +94,6 @@ def for_layers(convert: Callable[[str], T], layers: int) -> Callable[[str], list
 
 
 def quoted(text: str) -> str:
-    """Somebody else's text, short (a toast cuts what is longer than about 100 letters) and with nothing Markdown acts on."""
+    """Quotes a text from a link for a toast: cut to 20 letters, and without anything that Markdown would act on."""
     plain = "".join(c if c.isalnum() or c in " .-_,+" else "?" for c in text).replace("www.", "www?")
     return f"“{plain[:20]}{'…' if len(plain) > 20 else ''}”"

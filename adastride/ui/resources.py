@@ -1,4 +1,4 @@
-"""What all sessions of the server share: models, decoded samples, and the two settings that make live runs quick."""
+"""What all sessions of the server share: networks, decoded samples, and the settings that make live runs quick."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def send_at_once() -> None:
 
 @st.cache_resource(show_spinner=False)
 def prepare() -> None:
-    """Once a server: the settings that make live runs quick, after the imports of every page."""
+    """Makes the settings that make live runs quick, once for each server and after the imports of every page."""
     # What pages import later would not be frozen. And pandas has to be whole before a second session is there: Plotly looks
     # whether it is imported, and finds it half imported while the Results page of another session, in its own thread, is at it.
     import pandas  # noqa: F401
@@ -117,8 +117,10 @@ def prepare() -> None:
 
 @st.cache_resource(show_spinner=False)
 def prepare_comparison() -> None:
-    """Once a server, when the Compare page is first opened: every method and every number on a second of noise, so that
-    what they import and build (the profiler, automatic differentiation) is frozen and no first run is slow."""
+    """Runs every method and works out every number on a second of noise, once for each server, when the Compare page is first opened.
+
+    What they import and build (the profiler, automatic differentiation) is then frozen, and nobody's first run is slow.
+    """
     noise = torch.rand(16_000, generator=torch.Generator().manual_seed(0)).numpy() - 0.5
     features, keys, device = mel_features(audio.from_samples(noise, 16_000)), list(METHODS), best_device()
     for first in {*range(0, len(keys) - 1, 2), len(keys) - 2}:
@@ -135,18 +137,18 @@ def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Network:
     Raises CheckpointError, one sentence, for a file of a person's own that is none or can't be run.
     """
     own = isinstance(checkpoint, OwnCheckpoint)
-    chosen = choose_device(device)
-    network = checkpoints.load_bytes(checkpoint.data, checkpoint.title, chosen) if own else checkpoints.load(checkpoint, chosen)
+    torch_device = choose_device(device)
+    network = checkpoints.load_bytes(checkpoint.data, checkpoint.title, torch_device) if own else checkpoints.load(checkpoint, torch_device)
     try:
         noise = torch.rand(network.config.mel.sample_rate, generator=torch.Generator().manual_seed(0)) - 0.5
-        tried = trace(network, noise)
-        for index, layer in enumerate(tried.layers):
-            raster.picture(layer, raster.input_edges(tried, index), 0.0, 1.0, 64, 64)
+        warm_up_trace = trace(network, noise)
+        for index, layer in enumerate(warm_up_trace.layers):
+            raster.picture(layer, raster.input_edges(warm_up_trace, index), 0.0, 1.0, 64, 64)
     except (RuntimeError, ValueError) as error:
         if own:
             raise CheckpointError(f"{checkpoint.title} holds a network that can't be run ({error}): train it again.") from None
         raise
-    if own and not all(map(math.isfinite, tried.prediction.values.values())):
+    if own and not all(map(math.isfinite, warm_up_trace.prediction.values.values())):
         raise CheckpointError(f"{checkpoint.title} holds a network whose results are not numbers: its training diverged.")
     _freeze()
     return network
@@ -160,7 +162,7 @@ def sample_waveform(name: str) -> Waveform:
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT)
 def sample_trace(checkpoint: str | OwnCheckpoint, sample: str) -> Trace:
-    """A bundled clip as the checkpoint was trained: what a first visit shows."""
+    """The trace of a bundled clip with the settings that the checkpoint was trained with, which a first visit shows."""
     return trace(model(checkpoint), sample_waveform(sample))
 
 
@@ -170,7 +172,7 @@ _LONG_RUNS = threading.Semaphore(1)  # two 10-minute clips at once would only sl
 def run(
     checkpoint: str | OwnCheckpoint, clip: Waveform, settings: tuple[LayerSettings, ...] | None, previous: Trace | None
 ) -> tuple[Trace, str | None]:
-    """`trace` on the best device; where a GPU runs out of memory, on the CPU, with a sentence that says so."""
+    """Runs `trace` on the best device. Where a GPU runs out of memory, it runs on the CPU and also returns a sentence that says so."""
     network = model(checkpoint)
     try:
         if clip.seconds <= SINGLE_THREAD_SECONDS:
@@ -184,7 +186,7 @@ def run(
 
 
 def features(checkpoint: str | OwnCheckpoint, clip: Waveform, source: str, learned: bool) -> Features:
-    """What the Compare page downsamples; the network runs only where its features or, for `learned`, its scores are needed."""
+    """The features that the Compare page downsamples. The network runs only where its features or, for `learned`, its scores are needed."""
     return _features(checkpoint, source, learned, clip.sha256, clip)
 
 

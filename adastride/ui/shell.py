@@ -1,4 +1,4 @@
-"""What the pages share: their style sheet, and fragments that see when their page has changed."""
+"""What the pages share: their style sheet, and fragments that notice when their page has changed."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ def dress() -> None:
 
 
 def live(page: Callable[..., Iterable[object]]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Makes a fragment of a function, one that has its page run when the page is what has changed.
+    """Decorates a function to be a fragment that has its whole page run when something outside of the fragment has changed.
 
-    Streamlit's browser side puts all that changes in one moment into one message, and where something of a fragment is among
-    it the message asks for that fragment alone. Beside a component that talks all the time, a button or a choice outside of
-    the fragment would now and then seem dead.
+    Streamlit's browser side puts everything that changes at one moment into one message, and if a fragment is part of it, the message
+    asks for that fragment alone. Beside a component that talks all the time, a button or a choice outside of the fragment would
+    otherwise now and then seem dead.
 
-    page: what the page outside of the fragment depends on, such as the values of its widgets; it is given the function's arguments.
+    page: returns what the page outside of the fragment depends on, such as the values of its widgets. It is called with the
+    function's arguments.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @st.fragment
-        def run(seen: list[object], *args: object) -> None:
-            if list(page(*args)) != seen:
+        def run(page_values: list[object], *args: object) -> None:
+            if list(page(*args)) != page_values:
                 st.rerun()
             function(*args)
 
@@ -43,5 +44,5 @@ def live(page: Callable[..., Iterable[object]]) -> Callable[[Callable[..., None]
 
 
 def values(*keys: str) -> list[object]:
-    """The values of widgets; None for those that are not on the page."""
+    """The values of the widgets with these keys; None for those that are not on the page."""
     return [st.session_state.get(key) for key in keys]

@@ -18,7 +18,10 @@ WIDGETS = ("source_kind", "source_sample", "source_upload", "source_recording") 
 
 @dataclass(frozen=True)
 class Clip:
-    """A sound somebody chose. id: unique by content. link: what a link to it says. sample: its name if it is bundled."""
+    """A sound that somebody chose.
+
+    id: unique by content. title: its name for people. link: its name in links. sample: its name if it is bundled, else None.
+    """
 
     id: str
     title: str
@@ -28,29 +31,29 @@ class Clip:
 
 
 def pick_clip() -> Clip:
-    """Draws the picker and returns the clip to show. A bad file is explained under the picker; the last clip stays."""
+    """Draws the picker and returns the clip to show. For a bad file the page says why it can't be used, and the last clip stays."""
     kinds = {"sample": "Sample", "upload": "Upload", "record": "Record"}
-    kept = st.session_state.setdefault("source_kept", {})  # a page forgets the widgets of another, a visitor should not notice
+    remembered = st.session_state.setdefault("source_kept", {})  # a page forgets the widgets of another, a visitor should not notice
     for key in ("source_kind", "source_sample"):
-        if key not in st.session_state and key in kept:
-            st.session_state[key] = kept[key]
+        if key not in st.session_state and key in remembered:
+            st.session_state[key] = remembered[key]
     start = None if "source_kind" in st.session_state else "sample"
     kind = st.segmented_control("Sound", kinds, format_func=kinds.get, key="source_kind", required=True, default=start)
     if kind == "upload":
         file = st.file_uploader("WAV, FLAC, OGG or MP3 file", key="source_upload", help=_limits())
-        chosen = _decoded(file, "upload")
+        clip = _decoded(file, "upload")
     elif kind == "record":
-        chosen = _decoded(st.audio_input("Record from the microphone", key="source_recording", sample_rate=16_000), "record")
+        clip = _decoded(st.audio_input("Record from the microphone", key="source_recording", sample_rate=16_000), "record")
     else:
-        chosen = _sample()
-    kept.update({key: st.session_state[key] for key in ("source_kind", "source_sample") if key in st.session_state})
-    if chosen is not None:
-        st.session_state["source_last"] = chosen
+        clip = _sample()
+    remembered.update({key: st.session_state[key] for key in ("source_kind", "source_sample") if key in st.session_state})
+    if clip is not None:
+        st.session_state["source_last"] = clip
     return st.session_state.get("source_last") or _bundled(next(iter(samples())))
 
 
 def choose_sample(name: str | None) -> None:
-    """Makes a bundled clip the one the picker starts with, before it is drawn."""
+    """Has the picker, which is not drawn yet, start with a bundled clip. None leaves it at the usual one."""
     if name is not None:
         st.session_state["source_sample"] = name
 
@@ -68,28 +71,28 @@ def _bundled(name: str) -> Clip:
 
 
 def _decoded(file, kind: str) -> Clip | None:
-    """The uploaded or recorded sound; decoded once, from memory. None, with an explanation on the page, if it can't be."""
+    """The uploaded or recorded sound, decoded once from memory. Returns None if it can't be decoded, and the page says why."""
     key = f"source_{kind}_decoded"
     if file is None:  # nothing was given yet, or Streamlit forgot it while another kind of source was shown
         return st.session_state[key][1] if key in st.session_state else None
     title = "Recording" if kind == "record" else file.name
     data = file.getvalue()
     sha256 = hashlib.sha256(data).hexdigest()
-    kept = st.session_state.get(key)
-    if kept is None or kept[0] != sha256:
+    decoded = st.session_state.get(key)
+    if decoded is None or decoded[0] != sha256:
         try:
             text = f"Decoding {len(data) / 1e6:.1f} MB …"
             bar = st.progress(0.0, text)
             waveform = audio.decode(data, name=title, progress=lambda share: bar.progress(share, text))
             bar.empty()
-            kept = (sha256, Clip(sha256[:16], title, waveform, f"upload:{title}"), None)
+            decoded = (sha256, Clip(sha256[:16], title, waveform, f"upload:{title}"), None)
         except AudioError as error:
             bar.empty()
-            kept = (sha256, None, str(error))
-        st.session_state[key] = kept
-    if kept[2]:
-        st.error(plain(kept[2]), icon=":material/error:")
-    return kept[1]
+            decoded = (sha256, None, str(error))
+        st.session_state[key] = decoded
+    if decoded[2]:
+        st.error(plain(decoded[2]), icon=":material/error:")
+    return decoded[1]
 
 
 def _limits() -> str:

@@ -1,4 +1,4 @@
-"""Somebody else's words on a page."""
+"""Makes texts of other people safe to show on a page."""
 
 from __future__ import annotations
 

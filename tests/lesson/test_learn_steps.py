@@ -53,7 +53,7 @@ def test_what_a_step_opens_with_can_be_read_from_a_link(step: Step):
             assert control.read(control.usual) == control.usual
         else:
             assert control.read(written_bars(control.usual)) == pytest.approx(control.usual)
-    assert step.check(step.usual) == step.usual
+    assert step.check(step.opening_settings) == step.opening_settings
 
 
 @pytest.mark.parametrize("text", ["", "e" * 23, "e" * 25, "_" * 24, "é" * 24])
@@ -65,7 +65,7 @@ def test_bars_that_cannot_be(text: str):
 @pytest.mark.parametrize("value", [float("nan"), 0.5, 9, "x"])
 def test_a_stride_that_cannot_be(value: object):
     with pytest.raises(ValueError, match=r"expected 1 to 8|could not convert"):
-        BY_KEY["positions"].check({**BY_KEY["positions"].usual, "stride": value})
+        BY_KEY["positions"].check({**BY_KEY["positions"].opening_settings, "stride": value})
 
 
 def test_the_first_jump_is_one_that_hurts():

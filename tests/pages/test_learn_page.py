@@ -96,7 +96,7 @@ def test_a_setting_that_cannot_be_gets_one_sentence(number: int, name: str, valu
     """It names the setting, fits a toast, and the usual one is shown."""
     link = parse({"step": str(number), name: value})
     assert link.step == number
-    assert link.settings == STEPS[number - 1].usual
+    assert link.settings == STEPS[number - 1].opening_settings
     (problem,) = link.problems
     assert f"has {name} = " in problem
     assert problem.endswith(".")
@@ -147,6 +147,6 @@ def test_nothing_is_trained_unless_asked_and_never_past_the_end():
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.key)
 def test_every_step_packs_for_the_browser(step: Step):
-    header, arrays = picture(step, step.usual)
+    header, arrays = picture(step, step.opening_settings)
     assert pack(header, arrays)
     assert all(array.dtype.itemsize in (1, 4) for array in arrays.values())

@@ -180,12 +180,12 @@ def test_results_come_one_at_a_time(model: Classifier, clip: audio.Waveform, mon
 def test_a_run_works_only_when_asked_and_stops(model: Classifier, clip: audio.Waveform):
     run = Run("key", sweep.sweep_clip(model, clip, sweep.points(sweep.sigma_values(0.1, 10, 5))))
     run.advance(0)
-    assert (len(run.found), run.active) == (1, True)
+    assert (len(run.results), run.active) == (1, True)
     run.stop()
-    assert (len(run.found), run.active) == (1, False)
+    assert (len(run.results), run.active) == (1, False)
     run = Run("key", iter([1, 2, 3]), keep=1)
     run.advance(10)
-    assert (list(run.found), run.active) == ([3], False)
+    assert (list(run.results), run.active) == ([3], False)
 
 
 def test_a_run_is_stopped_from_another_thread():
@@ -208,9 +208,9 @@ def test_a_run_is_stopped_from_another_thread():
     run.stop()
     worker.join(10)
     assert (worker.is_alive(), run.active, closed) == (False, False, [True])
-    count = len(run.found)
+    count = len(run.results)
     run.advance(1)
-    assert len(run.found) == count
+    assert len(run.results) == count
 
 
 def test_a_run_that_fails_is_over():

@@ -1,9 +1,8 @@
 """Links that restore a comparison: ?clip=seven&methods=avg-pool,adastride&stride=4&sigma=0.447&source=mel&scores=energy.
 
-Beside these: checkpoint, axes=2 (time and frequency), drawn (a letter for each point of a curve drawn by hand) and pin
-(method~stride~sigma~scores, with a drawn curve as fifth part; commas between pins), view (seconds from and to, with a
-comma). The browser writes them, too
-(frontend/compare/viewer.js).
+There are also checkpoint, axes=2 (time and frequency), drawn (a letter for each point of a curve drawn by hand), pin
+(method~stride~sigma~scores, with a drawn curve as fifth part, and commas between pins) and view (begin and end in seconds, with a
+comma). The browser writes links (frontend/compare/viewer.js).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _STEPS = 62  # between the lowest and the highest drawn value: with an even numb
 
 @dataclass(frozen=True)
 class ComparisonLink:
-    """What a link asks for; None where it says nothing usable. problems: a sentence for each thing it got wrong."""
+    """What a link asks for. A field is None where the link says nothing usable. problems: a sentence for each parameter that was wrong."""
 
     clip: str | None
     checkpoint: str | None
@@ -35,17 +34,17 @@ class ComparisonLink:
 
 
 def decode_drawn(text: str) -> tuple[float, ...]:
-    """The values of a drawn curve, a letter for each. Raises ValueError for anything that is not DRAWN_POINTS of the letters."""
+    """Reads a drawn curve of a letter for each value. Raises ValueError for anything but DRAWN_POINTS of these letters."""
     if len(text) != DRAWN_POINTS:
         raise ValueError("not a drawn curve")
     return letters.decode(text, *DRAWN_RANGE, _STEPS)
 
 
 def parse(parameters: Mapping[str, str], clips: Container[str], checkpoints: Container[str], layers_of: LayersOf) -> ComparisonLink:
-    """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
+    """Reads the page's query parameters. Whatever is missing or wrong gets its default, and what is wrong is reported as a problem."""
     query = Query(parameters)
     clip, checkpoint = query.clip(clips), query.checkpoint(checkpoints)
-    asked = {
+    link_settings = {
         "methods": query.read("methods", _methods, "four others are shown"),
         "stride": query.read("stride", number(STRIDE_RANGE), f"{DEFAULT.stride:g} is used"),
         "sigma": query.read("sigma", number(SIGMA_RANGE), f"{DEFAULT.sigma:.3g} is used"),
@@ -53,7 +52,7 @@ def parse(parameters: Mapping[str, str], clips: Container[str], checkpoints: Con
         "scores": query.read("scores", one_of(SCORES, "a score here"), "the checkpoint’s is used"),
         "both_axes": query.read("axes", lambda text: one_of(("1", "2"), "1 or 2")(text) == "2", "time alone is used"),
     }
-    settings = replace(DEFAULT, pins=(), **{name: value for name, value in asked.items() if value is not None})
+    settings = replace(DEFAULT, pins=(), **{name: value for name, value in link_settings.items() if value is not None})
     curve = query.read("drawn", _drawn, "a flat curve is used")
     if settings.scores == "drawn":
         settings = replace(settings, drawn=curve or ())
@@ -79,9 +78,9 @@ def _drawn(text: str) -> tuple[float, ...]:
 
 def _pins(text: str) -> dict[str, Pin]:
     pins = {}
-    for part in text.split(",")[:MOST_METHODS]:
+    for column in text.split(",")[:MOST_METHODS]:
         try:
-            method, stride, sigma, scores, *curve = part.split("~")
+            method, stride, sigma, scores, *curve = column.split("~")
             pins[one_of(METHODS, "a method here")(method)] = Pin(float(stride), float(sigma), scores, decode_drawn(curve[0]) if curve else ())
         except ValueError:
             raise ValueError("a column’s settings") from None

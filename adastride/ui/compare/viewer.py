@@ -1,7 +1,7 @@
 """The Compare page's component: the server runs the methods, the browser draws them on one time axis (frontend/compare/viewer.js).
 
-Like `viewer`, it gets one bytes value: a JSON header and the arrays it names. What belongs to the clip and the source is
-sent once. Pictures go as one byte a value and, of a long clip, only around what is in view.
+Like the Explore page's viewer, it gets one bytes value: a JSON header and the arrays that it names. What belongs to the clip and the
+source is sent once. Pictures are sent with one byte a value and, of a long clip, only around what is in view.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ def compare_viewer(
     mel: np.ndarray,
     preset: MelPreset,
     features: Features,
-    chosen: ComparisonSettings,
+    page_settings: ComparisonSettings,
     start: ComparisonSettings,
     view: tuple[float, float] | None,
     link: Mapping[str, str | None],
     revision: str,
     key: str,
 ) -> Comparison | None:
-    """Shows methods side by side and follows the sliders; call it inside a fragment. Returns the comparison that is shown,
-    or None where a method could not run (the page says so).
+    """Shows methods side by side and follows the sliders; call it inside of a fragment.
 
-    mel: (n_mels, T) natural-log mel of the clip. chosen: methods, source, scores and axes, which the page knows. start:
-    the stride, sigma, pins and drawn curve that a new `revision` (another link) begins with; after that the browser's own
-    hold. view: the seconds a link asks for, None for the interesting part. link: the query parameters that the page knows,
-    None for one that is left out.
+    Returns the comparison that is shown, or None where a method could not run, which the page then says.
+    mel: (n_mels, T) natural-log mel of the clip. page_settings: methods, source, scores and axes, which the page's widgets set. start:
+    the stride, sigma, pins and drawn curve that a new `revision` (another link) begins with; after that those of the browser count.
+    view: the (begin, end) in seconds that a link asks for, None for the interesting part. link: the query parameters that the page
+    sets, with None for one that is left out.
     """
     request = _request(st.session_state.get(key, {}).get("request"))
     state = kept_state(key)
@@ -66,12 +66,12 @@ def compare_viewer(
         state["comparison"] = None  # where this source can't be shown, there is nothing to export either
     if request is not None and request["revision"] == revision:
         state["live"] = request["live"]
-    settings = _combine(chosen, state["live"])
-    known = request is not None and request["have"].split("/")[0] == clip.id  # the browser knows this clip, and its view is of it
-    seen, settled = (request["view"], request["settled"]) if known else (None, False)
-    seen = seen or view or interesting_part(features)
+    settings = _combine(page_settings, state["live"])
+    knows_clip = request is not None and request["have"].split("/")[0] == clip.id  # the browser knows this clip, and its view is of it
+    shown_view, settled = (request["view"], request["settled"]) if knows_clip else (None, False)
+    shown_view = shown_view or view or interesting_part(features)
     try:
-        result = _compare(state, features, settings, seen, settled)
+        result = _compare(state, features, settings, shown_view, settled)
     except ValueError as error:
         st.error(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/error:")
         return None
@@ -79,8 +79,8 @@ def compare_viewer(
         _log.exception("comparing failed")
         st.error(f"A method could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.", icon=":material/error:")
         return None
-    state.update(comparison=result, view=seen)
-    header, arrays = _pack_comparison(result, seen, settled)
+    state.update(comparison=result, view=shown_view)
+    header, arrays = _pack_comparison(result, shown_view, settled)
     source = f"{clip.id}/{features.id}"
     if state.get("too_large") == features.id:
         header["status"] += " The GPU has too little free memory for this clip."
@@ -89,7 +89,7 @@ def compare_viewer(
         "revision": revision,
         "ranges": {"sigma": SIGMA_RANGE, "stride": STRIDE_RANGE},
         "settings": _live(settings) | {"drawn": _drawn(state["live"])},
-        "defaults": _live(ComparisonSettings(chosen.methods)) | {"drawn": [0.0] * DRAWN_POINTS},
+        "defaults": _live(ComparisonSettings(page_settings.methods)) | {"drawn": [0.0] * DRAWN_POINTS},
         "source": source,
         "clip": {"id": clip.id, "title": clip.title},
         "link": dict(link),
@@ -100,25 +100,28 @@ def compare_viewer(
         header["sourceData"], source_arrays = _source_data(clip, mel, preset, features)
         header["sourceData"] |= {"linkView": view, "focus": interesting_part(features)}
         arrays |= source_arrays
-        if not known:
+        if not knows_clip:
             arrays["sound"] = _sound(clip.waveform)
     _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
     return result
 
 
 def kept_state(key: str) -> dict:
-    """What a session keeps of a viewer; "comparison" is what was shown last, "view" its seconds in view. Exports hold on to
-    it: a download is made in a thread that knows no session."""
+    """What a session keeps of a viewer: "comparison" is what was shown last, "view" the seconds that were in view.
+
+    Whoever offers a download takes hold of this dictionary while the page runs, because the download is made in a thread that knows
+    no session.
+    """
     return st.session_state.setdefault(f"{key}_state", {})
 
 
 def pinned_scores(key: str, start: ComparisonSettings) -> set[str]:
-    """Where the pinned columns of a viewer that begins with `start` have their scores from: keys of SCORES."""
+    """The keys of SCORES from which the pinned columns have their scores, in a viewer that begins with `start`."""
     return {pin["scores"] for pin in kept_state(key).get("live", _live(start))["pins"].values()}
 
 
 def _compare(state: dict, features: Features, settings: ComparisonSettings, view: tuple[float, float], settled: bool) -> Comparison:
-    """`compare` on the best device; features that a GPU had no memory for stay on the CPU."""
+    """Runs `compare` on the best device. Features for which a GPU had too little memory are compared on the CPU from then on."""
     previous, device = state.get("comparison"), CPU if state.get("too_large") == features.id else best_device()
     try:
         return compare(features, settings, view, settled, previous, device=device)
@@ -136,7 +139,7 @@ def _sound(waveform: Waveform) -> np.ndarray:
 
 
 def _live(settings: ComparisonSettings) -> dict:
-    """What the browser changes: stride, sigma, the drawn curve, and pins by method."""
+    """The settings that the browser changes: stride, sigma, the drawn curve, and the pins by method."""
     pins = {
         method: {"stride": pin.stride, "sigma": pin.sigma, "scores": pin.scores, "drawn": list(pin.drawn)}
         for method, pin in zip(settings.methods, settings.pins, strict=True)
@@ -146,17 +149,18 @@ def _live(settings: ComparisonSettings) -> dict:
 
 
 def _drawn(live: dict) -> list[float]:
-    """The curve is kept while other scores are chosen."""
+    """The drawn curve, which is kept while other scores are chosen; a flat one where nothing was drawn yet."""
     return list(live["drawn"]) or [0.0] * DRAWN_POINTS
 
 
-def _combine(chosen: ComparisonSettings, live: dict) -> ComparisonSettings:
-    pins = tuple(Pin(**live["pins"][method]) if method in live["pins"] else None for method in chosen.methods)
-    return replace(chosen, stride=live["stride"], sigma=live["sigma"], drawn=tuple(live["drawn"]), pins=pins)
+def _combine(page_settings: ComparisonSettings, live: dict) -> ComparisonSettings:
+    """The settings of the page's widgets together with those that the browser changes."""
+    pins = tuple(Pin(**live["pins"][method]) if method in live["pins"] else None for method in page_settings.methods)
+    return replace(page_settings, stride=live["stride"], sigma=live["sigma"], drawn=tuple(live["drawn"]), pins=pins)
 
 
 def _request(value: object) -> dict | None:
-    """A browser's request, checked: anything that is not one our component could have sent counts as none."""
+    """Checks a browser's request. Anything that our component could not have sent counts as no request."""
     try:
         live = {
             "stride": float(value["stride"]),
@@ -194,7 +198,7 @@ def _request(value: object) -> dict | None:
 
 
 def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settled: bool) -> tuple[dict, dict[str, np.ndarray]]:
-    """What changes with the settings."""
+    """The header and arrays that change with the settings."""
     features, columns, arrays = result.features, [], {}
     low, high = _range(features)
     windowed = features.frames > _MOST_COLUMNS
@@ -202,9 +206,9 @@ def _pack_comparison(result: Comparison, view: tuple[float, float] | None, settl
     for index, column in enumerate(result.columns):
         described = _describe(column)
         if column.pinned and takes_scores(column.method):
-            described["scoresLabel"] = SCORES[column.chosen.scores].lower()
+            described["scoresLabel"] = SCORES[column.settings.scores].lower()
         described["version"] = (
-            f"{column.method} {column.chosen} {column.both_axes} {column.scope} {span} {features.id} {settled and windowed}"
+            f"{column.method} {column.settings} {column.both_axes} {column.scope} {span} {features.id} {settled and windowed}"
         )
         first, stop = (int(np.clip(edge, *column.scope)) - column.scope[0] for edge in span)
         out_span = _frames_over(column, *features.edges[list(span)]) if windowed else (0, column.output.shape[1])
@@ -276,7 +280,11 @@ def _describe(column: Column) -> dict:
 
 
 def _pack_alignment(column: Column, arrays: dict[str, np.ndarray], index: int, span: tuple[int, int], settled: bool) -> dict:
-    """Positions or taps where the method has them, else the matrix in view; where that would be too much, where frames lie."""
+    """Adds what the alignment is drawn from to the arrays, and returns what belongs into the header.
+
+    That is the positions or the taps where the method has them, else the matrix in view or, where that would be too much to work out,
+    the positions of its frames.
+    """
     drawing = column.alignment.drawing()
     frames = column.scope[1] - column.scope[0]
     if isinstance(drawing, Taps):
@@ -286,18 +294,21 @@ def _pack_alignment(column: Column, arrays: dict[str, np.ndarray], index: int, s
     if isinstance(drawing, Positions):
         arrays[f"u{index}"] = drawing.unit.astype("<f4")
         return {"layoutStride": layout_stride}
-    found = column.rows(*span) if settled else column.rows(*span, most=_LIVE_NUMBERS)
-    if found is None:
+    in_view = column.rows(*span) if settled else column.rows(*span, most=_LIVE_NUMBERS)
+    if in_view is None:
         last = max(column.output.shape[1] - 1, 1)
         arrays[f"u{index}"] = (drawing.positions / last).astype("<f4")
         return {"layoutStride": layout_stride, "hard": True}
-    low, weights = found
+    low, weights = in_view
     arrays[f"matrix{index}"] = np.round(weights * 255).astype("u1").T
     return {"matrix": {"first": span[0], "count": span[1] - span[0], "low": low, "rows": weights.shape[0]}}
 
 
 def _pooled(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """(rows, n) values with so many neighbours made one, by the largest, that no more than _MOST_COLUMNS are left."""
+    """Makes (rows, n) values so coarse that no more than _MOST_COLUMNS columns are left. Returns them, and how many columns became one.
+
+    The largest value of neighbours stays.
+    """
     factor = max(1, math.ceil(values.shape[1] / _MOST_COLUMNS))
     if factor == 1:
         return values, 1
@@ -309,7 +320,7 @@ def _every_band(picture: np.ndarray) -> np.ndarray:
 
 
 def _span(features: Features, view: tuple[float, float] | None) -> tuple[int, int]:
-    """The frames in view, and half a view to either side."""
+    """The frames (first, stop) in view, with half a view more on either side."""
     begin, end = view or (0.0, float(features.edges[-1]))
     margin = (end - begin) / 2
     first, last = np.searchsorted(features.edges, [begin - margin, end + margin])
@@ -317,13 +328,13 @@ def _span(features: Features, view: tuple[float, float] | None) -> tuple[int, in
 
 
 def _frames_over(column: Column, begin: float, end: float) -> tuple[int, int]:
-    """The output frames that lie between two times in seconds, with one more on either side."""
+    """The output frames (first, stop) between two times in seconds, with one more on either side."""
     first, stop = np.searchsorted(column.edges, (begin, end))
     return max(int(first) - 1, 0), min(int(stop) + 1, column.output.shape[1])
 
 
 def _displacements(features: Features, settings: ComparisonSettings) -> tuple[np.ndarray, int]:
-    """ln of each frame's displacement over their mean; of a long clip the largest of every few, and of how many."""
+    """ln of every frame's displacement over the mean of all. Returns the values, and how many frames became one of them (`_pooled`)."""
     scores = choose_scores(features, settings.scores, settings.drawn)
     scores = scores - np.log(np.mean(np.exp(scores - scores.max()))) - scores.max()
     values, factor = _pooled(scores[None])
@@ -331,7 +342,7 @@ def _displacements(features: Features, settings: ComparisonSettings) -> tuple[np
 
 
 def _range(features: Features) -> tuple[float, float]:
-    """Values that get the lowest and the highest colour, in the unit they are shown in."""
+    """The values that get the lowest and the highest colour, in the unit in which they are shown."""
     values = features.values[0].numpy()
     if features.decibels:
         high = float(values.max()) * DECIBELS
@@ -342,13 +353,13 @@ def _range(features: Features) -> tuple[float, float]:
 
 
 def _error_top(features: Features) -> float:
-    """The error from which on colours are the same, in the unit it is shown in."""
+    """The smallest error that gets the strongest colour, in the unit in which it is shown."""
     low, high = _range(features)
     return _SHOWN_ERROR if features.decibels else (high - low) / 4
 
 
 def _source_data(clip: Clip, mel: np.ndarray, preset: MelPreset, features: Features) -> tuple[dict, dict[str, np.ndarray]]:
-    """What a clip and a source are, whatever the settings."""
+    """The header and arrays that belong to a clip and a source, whatever the settings are."""
     levels = mel * DECIBELS
     high = float(levels.max())
     low = min(max(math.log(LOG_FLOOR) * DECIBELS, high - _SHOWN_DECIBELS), high - 1)

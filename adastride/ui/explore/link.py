@@ -13,8 +13,10 @@ from adastride.ui.query import LayersOf, Query, for_layers, number, one_of
 
 @dataclass(frozen=True)
 class Link:
-    """What a link asks for; None where it says nothing usable. settings: one for each layer of its network. problems: a
-    sentence for each thing it got wrong."""
+    """What a link asks for. A field is None where the link says nothing usable.
+
+    settings: one for each layer of its network. problems: a sentence for each parameter that was wrong.
+    """
 
     clip: str | None
     checkpoint: str | None
@@ -23,14 +25,14 @@ class Link:
 
 
 def parse(parameters: Mapping[str, str], clips: Container[str], checkpoints: Container[str], layers_of: LayersOf) -> Link:
-    """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
+    """Reads the page's query parameters. Whatever is missing or wrong gets its default, and what is wrong is reported as a problem."""
     query = Query(parameters)
     clip, checkpoint = query.clip(clips), query.checkpoint(checkpoints)
     return Link(clip, checkpoint, settings(query, layers_of(checkpoint)), tuple(query.problems))
 
 
 def settings(query: Query, layers: int) -> tuple[LayerSettings, ...]:
-    """What the viewer was moved to: sigma, stride and variant of each layer, or one value for all of them."""
+    """Reads the settings that the viewer was moved to: sigma, stride and variant of each layer, or one value for all layers."""
     converters = {"sigma": number(SIGMA_RANGE), "stride": number(STRIDE_RANGE), "variant": one_of(VARIANTS, " or ".join(VARIANTS))}
     as_trained = [None] * layers
     columns = [

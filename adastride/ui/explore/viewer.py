@@ -51,11 +51,12 @@ Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, st
 def viewer(
     clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str
 ) -> Trace | None:
-    """Shows a clip and follows the sliders; call it inside a fragment. Returns the trace that is shown,
-    or None where the network could not run on a new clip (the page says so).
+    """Shows a clip and follows the sliders; call it inside of a fragment.
 
-    run: computes a trace for settings, given the previous trace. trained: what the reset button returns to. start: the
-    settings a new `revision` (another checkpoint, another link) begins with; the browser's own hold until it changes.
+    Returns the trace that is shown, or None where the network could not run on a new clip, which the page then says.
+    run: computes the trace for settings, given the previous trace, and returns it with a notice for people or None. trained: the
+    settings that the reset button returns to. start: the settings that a new `revision` (another checkpoint, another link) begins
+    with; until it changes, those of the browser count. link_checkpoint: the checkpoint's name in links.
     """
     state, channel = viewer_state(key), viewer_channel(key)
     asked = st.session_state.get(key, {}).get("request")
@@ -126,10 +127,10 @@ def _packed(
     header, arrays = _live(trace, trained, state["revision"])
     header |= channel.stamp()
     header["view"], header["pixels"] = view, pixels
-    for index, (described, found) in enumerate(_pictures(trace, view, pixels, state)):
+    for index, (described, picture_arrays) in enumerate(_pictures(trace, view, pixels, state)):
         if described:
             header["layers"][index]["picture"] = described
-            arrays |= {f"{name}{index}": array for name, array in found.items()}
+            arrays |= {f"{name}{index}": array for name, array in picture_arrays.items()}
     header["prediction"], lane_arrays = pack_prediction(trace.prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
     arrays |= lane_arrays
     header["sequence"] = request["sequence"] if request else 0
@@ -143,8 +144,10 @@ def _packed(
 
 
 def viewer_state(key: str) -> dict:
-    """What a viewer of this session remembers between runs: settings, trace, revision. A download is made outside of the
-    session, so whoever offers one takes hold of this dictionary while the page runs."""
+    """What a session keeps of a viewer between runs: settings, trace, revision.
+
+    Whoever offers a download takes hold of this dictionary while the page runs, because the download is made outside of the session.
+    """
     return st.session_state.setdefault(f"{key}_state", {})
 
 
@@ -157,10 +160,10 @@ def viewer_channel(key: str) -> Channel:
 
 
 def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
-    """A browser's request, checked: anything that is not one our viewer could have sent counts as none."""
+    """Checks a browser's request. Anything that our viewer could not have sent counts as no request."""
     try:
         settings = tuple(
-            LayerSettings(sigma=each["sigma"], stride=each["stride"], variant=each["variant"]) for each in value["settings"]
+            LayerSettings(sigma=layer["sigma"], stride=layer["stride"], variant=layer["variant"]) for layer in value["settings"]
         )
         view = None if value["view"] is None else (float(value["view"][0]), float(value["view"][1]))
         pixels = tuple(max(16, min(int(value["pixels"][axis]), _MOST_PIXELS[axis])) for axis in (0, 1))
@@ -175,15 +178,15 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
     if len(settings) != len(trained):
         return None
     in_range = all(  # or as trained: a stride may have been learned, or a person's own network be of another kind
-        (chosen.sigma in (None, usual.sigma) or _within(chosen.sigma, SIGMA_RANGE))
-        and (chosen.stride in (None, usual.stride) or _within(chosen.stride, STRIDE_RANGE))
-        for chosen, usual in zip(settings, trained, strict=True)
+        (layer.sigma in (None, trained_layer.sigma) or _within(layer.sigma, SIGMA_RANGE))
+        and (layer.stride in (None, trained_layer.stride) or _within(layer.stride, STRIDE_RANGE))
+        for layer, trained_layer in zip(settings, trained, strict=True)
     )
     return request if in_range else None
 
 
 def _within(value: float, limits: tuple[float, float]) -> bool:
-    """Whether a slider could have sent this: its values are rounded to a few digits."""
+    """Whether a slider with these limits could have sent a value; sliders round their values to a few digits."""
     return 0.99 * limits[0] <= value <= 1.01 * limits[1]
 
 
@@ -192,7 +195,7 @@ def _settings(settings: LayerSettings) -> dict:
 
 
 def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """What changes with the settings: about 1 kB a layer."""
+    """The header and arrays that change with the settings, about 1 kB a layer."""
     layers, arrays = [], {}
     for index, layer in enumerate(trace.layers):
         method = METHODS[layer.method]
@@ -218,19 +221,20 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
 def pack_prediction(
     prediction: Prediction, window: tuple[float, float], seconds: float, columns: int
 ) -> tuple[dict, dict[str, np.ndarray]]:
-    """A prediction for the browser: what stands in the header, and arrays by name.
+    """Packs a prediction for the browser. Returns what stands in the header, and the arrays by name.
 
-    window: the seconds whose lanes are sent, of a clip of `seconds`. columns: how fine they are sent.
+    window: the (begin, end) in seconds of which lanes are sent. seconds: the length of the clip. columns: into how many columns
+    of the screen the window is to be resolved.
     """
     lanes, arrays = [], {}
     for index, lane in enumerate(prediction.lanes):
-        described, found = _PACK_LANE[type(lane)](lane, window, columns)
+        described, lane_arrays = _PACK_LANE[type(lane)](lane, window, columns)
         whole = window[0] <= 0 and window[1] >= seconds
         version = zlib.crc32(json.dumps([described, whole and seconds, window]).encode())
-        for array in found.values():
+        for array in lane_arrays.values():
             version = zlib.crc32(array.tobytes(), version)
         lanes.append({"title": lane.title, "whole": whole, "version": version, **described})
-        arrays |= {f"{name}{index}": array for name, array in found.items()}
+        arrays |= {f"{name}{index}": array for name, array in lane_arrays.items()}
     header = {
         "headline": prediction.headline,
         "detail": prediction.detail,
@@ -243,18 +247,18 @@ def pack_prediction(
 
 def _pack_segments(lane: SegmentLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:
     begin, end = window
-    seen = [
+    segments = [
         {
-            "start": round(each.start, 4), "end": round(each.end, 4), "text": each.text,
-            "colour": each.colour, "strength": round(min(max(each.strength, 0.0), 1.0), 3),
+            "start": round(segment.start, 4), "end": round(segment.end, 4), "text": segment.text,
+            "colour": segment.colour, "strength": round(min(max(segment.strength, 0.0), 1.0), 3),
         }
-        for each in lane.segments if each.end > begin and each.start < end
+        for segment in lane.segments if segment.end > begin and segment.start < end
     ]
-    return {"kind": "segments", "unit": "", "segments": seen}, {}
+    return {"kind": "segments", "unit": "", "segments": segments}, {}
 
 
 def _pack_picture(lane: PictureLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """One byte a value; neighbours that would share a column of the screen are one, by the largest."""
+    """Packs a picture with one byte a value. Of frames that would share a column of the screen the largest values are sent."""
     edges = np.asarray(lane.edges, np.float64)
     first = max(int(np.searchsorted(edges, window[0], "right")) - 1, 0)
     stop = min(max(int(np.searchsorted(edges, window[1])), first + 1), len(edges) - 1)
@@ -271,10 +275,10 @@ def _pack_picture(lane: PictureLane, window: tuple[float, float], columns: int) 
 
 
 def _pack_curve(lane: CurveLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """Its points; of more than the screen has columns, the lowest and the highest of each few."""
+    """Packs the points of a curve. Of points that would share a column of the screen the lowest and the highest are sent."""
     times, values = np.asarray(lane.times, np.float64), np.asarray(lane.values, np.float64)
-    known = values[np.isfinite(values)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
     first = max(int(np.searchsorted(times, window[0])) - 1, 0)
@@ -293,33 +297,34 @@ _PACK_LANE = {SegmentLane: _pack_segments, PictureLane: _pack_picture, CurveLane
 
 
 def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int, int], state: dict) -> list[tuple[dict, dict[str, np.ndarray]]]:
-    """What the browser draws of each layer: a description and arrays, both empty where it has positions or taps to draw from.
+    """The pictures that the browser shows of layers: for each layer a description and arrays.
 
-    view: the seconds the browser shows, None for all. pixels: columns and rows of a layer's plot. What a session's last
-    answer had of the same run, window and screen is taken from there.
+    Both are empty for a layer with positions or taps, which the browser draws from itself. view: the (begin, end) in seconds that the
+    browser shows, None for all of the clip. pixels: columns and rows of a layer's plot. state: of the session; a picture of the same
+    run, window and screen in its last answer is used again.
     """
     begin, end = _widened(view, trace.waveform.seconds)
     scale = (end - begin) / (view[1] - view[0]) if view else 1.0
     columns, rows = (math.ceil(size * scale) for size in pixels)
-    kept, results = state.get("pictures", []), []
+    earlier, results = state.get("pictures", []), []
     for index, layer in enumerate(trace.layers):
-        wanted = (layer, begin, end, columns, rows)
+        key = (layer, begin, end, columns, rows)
         if not isinstance(layer.alignment.drawing(), Picture):
-            results.append((wanted, ({}, {})))
-        elif index < len(kept) and kept[index][0][0] is layer and (kept[index][1][0]["whole"] or kept[index][0][1:] == wanted[1:]):
-            results.append((wanted, kept[index][1]))
+            results.append((key, ({}, {})))
+        elif index < len(earlier) and earlier[index][0][0] is layer and (earlier[index][1][0]["whole"] or earlier[index][0][1:] == key[1:]):
+            results.append((key, earlier[index][1]))
         else:
-            seen = raster.picture(layer, raster.input_edges(trace, index), begin, end, columns, rows)
-            described = {"low": seen.low, "high": seen.high, "rows": seen.weights.shape[0], "whole": seen.whole}
-            described["version"] = zlib.crc32(seen.weights, zlib.crc32(seen.columns, zlib.crc32(json.dumps(described).encode())))
-            arrays = {"edges": layer.boundaries.astype("<f4"), "columns": seen.columns.astype("<f4"), "matrix": seen.weights.T}
-            results.append((wanted, (described, arrays)))
+            drawn = raster.picture(layer, raster.input_edges(trace, index), begin, end, columns, rows)
+            described = {"low": drawn.low, "high": drawn.high, "rows": drawn.weights.shape[0], "whole": drawn.whole}
+            described["version"] = zlib.crc32(drawn.weights, zlib.crc32(drawn.columns, zlib.crc32(json.dumps(described).encode())))
+            arrays = {"edges": layer.boundaries.astype("<f4"), "columns": drawn.columns.astype("<f4"), "matrix": drawn.weights.T}
+            results.append((key, (described, arrays)))
     state["pictures"] = results
     return [result for _, result in results]
 
 
 def _widened(view: tuple[float, float] | None, seconds: float) -> tuple[float, float]:
-    """The window in view and a margin to pan into, within the clip."""
+    """The window in view with a margin to pan into, both within the clip."""
     if view is None or view[0] >= seconds:
         return 0.0, seconds
     margin = _MARGIN * (view[1] - view[0])
@@ -334,7 +339,10 @@ def _details(clip: Clip) -> str:
 
 
 def _clip_data(trace: Trace) -> tuple[dict, dict[str, np.ndarray]]:
-    """What a clip is, independent of settings: waveform, mel in uint8, and the sound where the waveform is only peaks."""
+    """The header and arrays that belong to a clip, whatever the settings are.
+
+    They are the waveform, the mel in uint8 and, where only peaks of the waveform are sent, the sound to play.
+    """
     samples = trace.waveform.samples
     levels = trace.mel * _DECIBELS
     high = float(levels.max())
@@ -342,17 +350,17 @@ def _clip_data(trace: Trace) -> tuple[dict, dict[str, np.ndarray]]:
     if high - low < 1:
         low = high - 1
     mel = np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1").T
-    whole = np.clip(np.round(samples * 32767), -32768, 32767).astype("<i2")
+    pcm = np.clip(np.round(samples * 32767), -32768, 32767).astype("<i2")
     arrays = {"mel": mel}
     step = 1
-    if whole.size <= _WHOLE_WAVEFORM:
-        arrays["wave"] = whole
+    if pcm.size <= _WHOLE_WAVEFORM:
+        arrays["wave"] = pcm
     else:
-        step = -(-whole.size // _PEAKS)
-        blocks = np.pad(whole, (0, -whole.size % step), mode="edge").reshape(-1, step)
+        step = -(-pcm.size // _PEAKS)
+        blocks = np.pad(pcm, (0, -pcm.size % step), mode="edge").reshape(-1, step)
         arrays["wave"] = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1)
         buffer = io.BytesIO()
-        soundfile.write(buffer, whole, trace.waveform.sample_rate, format="FLAC", subtype="PCM_16")
+        soundfile.write(buffer, pcm, trace.waveform.sample_rate, format="FLAC", subtype="PCM_16")
         arrays["audio"] = np.frombuffer(buffer.getvalue(), "u1")
     centres = mel_band_centres(trace.preset)
     ticks = [(f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz", hz) for hz in (500, 1000, 2000, 4000, 8000) if hz <= trace.preset.high_hz]
@@ -365,6 +373,6 @@ def _clip_data(trace: Trace) -> tuple[dict, dict[str, np.ndarray]]:
         "melRange": [low, high],
         "melTicks": [[text, float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for text, hz in ticks],
         "waveStep": step,
-        "peak": max(1, int(np.abs(whole.astype(int)).max())),
+        "peak": max(1, int(np.abs(pcm.astype(int)).max())),
     }
     return header, arrays

@@ -1,6 +1,7 @@
 """Links to a step of the lesson: ?step=4&sigma=1&stage=exp&presenter=1.
 
-The settings are the step's controls; what is as usual is left out. The browser writes them (frontend/learn/lesson.js).
+The settings are those of the step's controls; a control at its usual value is left out. The browser writes links
+(frontend/learn/lesson.js).
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from adastride.ui.query import quoted
 
 @dataclass(frozen=True)
 class LessonLink:
-    """What a link asks for. step: from 1. settings: of that step. problems: a sentence for each thing it got wrong."""
+    """What a link asks for.
+
+    step: counted from 1. settings: of that step. presenter: whether to present. problems: a sentence for each parameter that was wrong.
+    """
 
     step: int
     settings: Settings
@@ -23,7 +27,7 @@ class LessonLink:
 
 
 def parse(query: Mapping[str, str]) -> LessonLink:
-    """Reads the page's query parameters; what is missing or wrong falls back to the usual and is reported."""
+    """Reads the page's query parameters. Whatever is missing or wrong gets its usual value, and what is wrong is reported as a problem."""
     problems: list[str] = []
     text = query.get("step", "1")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
@@ -31,7 +35,7 @@ def parse(query: Mapping[str, str]) -> LessonLink:
         problems.append(f"This link has step = {quoted(text)}, not a number from 1 to {len(STEPS)}: the first is shown.")
         number = 1
     step = STEPS[number - 1]
-    settings = step.usual
+    settings = step.opening_settings
     for control in step.controls if not problems else ():
         text = query.get(control.name)
         if text is None:

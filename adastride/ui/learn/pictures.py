@@ -1,7 +1,7 @@
-"""What the server sends for each step's picture: a header and arrays by name, from the step's settings.
+"""Makes what the server sends for each step's picture: a header, and arrays by name, that follow from the step's settings.
 
-Steps whose numbers the browser works out by itself get facts alone. An action is what somebody asked for beyond the settings, and
-a session's `state` keeps what it led to.
+Steps whose numbers the browser works out by itself get only facts that are always the same. An action is what somebody asked for
+beyond the settings, and a session's `state` keeps its results.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ Picture = tuple[dict, dict[str, np.ndarray]]
 
 
 def picture(step: Step, settings: Settings, action: str = "", state: dict | None = None) -> Picture:
-    """Of a step at its settings. action: what its picture's buttons ask for, "" for nothing. state: what a session keeps."""
+    """The header and arrays for a step's picture.
+
+    action: what the buttons of the picture ask for, "" for nothing. state: what the session keeps between pictures.
+    """
     return _PICTURES.get(step.key, _positions)(settings, action, {} if state is None else state)
 
 
 def _positions(settings: Settings, action: str, state: dict) -> Picture:
-    """Steps whose numbers the browser works out by itself."""
+    """The facts for steps whose numbers the browser works out by itself."""
     return {
         "limit": SCORE_LIMIT, "letterSteps": LETTER_STEPS, "energyBars": word_bars(), "levels": word_levels(), "scores": EVENT,
     }, {}
@@ -41,14 +44,14 @@ def _positions(settings: Settings, action: str, state: dict) -> Picture:
 
 def _word(settings: Settings, action: str, state: dict) -> Picture:
     """Steps 1 and 5: the mel and the energy of a real word."""
-    seen = word()
-    high = float(seen.mel.max())
+    clip = word()
+    high = float(clip.mel.max())
     low = high - _MEL_RANGE
-    levels = np.clip((seen.mel - low) * (255 / (high - low)), 0, 255).astype("u1")
+    levels = np.clip((clip.mel - low) * (255 / (high - low)), 0, 255).astype("u1")
     header = {
-        "bands": seen.mel.shape[0], "part": seen.part, "framesPerSecond": seen.frames_per_second, "range": [low, high], "clip": excerpt(),
+        "bands": clip.mel.shape[0], "part": clip.part, "framesPerSecond": clip.frames_per_second, "range": [low, high], "clip": excerpt(),
     }
-    return header, {"mel": levels.T, "energy": seen.energy.astype("<f4")}
+    return header, {"mel": levels.T, "energy": clip.energy.astype("<f4")}
 
 
 def _aliasing(settings: Settings, action: str, state: dict) -> Picture:
@@ -59,7 +62,10 @@ def _aliasing(settings: Settings, action: str, state: dict) -> Picture:
 
 @functools.cache
 def _tone_layers() -> dict[str, np.ndarray]:
-    """Of every stride and method: times, gains, and the rows of its matrix, cut to the window where any of them has weights."""
+    """The arrays of every stride and method: times, gains, and the rows of its matrix.
+
+    Rows are cut to windows of one width, which hold all of their weights.
+    """
     arrays = {}
     for stride in TONE_STRIDES:
         for index, (method, (times, matrix)) in enumerate(tone_layers(stride).items()):
@@ -79,7 +85,7 @@ def _spectral(settings: Settings, action: str, state: dict) -> Picture:
 
 
 def _cost(settings: Settings, action: str, state: dict) -> Picture:
-    """Step 9: what was measured on this machine, after somebody asked for it."""
+    """Step 9: the times that were measured on this machine since somebody asked for it."""
     if action == "measure":
         state["timings"] = measure_costs(round(settings["channels"]), settings["stride"], settings["sigma"])
         state["measured"] = settings
@@ -92,7 +98,7 @@ def _cost(settings: Settings, action: str, state: dict) -> Picture:
 
 
 def _learning(settings: Settings, action: str, state: dict) -> Picture:
-    """Step 10: some steps of training, and what the network does now. Nothing is trained but on request."""
+    """Step 10: what the network does after its training so far. It is trained a little further only on request."""
     training, stride = state.get("training"), round(settings["stride"])
     if training is None or training.stride != stride or action == "reset":
         training = state["training"] = Training(stride)

@@ -21,7 +21,11 @@ _component = live_component("learn", "learn/viewer.js")
 
 @dataclass(frozen=True)
 class _Request:
-    """What the browser asked for, checked. number: its place in the conversation of one mounted component, `client`."""
+    """A checked request of the browser.
+
+    client: one mounted component. number: the place of the request among those of this client. step: the key of the step. term: the
+    name of the term in play. action: what a button asks for, "" for nothing.
+    """
 
     client: str
     number: int
@@ -32,7 +36,7 @@ class _Request:
 
 
 def _request(value: object) -> _Request | None:
-    """A browser's request; anything that is not one our component could have sent counts as none."""
+    """Checks a browser's request. Anything that our component could not have sent counts as no request."""
     try:
         step = STEPS[NUMBER[value["step"]] - 1]
         number = int(value["sequence"])
@@ -50,29 +54,30 @@ def _sent(key: str) -> _Request | None:
 
 
 def term_in_play(step: Step, key: str) -> str:
-    """The term that the browser's person moves or points at; the first of the formula before that."""
+    """The name of the term that the person at the browser moves or points at; before that, of the formula's first term."""
     request = _sent(key)
-    known = request is not None and request.step == step.key and request.term in step.terms
-    return request.term if known else next(iter(step.terms))
+    is_of_step = request is not None and request.step == step.key and request.term in step.terms
+    return request.term if is_of_step else next(iter(step.terms))
 
 
-def learn_viewer(step: Step, kept: dict[str, Settings], presenter: bool, key: str) -> None:
-    """Shows a step's picture and controls; call it inside a fragment.
+def learn_viewer(step: Step, settings_by_step: dict[str, Settings], presenter: bool, key: str) -> None:
+    """Shows a step's picture and controls; call it inside of a fragment.
 
-    kept: settings by step, as the session remembers them; what the browser sends is put there.
+    settings_by_step: the settings that the session remembers, by the key of the step. Those that the browser sends are put there.
+    presenter: whether the page is in presenter mode.
     """
     def remember() -> None:
-        """Keeps the settings as soon as they arrive: what runs next may be another step, or another page."""
+        """Keeps the settings as soon as they arrive, because what runs next may be another step, or another page."""
         sent = _sent(key)
         if sent is not None:
-            kept[sent.step] = sent.settings
+            settings_by_step[sent.step] = sent.settings
 
     request = _sent(key)
     state = st.session_state.setdefault(f"{key}_state", {})
     action = ""
     if request is not None and (request.client, request.number) != state.get("done"):  # seen again whenever the fragment runs
         state["done"], action = (request.client, request.number), request.action if request.step == step.key else ""
-    settings = kept.get(step.key, step.usual)
+    settings = settings_by_step.get(step.key, step.opening_settings)
     header, arrays = picture(step, settings, action, state)
     header |= {
         "step": step.key,

@@ -1,4 +1,4 @@
-"""Choosing labelled clips: the test split of a data set that is at hand, or an uploaded zip."""
+"""The picker of labelled clips: the test split of a data set on the server's disk, or an uploaded zip."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ _UPLOAD = "upload"
 
 @dataclass(frozen=True)
 class LabelledClips:
-    """Clips and their labels. sha256: of the manifest or the zip they come from."""
+    """Some labelled clips. sha256: of the manifest or the zip that they come from."""
 
     sha256: str
     clips: list[Clip]
 
 
 def pick_labelled(key: str, network: Network) -> LabelledClips | None:
-    """Draws the picker and returns the clips, at the network's sample rate; None before there are any.
+    """Draws the picker and returns the clips at the network's sample rate; None before somebody has uploaded a file.
 
-    key: distinguishes the pickers of different pages. Raises DataError, one sentence, for clips that can't be used.
+    key: tells the pickers of different pages apart. Raises DataError, one sentence, for clips that can't be used.
     """
-    rate, here = network.config.mel.sample_rate, _test_sets(network)
+    rate, test_sets = network.config.mel.sample_rate, _test_sets(network)
     source = st.selectbox(
-        "Clips", [*here, _UPLOAD], format_func=lambda name: "Upload a zip" if name == _UPLOAD else f"Test split of {name}", key=f"{key}_source", width=360,
+        "Clips", [*test_sets, _UPLOAD], format_func=lambda name: "Upload a zip" if name == _UPLOAD else f"Test split of {name}",
+        key=f"{key}_source", width=360,
     )
     if source != _UPLOAD:
-        folder, sha256 = here[source]
+        folder, sha256 = test_sets[source]
         return LabelledClips(sha256, _test_clips(folder, sha256, rate))
     file = st.file_uploader(
         "Zip with a folder for each class, or with a manifest.csv (path, label)", type="zip", key=f"{key}_upload", max_upload_size=MAX_BYTES // 1_000_000,
@@ -43,15 +44,19 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
 
 
 def _test_sets(network: Network) -> dict[str, tuple[str, str]]:
-    """Folder, and SHA-256 of its manifest, of the data sets here whose labels the network knows, by their names."""
+    """The data sets on the disk whose labels the network knows: for each name its folder and the SHA-256 of its manifest."""
     known = set(network.config.labels)
-    found = {path.parent.name: (str(path.parent), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(default_data_root().glob("*/manifest.csv"))}
-    return {name: each for name, each in found.items() if (labels := _test_labels(*each)) and labels <= known}
+    manifests = sorted(default_data_root().glob("*/manifest.csv"))
+    data_sets = {path.parent.name: (str(path.parent), hashlib.sha256(path.read_bytes()).hexdigest()) for path in manifests}
+    return {name: location for name, location in data_sets.items() if (labels := _test_labels(*location)) and labels <= known}
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _test_labels(folder: str, sha256: str) -> frozenset[str]:
-    """The labels in the test split of a data set; none for one that can't be read. sha256: of its manifest, so that another is read again."""
+    """The labels in the test split of a data set; none for one that can't be read.
+
+    sha256: of its manifest, so that the cache does not answer for a manifest that has changed.
+    """
     try:
         return frozenset(row.label for row in Source(folder).rows() if row.split == "test")
     except DataError:
@@ -60,7 +65,7 @@ def _test_labels(folder: str, sha256: str) -> frozenset[str]:
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the clips …")
 def _test_clips(folder: str, sha256: str, sample_rate: int) -> list[Clip]:
-    """The test split of a data set, decoded. sha256: of its manifest, so that another is read again."""
+    """The decoded test split of a data set. sha256: of its manifest, so that the cache does not answer for one that has changed."""
     return load_split(folder, "test", sample_rate)
 
 
@@ -68,15 +73,15 @@ def _unpacked(file, key: str, rate: int) -> LabelledClips:
     """The clips of an uploaded zip, decoded once."""
     data = file.getvalue()
     sha256 = hashlib.sha256(data).hexdigest()
-    kept = st.session_state.get(key)
-    if kept is None or kept[0] != (sha256, rate):
+    decoded = st.session_state.get(key)
+    if decoded is None or decoded[0] != (sha256, rate):
         bar = st.progress(0.0, "Decoding the clips …")
         try:
-            kept = ((sha256, rate), read_zip(data, file.name, rate, lambda share: bar.progress(share, "Decoding the clips …")), None)
+            decoded = ((sha256, rate), read_zip(data, file.name, rate, lambda share: bar.progress(share, "Decoding the clips …")), None)
         except DataError as error:
-            kept = ((sha256, rate), [], str(error))
+            decoded = ((sha256, rate), [], str(error))
         bar.empty()
-        st.session_state[key] = kept
-    if kept[2]:
-        raise DataError(kept[2])
-    return LabelledClips(sha256, kept[1])
+        st.session_state[key] = decoded
+    if decoded[2]:
+        raise DataError(decoded[2])
+    return LabelledClips(sha256, decoded[1])

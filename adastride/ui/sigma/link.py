@@ -1,7 +1,8 @@
 """Links that restore a sweep: ?clip=seven&checkpoint=digits-adastride&sweep=clip&over=sigma&sigmas=0.05,100,25&at=0.8.
 
-sigmas and strides are from, to and number of values; at is the value that is looked at, and sigma, stride and variant what
-the viewer there was moved to, as in links to the Explore page. The browser writes those three, `write_address` the others.
+sigmas and strides hold the first value, the last value and the number of values. at is the value that is looked at. sigma, stride
+and variant are what the viewer there was moved to, as in links to the Explore page. The browser writes these three, and
+`write_address` the others.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ RANGES = {"sigma": "sigmas", "stride": "strides"}  # what is swept to the name o
 
 @dataclass(frozen=True)
 class SweepLink:
-    """What a link asks for; None, or nothing in `ranges`, where it says nothing usable. problems: a sentence for each thing it got wrong."""
+    """What a link asks for. A field is None, and `ranges` lacks a range, where the link says nothing usable.
+
+    subject: one clip or many. kind: what is swept. at: the value that is looked at. settings: what the viewer was moved to. problems: a
+    sentence for each parameter that was wrong.
+    """
 
     clip: str | None
     checkpoint: str | None
@@ -37,17 +42,17 @@ def parse(
     parameters: Mapping[str, str], clips: Container[str], checkpoints: Container[str], subjects: Mapping[str, object], kinds: Mapping[str, object],
     layers_of: LayersOf,
 ) -> SweepLink:
-    """Reads a page's query parameters. What is missing or wrong falls back to the default and is reported."""
+    """Reads the page's query parameters. Whatever is missing or wrong gets its default, and what is wrong is reported as a problem."""
     query = Query(parameters)
     clip, checkpoint = query.clip(clips), query.checkpoint(checkpoints)
     moved = link.settings(query, layers_of(checkpoint))
-    ranges = {what: query.read(name, _range, "the usual is used") for what, name in RANGES.items()}
+    ranges = {quantity: query.read(name, _range, "the usual is used") for quantity, name in RANGES.items()}
     return SweepLink(
         clip,
         checkpoint,
         query.read("sweep", one_of(subjects, " or ".join(subjects)), "the usual is used"),
         query.read("over", one_of(kinds, f"one of {', '.join(kinds)}"), "the usual is used"),
-        {what: swept for what, swept in ranges.items() if swept},
+        {quantity: swept for quantity, swept in ranges.items() if swept},
         query.read("at", _positive, "the usual is used"),
         moved,
         tuple(query.problems),
@@ -76,9 +81,9 @@ def _range(text: str) -> Range:
 
 
 def write(ranges: Mapping[str, Range]) -> dict[str, str | None]:
-    """The parameters of ranges, None for one that is not swept.
+    """Writes ranges as query parameters, with None for what is not swept.
 
     >>> write({"sigma": (0.05, 100.0, 25)})
     {'sigmas': '0.05,100,25', 'strides': None}
     """
-    return {name: ",".join(f"{value:g}" for value in ranges[what]) if what in ranges else None for what, name in RANGES.items()}
+    return {name: ",".join(f"{value:g}" for value in ranges[quantity]) if quantity in ranges else None for quantity, name in RANGES.items()}
