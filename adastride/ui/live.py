@@ -91,16 +91,18 @@ async def _serve(connection: WebSocket) -> None:
     loop = asyncio.get_running_loop()
     try:
         while True:
-            text = await connection.receive_text()
+            message = await connection.receive()
+            if message["type"] == "websocket.disconnect":
+                return
             channel = _channels.get(token)  # looked up each time: an open connection keeps no session alive
-            request = _read(text)
+            request = _read(message.get("text"))
             if channel is None or request is None:
                 await connection.close(UNKNOWN if channel is None else UNREADABLE)
                 return
             answer = await loop.run_in_executor(_WORKER, channel.answer, request)
             del channel
             await connection.send_bytes(answer or b"")
-    except (WebSocketDisconnect, KeyError):  # KeyError: a message of bytes, which none of our viewers sends
+    except WebSocketDisconnect:  # while it was being answered
         return
 
 
@@ -110,8 +112,9 @@ def _same_origin(connection: WebSocket) -> bool:
     return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
 
 
-def _read(text: str) -> object | None:
-    if len(text) > MOST_CHARACTERS:
+def _read(text: str | None) -> object | None:
+    """The request in a message; None for what none of our viewers sends: bytes, too much text, no JSON."""
+    if text is None or len(text) > MOST_CHARACTERS:
         return None
     try:
         return json.loads(text)

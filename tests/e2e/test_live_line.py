@@ -1,0 +1,121 @@
+"""The connection a viewer asks on during a drag: what travels where, and what a person sees when it is not there or breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from explorer import Explorer, wait_for
+from playwright.sync_api import Page, WebSocketRoute
+from test_explore_files import download
+
+pytestmark = pytest.mark.e2e
+
+
+class Lines:
+    """What a page sends on its two connections, and a hand on the second one."""
+
+    def __init__(self, page: Page, answered: bool = True):
+        """answered: whether what is asked on the second one reaches the server."""
+        self.page, self.answered, self.open = page, answered, list[WebSocketRoute]()
+        self.asked = {"live": 0, "stream": 0}
+        page.route_web_socket("**/live/*", self._second)
+        page.on("websocket", lambda socket: socket.on("framesent", lambda _: self._count("stream")) if "stream" in socket.url else None)
+
+    def _count(self, name: str) -> None:
+        self.asked[name] += 1
+
+    def _second(self, socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        self.open.append(socket)
+
+        def forward(message: str) -> None:
+            self._count("live")
+            if self.answered:
+                server.send(message)
+
+        socket.on_message(forward)
+
+    def ready(self) -> Lines:
+        wait_for(lambda: self.open, why="there is no second connection")
+        self.page.wait_for_timeout(200)
+        return self
+
+    def cut(self) -> None:
+        for socket in self.open:
+            socket.close()
+        self.open.clear()
+
+
+def test_a_drag_asks_on_the_second_line_alone(page: Page, server: str):
+    """Streamlit's connection is silent, and the page goes on from the last answer: exports, another clip, the address bar."""
+    lines = Lines(page)
+    explorer = Explorer(page, server).open()
+    lines.ready()
+    sent = lines.asked["stream"]
+    explorer.drag("stride", 0.7)
+    stride = explorer.setting("stride ")[0]
+    assert lines.asked["live"] >= 3
+    assert lines.asked["stream"] == sent
+    assert explorer.query()["stride"] == f"{stride:g}"
+    rows = download(explorer, "CSV")[1].decode().splitlines()
+    assert sum(row.startswith("1,") for row in rows) == explorer.frames()[0][1]
+    before = explorer.told()
+    explorer.choose_sample("One word in silence: three")
+    assert explorer.setting("stride ")[0] == stride, "another clip brought old settings back"
+    assert explorer.told() != before
+    explorer.drag("stride", 0.3)
+    assert explorer.setting("stride ")[0] < stride
+    assert explorer.frames()[0][1] > 0
+
+
+def test_a_line_that_breaks_in_mid_drag_loses_nothing(page: Page, server: str):
+    """What was under way is asked again through Streamlit, so is the rest, and it all ends on the last value."""
+    lines = Lines(page)
+    explorer = Explorer(page, server).open()
+    lines.ready().answered = False
+    x, y = explorer.grab("sigma")
+    for step in range(1, 5):
+        page.mouse.move(x + 20 * step, y)
+    wait_for(lambda: lines.asked["live"], why="nothing was asked")
+    sent = lines.asked["stream"]
+    lines.cut()
+    for step in range(5, 9):
+        page.mouse.move(x + 20 * step, y)
+    page.mouse.up()
+    explorer.settle()
+    assert lines.asked["stream"] > sent
+    sigma = explorer.setting("σ = ")[0]
+    assert explorer.query()["sigma"].startswith(f"{sigma:.2f}"[:3])
+    expected = explorer.told()
+    explorer.open(explorer.address())
+    assert explorer.told() == expected, "the server's last answer was not to the last value"
+
+
+def test_a_page_without_a_second_line_works(page: Page, server: str):
+    """Behind a proxy that lets only Streamlit's connection through."""
+    page.route_web_socket("**/live/*", lambda socket: socket.close())
+    explorer = Explorer(page, server).open()
+    explorer.drag("stride", 0.7)
+    frames = explorer.frames()
+    explorer.drag("sigma", 0.6)
+    assert explorer.frames() == frames
+    assert explorer.setting("stride ")[0] > 2
+
+
+def test_two_visitors_do_not_meet(new_page: Callable[..., Page], server: str):
+    """Each drags its own clip with its own settings, both at once, and each sees what a link to its own settings shows."""
+    first, second = (Explorer(new_page(), server).open() for _ in range(2))
+    second.choose_sample("One word in silence: three")
+    places = [explorer.grab("stride") for explorer in (first, second)]
+    for step in range(1, 12):
+        for explorer, (x, y), by in zip((first, second), places, (14, -3), strict=True):
+            explorer.page.mouse.move(x + by * step, y)
+    for explorer in (first, second):
+        explorer.page.mouse.up()
+        explorer.settle()
+    assert first.setting("stride ")[0] > 2 > second.setting("stride ")[0]
+    for explorer in (first, second):
+        expected = explorer.told()
+        explorer.open(explorer.address())
+        assert explorer.told() == expected
