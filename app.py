@@ -4,4 +4,4 @@ import streamlit as st
 
 from adastride.ui import live
 
-app = st.App(live.MAIN_SCRIPT, routes=live.routes())
+app = st.App(live.MAIN_SCRIPT, routes=live.routes(), lifespan=live.ready)

@@ -15,8 +15,9 @@ import logging
 import secrets
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,7 +29,8 @@ _log = logging.getLogger(__name__)
 MAIN_SCRIPT = Path(__file__).parent / "main.py"  # what every session runs, whoever serves it
 PATH = "/live"
 MOST_CHARACTERS = 20_000  # of a request; ours have about one thousand
-UNREADABLE, REFUSED, UNKNOWN = 1003, 1008, 4404  # close codes: the first two are the WebSocket standard's
+# Close codes: the first two are the WebSocket standard's, the third is what the front end's protocol.js goes by.
+UNREADABLE, REFUSED, UNKNOWN = 1003, 1008, 4404
 # Short runs of all sessions, one after another: each uses one core, and two that share the interpreter would only wait for each other.
 _WORKER = ThreadPoolExecutor(1, thread_name_prefix="live")
 _channels: weakref.WeakValueDictionary[str, Channel] = weakref.WeakValueDictionary()
@@ -88,6 +90,9 @@ async def _serve(connection: WebSocket) -> None:
         await connection.close(REFUSED)
         return
     await connection.accept()
+    if token not in _channels:  # after accepting, because a browser does not tell its page why it could not connect
+        await connection.close(UNKNOWN)
+        return
     loop = asyncio.get_running_loop()
     try:
         while True:
@@ -120,3 +125,12 @@ def _read(text: str | None) -> object | None:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+@asynccontextmanager
+async def ready(app: object) -> AsyncIterator[None]:
+    """Has everything imported before the server takes visitors: who comes first, or back after a restart, waits no longer."""
+    from adastride.ui import resources
+
+    await asyncio.to_thread(resources.prepare)
+    yield

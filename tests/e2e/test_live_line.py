@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
+from browser import start_server
 from explorer import Explorer, wait_for
 from playwright.sync_api import Page, WebSocketRoute
 from test_explore_files import download
@@ -119,3 +122,36 @@ def test_two_visitors_do_not_meet(new_page: Callable[..., Page], server: str):
         expected = explorer.told()
         explorer.open(explorer.address())
         assert explorer.told() == expected
+
+
+def test_a_restarted_server_gives_the_picture_back(new_page: Callable[..., Page]):
+    """The server is killed in mid-drag and started again: the page comes back by itself, with the settings in hand and the clip."""
+    process, address = start_server()
+    try:
+        page = new_page()
+        loads: list[str] = []
+        explorer = Explorer(page, address).open("?clip=three")
+        page.on("load", lambda _: loads.append(page.url))
+        x, y = explorer.grab("stride")
+        for step in range(1, 6):
+            page.mouse.move(x + 10 * step, y)
+        process.kill()
+        process.wait()
+        for step in range(6, 11):
+            page.mouse.move(x + 10 * step, y)
+        page.mouse.up()
+        wanted = explorer.slider("stride").input_value()
+        process, _ = start_server(port=urlsplit(address).port)
+        back = time.monotonic()
+        wait_for(lambda: page.evaluate("true") and loads, why="the page never came back")
+        explorer.ready()
+        took = time.monotonic() - back
+        assert explorer.slider("stride").input_value() == wanted
+        assert explorer.setting("stride ")[0] == pytest.approx(float(wanted), abs=0.006)
+        assert explorer.query()["clip"] == "three"
+        explorer.drag("stride", 0.1)
+        assert took < 12, f"{took:.1f} s after the server was back"
+        print(f"settled {took:.1f} s after the server was back")
+    finally:
+        process.kill()
+        process.wait()

@@ -82,7 +82,6 @@ def test_two_sessions_get_their_own_answers(port: int):
 
 def test_nobody_gets_in_without_a_token(port: int):
     with line(port, "guessed") as connection:
-        connection.send("1")
         assert closed_with(connection) == live.UNKNOWN
 
 

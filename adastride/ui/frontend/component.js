@@ -27,6 +27,16 @@ export function read(data) {
   return renewed(packed.header.frontend) ? null : packed;
 }
 
+const LEAST_BETWEEN_MS = 5000;
+
+/** Loads the page again, but not again and again. */
+export function reload() {
+  const last = Number(sessionStorage.getItem("adastride-reloaded"));
+  if (Date.now() - last < LEAST_BETWEEN_MS) return;
+  sessionStorage.setItem("adastride-reloaded", String(Date.now()));
+  location.reload();
+}
+
 /** @type {string | null} */
 let version = null;
 

@@ -1,7 +1,8 @@
 // @ts-check
 // How a view talks with the server: the packed bytes it is sent, and requests of which one at most is under way.
 
-const RETRY_MS = 10_000; // a line that broke is not tried again sooner
+const UNKNOWN = 4404; // a line's close code, as live.py has it
+const [SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS] = [500, 2000]; // before a line that broke is tried again
 const TYPES = { f4: Float32Array, i2: Int16Array, u1: Uint8Array };
 
 /**
@@ -110,45 +111,58 @@ export function lineAddress(path, module) {
 }
 
 /**
- * A connection to the server beside Streamlit's (adastride/ui/live.py). Where there is none, or it breaks, its owner asks through
- * Streamlit.
+ * A connection to the server beside Streamlit's (adastride/ui/live.py). While there is none, its owner asks through Streamlit; one
+ * that broke is tried again and again, because it also tells when the server has begun anew and knows the page no more.
  */
 export class Line {
   /**
-   * @param {(answer: Uint8Array) => void} received
-   * @param {() => void} failed what was asked last is not answered here
+   * @param {object} owner
+   * @param {(answer: Uint8Array) => void} owner.received
+   * @param {() => void} owner.failed what was asked last is not answered here
+   * @param {() => void} owner.forgotten the server does not know the address, and so nothing of this page
    */
-  constructor(received, failed) {
+  constructor({ received, failed, forgotten }) {
     this.received = received;
     this.failed = failed;
+    this.forgotten = forgotten;
     /** @type {string | null} */
     this.address = null;
     /** @type {WebSocket | null} */
     this.socket = null;
-    this.brokeAt = 0;
+    /** @type {any} */
+    this.timer = null;
+    this.pause = SHORTEST_PAUSE_MS;
   }
 
   get ready() { return this.socket?.readyState === WebSocket.OPEN; }
 
-  /** Opens the connection to an address, unless there is one to it or it has just failed; null ends it. @param {string | null} address */
+  /** Connects to an address, unless it is the one it has; null ends the connection. @param {string | null} address */
   open(address) {
-    if (address === this.address && (this.socket || performance.now() - this.brokeAt < RETRY_MS)) return;
+    if (address === this.address) return;
     this.close();
     this.address = address;
-    if (address === null) return;
-    const socket = this.socket = new WebSocket(address);
+    if (address !== null) this.connect();
+  }
+
+  connect() {
+    const socket = this.socket = new WebSocket(this.address);
     socket.binaryType = "arraybuffer";
+    socket.onopen = () => { this.pause = SHORTEST_PAUSE_MS; };
     socket.onmessage = ({ data }) => {
       if (socket !== this.socket) return;
       if (data.byteLength) this.received(new Uint8Array(data));
       else this.failed();
     };
-    socket.onclose = () => {
-      if (socket !== this.socket) return;
-      this.socket = null;
-      this.brokeAt = performance.now();
-      this.failed();
-    };
+    socket.onclose = ({ code }) => { if (socket === this.socket) this.broke(code); };
+  }
+
+  /** @param {number} code why, as the server or the browser says */
+  broke(code) {
+    this.socket = null;
+    this.failed();
+    if (code === UNKNOWN) return this.forgotten();
+    this.timer = setTimeout(() => this.connect(), this.pause);
+    this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
   }
 
   /** @param {unknown} request */
@@ -156,6 +170,7 @@ export class Line {
 
   close() {
     const { socket } = this;
+    clearTimeout(this.timer);
     this.socket = this.address = null;
     socket?.close();
   }

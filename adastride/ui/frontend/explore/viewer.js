@@ -9,7 +9,7 @@
 import { loadAssets } from "../assets.js";
 import { paintRamp } from "../canvas.js";
 import { RAMPS, readTheme } from "../colours.js";
-import { component, read } from "../component.js";
+import { component, read, reload } from "../component.js";
 import { clamp, sameNumbers } from "../numbers.js";
 import { Player, wavBlob } from "../player.js";
 import { Line, Requests, lineAddress } from "../protocol.js";
@@ -41,7 +41,9 @@ export class Explorer extends View {
     this.requests = new Requests((_, sequence) => this.send(sequence), {
       timeout: ANSWER_TIMEOUT_MS, expired: () => { if (this.firstStale < Infinity) this.requests.ask(); },
     });
-    this.line = new Line((answer) => this.receive(read(answer)), () => this.askThePage());
+    this.line = new Line({
+      received: (answer) => this.receive(read(answer)), failed: () => this.askThePage(), forgotten: () => this.beginAgain(),
+    });
     /** @type {any} */ this.asked = null; // what is under way on the line
     this.player = new Player(this.timeline, {
       button: this.one(".play"), moved: () => this.cover(), failed: (message) => write(this.one(".status"), message),
@@ -85,6 +87,7 @@ export class Explorer extends View {
     const { header, arrays } = packed;
     if (setStateValue) this.setStateValue = setStateValue;
     if (header.channel === this.channel && header.serial <= this.serial) return; // Streamlit hands over its last answer again
+    if (this.channel !== null && header.channel !== this.channel) this.requests.forget(); // the server has begun anew: nothing is under way
     [this.channel, this.serial] = [header.channel, header.serial];
     this.line.open(header.live && lineAddress(header.live, import.meta.url));
     note("received", header.sequence);
@@ -103,6 +106,7 @@ export class Explorer extends View {
     this.panels.sync();
     this.follow();
     this.refreshPrediction();
+    if (!this.requests.busy && this.requests.waiting === null && this.firstStale < Infinity) this.requests.ask();
     if (!this.requests.next()) this.settle();
   }
 
@@ -220,6 +224,12 @@ export class Explorer extends View {
     const { asked } = this;
     this.asked = null;
     if (asked && this.requests.underWay === asked.sequence) this.setStateValue("request", asked);
+  }
+
+  /** The server has been started again, or has forgotten this session: a visit to the link of what is shown brings it back. */
+  beginAgain() {
+    this.writeAddress(this.link());
+    reload();
   }
 
   /** Nothing is under way and nothing waits: the address bar and screen readers get the result. */
