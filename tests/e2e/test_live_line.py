@@ -143,7 +143,7 @@ def test_a_restarted_server_gives_the_picture_back(new_page: Callable[..., Page]
         wanted = explorer.slider("stride").input_value()
         process, _ = start_server(port=urlsplit(address).port)
         back = time.monotonic()
-        wait_for(lambda: page.evaluate("true") and loads, why="the page never came back")
+        wait_for(lambda: page.wait_for_timeout(50) or loads, why="the page never came back")
         explorer.ready()
         took = time.monotonic() - back
         assert explorer.slider("stride").input_value() == wanted
