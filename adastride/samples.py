@@ -10,6 +10,7 @@ from pathlib import Path
 from adastride.files import bundled
 
 FOLDER = bundled("samples")
+SPOKEN_DIGITS = FOLDER / "spoken-digits.zip"  # labelled clips (samples/make_spoken_digits.py)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 The recordings of the Free Spoken Digit Dataset are six people at 8 kHz; synthetic voices add accents, pitches, speeds
 and the band above 4 kHz. Voices of the test split take part in no other split.
 
-Usage: python samples/make_spoken_digits.py build/spoken-digits   (needs the program espeak-ng)
+Usage: python samples/make_spoken_digits.py build/spoken-digits        (needs the program espeak-ng)
+       python samples/make_spoken_digits.py samples/spoken-digits.zip  (the labelled clips that come with the app)
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import io
 import random
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
+import torchaudio
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 ACCENTS = ("en", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-gb-x-gbclan")
@@ -48,12 +52,39 @@ def main(folder: Path) -> None:
                     path = f"audio/{digit}_{accent}_{variant}.flac"
                     soundfile.write(folder / path, samples * (0.7 / np.abs(samples).max()), rate)
                     rows.append({"path": path, "label": digit, "speaker": f"{accent}+{variant}", "split": split})
-    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["path", "label", "speaker", "split"])
-        writer.writeheader()
-        writer.writerows(rows)
+    (folder / "manifest.csv").write_text(manifest(rows), encoding="utf-8", newline="")
     print(f"{len(rows)} clips in {folder}")
 
 
+def manifest(rows: list[dict]) -> str:
+    """A manifest.csv of clips."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, ["path", "label", "speaker", "split"])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def bundle(target: Path) -> None:
+    """Writes the zip that comes with the app: every digit in eight voices of the test split, each in noise 40 dB below it and with
+    silence around it, at 16 kHz."""
+    chance, noise, rows = random.Random(1), np.random.default_rng(1), []
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for accent in ACCENTS[:4]:
+            for variant in VARIANTS["test"]:
+                for digit, word in enumerate(WORDS):
+                    spoken, rate = speak(word, f"{accent}+{variant}", chance.randint(110, 200), chance.randint(25, 75))
+                    spoken = torchaudio.functional.resample(torch.from_numpy(spoken), rate, 16_000).numpy()
+                    clip = np.pad(spoken * (0.7 / np.abs(spoken).max()), [int(16_000 * chance.uniform(0.05, 0.25)) for _ in range(2)])
+                    clip += noise.standard_normal(clip.size, dtype=np.float32) * 0.01 * float(np.sqrt(np.mean(spoken**2)))
+                    buffer, path = io.BytesIO(), f"{digit}_{accent}_{variant}.ogg"
+                    soundfile.write(buffer, clip, 16_000, format="OGG", subtype="VORBIS")
+                    archive.writestr(zipfile.ZipInfo(path), buffer.getvalue())
+                    rows.append({"path": path, "label": digit, "speaker": f"{accent}+{variant}", "split": "test"})
+        archive.writestr(zipfile.ZipInfo("manifest.csv"), manifest(rows))
+    print(f"{len(rows)} clips, {target.stat().st_size / 1e3:.0f} kB in {target}")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    place = Path(sys.argv[1])
+    bundle(place) if place.suffix == ".zip" else main(place)

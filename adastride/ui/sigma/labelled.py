@@ -1,4 +1,4 @@
-"""The picker of labelled clips: the test split of a data set on the server's disk, or an uploaded zip."""
+"""The picker of labelled clips: the test split of a data set on the server's disk, those that come with the app, or an uploaded zip."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import streamlit as st
 
 from adastride.clips import Clip, DataError
 from adastride.models.network import Network
+from adastride.samples import SPOKEN_DIGITS
 from adastride.training.archive import MAX_BYTES, MAX_SOUNDS, MAX_UNPACKED_BYTES, read_zip
 from adastride.training.datasets import Source, default_data_root, load_split
 
-_UPLOAD = "upload"
+_UPLOAD, _BUNDLED = "upload", "bundled"
+DIGITS = tuple("0123456789")
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,13 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
     key: tells the pickers of different pages apart. Raises DataError, one sentence, for clips that can't be used.
     """
     rate, test_sets = network.config.mel.sample_rate, _test_sets(network)
-    source = st.selectbox(
-        "Clips", [*test_sets, _UPLOAD], format_func=lambda name: "Upload a zip" if name == _UPLOAD else f"Test split of {name}",
-        key=f"{key}_source", width=360,
-    )
+    names = {name: f"Test split of {name}" for name in test_sets}
+    if set(DIGITS) <= set(network.config.labels):
+        names[_BUNDLED] = "Spoken digits that come with the app"
+    names[_UPLOAD] = "Upload a zip"
+    source = st.selectbox("Clips", list(names), format_func=names.get, key=f"{key}_source", width=360)
+    if source == _BUNDLED:
+        return LabelledClips(_bundled_sha256(), _bundled_clips(rate))
     if source != _UPLOAD:
         folder, sha256 = test_sets[source]
         return LabelledClips(sha256, _test_clips(folder, sha256, rate))
@@ -41,6 +46,17 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
         help=f"Up to {MAX_BYTES / 1e6:.0f} MB, {MAX_SOUNDS:,} WAV, FLAC, OGG or MP3 files, {MAX_UNPACKED_BYTES / 1e6:.0f} MB unpacked. Nothing is stored.",
     )
     return None if file is None else _unpacked(file, f"{key}_zip", rate)
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def _bundled_sha256() -> str:
+    return hashlib.sha256(SPOKEN_DIGITS.read_bytes()).hexdigest()
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the clips …")
+def _bundled_clips(sample_rate: int) -> list[Clip]:
+    """The decoded clips that come with the app: every digit in eight synthetic voices that no network was trained on."""
+    return read_zip(SPOKEN_DIGITS.read_bytes(), SPOKEN_DIGITS.name, sample_rate)
 
 
 def _test_sets(network: Network) -> dict[str, tuple[str, str]]:
