@@ -11,6 +11,7 @@ from adastride.results import core as results
 from adastride.results import report as results_report
 from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
 from adastride.results.reading import ResultsError, read, results_path
+from adastride.ui.reachable import make_tables_reachable
 from adastride.ui.text import plain
 
 PANELS_IN_A_ROW = 2
@@ -28,6 +29,7 @@ SECTIONS = {
 }
 
 dark = st.context.theme.type == "dark"
+tables: list[str] = []  # what those of this run hold
 
 
 def show_chart(chart: Chart, nothing: str) -> None:
@@ -63,6 +65,7 @@ def show_table(rows: list[dict[str, str]], name: str) -> None:
     unbroken = [
         {column: text.replace(" ", NO_BREAK) if len(text) <= LONGEST_UNBROKEN else text for column, text in row.items()} for row in rows
     ]
+    tables.append(name)
     st.table(unbroken, border="horizontal", hide_index=True, height="content" if len(rows) <= MOST_ROWS else TABLE_HEIGHT)
     st.download_button(
         "CSV table", results_report.to_csv(rows), f"adastride-results-{name}.csv", "text/csv", key=f"{name}-csv", on_click="ignore"
@@ -156,3 +159,5 @@ else:
     show_list(results_report.coverage(runs))
     st.caption("Number of finished runs, with the usual σ⁻² of 5 where a method has one.")
     show_table(results_report.coverage_table(runs), "coverage")
+
+make_tables_reachable(tables, key="results_reachable")

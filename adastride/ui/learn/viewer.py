@@ -13,7 +13,7 @@ from adastride.ui.component import live_component, pack
 from adastride.ui.learn.pictures import picture
 
 PRESENTER_STYLE = Path(__file__).parent / "presenter.css"  # of the page around the component
-IN_PLAY = {"light": "#B86B00", "dark": "#E69F00"}  # marks a term in formula, sentence and picture: it stands out of text in both themes
+IN_PLAY = {"light": "#A35E00", "dark": "#E69F00"}  # marks a term in formula, sentence and picture: it stands out of text in both themes
 _MOST_SEQUENCE = 1 << 53
 
 _component = live_component("learn", "learn/viewer.js")

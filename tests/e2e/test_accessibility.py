@@ -1,0 +1,49 @@
+"""What axe-core finds on every page, light and dark, on a desk and on a phone; and that whatever scrolls can be reached with keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from browser import ROOT
+from explorer import wait_for
+from playwright.sync_api import Page
+
+pytestmark = pytest.mark.e2e
+
+AXE = ROOT / "tests" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+SHOWN = {  # a page is there when so many of these are
+    "": (".explorer .bar-row", 1), "compare": (".compare .cell canvas.base", 1), "sigma": (".js-plotly-plot", 8),
+    "results": (".js-plotly-plot", 1), "learn": (".learn canvas", 1),
+}
+VIOLATIONS = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  return violations.filter(({ impact }) => ["moderate", "serious", "critical"].includes(impact))
+    .flatMap(({ id, nodes }) => nodes.map(({ html, any }) => `${id}: ${any[0]?.message ?? ""} ${html.slice(0, 160)}`));
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("path", list(SHOWN))
+def test_axe_finds_nothing(new_page: Callable[..., Page], server: str, path: str, width: int, theme: str):
+    page = new_page(width, 1000 if width > 400 else 844, color_scheme=theme)
+    selector, count = SHOWN[path]
+    page.goto(f"{server}/{path}")
+    page.locator(selector).nth(count - 1).wait_for(timeout=40_000)
+    page.wait_for_timeout(800)  # entrances fade in, and what is half transparent has no contrast
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    assert page.evaluate(VIOLATIONS) == []
+
+
+def test_a_table_that_scrolls_is_reached_with_the_tab_key(new_page: Callable[..., Page], server: str):
+    """On a phone the tables of Results scroll sideways: with arrow keys too."""
+    page = new_page(390, 844)
+    page.goto(f"{server}/results")
+    table = page.locator('[role="region"][aria-label^="Table: comparison"]')
+    table.wait_for(timeout=40_000)
+    table.focus()
+    before = table.evaluate("(table) => table.scrollLeft")
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    wait_for(lambda: table.evaluate("(table) => table.scrollLeft") > before, why="arrow keys do not move the table")
