@@ -149,7 +149,7 @@ class _Reader:
                 names = " and ".join(sorted(lacking))
                 raise DataError(f"the manifest.csv of {self.name} lacks the column {names}: its first line must name path and label.")
             places = [columns.index(column) if column in columns else None for column in ("path", "label", "split")]
-            found = []
+            found: list[list[str]] = []
             for row in filter(None, rows):
                 if len(found) == MAX_ENTRIES:
                     raise DataError(f"the manifest.csv of {self.name} has more than the {MAX_ENTRIES:,} lines allowed: leave some out.")
