@@ -1,7 +1,8 @@
 """Sound in: bytes or a file -> a mono float32 waveform at the model's rate, and its log-mel spectrogram.
 
-Files are decoded by libsndfile (WAV, FLAC, OGG, MP3) from memory, in blocks, so that what a file claims about itself
-can never make the process allocate more than the limits below allow.
+Files are decoded by libsndfile (WAV, FLAC, OGG, MP3, AIFF) from memory, and by FFmpeg in another process (`adastride.media`) where
+libsndfile can't; in blocks, so that what a file claims about itself can never make the process allocate more than the limits below
+allow.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import io
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +24,8 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
+from adastride import media
+from adastride.formats import FORMATS
 from adastride.wording import one_line
 
 MAX_BYTES = 120_000_000
@@ -79,7 +83,7 @@ def decode(
     data: bytes, sample_rate: int = 16_000, name: str = "this file", max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Waveform:
-    """Decodes WAV, FLAC, OGG or MP3 bytes of any rate, depth and number of channels to mono at `sample_rate` Hz.
+    """Decodes the bytes of a file of the kinds in FORMATS, of any rate, depth and number of channels to mono at `sample_rate` Hz.
 
     Channels are averaged, then resampled, as blocks come: what is in memory is the result and a block. progress is told the
     share that is decoded, from 0 to 1. Raises AudioError, one sentence naming `name`, for anything that is not a sound of at
@@ -88,15 +92,16 @@ def decode(
     """
     name = one_line(name)
     if not data:
-        raise AudioError(f"{name} is empty: choose a WAV, FLAC, OGG or MP3 file with sound in it.")
+        raise AudioError(f"{name} is empty: choose a {FORMATS} file with sound in it.")
     if len(data) > max_bytes:
         raise AudioError(_too_large(name, len(data), max_bytes))
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as sound:
-            stream = _soundfile_stream(sound, name)
+        with _opened(data) as stream:
             samples, frames = _collect(stream, name, sample_rate, max_seconds, progress)
     except soundfile.LibsndfileError:
-        raise AudioError(f"{name} can't be decoded: it is damaged or not a WAV, FLAC, OGG or MP3 file (convert M4A or WebM to one of these).") from None
+        raise AudioError(f"{name} can't be decoded: it is damaged or not a {FORMATS} file.") from None
+    except media.MediaError as error:
+        raise AudioError(f"{name} {error}.") from None
     return Waveform(samples, sample_rate, stream.rate, stream.channels, frames / stream.rate, hashlib.sha256(data).hexdigest())
 
 
@@ -116,15 +121,28 @@ class _Stream:
     blocks: Iterator[np.ndarray]
 
 
-def _soundfile_stream(sound: soundfile.SoundFile, name: str) -> _Stream:
-    def blocks() -> Iterator[np.ndarray]:
-        count = max(1, _BLOCK_SAMPLES // sound.channels)
-        while len(block := sound.read(count, dtype="float32", always_2d=True)):
-            yield block.mean(axis=1)
+@contextmanager
+def _opened(data: bytes) -> Iterator[_Stream]:
+    """A file's sound. Raises LibsndfileError or MediaError for one that can't be decoded, here or while blocks are read."""
+    try:
+        sound = soundfile.SoundFile(io.BytesIO(data))
+    except soundfile.LibsndfileError:
+        kind = media.container(data)
+        if kind is None:
+            raise
+        with media.decoding(data, kind) as other:
+            yield _Stream(other.rate, other.channels, other.frames, no_more=False, no_less=False, blocks=other.blocks)
+        return
+    with sound:
+        frames = sound.frames if sound.frames < 1 << 60 else 0
+        no_more = sound.format in ("WAV", "FLAC", "WAVEX", "RF64", "W64", "AIFF")  # of MP3 and OGG it may be an estimate
+        yield _Stream(sound.samplerate, sound.channels, frames, no_more, sound.format in ("FLAC", "OGG"), _soundfile_blocks(sound))
 
-    frames = sound.frames if sound.frames < 1 << 60 else 0
-    no_more = sound.format in ("WAV", "FLAC", "WAVEX", "RF64", "W64", "AIFF")  # of MP3 and OGG it may be an estimate
-    return _Stream(sound.samplerate, sound.channels, frames, no_more, sound.format in ("FLAC", "OGG"), blocks())
+
+def _soundfile_blocks(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    count = max(1, _BLOCK_SAMPLES // sound.channels)
+    while len(block := sound.read(count, dtype="float32", always_2d=True)):
+        yield block.mean(axis=1)
 
 
 def _collect(stream: _Stream, name: str, sample_rate: int, max_seconds: float, progress: Callable[[float], None]) -> tuple[np.ndarray, int]:

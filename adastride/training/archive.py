@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 
 from adastride import audio
 from adastride.clips import Clip, DataError
+from adastride.formats import ENDINGS, FORMATS
 from adastride.wording import one_line
 
 MAX_BYTES = 120_000_000
@@ -25,7 +26,6 @@ MAX_UNPACKED_BYTES = 400_000_000
 MAX_MANIFEST_BYTES = 5_000_000
 MAX_SECONDS = 1800.0  # of all clips together: 115 MB at 16 kHz
 MAX_CLIP_SECONDS = 60.0
-_SOUNDS = {".wav", ".flac", ".ogg", ".mp3"}
 _MANIFEST = "manifest.csv"
 _BLOCK = 1 << 20
 _ENTRY = b"PK\x01\x02"  # what every entry of a zip's directory begins with
@@ -85,7 +85,7 @@ class _Reader:
             raise DataError(f"{self.name} holds {one_line(entry.filename, 60)!r}, which is a link: zip the files themselves.")
         if entry.filename.endswith("/") or any(part.startswith((".", "_")) for part in path.parts):
             return None
-        return path.as_posix() if path.suffix.lower() in _SOUNDS or path.name == _MANIFEST else None
+        return path.as_posix() if path.suffix.lower() in ENDINGS or path.name == _MANIFEST else None
 
     def _too_much(self) -> DataError:
         return DataError(f"{self.name} unpacks to more than the {MAX_UNPACKED_BYTES / 1e6:.0f} MB allowed: zip fewer or shorter clips.")
@@ -130,7 +130,7 @@ class _Reader:
             return self._manifest(manifests[0])
         sounds = list(self.entries)
         if not sounds:
-            raise DataError(f"{self.name} holds no WAV, FLAC, OGG or MP3 file: zip a folder for each class with sounds in it.")
+            raise DataError(f"{self.name} holds no {FORMATS} file: zip a folder for each class with sounds in it.")
         loose = next((path for path in sounds if "/" not in path), None)
         if loose is not None:
             said = f"{self.name} does not say what {one_line(loose, 60)} is"

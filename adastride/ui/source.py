@@ -9,6 +9,7 @@ import streamlit as st
 
 from adastride import audio
 from adastride.audio import AudioError, Waveform
+from adastride.formats import FORMATS
 from adastride.samples import samples
 from adastride.ui import resources
 from adastride.ui.text import plain
@@ -37,7 +38,7 @@ def pick_clip() -> Clip:
     start = None if "source_kind" in st.session_state else "sample"
     kind = st.segmented_control("Sound", kinds, format_func=kinds.get, key="source_kind", required=True, default=start)
     if kind == "upload":
-        file = st.file_uploader("WAV, FLAC, OGG or MP3 file", key="source_upload", help=_limits())
+        file = st.file_uploader("Sound file, or a film with sound", key="source_upload", help=_limits())
         chosen = _decoded(file, "upload")
     elif kind == "record":
         chosen = _decoded(st.audio_input("Record from the microphone", key="source_recording", sample_rate=16_000), "record")
@@ -93,4 +94,4 @@ def _decoded(file, kind: str) -> Clip | None:
 
 
 def _limits() -> str:
-    return f"Up to {audio.MAX_SECONDS / 60:.0f} minutes and {audio.MAX_BYTES / 1e6:.0f} MB. The file is decoded in memory and never stored."
+    return f"{FORMATS}, up to {audio.MAX_SECONDS / 60:.0f} minutes and {audio.MAX_BYTES / 1e6:.0f} MB. The file is decoded in memory and never stored."
