@@ -24,7 +24,7 @@ FLOORS = (
     ("downsampling",),
     ("alignment",),
     ("audio", "clips", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "subjects"),
-    ("formats", "media", "wording"),
+    ("formats", "media", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where
 # labelled clips are chosen, use it, and nobody else.

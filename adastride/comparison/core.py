@@ -11,9 +11,7 @@ its column says so. Methods and the numbers that need many runs are computed on 
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 import math
 import threading
 import time
@@ -32,6 +30,7 @@ from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
 from adastride.downsampling.effective import OperatorAlignment
 from adastride.inspection import analysis
+from adastride.tables import csv_text
 
 EXACT = -120.0  # dB; what lies below is rounding, and no error at all would be minus infinity
 SHIFTS = 10  # frames the input is moved by, at the most
@@ -445,9 +444,7 @@ def to_csv(comparison: Comparison) -> str:
 
     A number that was not worked out, or of which there is none, is left empty.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
+    rows: list[list[object]] = [
         [
             "method",
             "pinned",
@@ -469,7 +466,7 @@ def to_csv(comparison: Comparison) -> str:
             "device",
             "notes",
         ]
-    )
+    ]
     for column in comparison.columns:
         numbers = column.numbers
         measured = [
@@ -482,7 +479,7 @@ def to_csv(comparison: Comparison) -> str:
             numbers.milliseconds,
             numbers.peak_bytes,
         ]
-        writer.writerow(
+        rows.append(
             [
                 column.method,
                 int(column.pinned),
@@ -498,4 +495,4 @@ def to_csv(comparison: Comparison) -> str:
                 "; ".join(column.notes),
             ]
         )
-    return text.getvalue()
+    return csv_text(rows)

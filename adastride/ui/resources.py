@@ -142,7 +142,7 @@ def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Network:
         tried = trace(network, noise)
         for index, layer in enumerate(tried.layers):
             raster.picture(layer, raster.input_edges(tried, index), 0.0, 1.0, 64, 64)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, ArithmeticError) as error:
         if own:
             raise CheckpointError(f"{checkpoint.title} holds a network that can't be run ({error}): train it again.") from None
         raise
