@@ -5,6 +5,7 @@ Every page's link is read by a `Query`. What is missing or wrong falls back to w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Mapping
 from typing import TypeVar
 
@@ -92,5 +93,6 @@ def for_layers(convert: Callable[[str], T], layers: int) -> Callable[[str], list
 
 def quoted(text: str) -> str:
     """Somebody else's text, short (a toast cuts what is longer than about 100 letters) and with nothing Markdown acts on."""
-    plain = "".join(c if c.isalnum() or c in " .-_,+" else "?" for c in text).replace("www.", "www?")
+    plain = "".join(c if c.isalnum() or c in " .-_,+" else "?" for c in text)
+    plain = re.sub(r"(?i)(?<=www)\.", "?", plain)
     return f"“{plain[:20]}{'…' if len(plain) > 20 else ''}”"

@@ -30,6 +30,7 @@ from adastride.inspection import raster
 from adastride.inspection.tracing import Trace, trace
 from adastride.models.network import Network
 from adastride.samples import samples
+from adastride.wording import one_line
 
 ICON = str(Path(__file__).parent / "icon.png")  # a named icon would be fetched from another server
 # Clips up to this long run on one thread: the thread pool would fight the server and the browser for the cores.
@@ -49,7 +50,7 @@ class OwnCheckpoint:
 
     @classmethod
     def of(cls, data: bytes, title: str) -> OwnCheckpoint:
-        return cls(hashlib.sha256(data).hexdigest(), title, data)
+        return cls(hashlib.sha256(data).hexdigest(), one_line(title), data)
 
     @property
     def id(self) -> str:

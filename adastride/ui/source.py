@@ -13,6 +13,7 @@ from adastride.formats import FORMATS
 from adastride.samples import samples
 from adastride.ui import resources
 from adastride.ui.text import plain
+from adastride.wording import one_line
 
 WIDGETS = ("source_kind", "source_sample", "source_upload", "source_recording")  # keys of the picker's
 
@@ -73,20 +74,20 @@ def _decoded(file, kind: str) -> Clip | None:
     key = f"source_{kind}_decoded"
     if file is None:  # nothing was given yet, or Streamlit forgot it while another kind of source was shown
         return st.session_state[key][1] if key in st.session_state else None
-    title = "Recording" if kind == "record" else file.name
+    title = "Recording" if kind == "record" else one_line(file.name)
     data = file.getvalue()
     sha256 = hashlib.sha256(data).hexdigest()
     kept = st.session_state.get(key)
-    if kept is None or kept[0] != sha256:
+    if kept is None or kept[0] != (sha256, title):
         try:
             text = f"Decoding {len(data) / 1e6:.1f} MB …"
             bar = st.progress(0.0, text)
             waveform = audio.decode(data, name=title, progress=lambda share: bar.progress(share, text))
             bar.empty()
-            kept = (sha256, Clip(sha256[:16], title, waveform, f"upload:{title}"), None)
+            kept = ((sha256, title), Clip(sha256[:16], title, waveform, f"upload:{title}"), None)
         except AudioError as error:
             bar.empty()
-            kept = (sha256, None, str(error))
+            kept = ((sha256, title), None, str(error))
         st.session_state[key] = kept
     if kept[2]:
         st.error(plain(kept[2]), icon=":material/error:")
