@@ -156,9 +156,8 @@ class _Problem(Exception):
 
 def main(kind: str, file: Any, out: Any) -> None:
     """Decodes what `file` holds and writes messages to `out`."""
-    _limit()
     data = io.BytesIO(file.read())
-    import av  # after the limits, for it is what they are for
+    import av  # here, so that only the other process has it, and within its limits
 
     def say(word: bytes, said: bytes = b"") -> None:
         out.write(_HEAD.pack(word, len(said)) + said)
@@ -249,4 +248,5 @@ def _mono(frame: Any) -> np.ndarray:
 
 
 if __name__ == "__main__":
+    _limit()
     main(sys.argv[1], sys.stdin.buffer, sys.stdout.buffer)
