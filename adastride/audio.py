@@ -149,7 +149,10 @@ def _collect(stream: _Stream, name: str, sample_rate: int, max_seconds: float, p
     """What a stream gives, resampled: (n,) float32, read-only, and how many samples of each channel it had."""
     rate = stream.rate
     if not MIN_RATE <= rate <= MAX_RATE:
-        raise AudioError(f"{name} has a sample rate of {rate} Hz: save it with a rate from {MIN_RATE / 1000:g} kHz to {MAX_RATE / 1000:g} kHz.")
+        raise AudioError(
+            f"{name} has a sample rate of {rate} Hz: save it with a rate from {MIN_RATE / 1000:g} kHz to "
+            f"{MAX_RATE / 1000:g} kHz."
+        )
     too_long = f"{name} is longer than the {_duration(max_seconds)} allowed: cut out the part you want to see."
     too_many = (
         f"{name} has more than the {MAX_SAMPLES / 1e6:.0f} million samples allowed ({stream.channels} × {rate} Hz × its seconds): "
@@ -169,13 +172,19 @@ def _collect(stream: _Stream, name: str, sample_rate: int, max_seconds: float, p
         check(frames)  # a header may claim any length, so what really comes counts
         peak = float(np.abs(block).max(initial=0.0))
         if not math.isfinite(peak):
-            raise AudioError(f"{name} contains samples that are not numbers (NaN or infinite): export it again from the program that made it.")
+            raise AudioError(
+                f"{name} contains samples that are not numbers (NaN or infinite): "
+                "export it again from the program that made it."
+            )
         if peak > 1e4:  # a float file with broken scaling would overflow the power spectrum
             raise AudioError(f"{name} has samples as large as {peak:.1g} where 1 is full scale: export it again at a normal level.")
         resampler.push(block)
         progress(min(1.0, frames / max(1, stream.frames)))
     if stream.no_less and frames < stream.frames:
-        raise AudioError(f"{name} breaks off after {frames / rate:.1f} s of {stream.frames / rate:.1f} s: it was not copied or downloaded completely.")
+        raise AudioError(
+            f"{name} breaks off after {frames / rate:.1f} s of {stream.frames / rate:.1f} s: "
+            "it was not copied or downloaded completely."
+        )
     if frames < 2:
         raise AudioError(f"{name} holds {frames} sample{'s' * (frames != 1)}: choose a sound of at least a few milliseconds.")
     return resampler.result(), frames

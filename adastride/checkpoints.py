@@ -155,7 +155,10 @@ def _assemble(name: str, header: dict, shapes: dict[str, tuple[int, ...]], read:
             model = tasks.build(config)
     except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         said = one_line(error)
-        raise CheckpointError(f"{name} has settings this version can't use ({said}): train it again with `python -m adastride train`.") from None
+        raise CheckpointError(
+            f"{name} has settings this version can't use ({said}): "
+            "train it again with `python -m adastride train`."
+        ) from None
     expected = {key: tuple(t.shape) for key, t in model.state_dict().items()}
     for key in sorted(shapes.keys() ^ expected.keys()):
         lacks = "lacks" if key in expected else "has an unknown"

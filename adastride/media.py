@@ -203,8 +203,8 @@ def _decode(media: Any, say: Callable[..., None]) -> None:
     for frame in _frames(media, stream):
         if shape is None:
             shape = frame.sample_rate, frame.layout.nb_channels
-            length = stream.duration * stream.time_base if stream.duration and stream.time_base else 0
-            say(b"h", json.dumps({"rate": shape[0], "channels": shape[1], "frames": max(0, round(length * shape[0]))}).encode())
+            claimed = round(_seconds(stream) * shape[0])
+            say(b"h", json.dumps({"rate": shape[0], "channels": shape[1], "frames": claimed}).encode())
         if shape != (frame.sample_rate, frame.layout.nb_channels):
             raise _Problem("changing")
         waiting.append(_mono(frame))
@@ -215,9 +215,15 @@ def _decode(media: Any, say: Callable[..., None]) -> None:
         raise _Problem("broken")
     flush()
     # A gap in the track makes it shorter than it says, too; nine tenths of it and all but a second have come from a whole file.
-    if stream.duration and stream.time_base and frames / shape[0] < min(0.9 * (length := float(stream.duration * stream.time_base)), length - 1):
+    seconds, whole = frames / shape[0], _seconds(stream)
+    if seconds < min(0.9 * whole, whole - 1):
         raise _Problem("short")
     say(b".")
+
+
+def _seconds(stream: Any) -> float:
+    """How long a track says it is, 0 where it does not say."""
+    return max(0.0, float(stream.duration * stream.time_base)) if stream.duration and stream.time_base else 0.0
 
 
 def _frames(media: Any, stream: Any) -> Iterator[Any]:

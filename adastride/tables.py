@@ -32,7 +32,8 @@ def own_text(cell: str) -> str:
 
 def _line(row: Iterable[object]) -> str:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerow([_harmless(cell) for cell in row])  # with these two letters, cells that have one are quoted
+    # With these two letters at the end of a line, a cell that has one of them is quoted.
+    csv.writer(text, lineterminator="\r\n").writerow([_harmless(cell) for cell in row])
     return text.getvalue().removesuffix("\r\n") + "\n"
 
 

@@ -13,7 +13,11 @@ _LONGEST = 120
 def visible(text: str) -> str:
     """A text with a mark in the place of each letter that would steer a terminal, reverse what follows, or can't be written. Lines
     stay."""
-    return "".join(_MARK if letter in _BIDI or (letter != "\n" and unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")) else letter for letter in text)
+    return "".join(letter if letter == "\n" or _harmless(letter) else _MARK for letter in text)
+
+
+def _harmless(letter: str) -> bool:
+    return letter not in _BIDI and unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp")
 
 
 def one_line(text: object, most: int = _LONGEST) -> str:

@@ -55,7 +55,8 @@ ODD_VALUES: tuple[Any, ...] = (
     None, True, "", "3", "x" * 50_000, 0, -1, 10**400, -(10**400), 1e308, -0.0, math.nan, math.inf, [], {}, [[]], [1] * 5000, {"a": None},
     "\u202e=1+1\n", "adastride",
 )
-ODD_TEXTS = ("nan", "inf", "1e999", "9" * 5000, "-", ",", ",,,", "\0", "\u202e", "upload:", "upload:x", "٣", "1_0", " 3 ", "0x10", "%", "🙂" * 300)
+ODD_TEXTS = ("nan", "inf", "1e999", "9" * 5000, "-", ",", ",,,", "\0", "\u202e", "upload:", "upload:x", "٣", "1_0", " 3 ",
+             "0x10", "%", "🙂" * 300)
 
 
 @dataclass(frozen=True)
@@ -162,10 +163,19 @@ def _decode_media(data: bytes) -> None:
             raise AssertionError("a block is of another type")
 
 
+def _unzip(data: bytes) -> None:
+    read_zip(data, "a.zip")
+
+
+def _load(data: bytes) -> None:
+    checkpoints.load_bytes(data, "own.safetensors")
+
+
 def _links(parameters: dict[str, str]) -> None:
     for page in (explore_link, compare_link):
         _ended(page.parse(parameters, samples(), checkpoints.catalogue(), lambda _: 3).problems)
-    _ended(sigma_link.parse(parameters, samples(), checkpoints.catalogue(), ("clip", "many"), ("sigma", "stride", "both"), lambda _: 3).problems)
+    subjects, kinds = ("clip", "many"), ("sigma", "stride", "both")
+    _ended(sigma_link.parse(parameters, samples(), checkpoints.catalogue(), subjects, kinds, lambda _: 3).problems)
     _ended(learn_link.parse(parameters).problems)
 
 
@@ -184,7 +194,8 @@ def _messages(value: Any) -> None:
 def _targets() -> dict[str, Target]:
     """All of them, with their whole inputs made once."""
     kinds: tuple[tuple[Any, ...], ...] = (
-        ("WAV",), ("WAV", "PCM_24", 2), ("WAV", "FLOAT"), ("WAV", "MS_ADPCM"), ("FLAC",), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3",), ("AIFF",),
+        ("WAV",), ("WAV", "PCM_24", 2), ("WAV", "FLOAT"), ("WAV", "MS_ADPCM"), ("FLAC",), ("OGG", "VORBIS"), ("OGG", "OPUS"),
+        ("MP3",), ("AIFF",),
         ("CAF", "ALAC_16"),
     )
     sounds = [_sound(*each) for each in kinds]
@@ -205,10 +216,15 @@ def _targets() -> dict[str, Target]:
         return save(load_tensors(whole), {"adastride": json.dumps(deranged(draw, header))})
 
     usual = {
-        "clip": "seven", "checkpoint": "digits-adastride", "sigma": "0.4,0.4,1", "stride": "2,2,3.5", "variant": "adastride", "methods": "adastride,cif",
-        "source": "mel", "scores": "energy", "drawn": "Ae8", "pin": "", "view": "0.1,0.5", "sweep": "many", "over": "both", "at": "3", "sigmas": "0.1,10,5",
+        "clip": "seven", "checkpoint": "digits-adastride", "sigma": "0.4,0.4,1", "stride": "2,2,3.5", "variant": "adastride",
+        "methods": "adastride,cif",
+        "source": "mel", "scores": "energy", "drawn": "Ae8", "pin": "", "view": "0.1,0.5", "sweep": "many", "over": "both",
+        "at": "3", "sigmas": "0.1,10,5",
         "strides": "1,8,5", "step": "3", "pins": "adastride:2:0.4", "axes": "2",
     }
+
+    def listed(draw: random.Random) -> bytes:
+        return _zipped({**files, "manifest.csv": damaged(draw, manifest)}, zipfile.ZIP_STORED)
 
     def link(draw: random.Random) -> dict[str, str]:
         made = {name: usual[name] for name in draw.sample(list(usual), draw.randrange(1, 8))}
@@ -222,30 +238,22 @@ def _targets() -> dict[str, Target]:
                 made[name] = damaged(draw, made[name].encode()).decode("utf-8", "replace")
         return made
 
-    requests = [
-        {"settings": [{"sigma": 0.4, "stride": 2.0, "variant": "adastride"}] * 3, "view": [0.0, 1.0], "pixels": [800, 300], "sequence": 3, "revision": "a",
-         "have": "b/c"},
-        {"stride": 2.0, "sigma": 0.4, "drawn": [0.1, 0.2], "pins": {"cif": {"stride": 2, "sigma": 1, "scores": "energy", "drawn": [0.5]}}, "view": [0, 1],
-         "sequence": 1, "revision": "a", "have": "b/c", "settled": True},
-        *({"step": step.key, "sequence": 1, "settings": {control.name: 1.0 for control in step.controls}, "client": "a", "term": "s", "action": "run"}
+    sent, moved = {"sequence": 1, "revision": "a", "have": "b/c"}, {"stride": 2.0, "sigma": 0.4, "drawn": [0.1, 0.2]}
+    requests: list[dict[str, Any]] = [
+        {**sent, "settings": [{"sigma": 0.4, "stride": 2.0, "variant": "adastride"}] * 3, "view": [0.0, 1.0], "pixels": [800, 300]},
+        {**sent, **moved, "pins": {"cif": {**moved, "scores": "energy"}}, "view": [0, 1], "settled": True},
+        *({**sent, "step": step.key, "settings": {control.name: 1.0 for control in step.controls}, "client": "a", "term": "s", "action": "run"}
           for step in learn_viewer.STEPS),
     ]
-    refused = (DataError,)
     return {
         "sounds": Target(lambda draw: damaged(draw, draw.choice(sounds), draw.choice(sounds)), _decode, (audio.AudioError,)),
         "films": Target(lambda draw: damaged(draw, draw.choice(films), draw.choice(films)), _decode_media, (media.MediaError,)),
-        "zips": Target(lambda draw: damaged(draw, draw.choice(zips), draw.choice(zips)), lambda data: _none(read_zip(data, "a.zip")), refused),
-        "manifests": Target(
-            lambda draw: _zipped({**files, "manifest.csv": damaged(draw, manifest)}, zipfile.ZIP_STORED), lambda data: _none(read_zip(data, "a.zip")), refused,
-        ),
-        "checkpoints": Target(checkpoint, lambda data: _none(checkpoints.load_bytes(data, "own")), (checkpoints.CheckpointError,)),
+        "zips": Target(lambda draw: damaged(draw, draw.choice(zips), draw.choice(zips)), _unzip, (DataError,)),
+        "manifests": Target(listed, _unzip, (DataError,)),
+        "checkpoints": Target(checkpoint, _load, (checkpoints.CheckpointError,)),
         "links": Target(link, _links),
         "messages": Target(lambda draw: deranged(draw, draw.choice(requests)), _messages),
     }
-
-
-def _none(_: object) -> None:
-    """What was read is not needed."""
 
 
 # ------------------------------------------------------------------ processes
@@ -303,7 +311,10 @@ class _Worker:
 
 
 def fuzz(counts: dict[str, int], jobs: int = 2, begin: int = 0, seconds: float = math.inf) -> tuple[list[Finding], Counter[str]]:
-    """Reads so many inputs of each target, from number `begin` on, until `seconds` are over; returns what was found and how many were read."""
+    """Reads so many inputs of each target, from number `begin` on, until `seconds` are over.
+
+    Returns what was found, and how many of each were read.
+    """
     torch.set_num_threads(1)
     targets, deadline = _targets(), time.monotonic() + seconds
     found: list[Finding] = []

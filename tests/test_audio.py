@@ -378,7 +378,7 @@ def test_the_ratio_of_any_rate_is_near_and_its_filters_are_small(rate: int, want
     assert ratio.denominator * ratio.numerator <= audio._MOST_TAPS
 
 
-@pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000, 352_800, 384_000, 705_600, 768_000])
+@pytest.mark.parametrize("rate", [*RATES, 88_200, 176_400, 192_000, 352_800, 384_000, 705_600, 768_000])
 @pytest.mark.parametrize("wanted", [16_000, 22_050])
 def test_the_ratio_of_a_usual_rate_is_exact(rate: int, wanted: int):
     assert audio._ratio(rate, wanted) == Fraction(rate, wanted)
@@ -446,5 +446,6 @@ def test_the_largest_clips_take_seconds_and_little_memory():
 def in_a_process(script: str) -> None:
     folder = Path(__file__).resolve().parent
     paths = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(folder.parent)!r}]\n"
-    result = subprocess.run([sys.executable, "-c", paths + textwrap.dedent(script)], capture_output=True, text=True, timeout=400, check=False)
+    command = [sys.executable, "-c", paths + textwrap.dedent(script)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert result.returncode == 0, result.stderr[-500:]

@@ -165,7 +165,9 @@ def test_a_process_that_is_killed_is_a_sentence(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on memory that the system keeps")
 def test_a_process_that_wants_too_much_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes], tmp_path: Path):
     small = tmp_path / "media.py"
-    small.write_text(Path(media.__file__).read_text(encoding="utf-8").replace("MAX_MEMORY = 700_000_000", "MAX_MEMORY = 120_000_000"), encoding="utf-8")
+    text = Path(media.__file__).read_text(encoding="utf-8")
+    assert "MAX_MEMORY = 700_000_000" in text
+    small.write_text(text.replace("MAX_MEMORY = 700_000_000", "MAX_MEMORY = 120_000_000"), encoding="utf-8")
     monkeypatch.setattr(media, "__file__", str(small))
     refused(files["memo.m4a"], "too much time or memory")
 

@@ -104,9 +104,11 @@ def _checked(value: Any, hint: Any, name: str) -> Any:
 def _fits(value: Any, hint: Any) -> bool:
     if hint is float:  # JSON writes 2.0 as 2 in some languages
         return type(value) in (int, float) and abs(value) <= 1e300 and math.isfinite(value)
-    if type(value) is not hint:
-        return False
-    return hint in (bool, type(None)) or (abs(value) <= _MOST_WHOLE if hint is int else len(value) <= _MOST_LETTERS if hint is str else False)
+    if hint is int:
+        return type(value) is int and abs(value) <= _MOST_WHOLE
+    if hint is str:
+        return type(value) is str and len(value) <= _MOST_LETTERS
+    return hint in (bool, type(None)) and type(value) is hint
 
 
 def _short(value: Any) -> str:

@@ -215,7 +215,9 @@ def scores_csv(scores: Iterable[Score]) -> str:
     """
     scores = list(scores)
     metric = scores[0].metric if scores else Classification.metrics[0]
-    rows: list[list[object]] = [["checkpoint", "sigma_inv2", "stride", "clips", *["right"] * metric.proportion, metric.name, "low", "high", "work"]]
+    rows: list[list[object]] = [
+        ["checkpoint", "sigma_inv2", "stride", "clips", *["right"] * metric.proportion, metric.name, "low", "high", "work"],
+    ]
     for score in scores:
         right, numbers = [round(score.total)] * metric.proportion, (score.value, *score.bounds, score.work)
         rows.append([score.checkpoint, cell(score.setting.sigma_inv2), cell(score.stride), score.clips, *right, *map(cell, numbers)])

@@ -80,7 +80,10 @@ class _Reader:
         """The path of a sound or manifest; None for what is left out."""
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
-            raise DataError(f"{self.name} holds the path {one_line(entry.filename, 60)!r}, which climbs out of the zip: zip the folder itself, without links.")
+            raise DataError(
+                f"{self.name} holds the path {one_line(entry.filename, 60)!r}, which climbs out of the zip: "
+                "zip the folder itself, without links."
+            )
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise DataError(f"{self.name} holds {one_line(entry.filename, 60)!r}, which is a link: zip the files themselves.")
         if entry.filename.endswith("/") or any(part.startswith((".", "_")) for part in path.parts):
@@ -96,7 +99,10 @@ class _Reader:
         if entry.flag_bits & 1:
             raise DataError(f"{self.name} has a password: zip the clips without one.")
         if entry.compress_type not in _METHODS:
-            raise DataError(f"{self.name} holds {one_line(path, 60)}, which is packed in an unusual way: zip the clips with the usual method, deflate.")
+            raise DataError(
+                f"{self.name} holds {one_line(path, 60)}, which is packed in an unusual way: "
+                "zip the clips with the usual method, deflate."
+            )
         blocks: list[bytes] = []
         with _as_data_error(self.name), self.archive.open(entry) as file:
             while (missing := most - sum(map(len, blocks))) > 0 and (block := file.read(min(_BLOCK, missing))):
@@ -140,7 +146,10 @@ class _Reader:
     def _manifest(self, manifest: str) -> dict[str, str]:
         data = self._read(manifest, MAX_MANIFEST_BYTES + 1)
         if len(data) > MAX_MANIFEST_BYTES:
-            raise DataError(f"{self.name} has a manifest.csv of more than {MAX_MANIFEST_BYTES / 1e6:.0f} MB: leave out columns other than path and label.")
+            raise DataError(
+                f"{self.name} has a manifest.csv of more than {MAX_MANIFEST_BYTES / 1e6:.0f} MB: "
+                "leave out columns other than path and label."
+            )
         try:
             rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
             columns = next(rows, [])
@@ -160,7 +169,10 @@ class _Reader:
         for name, label, _ in [row for row in found if row[2] == "test"] or found:
             path = (PurePosixPath(manifest).parent / name).as_posix()
             if path not in self.entries or not label:
-                raise DataError(f"the manifest.csv of {self.name} names {one_line(name, 60) or 'nothing'!r}, which has no sound in the zip or no label.")
+                raise DataError(
+                    f"the manifest.csv of {self.name} names {one_line(name, 60) or 'nothing'!r}, which has no sound in "
+                    "the zip or no label."
+                )
             labels[path] = label
         if not labels:
             raise DataError(f"the manifest.csv of {self.name} names no clip: give each one a line.")

@@ -95,4 +95,5 @@ def _decoded(file, kind: str) -> Clip | None:
 
 
 def _limits() -> str:
-    return f"{FORMATS}, up to {audio.MAX_SECONDS / 60:.0f} minutes and {audio.MAX_BYTES / 1e6:.0f} MB. The file is decoded in memory and never stored."
+    limits = f"{audio.MAX_SECONDS / 60:.0f} minutes and {audio.MAX_BYTES / 1e6:.0f} MB"
+    return f"{FORMATS}, up to {limits}. The file is decoded in memory and never stored."

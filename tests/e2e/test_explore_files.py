@@ -187,7 +187,8 @@ def test_a_bad_file_gets_a_sentence(uploader: Explorer, name: str):
 
 
 @pytest.mark.parametrize("name", [
-    "**bold** [link](http:evil) $x$ `code`.wav", "see www.evil.com and a@evil.com.wav", ":material-home: :smile: :streamlit:.wav", "a -> b -- c.wav",
+    "**bold** [link](http:evil) $x$ `code`.wav", "see www.evil.com and a@evil.com.wav", ":material-home: :smile: :streamlit:.wav",
+    "a -> b -- c.wav",
     "# one.wav", "1. one.wav", "&amp; <b>.wav",
 ])
 def test_a_file_name_is_shown_as_it_is(uploader: Explorer, name: str):

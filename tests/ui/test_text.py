@@ -23,7 +23,8 @@ def shown(text: str) -> str:
 
 
 @pytest.mark.parametrize("text", [
-    "www.evil.com", "WWW.EVIL.COM", "http://evil.com/x", "a@evil.com", ":material/home:", ":smile:", "a -> b <- c -- d >= e", "![x](http://y.z)", "_www.a.b_",
+    "www.evil.com", "WWW.EVIL.COM", "http://evil.com/x", "a@evil.com", ":material/home:", ":smile:", "a -> b <- c -- d >= e",
+    "![x](http://y.z)", "_www.a.b_",
 ])
 def test_nothing_is_left_to_be_found_later(text: str):
     assert not FOUND_LATER.search(shown(plain(text)))
