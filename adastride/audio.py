@@ -1,7 +1,8 @@
 """Sound in: bytes or a file -> a mono float32 waveform at the model's rate, and its log-mel spectrogram.
 
-Files are decoded by libsndfile (WAV, FLAC, OGG, MP3) from memory, in blocks, so that what a file claims about itself
-can never make the process allocate more than the limits below allow.
+Files are decoded by libsndfile (WAV, FLAC, OGG, MP3, AIFF) from memory, and by FFmpeg in another process (`adastride.media`) where
+libsndfile can't; in blocks, so that what a file claims about itself can never make the process allocate more than the limits below
+allow.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,9 +24,15 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
+from adastride import media
+from adastride.formats import FORMATS
+from adastride.wording import one_line
+
 MAX_BYTES = 120_000_000
 MAX_SECONDS = 900.0
-_BLOCK_FRAMES = 1 << 18
+MAX_SAMPLES = 120_000_000  # of all channels: 15 minutes in stereo at 66 kHz; silence packs so well that bytes say little
+MIN_RATE, MAX_RATE = 1000, 768_000
+_BLOCK_SAMPLES = 1 << 18
 
 
 class AudioError(ValueError):
@@ -74,54 +83,111 @@ def decode(
     data: bytes, sample_rate: int = 16_000, name: str = "this file", max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Waveform:
-    """Decodes WAV, FLAC, OGG or MP3 bytes of any rate, depth and number of channels to mono at `sample_rate` Hz.
+    """Decodes the bytes of a file of the kinds in FORMATS, of any rate, depth and number of channels to mono at `sample_rate` Hz.
 
-    Channels are averaged, then resampled. progress is told the share that is decoded, from 0 to 1. Raises AudioError, one
-    sentence naming `name`, for anything that is not a sound of at least two samples, at most `max_seconds` seconds and
-    `max_bytes` bytes, with finite samples.
+    Channels are averaged, then resampled, as blocks come: what is in memory is the result and a block. progress is told the
+    share that is decoded, from 0 to 1. Raises AudioError, one sentence naming `name`, for anything that is not a sound of at
+    least two samples, at most `max_seconds` seconds, `max_bytes` bytes and MAX_SAMPLES samples of all channels, with a rate from
+    MIN_RATE to MAX_RATE and finite samples.
     """
+    name = one_line(name)
     if not data:
-        raise AudioError(f"{name} is empty: choose a WAV, FLAC, OGG or MP3 file with sound in it.")
+        raise AudioError(f"{name} is empty: choose a {FORMATS} file with sound in it.")
     if len(data) > max_bytes:
         raise AudioError(_too_large(name, len(data), max_bytes))
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as sound:
-            rate, channels = sound.samplerate, sound.channels
-            mono = _read_mono(sound, name, max_seconds, progress)
+        with _opened(data) as stream:
+            samples, frames = _collect(stream, name, sample_rate, max_seconds, progress)
     except soundfile.LibsndfileError:
-        raise AudioError(f"{name} can't be decoded: it is damaged or not a WAV, FLAC, OGG or MP3 file (convert M4A or WebM to one of these).") from None
-    if not 1000 <= rate <= 768_000:
-        raise AudioError(f"{name} has a sample rate of {rate} Hz: save it with a rate from 1 kHz to 768 kHz.")
-    if mono.size < 2:
-        raise AudioError(f"{name} holds {mono.size} sample{'s' * (mono.size != 1)}: choose a sound of at least a few milliseconds.")
-    if not np.isfinite(mono).all():
-        raise AudioError(f"{name} contains samples that are not numbers (NaN or infinite): export it again from the program that made it.")
-    seconds = mono.size / rate
-    if float(np.abs(mono).max()) > 1e4:  # a float file with broken scaling would overflow the power spectrum
-        raise AudioError(f"{name} has samples as large as {np.abs(mono).max():.1g} where 1 is full scale: export it again at a normal level.")
-    return from_samples(mono, rate, sample_rate, channels=channels, seconds=seconds, sha256=hashlib.sha256(data).hexdigest())
+        raise AudioError(f"{name} can't be decoded: it is damaged or not a {FORMATS} file.") from None
+    except media.MediaError as error:
+        raise AudioError(f"{name} {error}.") from None
+    return Waveform(samples, sample_rate, stream.rate, stream.channels, frames / stream.rate, hashlib.sha256(data).hexdigest())
 
 
-def _read_mono(sound: soundfile.SoundFile, name: str, max_seconds: float, progress: Callable[[float], None]) -> np.ndarray:
-    limit = int(max_seconds * sound.samplerate)
+@dataclass(frozen=True)
+class _Stream:
+    """A sound that is being decoded.
+
+    rate: Hz. frames: how many samples of each channel its header claims, 0 where it does not say. no_more: so many come at the
+    most, so that a limit may be held against the claim; no_less: where fewer come, the file breaks off. blocks: mono, (n,) float32.
+    """
+
+    rate: int
+    channels: int
+    frames: int
+    no_more: bool
+    no_less: bool
+    blocks: Iterator[np.ndarray]
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[_Stream]:
+    """A file's sound. Raises LibsndfileError or MediaError for one that can't be decoded, here or while blocks are read."""
+    try:
+        sound = soundfile.SoundFile(io.BytesIO(data))
+    except soundfile.LibsndfileError:
+        kind = media.container(data)
+        if kind is None:
+            raise
+        with media.decoding(data, kind) as other:
+            yield _Stream(other.rate, other.channels, other.frames, no_more=False, no_less=False, blocks=other.blocks)
+        return
+    with sound:
+        frames = sound.frames if sound.frames < 1 << 60 else 0
+        no_more = sound.format in ("WAV", "FLAC", "WAVEX", "RF64", "W64", "AIFF")  # of MP3 and OGG it may be an estimate
+        yield _Stream(sound.samplerate, sound.channels, frames, no_more, sound.format in ("FLAC", "OGG"), _soundfile_blocks(sound))
+
+
+def _soundfile_blocks(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    count = max(1, _BLOCK_SAMPLES // sound.channels)
+    while len(block := sound.read(count, dtype="float32", always_2d=True)):
+        yield block.mean(axis=1)
+
+
+def _collect(stream: _Stream, name: str, sample_rate: int, max_seconds: float, progress: Callable[[float], None]) -> tuple[np.ndarray, int]:
+    """What a stream gives, resampled: (n,) float32, read-only, and how many samples of each channel it had."""
+    rate = stream.rate
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AudioError(
+            f"{name} has a sample rate of {rate} Hz: save it with a rate from {MIN_RATE / 1000:g} kHz to "
+            f"{MAX_RATE / 1000:g} kHz."
+        )
     too_long = f"{name} is longer than the {_duration(max_seconds)} allowed: cut out the part you want to see."
-    # A header may claim any length, so only what was really read counts; MP3 and OGG know theirs without a full read.
-    if limit < sound.frames < 1 << 60 and sound.format in ("WAV", "FLAC", "WAVEX", "RF64", "W64", "AIFF"):
-        raise AudioError(too_long)
-    blocks, total = [], 0
-    while True:
-        block = sound.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
-        if not len(block):
-            break
-        total += len(block)
-        if total > limit:
+    too_many = (
+        f"{name} has more than the {MAX_SAMPLES / 1e6:.0f} million samples allowed ({stream.channels} × {rate} Hz × its seconds): "
+        "save it with a lower sample rate or with fewer channels."
+    )
+
+    def check(frames: int) -> None:
+        if frames > int(max_seconds * rate):
             raise AudioError(too_long)
-        blocks.append(block.mean(axis=1))
-        progress(min(1.0, total / max(1, sound.frames)))
-    if total < sound.frames < 1 << 60 and sound.format in ("FLAC", "OGG"):
-        whole = sound.frames / sound.samplerate
-        raise AudioError(f"{name} breaks off after {total / sound.samplerate:.1f} s of {whole:.1f} s: it was not copied or downloaded completely.")
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+        if frames * stream.channels > MAX_SAMPLES:
+            raise AudioError(too_many)
+
+    check(stream.frames if stream.no_more else 0)
+    resampler, frames = _Resampler(rate, sample_rate), 0
+    for block in stream.blocks:
+        frames += block.size
+        check(frames)  # a header may claim any length, so what really comes counts
+        peak = float(np.abs(block).max(initial=0.0))
+        if not math.isfinite(peak):
+            raise AudioError(
+                f"{name} contains samples that are not numbers (NaN or infinite): "
+                "export it again from the program that made it."
+            )
+        if peak > 1e4:  # a float file with broken scaling would overflow the power spectrum
+            raise AudioError(f"{name} has samples as large as {peak:.1g} where 1 is full scale: export it again at a normal level.")
+        resampler.push(block)
+        progress(min(1.0, frames / max(1, stream.frames)))
+    if stream.no_less and frames < stream.frames:
+        raise AudioError(
+            f"{name} breaks off after {frames / rate:.1f} s of {stream.frames / rate:.1f} s: "
+            "it was not copied or downloaded completely."
+        )
+    if frames < 2:
+        raise AudioError(f"{name} holds {frames} sample{'s' * (frames != 1)}: choose a sound of at least a few milliseconds.")
+    return resampler.result(), frames
 
 
 def _too_large(name: str, size: int, most: int) -> str:
@@ -135,18 +201,13 @@ def _duration(seconds: float) -> str:
 def from_samples(
     mono: np.ndarray, rate: int, sample_rate: int = 16_000, *, channels: int = 1, seconds: float | None = None, sha256: str | None = None,
 ) -> Waveform:
-    """A Waveform from mono samples (n,) at `rate` Hz, resampled to `sample_rate` Hz."""
+    """A Waveform from mono samples (n,), n >= 1, at `rate` Hz, resampled to `sample_rate` Hz."""
     mono = np.ascontiguousarray(mono, np.float32)
-    samples = torch.from_numpy(mono)
-    if rate != sample_rate:
-        # The filter bank has numerator x denominator taps: 44 101 Hz as it is would take gigabytes. The nearest ratio
-        # with a denominator of at most 1000 is exact for all usual rates and off by a millisecond in 15 minutes at most.
-        ratio = Fraction(rate, sample_rate).limit_denominator(1000)
-        samples = _resample(samples, ratio)
-    samples = samples.numpy().copy() if rate == sample_rate else samples.numpy()
-    samples.setflags(write=False)
+    resampler = _Resampler(rate, sample_rate)
+    for begin in range(0, mono.size, _BLOCK_SAMPLES):
+        resampler.push(mono[begin : begin + _BLOCK_SAMPLES])
     seconds = mono.size / rate if seconds is None else seconds
-    return Waveform(samples, sample_rate, rate, channels, seconds, sha256 or hashlib.sha256(mono.tobytes()).hexdigest())
+    return Waveform(resampler.result(), sample_rate, rate, channels, seconds, sha256 or hashlib.sha256(mono.tobytes()).hexdigest())
 
 
 def read(path: str | Path, sample_rate: int = 16_000) -> Waveform:
@@ -162,22 +223,67 @@ def read(path: str | Path, sample_rate: int = 16_000) -> Waveform:
 
 
 _RESAMPLED_PART = 1 << 20  # input samples at a time: resampling holds several copies of what it works on
+_MOST_TAPS = 4_000_000  # of the filters for one ratio, 16 MB
 
 
-def _resample(samples: Tensor, ratio: Fraction) -> Tensor:
-    """(n,) resampled by ratio = old / new rate, in parts. Parts overlap by more than the filter reaches, so that the
-    result is what it is in one piece."""
-    period = ratio.numerator
-    overlap = period * -(-1024 * max(1, period // ratio.denominator) // period)
-    step = period * max(1, _RESAMPLED_PART // period)
-    parts = []
-    for begin in range(0, samples.numel(), step):
-        first = max(0, begin - overlap)
-        part = torchaudio.functional.resample(samples[first : begin + step + overlap], ratio.numerator, ratio.denominator)
-        skip = (begin - first) // period * ratio.denominator
-        last = begin + step >= samples.numel()
-        parts.append(part[skip:] if last else part[skip : skip + step // period * ratio.denominator].clone())
-    return torch.cat(parts)
+def _ratio(rate: int, sample_rate: int) -> Fraction:
+    """rate / sample_rate, or a ratio near it whose filters are small.
+
+    There are denominator filters of about numerator taps: 44 101 Hz as it is would take gigabytes. The nearest ratio with a
+    denominator of at most 1000 is exact for all usual rates and off by a millisecond in 15 minutes at most. Above four times
+    the rate that is wanted, denominators become smaller; what is lost there stays below 0.01 %.
+
+    >>> _ratio(44_100, 16_000), _ratio(192_000, 22_050), _ratio(767_983, 16_000)
+    (Fraction(441, 160), Fraction(1280, 147), Fraction(48, 1))
+    """
+    return Fraction(rate, sample_rate).limit_denominator(min(1000, math.isqrt(_MOST_TAPS * sample_rate // rate)))
+
+
+class _Resampler:
+    """Resamples mono blocks from one rate to another as they come, in parts.
+
+    A part is worked on when what follows it is there. Parts overlap by more than the filter reaches, so that the result is
+    what it is in one piece.
+    """
+
+    def __init__(self, rate: int, sample_rate: int):
+        ratio = _ratio(rate, sample_rate)
+        self.up, self.period = ratio.denominator, ratio.numerator
+        self.filter = None if rate == sample_rate else torchaudio.transforms.Resample(self.period, self.up, dtype=torch.float32)
+        self.overlap = self.period * -(-1024 * max(1, self.period // self.up) // self.period)
+        self.step = self.period * max(1, _RESAMPLED_PART // self.period)
+        self.parts: list[Tensor] = []
+        self.waiting: list[Tensor] = []  # input from sample `first` on
+        self.first = self.begin = self.received = 0  # begin: of the next part
+
+    def push(self, block: np.ndarray) -> None:
+        """Takes the next samples, (n,) float32; they may change afterwards."""
+        samples = torch.tensor(block)
+        if self.filter is None:
+            self.parts.append(samples)
+            return
+        self.waiting.append(samples)
+        self.received += block.size
+        while self.received >= self.begin + self.step + self.overlap:
+            self._part(self.step // self.period * self.up)
+
+    def _part(self, most: int | None) -> None:
+        """Resamples the next part. most: how many samples it has; all there are if None."""
+        samples = torch.cat(self.waiting)
+        resampled = self.filter(samples[: self.begin + self.step + self.overlap - self.first])
+        skip = (self.begin - self.first) // self.period * self.up
+        self.parts.append(resampled[skip:][:most].clone())
+        self.begin += self.step
+        first = max(0, self.begin - self.overlap)
+        self.waiting, self.first = [samples[first - self.first :].clone()], first
+
+    def result(self) -> np.ndarray:
+        """All of it, (n,) float32, read-only; nothing can be pushed any more."""
+        while self.begin < self.received:
+            self._part(None if self.begin + self.step >= self.received else self.step // self.period * self.up)
+        samples = torch.cat(self.parts).numpy()
+        samples.setflags(write=False)
+        return samples
 
 
 @functools.cache

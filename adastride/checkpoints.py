@@ -23,6 +23,7 @@ from safetensors.torch import save
 from adastride import tasks
 from adastride.files import bundled, write_atomically
 from adastride.models.network import Network
+from adastride.wording import one_line
 
 FORMAT = 1
 FOLDER = bundled("checkpoints")
@@ -121,7 +122,7 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Networ
     header = _header(path)
     with safe_open(path, framework="pt") as file:
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        model = _assemble(path.name, header, shapes, file.get_tensor)
+        model = _assemble(one_line(path.name), header, shapes, file.get_tensor)
     model.name = str(name_or_path) if str(name_or_path) in catalogue() else path.stem
     return model.to(device).eval().requires_grad_(False)
 
@@ -132,6 +133,7 @@ def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Ne
     name: the file's name, for messages. The network's `.name` is "own-" and 16 digits of the data's SHA-256, so that no other data
     has the same. Raises CheckpointError as `load` does, and for more bytes or classes than a page shows.
     """
+    name = one_line(name)
     if len(data) > MAX_OWN_BYTES:
         raise CheckpointError(f"{name} has {len(data) / 1e6:.0f} MB, more than the {MAX_OWN_BYTES / 1e6:.0f} MB that can be loaded here: use the command line.")
     try:
@@ -140,7 +142,7 @@ def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Ne
         metadata = json.loads(data[8 : 8 + size]).get("__metadata__") or {}
         header = json.loads(metadata.get("adastride", "null"))
     except (SafetensorError, KeyError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{name} can't be read as safetensors ({error}): copy or train it again.") from None
+        raise _unreadable(name, error) from None
     header = _checked(header, name)
     model = _assemble(name, header, {key: tuple(t.shape) for key, t in tensors.items()}, tensors.__getitem__)
     try:
@@ -158,14 +160,19 @@ def _assemble(name: str, header: dict, shapes: dict[str, tuple[int, ...]], read:
     CheckpointError where the tensors are not those of the network.
     """
     try:
-        config = tasks.KINDS[header["kind"]].config(**header["config"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{name} has settings this version can't use ({error}): train it again with `python -m adastride train`.") from None
-    with torch.device("meta"):  # shapes first: a wrong file fails before any memory is taken
-        model = tasks.build(config)
+        config = tasks.KINDS[header["kind"]].config.from_dict(header["config"])
+        with torch.device("meta"):  # shapes first: a wrong file fails before any memory is taken
+            model = tasks.build(config)
+    except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        said = one_line(error)
+        raise CheckpointError(
+            f"{name} has settings this version can't use ({said}): "
+            "train it again with `python -m adastride train`."
+        ) from None
     expected = {key: tuple(t.shape) for key, t in model.state_dict().items()}
     for key in sorted(shapes.keys() ^ expected.keys()):
-        raise CheckpointError(f"{name} {'lacks' if key in expected else 'has an unknown'} tensor {key}: it doesn't fit the settings it names.")
+        lacks = "lacks" if key in expected else "has an unknown"
+        raise CheckpointError(f"{name} {lacks} tensor {one_line(key, 60)}: it doesn't fit the settings it names.")
     for key in expected:
         if shapes[key] != expected[key]:
             raise CheckpointError(
@@ -210,15 +217,20 @@ def _header(path: Path) -> dict:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("adastride", "null"))
-    except (SafetensorError, OSError, json.JSONDecodeError, RecursionError) as error:
-        raise CheckpointError(f"{path.name} can't be read as safetensors ({error}): copy or train it again.") from None
-    return _checked(header, path.name)
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise _unreadable(one_line(path.name), error) from None
+    return _checked(header, one_line(path.name))
+
+
+def _unreadable(name: str, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{name} can't be read as safetensors ({one_line(error)}): copy or train it again.")
 
 
 def _checked(header: object, name: str) -> dict:
     """Returns the header if it is one that this version knows, else raises CheckpointError. name: the file's name, for messages."""
     if not isinstance(header, dict) or not isinstance(header.get("config"), dict):
         raise CheckpointError(f"{name} carries no AdaStride settings: only checkpoints written by `python -m adastride train` can be loaded.")
-    if not isinstance(header.get("format"), int) or header["format"] > FORMAT or header.setdefault("kind", "classifier") not in tasks.KINDS:
+    kind = header.setdefault("kind", "classifier")
+    if type(header.get("format")) is not int or header["format"] > FORMAT or type(kind) is not str or kind not in tasks.KINDS:
         raise CheckpointError(f"{name} was written by a newer version of this program: update it, then load the file again.")
     return header

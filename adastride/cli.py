@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from adastride.formats import FORMATS
 from adastride.ranges import SIGMA_INV2_RANGE
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     explain = commands.add_parser("explain", help="run a trained network on a clip and show where its time steps went", allow_abbrev=False)
-    explain.add_argument("clip", metavar="CLIP", help="a WAV, FLAC, OGG or MP3 file, or the name of a bundled sample")
+    explain.add_argument("clip", metavar="CLIP", help=f"a {FORMATS} file, or the name of a bundled sample")
     explain.add_argument("--checkpoint", metavar="NAME", default=DEFAULT_CHECKPOINT,
                          help="a shipped checkpoint or a .safetensors file (default: %(default)s)")
     explain.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
@@ -286,7 +287,7 @@ def _find_clip(name: str) -> tuple[Path, str]:
         return samples()[name].path, samples()[name].title
     if path.is_dir():
         raise CommandError(f"{name} is a folder: name a sound file in it.")
-    raise CommandError(f"there is no file {name!r}: name a WAV, FLAC, OGG or MP3 file, or one of the samples {', '.join(samples())}.")
+    raise CommandError(f"there is no file {name!r}: name a {FORMATS} file, or one of the samples {', '.join(samples())}.")
 
 
 def _check_outputs(outputs: dict[str, Path], clip: Path) -> None:

@@ -108,7 +108,7 @@ tasks, papers = results.tasks_of(runs), results.papers_of(runs)
 metric = results.headline_of(runs)
 
 show_list(results_report.story(runs))
-st.caption(plain(results_report.basis(runs)) + " " + results_report.coverage(runs)[0])
+st.caption(plain(results_report.basis(runs)) + " " + plain(results_report.coverage(runs)[0]))
 
 st.subheader(metric.label)
 show_chart(accuracy_chart(runs), "There is no run with the usual σ yet.")
@@ -117,9 +117,9 @@ if rankings:
     st.markdown("**Our order and the paper’s**")
     show_list(rankings)
 st.markdown("**Against strided convolution**")
-task = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="results_task")
+task = st.segmented_control("Task", tasks, format_func=plain, default=tasks[0], required=True, key="results_task")
 show_table(results_report.comparison_table(runs, task), f"comparison-{task}")
-st.caption(results_report.comparison_sentence(runs, task))
+st.caption(plain(results_report.comparison_sentence(runs, task)))
 if papers.accuracy:
     st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
 show_table(results_report.overview_table(runs), "overview")

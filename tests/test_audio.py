@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -119,10 +120,7 @@ def test_an_odd_rate_takes_neither_long_nor_gigabytes():
             assert abs(sound.samples.size - 8000) < 3
             assert abs(test_audio.pitch(sound) - 440) < 1
     """
-    folder = Path(__file__).resolve().parent
-    paths = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(folder.parent)!r}]\n"
-    result = subprocess.run([sys.executable, "-c", paths + textwrap.dedent(script)], capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr[-500:]
+    in_a_process(script)
 
 
 def test_channels_are_averaged():
@@ -253,7 +251,7 @@ def test_a_flac_header_that_lies_about_its_length():
     b"\x00\x00\x00\x20ftypM4A \x00\x00\x02\x00isomiso2", b"\x1a\x45\xdf\xa3\x01\x00\x00\x00webm", b"PK\x03\x04", b"%PDF-1.7", b"\x89PNG",
 ])
 def test_files_of_another_kind(start: bytes):
-    refuses(start + np.random.default_rng(0).bytes(5000), "can't be decoded.*convert M4A or WebM")
+    refuses(start + np.random.default_rng(0).bytes(5000), "can't be decoded")
 
 
 @pytest.mark.parametrize("rate", [1, 999, 800_000])
@@ -355,12 +353,99 @@ def test_twice_as_loud_is_ln_2_more():
     torch.testing.assert_close(log_mel(2 * samples) - log_mel(samples), torch.full((80, 32), 0.6931), rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 44_100, 44_101, 96_000])
+@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 22_050, 44_100, 44_101, 96_000, 192_000, 767_983])
 @pytest.mark.parametrize("length", [5, 1000, 50_000])
-def test_resampling_in_parts_is_resampling_in_one_piece(monkeypatch, rate: int, length: int):
-    """A long clip has no seams where its parts meet."""
+@pytest.mark.parametrize("block", [1, 997, 1 << 18])
+def test_resampling_in_blocks_is_resampling_in_one_piece(monkeypatch, rate: int, length: int, block: int):
+    """A long clip has no seams where its parts meet, however it comes."""
+    if length // block > 1000:
+        length //= 50
     monkeypatch.setattr(audio, "_RESAMPLED_PART", 4096)
-    ratio = Fraction(rate, 16_000).limit_denominator(1000)
+    ratio = audio._ratio(rate, 16_000)
     samples = torch.randn(length, generator=torch.Generator().manual_seed(0))
     whole = torchaudio.functional.resample(samples, ratio.numerator, ratio.denominator)
-    torch.testing.assert_close(audio._resample(samples, ratio), whole, rtol=0, atol=1e-5)
+    resampler = audio._Resampler(rate, 16_000)
+    for begin in range(0, length, block):
+        resampler.push(samples[begin : begin + block].numpy())
+    torch.testing.assert_close(torch.from_numpy(resampler.result().copy()), whole, rtol=0, atol=1e-5)
+
+
+@given(st.integers(audio.MIN_RATE, audio.MAX_RATE), st.sampled_from([16_000, 22_050]))
+def test_the_ratio_of_any_rate_is_near_and_its_filters_are_small(rate: int, wanted: int):
+    ratio = audio._ratio(rate, wanted)
+    assert abs(ratio / Fraction(rate, wanted) - 1) < Fraction(1, 10_000) or rate < wanted
+    assert abs(ratio / Fraction(rate, wanted) - 1) < Fraction(1, 1000)
+    assert ratio.denominator * ratio.numerator <= audio._MOST_TAPS
+
+
+@pytest.mark.parametrize("rate", [*RATES, 88_200, 176_400, 192_000, 352_800, 384_000, 705_600, 768_000])
+@pytest.mark.parametrize("wanted", [16_000, 22_050])
+def test_the_ratio_of_a_usual_rate_is_exact(rate: int, wanted: int):
+    assert audio._ratio(rate, wanted) == Fraction(rate, wanted)
+
+
+# --- files that are small and become large
+
+
+def silence(rate: int, frames: int, channels: int) -> bytes:
+    """A FLAC file of zeros, written in blocks."""
+    file, block = io.BytesIO(), np.zeros((1 << 18, channels), np.int16)
+    with soundfile.SoundFile(file, "w", rate, channels, "PCM_16", format="FLAC") as sound:
+        for begin in range(0, frames, len(block)):
+            sound.write(block[: frames - begin])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("rate", "frames", "channels"), [(655_350, audio.MAX_SAMPLES + 1, 1), (48_000, audio.MAX_SAMPLES // 8 + 1, 8)])
+def test_more_samples_than_allowed_are_refused_before_any_is_decoded(monkeypatch, rate: int, frames: int, channels: int):
+    data = silence(rate, frames, channels)
+    assert len(data) < 1_000_000
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("it was decoded"))
+    refuses(data, "million samples allowed")
+
+
+def test_samples_are_counted_as_they_come(monkeypatch):
+    """An OGG or MP3 file's length is an estimate."""
+    monkeypatch.setattr(audio, "MAX_SAMPLES", 100_000)
+    refuses(encode(np.zeros((60_000, 2)), 16_000, "MP3"), "million samples allowed")
+    assert decode(encode(np.zeros((40_000, 2)), 16_000, "MP3")).original_channels == 2
+
+
+def test_a_block_of_many_channels_is_small():
+    """A thousand channels: 260 000 frames of them would be a gigabyte."""
+    data = encode(np.zeros((20_000, 1000), np.int16), 16_000)
+    tracemalloc.start()
+    assert decode(data).original_channels == 1000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on memory that the system keeps")
+def test_the_largest_clips_take_seconds_and_little_memory():
+    """As many samples as are allowed, at rates whose exact filters would take a minute for a second of sound."""
+    script = """
+        import resource, time
+        import torch
+        import test_audio
+        torch.set_num_threads(1)
+        largest = [
+            test_audio.silence(rate, min(test_audio.audio.MAX_SAMPLES // channels, 900 * rate), channels)
+            for rate, channels in ((655_340, 1), (64_001, 2))
+        ]
+        used = 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("VmData")).split()[1])
+        resource.setrlimit(resource.RLIMIT_DATA, (used + 500_000_000,) * 2)
+        for data in largest:
+            begin = time.process_time()
+            test_audio.decode(data)
+            assert time.process_time() - begin < 12
+    """
+    in_a_process(script)
+
+
+def in_a_process(script: str) -> None:
+    folder = Path(__file__).resolve().parent
+    paths = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(folder.parent)!r}]\n"
+    command = [sys.executable, "-c", paths + textwrap.dedent(script)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    assert result.returncode == 0, result.stderr[-500:]

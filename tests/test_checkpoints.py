@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from adastride import checkpoints
+from adastride.audio import PRESETS, MelPreset
 from adastride.checkpoints import CheckpointError, load, load_bytes, save_checkpoint
 from adastride.models import Classifier, ClassifierConfig
+from adastride.models.network import NetworkConfig
 
 CONFIG = ClassifierConfig(("no", "yes"), ("strided-conv", "adastride-f", "adastride"), (2, 2.5, 3), sigma=0.3, width=4)
 DETAILS = {"licence": ["A line."], "metrics": {"accuracy": 0.5}}
@@ -206,9 +212,97 @@ def test_newer_format(path: Path, version: int):
     {"strides": [2, 2]}, {"strides": [2, 2, 0]}, {"strides": ["a", "b", "c"]}, {"strides": None},
     {"sigma": 0}, {"sigma": "abc"}, {"sigma": None},
     {"width": 0}, {"width": "4"}, {"width": 4.5}, {"width": 10**9}, {"front_end": "telephone"}, {"front_end": []}, {"colour": "blue"},
-], ids=str)
+    {"strides": [10**400, 2, 2]}, {"sigma": 10**400}, {"width": 10**400}, {"sigma": "0.4"}, {"strides": ["2", "2", "2"]},
+    {"labels": "ab"}, {"labels": [1, 2]},
+    {"strides": [True, 2, 2]}, {"learn_sigma": 1}, {"parameters": {"smoothness": "3"}}, {"parameters": []},
+    {"labels": {"a": 1, "b": 2}}, {"labels": [[], []]},
+    {"parameters": {"sigma": {}}}, {"kind": "classifier"}, {"labels": ["a", "b" * 20_000]}, {"__class__": 1}, {"methods": 3},
+    {"sigma": -0.0},
+], ids=lambda config: str(config)[:40])
 def test_settings_that_cannot_be(path: Path, config: dict):
     refuses(edit(path, **config), "settings this version can't use")
+
+
+@pytest.mark.parametrize("kind", [3, None, [], {}, ["classifier"], True, "tower", 10**400], ids=lambda kind: str(kind)[:20])
+def test_a_kind_that_is_none(path: Path, kind: object):
+    refuses(edit(path, header={**checkpoints.details(path), "kind": kind}), "newer version of this program")
+
+
+@pytest.mark.parametrize("version", [True, 1.0, "1", None, []], ids=str)
+def test_a_format_that_is_none(path: Path, version: object):
+    refuses(edit(path, header={**checkpoints.details(path), "format": version}), "newer version of this program")
+
+
+def test_a_number_of_more_digits_than_python_reads(path: Path):
+    path.write_bytes(save(load_file(path), {"adastride": '{"format": ' + "9" * 5000 + "}"}))
+    refuses(path, "can't be read")
+    refuses_bytes(path.read_bytes(), "can't be read")
+
+
+def test_a_tensor_with_an_odd_name(path: Path):
+    refuses(edit(path, {"a\n\u202e" + "b" * 1000: torch.zeros(1)}), "has an unknown tensor")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from([10**400, -(10**400), 1e308, "3", "adastride"]),
+    lambda values: st.lists(values, max_size=4) | st.dictionaries(st.text(max_size=5), values, max_size=3), max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([field.name for field in fields(ClassifierConfig)] + ["kind", "other"]), JSON, min_size=1, max_size=3))
+def test_any_settings_are_a_network_or_one_error(values: dict):
+    """The error is ValueError alone, which `load` tells of as CheckpointError."""
+    with suppress(ValueError):
+        config = ClassifierConfig.from_dict({**CONFIG.to_dict(), **values})
+        assert ClassifierConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@dataclass(frozen=True)
+class Part:
+    size: int
+    share: float = 0.5
+
+
+@dataclass(frozen=True)
+class OtherConfig(NetworkConfig):
+    """Fields of every type that a kind of network may have."""
+
+    kind: ClassVar[str] = "other"
+
+    parts: tuple[Part, ...]
+    pair: tuple[int, str] = (1, "a")
+    mode: Literal["slow", "fast"] = "slow"
+    limit: float | None = None
+    by_name: dict[str, float] = field(default_factory=dict, hash=False)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("adastride",)
+
+    @property
+    def mel(self) -> MelPreset:
+        return PRESETS["classification"]
+
+
+def test_settings_of_another_kind_are_checked_by_their_types():
+    config = OtherConfig((Part(3), Part(4, 0.25)), (2, "b"), "fast", 0.5, {"a": 1.5})
+    assert OtherConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert OtherConfig.from_dict({"parts": []}) == OtherConfig(())
+    good = config.to_dict()
+    for wrong in (
+        {"parts": [{"size": "3"}]}, {"parts": [{}]}, {"parts": [3]}, {"parts": [{"size": 3, "colour": 1}]}, {"pair": [1]},
+        {"pair": ["a", 1]},
+        {"mode": "other"}, {"limit": "x"}, {"limit": 10**400}, {"by_name": {"a": None}}, {"parts": [{"size": 2**40}]},
+    ):
+        with pytest.raises(ValueError, match=r"can't be|unknown field|missing|expected fields"):
+            OtherConfig.from_dict({**good, **wrong})
+
+
+def test_every_kind_s_settings_come_back():
+    """A field of a type that `from_dict` does not know would be refused."""
+    for name in checkpoints.catalogue():
+        config = load(name).config
+        assert type(config).from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 def test_missing_labels(path: Path):

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import matplotlib.image
 import numpy as np
 import pytest
+import recordings
 import soundfile
 import torch
 from safetensors import safe_open
@@ -143,6 +144,16 @@ def test_a_sample_is_known_by_its_name_and_a_file_goes_first(capsys, tmp_path, m
     (tmp_path / name).write_bytes(Path(clip).read_bytes())
     _, out, _ = run(capsys, "explain", name, "--checkpoint", checkpoint)
     assert out.startswith(f"{name}: 1.50 s")
+
+
+@pytest.mark.parametrize("name", ["memo.m4a", "browser.webm", "clip.mov"])
+def test_a_phone_s_or_a_browser_s_recording_is_explained(capsys, tmp_path, checkpoint, name):
+    kind = recordings.KINDS[name]
+    wave = np.sin(2 * np.pi * 440 * np.arange(kind.rate) / kind.rate).astype(np.float32) / 4
+    (tmp_path / name).write_bytes(recordings.recording(wave, kind))
+    code, out, _ = run(capsys, "explain", str(tmp_path / name), "--checkpoint", checkpoint, "--json")
+    assert code == 0
+    assert json.loads(out)["seconds"] == pytest.approx(1.0, abs=0.13)
 
 
 def test_a_title_the_font_lacks_is_drawn_without_warnings(capsys, tmp_path, checkpoint, clip):

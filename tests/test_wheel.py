@@ -83,7 +83,7 @@ def test_the_wheel_says_what_it_needs(wheel: Path):
     archive = zipfile.ZipFile(wheel)
     metadata = email.message_from_bytes(archive.read(next(name for name in archive.namelist() if name.endswith("METADATA"))))
     needed = [line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line]
-    assert {re.match(r"[\w-]+", line).group() for line in needed} == {"torch", "torchaudio", "numpy", "soundfile", "safetensors"}
+    assert {re.match(r"[\w-]+", line).group() for line in needed} == {"torch", "torchaudio", "numpy", "soundfile", "av", "safetensors"}
     assert set(metadata.get_all("Provides-Extra")) == {"app", "train", "ray", "dev"}
 
 

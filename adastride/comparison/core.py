@@ -11,9 +11,7 @@ numbers that need many runs are taken of that window, too. Methods run on the de
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
 import math
 import threading
 import time
@@ -32,6 +30,7 @@ from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS, Downsampled, Downsampler, LayerSettings, build
 from adastride.downsampling.effective import OperatorAlignment
 from adastride.inspection import analysis
+from adastride.tables import csv_text
 
 EXACT = -120.0  # dB; what lies below is rounding, and no error at all would be minus infinity
 SHIFTS = 10  # frames the input is moved by, at the most
@@ -463,9 +462,7 @@ def to_csv(comparison: Comparison) -> str:
 
     A number that is not finite or has not been worked out is left empty. Lines end with a line feed.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
+    rows: list[list[object]] = [
         [
             "method",
             "pinned",
@@ -487,7 +484,7 @@ def to_csv(comparison: Comparison) -> str:
             "device",
             "notes",
         ]
-    )
+    ]
     for column in comparison.columns:
         numbers = column.numbers
         measured = [
@@ -500,7 +497,7 @@ def to_csv(comparison: Comparison) -> str:
             numbers.milliseconds,
             numbers.peak_bytes,
         ]
-        writer.writerow(
+        rows.append(
             [
                 column.method,
                 int(column.pinned),
@@ -516,4 +513,4 @@ def to_csv(comparison: Comparison) -> str:
                 "; ".join(column.notes),
             ]
         )
-    return text.getvalue()
+    return csv_text(rows)

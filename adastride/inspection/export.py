@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from dataclasses import asdict
@@ -11,6 +10,7 @@ import numpy as np
 
 from adastride.alignment import Taps
 from adastride.inspection.tracing import LayerTrace, Trace
+from adastride.tables import csv_text
 
 MAX_ELEMENTS = 64_000_000  # of all alignments of one file together: 256 MB before they are compressed
 _BLOCK_ELEMENTS = 1 << 21
@@ -68,14 +68,12 @@ def to_csv(trace: Trace) -> str:
 
     input_frames is the stride, in frames of the layer's own input; over a layer the strides add up to T. Lines end with a line feed.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["layer", "output_frame", "start_seconds", "end_seconds", "input_frames"])
+    rows: list[tuple[object, ...]] = [("layer", "output_frame", "start_seconds", "end_seconds", "input_frames")]
     for index, layer in enumerate(trace.layers):
         edges = trace.boundary_seconds(index)
         for frame, (start, end, stride) in enumerate(zip(edges[:-1], edges[1:], layer.strides, strict=True)):
-            writer.writerow([index + 1, frame, f"{start:.6f}", f"{end:.6f}", f"{stride:.6f}"])
-    return text.getvalue()
+            rows.append((index + 1, frame, f"{start:.6f}", f"{end:.6f}", f"{stride:.6f}"))
+    return csv_text(rows)
 
 
 def summary(trace: Trace) -> dict:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import types
+import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
-from typing import ClassVar
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +23,10 @@ from torch import Tensor, nn
 from adastride import audio
 from adastride.audio import MelPreset, Waveform
 from adastride.downsampling import Downsampled, Downsampler, LayerSettings
+from adastride.wording import one_line
 
 MOST_LAYERS = 8  # that pages have colours and room for
+_MOST_WHOLE, _MOST_LETTERS, _MOST_ENTRIES = 2**31 - 1, 10_000, 10_000  # in a field of a configuration that is read from a file
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,71 @@ class NetworkConfig(ABC):
     def to_dict(self) -> dict:
         """The fields, ready for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The configuration of `to_dict`'s fields, as they come from JSON that anybody may have written.
+
+        Each value is held against the type of its field before the class sees it. Raises ValueError, with the name of the field,
+        for any other, for numbers and texts beyond all measure, and for what the class itself refuses.
+        """
+        return _dataclass_from(cls, values)
+
+
+def _dataclass_from(kind: Any, values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        raise ValueError(f"expected fields of a {kind.__name__}, got {_short(values)}")
+    hints, known = typing.get_type_hints(kind), [field.name for field in fields(kind) if field.init]
+    unknown = sorted(map(str, values.keys() - set(known)))
+    if unknown:
+        raise ValueError(f"unknown field {_short(unknown[0])}")
+    checked = {name: _checked(values[name], hints[name], name) for name in known if name in values}
+    try:
+        return kind(**checked)
+    except (TypeError, KeyError, ArithmeticError) as error:  # a required field is missing, or values that do not go together
+        raise ValueError(str(error)) from None
+
+
+def _checked(value: Any, hint: Any, name: str) -> Any:
+    """A value from JSON as what a field of this type holds; ValueError for one that it can't hold."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Union or origin is types.UnionType:
+        for choice in inner:
+            try:
+                return _checked(value, choice, name)
+            except ValueError:
+                continue
+    elif origin is Literal:
+        if any(type(value) is type(choice) and value == choice for choice in inner):
+            return value
+    elif origin is tuple and isinstance(value, list | tuple) and len(value) <= _MOST_ENTRIES:
+        each = inner[:1] * len(value) if inner[1:] == (...,) else inner
+        if len(each) == len(value):
+            return tuple(_checked(one, other, name) for one, other in zip(value, each, strict=True))
+    elif origin is dict and isinstance(value, Mapping) and len(value) <= _MOST_ENTRIES:
+        return {_checked(key, inner[0], name): _checked(one, inner[1], name) for key, one in value.items()}
+    elif is_dataclass(hint):
+        return _dataclass_from(hint, value)
+    elif _fits(value, hint):
+        return value
+    raise ValueError(f"{name} can't be {_short(value)}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if hint is float:  # JSON writes 2.0 as 2 in some languages
+        return type(value) in (int, float) and abs(value) <= 1e300 and math.isfinite(value)
+    if hint is int:
+        return type(value) is int and abs(value) <= _MOST_WHOLE
+    if hint is str:
+        return type(value) is str and len(value) <= _MOST_LETTERS
+    return hint in (bool, type(None)) and type(value) is hint
+
+
+def _short(value: Any) -> str:
+    """A value of any size in an error message."""
+    if type(value) is int and abs(value) > _MOST_WHOLE:  # writing it out would take longer than reading it, or be refused
+        return "so large a number"
+    return one_line(repr(value), 60)
 
 
 @dataclass(frozen=True)

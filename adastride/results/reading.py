@@ -14,6 +14,7 @@ from adastride import run_columns
 from adastride.files import bundled
 from adastride.models.classifier import ClassifierConfig
 from adastride.run_columns import POOLED, SHIFTS
+from adastride.tables import own_text
 from adastride.tasks import KINDS, Metric
 
 FOLDER = bundled("results")
@@ -170,7 +171,8 @@ def _run(row: dict) -> Run:
     layers = run_columns.layers_of(name for name in row if row[name] != "")
     strides, sigmas = (tuple(_number(row, name) for name in run_columns.layer_columns(what, layers)) for what in ("stride", "sigma"))
     return Run(
-        **{name: row[name] for name in _TEXTS}, kind=kind, fold=row["fold"] or None, sigma_inv2=_number(row, "sigma_inv2"), metrics=metrics,
+        **{name: own_text(row[name]) for name in _TEXTS}, kind=kind, fold=own_text(row["fold"]) or None,
+        sigma_inv2=_number(row, "sigma_inv2"), metrics=metrics,
         learn_sigma=row["learn_sigma"] == "true", **{name: _whole(row, name) for name in _WHOLE}, strides=strides, sigmas=sigmas,
         **{name: _number(row, name) for name in _NUMBERS}, **series,
     )

@@ -7,8 +7,6 @@ Sentences are Markdown. A table is a list of {column: text}.
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import statistics
 from collections.abc import Sequence
@@ -42,6 +40,7 @@ from adastride.results.paper_tables import PaperTable
 from adastride.results.reading import COST_NAMES, Run
 from adastride.run_columns import POOLED
 from adastride.subjects import SUBJECTS
+from adastride.tables import csv_text
 from adastride.tasks import Metric
 
 _LEVEL = 0.05  # a difference with a larger p-value may be chance
@@ -264,11 +263,8 @@ def coverage(runs: Sequence[Run]) -> list[str]:
 
 def to_csv(rows: Sequence[dict[str, str]]) -> str:
     """A table as a CSV file; columns as in its rows."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(itertools.chain(*rows))), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    columns = list(dict.fromkeys(itertools.chain(*rows)))
+    return csv_text([columns, *([row.get(column, "") for column in columns] for row in rows)])
 
 
 def coverage_table(runs: Sequence[Run]) -> list[dict[str, str]]:

@@ -8,8 +8,6 @@ clips, and `answers` says in sentences what came of it.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import threading
 import time
@@ -26,6 +24,7 @@ from adastride.inspection import analysis, raster
 from adastride.inspection.tracing import Trace, as_trained, resolve_settings, trace
 from adastride.models.network import Network
 from adastride.ranges import SIGMA_INV2_RANGE
+from adastride.tables import csv_text
 from adastride.tasks import Prediction
 
 STRIDE_LIMITS = (1.0, 512.0)
@@ -314,16 +313,14 @@ def clip_csv(columns: Iterable[Column]) -> str:
     sigma_inv2 is empty where σ is as trained; layer and its numbers are empty where only the prediction was asked for. Lines end
     with a line feed.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["sigma_inv2", "stride", "top", "probability", "work", "layer", *MEASURES])
+    rows: list[list[object]] = [["sigma_inv2", "stride", "top", "probability", "work", "layer", *MEASURES]]
     for column in columns:
         begin = [cell(column.setting.sigma_inv2), cell(column.stride), column.top, cell(column.value(column.top)), cell(column.work)]
         for number, layer in enumerate(column.layers, 1):
-            writer.writerow([*begin, number, *map(cell, asdict(layer).values())])
+            rows.append([*begin, number, *map(cell, asdict(layer).values())])
         if not column.layers:
-            writer.writerow([*begin, "", *[""] * len(MEASURES)])
-    return text.getvalue()
+            rows.append([*begin, "", *[""] * len(MEASURES)])
+    return csv_text(rows)
 
 
 def cell(value: float | None) -> str:

@@ -5,8 +5,6 @@ A network runs a batch once as trained, and every point resumes that run below t
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import random
 import socket
@@ -23,6 +21,7 @@ from adastride.inspection.tracing import as_trained
 from adastride.intervals import normal, wilson
 from adastride.models.network import Network
 from adastride.sweep.core import Setting, SweepError, cell, layer_settings, overall_stride
+from adastride.tables import csv_text
 from adastride.tasks import Metric, task_of
 from adastride.tasks.classification import Classification
 
@@ -218,12 +217,12 @@ def scores_csv(scores: Iterable[Score]) -> str:
     the metric is not a share of clips, its own name replaces "accuracy" and the column "right" is left out. All scores are of one
     metric. Lines end with a line feed.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     scores = list(scores)
     metric = scores[0].metric if scores else Classification.metrics[0]
-    writer.writerow(["checkpoint", "sigma_inv2", "stride", "clips", *["right"] * metric.proportion, metric.name, "low", "high", "work"])
+    rows: list[list[object]] = [
+        ["checkpoint", "sigma_inv2", "stride", "clips", *["right"] * metric.proportion, metric.name, "low", "high", "work"],
+    ]
     for score in scores:
         right, numbers = [round(score.total)] * metric.proportion, (score.value, *score.bounds, score.work)
-        writer.writerow([score.checkpoint, cell(score.setting.sigma_inv2), cell(score.stride), score.clips, *right, *map(cell, numbers)])
-    return text.getvalue()
+        rows.append([score.checkpoint, cell(score.setting.sigma_inv2), cell(score.stride), score.clips, *right, *map(cell, numbers)])
+    return csv_text(rows)

@@ -30,13 +30,13 @@ from safetensors.numpy import load, save
 from adastride import audio
 from adastride.checkpoints import write_atomically
 from adastride.clips import Clip, DataError
+from adastride.formats import ENDINGS
 
 DATA_ROOT_VARIABLE = "ADASTRIDE_DATA"
 GROUP_COLUMNS = ("speaker", "session", "fold")
 COMMAND_WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 COMMAND_CLASSES = (12, 35)
 EMOTIONS = {"ang": "anger", "hap": "happiness", "exc": "happiness", "neu": "neutral", "sad": "sadness"}
-_SOUNDS = {".wav", ".flac", ".ogg", ".mp3"}
 _BACKGROUND = "_background_noise_"
 _SPLIT_FOLDERS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid", "test": "test",
                   "testing": "test"}
@@ -248,7 +248,7 @@ def _folders(folder: Path) -> list[Row]:
     for parent in parents:
         for path in sorted(parent.glob("*/**/*")):
             parts = path.relative_to(parent).parts
-            if path.suffix.lower() not in _SOUNDS or any(part.startswith((".", "_")) for part in parts):
+            if path.suffix.lower() not in ENDINGS or any(part.startswith((".", "_")) for part in parts):
                 continue
             name = path.relative_to(folder).as_posix()
             split = splits[parent.name] if parent != folder else _hashed_split(name)

@@ -12,7 +12,6 @@ import contextlib
 import csv
 import fcntl
 import fnmatch
-import io
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.context
@@ -24,7 +23,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +42,7 @@ from adastride.downsampling import METHODS
 from adastride.files import write_atomically
 from adastride.models.classifier import ClassifierConfig
 from adastride.models.network import Network, NetworkConfig
+from adastride.tables import csv_text, own_text
 from adastride.tasks import KINDS, task_of
 from adastride.training.datasets import Source
 from adastride.training.evaluate import SHIFTS, Prepared, evaluate, inference_milliseconds
@@ -254,7 +254,7 @@ def _read(results: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
         except ValueError:
             raise DataError(f"{results} has other columns than this version writes: move it away, or name another file with --results.") from None
         reader.fieldnames = names
-        return tuple(names), list(reader)
+        return tuple(names), [{name: own_text(cell) if cell else cell for name, cell in row.items()} for row in reader]
 
 
 @contextlib.contextmanager
@@ -278,11 +278,10 @@ def append_row(results: Path, row: dict[str, object]) -> None:
         columns, rows = _read(results)
         if any(row["run"] == finished["run"] for finished in rows):
             return
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, run_columns.united(columns, list(row)), restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([*rows, row])
-        write_atomically(results, text.getvalue().encode())
+        names = run_columns.united(columns, list(row))
+        every: list[Mapping[str, object]] = [*rows, row]
+        text = csv_text([names, *([one.get(name, "") for name in names] for one in every)])
+        write_atomically(results, text.encode())
 
 
 def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable[[str], None] = print) -> list[str]:

@@ -5,6 +5,7 @@ Every page's link is read by a `Query`. In place of what is missing or wrong the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Mapping
 from typing import TypeVar
 
@@ -95,5 +96,6 @@ def for_layers(convert: Callable[[str], T], layers: int) -> Callable[[str], list
 
 def quoted(text: str) -> str:
     """Quotes a text from a link for a toast: cut to 20 letters, and without anything that Markdown would act on."""
-    plain = "".join(c if c.isalnum() or c in " .-_,+" else "?" for c in text).replace("www.", "www?")
+    plain = "".join(c if c.isalnum() or c in " .-_,+" else "?" for c in text)
+    plain = re.sub(r"(?i)(?<=www)\.", "?", plain)
     return f"“{plain[:20]}{'…' if len(plain) > 20 else ''}”"

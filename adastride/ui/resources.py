@@ -30,6 +30,7 @@ from adastride.inspection import raster
 from adastride.inspection.tracing import Trace, trace
 from adastride.models.network import Network
 from adastride.samples import samples
+from adastride.wording import one_line
 
 ICON = str(Path(__file__).parent / "icon.png")  # a named icon would be fetched from another server
 # Clips up to this long run on one thread: the thread pool would fight the server and the browser for the cores.
@@ -49,7 +50,7 @@ class OwnCheckpoint:
 
     @classmethod
     def of(cls, data: bytes, title: str) -> OwnCheckpoint:
-        return cls(hashlib.sha256(data).hexdigest(), title, data)
+        return cls(hashlib.sha256(data).hexdigest(), one_line(title), data)
 
     @property
     def id(self) -> str:
@@ -144,7 +145,7 @@ def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Network:
         warm_up_trace = trace(network, noise)
         for index, layer in enumerate(warm_up_trace.layers):
             raster.picture(layer, raster.input_edges(warm_up_trace, index), 0.0, 1.0, 64, 64)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, ArithmeticError) as error:
         if own:
             raise CheckpointError(f"{checkpoint.title} holds a network that can't be run ({error}): train it again.") from None
         raise

@@ -9,9 +9,11 @@ import streamlit as st
 
 from adastride import audio
 from adastride.audio import AudioError, Waveform
+from adastride.formats import FORMATS
 from adastride.samples import samples
 from adastride.ui import resources
 from adastride.ui.text import plain
+from adastride.wording import one_line
 
 WIDGETS = ("source_kind", "source_sample", "source_upload", "source_recording")  # keys of the picker's
 
@@ -40,7 +42,7 @@ def pick_clip() -> Clip:
     start = None if "source_kind" in st.session_state else "sample"
     kind = st.segmented_control("Sound", kinds, format_func=kinds.get, key="source_kind", required=True, default=start)
     if kind == "upload":
-        file = st.file_uploader("WAV, FLAC, OGG or MP3 file", key="source_upload", help=_limits())
+        file = st.file_uploader("Sound file, or a film with sound", key="source_upload", help=_limits())
         clip = _decoded(file, "upload")
     elif kind == "record":
         clip = _decoded(st.audio_input("Record from the microphone", key="source_recording", sample_rate=16_000), "record")
@@ -75,20 +77,20 @@ def _decoded(file, kind: str) -> Clip | None:
     key = f"source_{kind}_decoded"
     if file is None:  # nothing was given yet, or Streamlit forgot it while another kind of source was shown
         return st.session_state[key][1] if key in st.session_state else None
-    title = "Recording" if kind == "record" else file.name
+    title = "Recording" if kind == "record" else one_line(file.name)
     data = file.getvalue()
     sha256 = hashlib.sha256(data).hexdigest()
     decoded = st.session_state.get(key)
-    if decoded is None or decoded[0] != sha256:
+    if decoded is None or decoded[0] != (sha256, title):
         try:
             text = f"Decoding {len(data) / 1e6:.1f} MB …"
             bar = st.progress(0.0, text)
             waveform = audio.decode(data, name=title, progress=lambda share: bar.progress(share, text))
             bar.empty()
-            decoded = (sha256, Clip(sha256[:16], title, waveform, f"upload:{title}"), None)
+            decoded = ((sha256, title), Clip(sha256[:16], title, waveform, f"upload:{title}"), None)
         except AudioError as error:
             bar.empty()
-            decoded = (sha256, None, str(error))
+            decoded = ((sha256, title), None, str(error))
         st.session_state[key] = decoded
     if decoded[2]:
         st.error(plain(decoded[2]), icon=":material/error:")
@@ -96,4 +98,5 @@ def _decoded(file, kind: str) -> Clip | None:
 
 
 def _limits() -> str:
-    return f"Up to {audio.MAX_SECONDS / 60:.0f} minutes and {audio.MAX_BYTES / 1e6:.0f} MB. The file is decoded in memory and never stored."
+    limits = f"{audio.MAX_SECONDS / 60:.0f} minutes and {audio.MAX_BYTES / 1e6:.0f} MB"
+    return f"{FORMATS}, up to {limits}. The file is decoded in memory and never stored."

@@ -4,7 +4,29 @@ from __future__ import annotations
 
 import re
 
+from adastride.wording import visible
+
+_JOINER = "\N{WORD JOINER}"  # has no width, and nothing can be broken at it
+_ESCAPED = r"[\\`*_\[\]$~|<>^]|&(?=[#\w])"
+_AT_THE_START = r"(?:^|(?<=\n))[ \t]*(?:[-+=#]|\d+(?=[.)]))"
+# Addresses, icons, arrows and dashes are looked for in what has been read already, where a backslash is no more.
+_IN_BETWEEN = r"(?<=:)(?=\S)|(?<=www)(?=\.)|(?<=@)(?=\S)|(?<=[-<>=~+])(?=[-<>=~+])"
+_ACTED_ON = re.compile(f"(?P<between>{_IN_BETWEEN})|(?P<escaped>{_ESCAPED})|(?P<start>{_AT_THE_START})", re.IGNORECASE)
+
 
 def plain(text: str) -> str:
-    """Text with a backslash before whatever Markdown would act on, so that it is shown as it is."""
-    return re.sub(r"([\\`*_\[\]$~|<>^]|:(?=[\w/])|(?<=www)\.)", r"\\\1", text)
+    """Text for st.markdown, st.error and the like, so that it is shown as it is.
+
+    A backslash goes before whatever Markdown would act on, and a joiner, which nobody sees, into what Streamlit would turn into a
+    link, an icon, an arrow or a dash. Letters that would reverse what follows are replaced by a mark.
+    """
+    return _ACTED_ON.sub(_defused, visible(text))
+
+
+def _defused(found: re.Match[str]) -> str:
+    part = found.group()
+    if found["between"] is not None:
+        return _JOINER
+    if found["start"] is not None:  # a list, a rule or a heading; indented by four, a program
+        return part.strip() + _JOINER if part.strip().isdigit() else f"\\{part.strip()}"
+    return f"\\{part}"

@@ -186,15 +186,26 @@ def test_a_bad_file_gets_a_sentence(uploader: Explorer, name: str):
     assert after["percent"] == before["percent"]
 
 
-def test_a_file_name_is_shown_as_it_is(uploader: Explorer):
-    """Somebody else's file name must not turn into links or formulas in the explanation."""
-    name = "**bold** [link](http:evil) $x$ `code`.wav"
+@pytest.mark.parametrize("name", [
+    "**bold** [link](http:evil) $x$ `code`.wav", "see www.evil.com and a@evil.com.wav", ":material-home: :smile: :streamlit:.wav",
+    "a -> b -- c.wav",
+    "# one.wav", "1. one.wav", "&amp; <b>.wav",
+])
+def test_a_file_name_is_shown_as_it_is(uploader: Explorer, name: str):
+    """Somebody else's file name must not turn into links, pictures, arrows or formulas in the explanation."""
     uploader.page.bring_to_front()
     uploader.choose_file(name, b"no sound")
-    alert = uploader.sidebar.get_by_test_id("stAlert")
-    wait_for(lambda: alert.count() == 1 and "bold" in alert.inner_text())
-    assert name in alert.inner_text()
-    assert alert.locator("a, strong, code, .katex").count() == 0
+    text = uploader.sidebar.get_by_test_id("stAlert").get_by_test_id("stMarkdownContainer")
+    wait_for(lambda: text.count() == 1 and text.inner_text().replace("\N{WORD JOINER}", "").startswith(f"{name} can't be decoded"), why=name)
+    assert text.locator("a, strong, code, .katex, img, span, li, h1").count() == 0
+
+
+def test_a_file_name_can_t_turn_the_sentence_round(uploader: Explorer):
+    uploader.page.bring_to_front()
+    uploader.choose_file("see\u202evaw.exe", b"no sound")
+    text = uploader.sidebar.get_by_test_id("stAlert").get_by_test_id("stMarkdownContainer")
+    wait_for(lambda: text.count() == 1 and "vaw.exe can't be decoded" in text.inner_text())
+    assert "\u202e" not in text.inner_text()
 
 
 def test_a_good_file_after_bad_ones(uploader: Explorer):

@@ -22,6 +22,7 @@ from adastride.ui import resources
 from adastride.ui.compare import viewer as compare_viewer
 from adastride.ui.compare.link import DEFAULT, decode_drawn, parse
 from adastride.ui.source import Clip
+from adastride.ui.text import plain
 
 PAGE = "pages/compare.py"
 opened = functools.partial(app_pages.opened, PAGE)
@@ -141,7 +142,7 @@ def test_a_method_that_fails_gets_a_sentence(monkeypatch: pytest.MonkeyPatch):
     app.run()
     assert not app.exception
     (error,) = app.error
-    assert error.value.startswith(r"A method could not run on \[a\](http\://b).wav: choose a shorter clip")
+    assert error.value.startswith(f"A method could not run on {plain('[a](http://b).wav')}: choose a shorter clip")
 
 
 # ------------------------------------------------------------------ requests and devices

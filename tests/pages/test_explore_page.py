@@ -14,6 +14,7 @@ from pathlib import Path
 import app_pages
 import numpy as np
 import pytest
+import recordings
 import soundfile
 import torch
 from hypothesis import given
@@ -92,6 +93,15 @@ def test_a_good_upload_is_the_clip():
     assert (clip.title, clip.sample, clip.link) == ("tone.wav", None, "upload:tone.wav")
     assert clip.waveform.original_rate == 8000
     assert app.session_state["explore_viewer_state"]["trace"].waveform.sha256 == clip.waveform.sha256
+
+
+@pytest.mark.parametrize("name", ["memo.m4a", "browser.webm", "clip.mp4"])
+def test_a_phone_s_or_a_browser_s_recording_is_the_clip(name: str):
+    kind = recordings.KINDS[name]
+    wave = np.sin(2 * np.pi * 440 * np.arange(kind.rate) / kind.rate).astype(np.float32) / 4
+    app = upload(open_page(), name, recordings.recording(wave, kind))
+    assert not app.error
+    assert app.session_state["source_last"].title == name
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", tone()[:30]], ids=["empty", "text", "header only"])

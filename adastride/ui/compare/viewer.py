@@ -73,7 +73,7 @@ def compare_viewer(
     try:
         result = _compare(state, features, settings, shown_view, settled)
     except ValueError as error:
-        st.error(f"{str(error)[0].upper()}{str(error)[1:]}.", icon=":material/error:")
+        st.error(plain(f"{str(error)[0].upper()}{str(error)[1:]}."), icon=":material/error:")
         return None
     except (MemoryError, RuntimeError):
         _log.exception("comparing failed")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from adastride.clips import Clip, DataError
+from adastride.formats import FORMATS
 from adastride.models.network import Network
 from adastride.samples import SPOKEN_DIGITS
 from adastride.training.archive import MAX_BYTES, MAX_SOUNDS, MAX_UNPACKED_BYTES, read_zip
@@ -43,7 +44,8 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
         return LabelledClips(sha256, _test_clips(folder, sha256, rate))
     file = st.file_uploader(
         "Zip with a folder for each class, or with a manifest.csv (path, label)", type="zip", key=f"{key}_upload", max_upload_size=MAX_BYTES // 1_000_000,
-        help=f"Up to {MAX_BYTES / 1e6:.0f} MB, {MAX_SOUNDS:,} WAV, FLAC, OGG or MP3 files, {MAX_UNPACKED_BYTES / 1e6:.0f} MB unpacked. Nothing is stored.",
+        help=f"Up to {MAX_BYTES / 1e6:.0f} MB, {MAX_SOUNDS:,} sounds ({FORMATS}), "
+        f"{MAX_UNPACKED_BYTES / 1e6:.0f} MB unpacked. Nothing is stored.",
     )
     return None if file is None else _unpacked(file, f"{key}_zip", rate)
 
