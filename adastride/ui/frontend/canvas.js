@@ -170,5 +170,6 @@ export function drawTimeAxis(context, theme, box, ticks, place, size = 11) {
     context.stroke();
     label(context, theme, text, Math.min(Math.max(x, box.x + half), box.x + box.width - half), 13, { align: "center", size });
   }
-  label(context, theme, "time, s", box.x + box.width / 2, 27, { align: "center", size });
+  if (box.x) label(context, theme, "time, s", box.x - 6, 13, { size, most: box.x - 8 }); // there is room beside the plot
+  else label(context, theme, "time, s", box.width / 2, 27, { align: "center", size });
 }
