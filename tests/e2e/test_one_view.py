@@ -13,6 +13,7 @@ from adastride.inspection.glance import RULE, glance, sound_of
 from adastride.samples import samples
 
 pytestmark = pytest.mark.e2e
+LONG = 90  # seconds: the first visitor of a server waits for the methods to be loaded
 _PLACES = """(root) => {
   const place = (element) => { const { top, bottom, left, right } = element.getBoundingClientRect(); return { top, bottom, left, right }; };
   const named = [...root.querySelectorAll(".panel")].map((panel) => [panel.className, place(panel)]);
@@ -106,3 +107,54 @@ def test_how_the_sentence_is_measured_is_one_click_away(page, server):
     assert panels.bounding_box() == before, "the picture stays where it is"
     page.keyboard.press("Escape")
     assert rule.is_hidden()
+
+
+_ROWS = """(root) => Object.fromEntries(["out", "align", "rec", "err"].map((kind) => {
+  const boxes = [...root.querySelectorAll(`.cell.${kind} canvas.base`)].map((canvas) => canvas.getBoundingClientRect());
+  return [kind, { count: boxes.length, top: Math.min(...boxes.map((box) => box.top)), bottom: Math.max(...boxes.map((box) => box.bottom)),
+    height: Math.min(...boxes.map((box) => box.height)) }];
+}))"""
+_CROWDED = """(root) => {
+  const cells = [...root.querySelectorAll(".cell.name")].filter((cell) => getComputedStyle(cell).display !== "none"), wrong = [];
+  for (const cell of cells) {
+    const lowest = Math.max(...[...cell.children].map((child) => child.getBoundingClientRect().bottom));
+    if (lowest > cell.getBoundingClientRect().bottom + 1) wrong.push(`${cell.className} reaches into the row below it`);
+    const ticks = [...cell.querySelectorAll(".tick")].map((tick) => tick.getBoundingClientRect()).sort((a, b) => a.top - b.top);
+    ticks.slice(1).forEach((tick, n) => { if (tick.top < ticks[n].bottom - 1) wrong.push(`ticks of ${cell.className} overlap`); });
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height", "rows"), [(1366, 680, 3), (1280, 720, 3), (1920, 1080, 4)])
+def test_compare_shows_its_results_in_one_view(page, server, width, height, rows):
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{server}/compare")
+    compare = page.locator(".compare")
+    page.locator(".cell.err canvas.base").nth(3).wait_for(timeout=1000 * LONG)
+    page.wait_for_timeout(600)
+    places = compare.evaluate(_ROWS)
+    for kind in ("out", "align", "rec", "err")[:rows]:
+        assert places[kind]["count"] == 4
+        assert places[kind]["bottom"] <= height, kind
+        assert places[kind]["height"] >= 60, kind
+    assert compare.evaluate(_CROWDED) == []
+
+
+def test_compares_results_follow_the_windows_height(page, server):
+    page.set_viewport_size({"width": 1366, "height": 680})
+    page.goto(f"{server}/compare?scores=drawn")
+    page.locator(".cell.err canvas.base").nth(3).wait_for(timeout=1000 * LONG)
+    compare = page.locator(".compare")
+    page.wait_for_timeout(600)
+    assert compare.evaluate(_CROWDED) == []
+    small = compare.evaluate(_ROWS)["align"]["height"]
+    page.set_viewport_size({"width": 1366, "height": 1000})
+    wait_for(lambda: compare.evaluate(_ROWS)["align"]["height"] > 1.3 * small, why="the rows did not grow with the window")
+
+
+def test_compare_on_a_phone_does_not_scroll_sideways(page, server):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{server}/compare")
+    page.locator(".cell.err canvas.base").nth(3).wait_for(timeout=1000 * LONG)
+    assert page.get_by_test_id("stMain").evaluate("(main) => main.scrollWidth <= main.clientWidth")

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { apart, heightBelow, panelHeights } from "../../adastride/ui/frontend/heights.js";
+import { apart, heightBelow, panelHeights, rowHeights } from "../../adastride/ui/frontend/heights.js";
 
 /** @param {number} layers @param {string[]} lanes */
 const kinds = (layers, lanes = []) => [
@@ -53,4 +53,13 @@ test("a place in the upper half of the window has what is below it, another one 
 test("labels that would lie on another one are left out", () => {
   assert.deepEqual(apart([["500 Hz", 50], ["1 kHz", 40], ["2 kHz", 27], ["4 kHz", 13], ["8 kHz", 6]], 12),
     [["500 Hz", 50], ["2 kHz", 27], ["4 kHz", 13]]);
+});
+
+test("rows that may be left to those who scroll are in view where there is enough for the usual heights of all", () => {
+  const rows = ["clip", "strip", "axis", "out", "align", "rec", "err", "axis"], usual = rowHeights(null, rows, 2);
+  const low = rowHeights(sum(usual) - 1, rows, 2), high = rowHeights(sum(usual) + 100, rows, 2);
+  assert.ok(sum(low.slice(0, -2)) <= sum(usual) - 1 && sum(low) > sum(usual) - 1, "without the last two");
+  assert.ok(sum(high) <= sum(usual) + 100 && sum(high) > sum(usual) + 90, "with them");
+  const least = rowHeights(100, rows, 2);
+  assert.deepEqual(least, [46, 44, 20, 68, 98, 68, 68, 20]);
 });

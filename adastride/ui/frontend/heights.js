@@ -16,6 +16,13 @@ const KINDS = {
   picture: { least: 48, usual: 84, most: 160, share: 2 },
   curve: { least: 40, usual: 64, most: 120, share: 1.5 },
   axis: { least: 20, usual: 20, most: 20, share: 0 },
+  clip: { least: 46, usual: 92, most: 170, share: 1.5 }, // this one and those below: rows of the Compare page
+  strip: { least: 44, usual: 62, most: 90, share: 0.5 },
+  pen: { least: 68, usual: 68, most: 120, share: 1 }, // a strip that is drawn on
+  out: { least: 68, usual: 96, most: 240, share: 2.5 },
+  align: { least: 98, usual: 150, most: 400, share: 4 },
+  rec: { least: 68, usual: 96, most: 240, share: 2.5 },
+  err: { least: 68, usual: 96, most: 240, share: 2.5 },
 };
 
 /**
@@ -29,6 +36,18 @@ export function panelHeights(available, kinds) {
   if (available === null) return panels.map(({ usual }) => usual);
   const level = fillLevel(panels, available);
   return panels.map(({ least, most, share }) => Math.floor(Math.min(most, least + level * share) + 1e-9));
+}
+
+/**
+ * The height of each row, where the last ones may be left to those who scroll: they share what is available if it is enough for the
+ * usual heights of all rows, and otherwise they are as high as the row above them.
+ * @param {number | null} available as for panelHeights @param {string[]} kinds @param {number} optional how many rows may be left
+ */
+export function rowHeights(available, kinds, optional) {
+  const usual = panelHeights(null, kinds), sum = usual.reduce((a, b) => a + b, 0);
+  if (available === null || available >= sum) return panelHeights(available, kinds);
+  const heights = panelHeights(available, kinds.slice(0, kinds.length - optional));
+  return [...heights, ...usual.slice(-optional).map((height) => Math.min(height, heights[heights.length - 1]))];
 }
 
 /**
