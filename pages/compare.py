@@ -51,13 +51,13 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     choices = sources(len(resources.model(checkpoint.network).downsamplers))
     if st.session_state["compare_source"] not in choices:  # another network has fewer layers
         st.session_state["compare_source"] = "mel"
-    source = st.selectbox("Downsample", list(choices), format_func=choices.get, key="compare_source", width=260)
+    source = st.selectbox("Downsample", list(choices), format_func=choices.get, key="compare_source", width=290)
     scores = st.selectbox(
         "Adaptive methods place frames by",
         list(SCORES),
         format_func=SCORES.get,
         key="compare_scores",
-        width=260,
+        width=425,
         disabled=not any(map(comparison.takes_scores, methods)),
     )
     both_axes = st.toggle(

@@ -10,6 +10,7 @@ import numpy as np
 
 from adastride.sweep.core import SIGMA, STRIDE, Column, nearest, rounded, swept
 from adastride.sweep.scores import Score
+from adastride.tasks import words
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ def clip_answers(columns: Sequence[Column], quantity: str, trained: float) -> li
     def say(text: str, rule: str) -> None:
         answers.append(Answer(text, rule))
 
-    turns = [f"at {names[place]} it becomes “{columns[place].top}”" for place in (first - 1, last + 1) if 0 <= place < len(columns)]
-    always = f"is “{label}” from {low} to {names[-1]}, at every value"
-    stable = f"“{label}” is stable from {_named(quantity, values[first])} to {names[last]}" if turns else always
+    turns = [f"at {names[place]} it becomes “{words(columns[place].top)}”" for place in (first - 1, last + 1) if 0 <= place < len(columns)]
+    always = f"is “{words(label)}” from {low} to {names[-1]}, at every value"
+    stable = f"“{words(label)}” is stable from {_named(quantity, values[first])} to {names[last]}" if turns else always
     say(
         f"The prediction {'; '.join([stable, *turns])}.",
         f"From the value nearest to the trained one ({rounded(trained)}), as far up and down as the most probable label stays the same.",
@@ -48,7 +49,7 @@ def clip_answers(columns: Sequence[Column], quantity: str, trained: float) -> li
     if all(map(math.isfinite, chances)):
         surest, least_sure = int(np.argmax(chances)), int(np.argmin(chances))
         say(
-            f"“{label}” is surest at {_named(quantity, values[surest])} with {chances[surest]:.0f} % "
+            f"“{words(label)}” is surest at {_named(quantity, values[surest])} with {chances[surest]:.0f} % "
             f"and least sure at {names[least_sure]} with {chances[least_sure]:.0f} %.",
             "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
         )
@@ -124,7 +125,7 @@ def map_answers(columns: Sequence[Column], label: str) -> list[Answer]:
     predicted = [column for column in columns if column.top == label]
     best = max(columns, key=lambda column: column.value(label))
     return [Answer(
-        f"“{label}” is predicted at {len(predicted)} of {len(columns)} points, and is surest at {_place(best)} with {100 * best.value(label):.0f} %.",
+        f"“{words(label)}” is predicted at {len(predicted)} of {len(columns)} points, and is surest at {_place(best)} with {100 * best.value(label):.0f} %.",
         "The label is the one predicted as trained; points are counted where it is the most probable one.",
     )]
 

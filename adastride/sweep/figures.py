@@ -18,7 +18,7 @@ from adastride.inspection.charts import INK, Axis, Panel, Point, Series, plotly_
 from adastride.sweep import core as sweep
 from adastride.sweep.core import MEASURES, SIGMA, STRIDE, Column, Setting, rounded, swept
 from adastride.sweep.scores import Score
-from adastride.tasks import Metric
+from adastride.tasks import Metric, words
 
 # The colours of weights and layers in the Explore page's viewer (ui/frontend/colours.js).
 _RAMPS = {
@@ -145,7 +145,7 @@ def _hover(column: Column, quantity: str, layer: int) -> str:
     numbers = column.layers[layer]
     return (
         f"{quantity} {rounded(swept(column.setting, column.stride))}, layer {layer + 1}<br>{rounded(numbers.effective_frames)} input frames an output frame"
-        f"<br>lost {numbers.lost:.1f} %, aliased {numbers.aliased:.1f} %<br>“{column.top}” {100 * column.value(column.top):.1f} %"
+        f"<br>lost {numbers.lost:.1f} %, aliased {numbers.aliased:.1f} %<br>“{words(column.top)}” {100 * column.value(column.top):.1f} %"
     )
 
 
@@ -201,7 +201,7 @@ def curves(columns: Sequence[Column], values: Sequence[float], quantity: str, tr
     labels = columns[0].prediction.values
     ranked = sorted(labels, key=lambda label: -max(column.value(label) for column in columns))[:_MOST_LABELS]
     chances = tuple(
-        Series(label, colour, points([100 * column.value(label) for column in columns], label), "line")
+        Series(words(label), colour, points([100 * column.value(label) for column in columns], words(label)), "line")
         for label, colour in zip(ranked, (1, 0, 3, 2, 5), strict=False)
     )
     panels = {"Prediction": Panel("Prediction", axis, Axis("Probability (%)", -3, 106), chances)}
@@ -288,8 +288,8 @@ def probability_map(columns: Sequence[Column], label: str, sigmas: Sequence[floa
     cells = []
     for column in columns:
         share = column.value(label)
-        cells.append((column.setting, 100 * share, f"“{label}” {100 * share:.1f} %, predicted: “{column.top}”", column.stride, column.work))
-    return _map(cells, f"Probability of “{label}” (%)", sigmas, strides, trained, dark)
+        cells.append((column.setting, 100 * share, f"“{words(label)}” {100 * share:.1f} %, predicted: “{words(column.top)}”", column.stride, column.work))
+    return _map(cells, f"Probability of “{words(label)}” (%)", sigmas, strides, trained, dark)
 
 
 def quality_map(scores: Sequence[Score], sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:

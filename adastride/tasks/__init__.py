@@ -13,12 +13,12 @@ from adastride.clips import Clip
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.models.network import Network, NetworkConfig
 from adastride.tasks.classification import Classification
-from adastride.tasks.prediction import Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane
+from adastride.tasks.prediction import Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane, words
 from adastride.tasks.task import Batch, Breakdown, Metric, Task
 
 __all__ = [
     "KINDS", "Bar", "Batch", "Breakdown", "CurveLane", "Kind", "Lane", "Metric", "PictureLane", "Prediction", "Segment", "SegmentLane", "Task", "build",
-    "task_of",
+    "task_of", "words",
 ]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from adastride.clips import Clip, DataError
 from adastride.models.classifier import Classifier, ClassifierConfig, network_options
 from adastride.models.network import Output
-from adastride.tasks.prediction import Bar, Prediction
+from adastride.tasks.prediction import Bar, Prediction, words
 from adastride.tasks.task import Batch, Breakdown, Metric, Task, stack_mels
 
 MOST_LABELS, MOST_LETTERS = 200, 100  # of a network of somebody's own that a page shows
@@ -40,14 +40,14 @@ class Classification(Task[Classifier, ClassifierConfig]):
     mask_value = -5.0  # what the network subtracts from log-mels: a mask is as loud as the middle, neither floor nor click
 
     def predict(self, network: Classifier, output: Output) -> Prediction:
-        """The probabilities of the labels as bars, with the most probable label as the headline."""
+        """The probabilities of the labels as bars, with the most probable label as the headline; `values` has them under their own names."""
         labels = network.config.labels
         probabilities = torch.softmax(output.head[0].double(), dim=0).tolist()
         values = dict(zip(labels, probabilities, strict=True))
         best = max(values, key=values.__getitem__)
         return Prediction(
-            headline=best, detail=percent(values[best]), bars_title="Class probabilities",
-            bars=tuple(Bar(label, share, percent(share)) for label, share in values.items()),
+            headline=words(best), detail=percent(values[best]), bars_title="Class probabilities",
+            bars=tuple(Bar(words(label), share, percent(share)) for label, share in values.items()),
             arrays={"labels": np.array(labels), "probabilities": np.array(probabilities)}, values=values,
         )
 

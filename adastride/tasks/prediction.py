@@ -14,6 +14,15 @@ import numpy as np
 from adastride.audio import Waveform
 
 
+def words(label: str) -> str:
+    """A label of a data set as people write it. Files keep the label itself.
+
+    >>> words("baby_cry"), words("_silence_"), words("7")
+    ('baby cry', 'silence', '7')
+    """
+    return " ".join(label.replace("_", " ").split()) or label
+
+
 @dataclass(frozen=True)
 class Bar:
     """One bar beside the picture. share: its length, from 0 to 1. text: the number that a person reads, with its unit."""

@@ -1,4 +1,4 @@
-"""What the pages share: their style sheet, and fragments that notice when their page has changed."""
+"""What the pages share: their style sheet, the line they begin with, and fragments that notice when their page has changed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ _STYLE = Path(__file__).parent / "page.css"
 def dress() -> None:
     """Puts our style sheet into the page: call it once a run, outside of any fragment."""
     st.html(_STYLE)
+
+
+def head(line: str) -> None:
+    """Begins a page with one sentence that says what can be done there."""
+    with st.container(horizontal=True, vertical_alignment="center", key="page_head"):
+        st.markdown(line)
 
 
 def live(page: Callable[..., Iterable[object]]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -67,7 +67,7 @@ def test_every_lane_is_drawn_with_its_title_and_scale(lanes: Lanes):
 def test_the_answer_beside_the_picture(lanes: Lanes):
     """Headline, bars with their own texts; the longest of them is marked."""
     answer = lanes.page.locator(".probabilities")
-    assert answer.locator("h4").inner_text() == "Share of errors"
+    assert answer.locator(".heading").inner_text() == "Share of errors"
     assert answer.locator(".top").inner_text() == "where does a network spend its time made up"
     assert answer.locator(".bar-row .name").all_inner_texts() == ["substituted", "left out", "put in"]
     assert answer.locator(".bar-row .value").all_inner_texts() == ["69 %", "30 %", "10 %"]

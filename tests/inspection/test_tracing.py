@@ -112,3 +112,18 @@ def test_an_unknown_kind_of_checkpoint_is_one_sentence(tower, tmp_path, monkeypa
 def test_settings_of_another_number_of_layers_are_refused(clip):
     with pytest.raises(ValueError, match="expected settings for 3 layers, got 2"):
         tracing.trace(classifier(), clip, (None, None))
+
+
+def test_people_read_labels_as_words_and_files_keep_them(clip):
+    torch.manual_seed(0)
+    network = Classifier(ClassifierConfig(("baby_cry", "dog_bark"), width=8)).eval()
+    seen = tracing.trace(network, clip)
+    assert [bar.label for bar in seen.prediction.bars] == ["baby cry", "dog bark"]
+    assert seen.prediction.headline in ("baby cry", "dog bark")
+    assert seen.top in ("baby_cry", "dog_bark")
+    assert export.summary(seen)["labels"] == ["baby_cry", "dog_bark"]
+    assert np.load(io.BytesIO(export.to_npz(seen)))["labels"].tolist() == ["baby_cry", "dog_bark"]
+    columns = list(sweep.sweep_clip(network, clip, sweep.points((0.1, 5.0), ())))
+    told = " ".join(answer.text for answer in clip_answers(columns, sweep.SIGMA, 5.0))
+    assert "_" not in told
+    assert "“baby cry”" in told or "“dog bark”" in told

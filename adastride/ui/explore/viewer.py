@@ -24,6 +24,7 @@ from adastride.audio import LOG_FLOOR, mel_band_centres
 from adastride.device import device_name
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import raster
+from adastride.inspection.glance import RULE, Sound, glance, sound_of
 from adastride.inspection.tracing import Trace
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
@@ -133,6 +134,8 @@ def _packed(
             arrays |= {f"{name}{index}": array for name, array in picture_arrays.items()}
     header["prediction"], lane_arrays = pack_prediction(trace.prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
     arrays |= lane_arrays
+    at_a_glance = glance(trace, _sound(trace, state))
+    header["glance"] = {"text": at_a_glance.text, "sound": at_a_glance.sound, "frames": at_a_glance.frames, "layer": at_a_glance.layer}
     header["sequence"] = request["sequence"] if request else 0
     header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
     header["link"] = {"clip": clip.link, "checkpoint": link_checkpoint}
@@ -141,6 +144,15 @@ def _packed(
         header["clipData"], clip_arrays = _clip_data(trace)
         arrays |= clip_arrays
     return pack(header, arrays)
+
+
+def _sound(trace: Trace, state: dict) -> Sound:
+    """Where the clip is sound. state: of the session, which keeps it for as long as the mel stays."""
+    mel, sound = state.get("sound", (None, None))
+    if mel is not trace.mel:
+        sound = sound_of(trace)
+        state["sound"] = trace.mel, sound
+    return sound
 
 
 def viewer_state(key: str) -> dict:
@@ -374,5 +386,6 @@ def _clip_data(trace: Trace) -> tuple[dict, dict[str, np.ndarray]]:
         "melTicks": [[text, float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for text, hz in ticks],
         "waveStep": step,
         "peak": max(1, int(np.abs(pcm.astype(int)).max())),
+        "glanceRule": RULE,
     }
     return header, arrays

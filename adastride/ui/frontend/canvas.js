@@ -163,12 +163,13 @@ export function drawTimeAxis(context, theme, box, ticks, place, size = 11) {
   context.strokeStyle = theme.ink(0.4);
   context.lineWidth = 1;
   for (const time of ticks.times) {
-    const x = place(time), text = time.toFixed(ticks.places), half = 0.29 * size * text.length;
+    const unit = !box.x && time === ticks.times[ticks.times.length - 1] ? " s" : ""; // beside the plot there is no room for it
+    const x = place(time), text = time.toFixed(ticks.places) + unit, half = 0.29 * size * text.length;
     context.beginPath();
     context.moveTo(x, 0);
     context.lineTo(x, TALLEST_TICK);
     context.stroke();
     label(context, theme, text, Math.min(Math.max(x, box.x + half), box.x + box.width - half), 13, { align: "center", size });
   }
-  label(context, theme, "time, s", box.x + box.width / 2, 27, { align: "center", size });
+  if (box.x) label(context, theme, "time, s", box.x - 6, 13, { size, most: box.x - 8 });
 }

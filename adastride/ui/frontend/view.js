@@ -91,6 +91,15 @@ export class View {
 }
 
 /**
+ * How far a place lies from the top of what the window scrolls, and how high the window is.
+ * @param {HTMLElement} element
+ */
+export function placeOnPage(element) {
+  const page = /** @type {HTMLElement} */ (document.querySelector(".stMain") ?? document.documentElement);
+  return { place: element.getBoundingClientRect().top + page.scrollTop - page.getBoundingClientRect().top, window: page.clientHeight };
+}
+
+/**
  * A panel's canvases: what is drawn, and what lies over it.
  * @param {HTMLElement} element @param {number} height CSS pixels @param {boolean} silent not for screen readers or keys
  */

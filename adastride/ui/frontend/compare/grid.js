@@ -1,8 +1,9 @@
 // @ts-check
 // The grid of the Compare page: a row for each thing to compare, a column for each method, and what each row is called.
 
-import { clamp, digits, short } from "../numbers.js";
-import { canvases } from "../view.js";
+import { heightBelow, panelHeights, rowHeights } from "../heights.js";
+import { digits, short } from "../numbers.js";
+import { canvases, placeOnPage } from "../view.js";
 
 /**
  * @typedef {import("./viewer.js").Compare} Compare
@@ -16,7 +17,9 @@ import { canvases } from "../view.js";
  */
 
 const ROW_OF = { mel: 1, strip: 2, "top-axis": 3, method: 4, out: 5, align: 6, rec: 7, err: 8, axis: 9 };
-const HEIGHTS = { mel: 92, strip: 62, "top-axis": 32, out: 96, align: 150, rec: 96, err: 96, axis: 32 };
+const ONE_COLUMN = 760; // CSS pixels of the window: up to this width cells stand one under another; viewer.css has it, too
+const HEADER = 44, BELOW = 6, ROW_GAP = 6; // CSS pixels: the page's first line, free under the last row, between two rows
+const OPTIONAL = 2; // rows, the lowest: the errors and the axis under them
 const OF_METHOD = ["out", "align", "rec", "err", "axis"];
 const TITLES = {
   mel: "Log-mel spectrogram of the clip", strip: "from ÷ 20 (below) to × 20 (above)", out: "Downsampled", align: "Alignment",
@@ -40,6 +43,31 @@ export function buildGrid(compare) {
   return { cells, panels };
 }
 
+/** What a panel's height goes by. @param {string} kind @param {boolean} drawn */
+const sizeOf = (kind, drawn) => ({ mel: "clip", "top-axis": "axis", strip: drawn ? "pen" : "strip" }[kind] ?? kind);
+
+/**
+ * Gives the panels their heights: all rows but that of the errors share what the window leaves, and that one is there, too, where
+ * there is enough for it. First everything is read, then everything is written.
+ * @param {Compare} compare
+ */
+export function fitGrid({ root, panels, drawn, header }) {
+  const grid = /** @type {HTMLElement} */ (root.querySelector(".grid"));
+  const kinds = ["mel", ...(header.strip ? ["strip"] : []), "top-axis", ...OF_METHOD];
+  const available = innerWidth > ONE_COLUMN ? heightOfRows(root, grid) - kinds.length * ROW_GAP : null;
+  const heights = rowHeights(available, kinds.map((kind) => sizeOf(kind, drawn)), OPTIONAL);
+  const byKind = new Map(kinds.map((kind, n) => [kind, heights[n]]));
+  for (const { kind, base } of panels) base.style.height = `${byKind.get(kind)}px`;
+  for (const [kind, height] of byKind) grid.style.setProperty(`--${kind}`, `${height}px`); // places the labels beside the rows
+}
+
+/** CSS pixels that the window leaves for the panels and the gaps between them. @param {HTMLElement} root @param {HTMLElement} grid */
+function heightOfRows(root, grid) {
+  const { place, window } = placeOnPage(grid), above = grid.getBoundingClientRect().top - root.getBoundingClientRect().top;
+  const heads = grid.querySelector(".method")?.getBoundingClientRect().height ?? 0;
+  return heightBelow({ window, place, covered: HEADER + above }) - heads - BELOW;
+}
+
 /** @param {string} kind @param {number | null} column @param {boolean} drawn @returns {Panel} */
 function makePanel(kind, column, drawn) {
   const element = document.createElement("figure"), axis = kind.endsWith("axis");
@@ -47,7 +75,7 @@ function makePanel(kind, column, drawn) {
   element.style.cssText = `--row:${ROW_OF[kind]};--column:${(column ?? 0) + 2}`;
   element.innerHTML = '<figcaption></figcaption><div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>';
   if (!axis) element.querySelector("figcaption").textContent = TITLES[kind];
-  return { kind, column, element, ...canvases(element, HEIGHTS[kind], axis) };
+  return { kind, column, element, ...canvases(element, panelHeights(null, [sizeOf(kind, drawn)])[0], axis) };
 }
 
 /** @param {Compare} compare @param {string} method @param {number} k */
@@ -73,15 +101,15 @@ function makeName(compare, kind) {
     cell.querySelector("canvas").dataset.legend = legend;
     cell.querySelectorAll(".ends span").forEach((span, i) => { span.textContent = ends[i]; });
   }
-  for (const [label, share] of ticks ?? []) cell.append(makeTick(label, share, HEIGHTS[kind]));
+  for (const [label, share] of ticks ?? []) cell.append(makeTick(label, share, kind));
   if (kind === "strip" && compare.drawn) cell.append(makeFlatten(compare));
   return cell;
 }
 
-/** @param {string} label @param {number} share of the height @param {number} height */
-function makeTick(label, share, height) {
+/** @param {string} label @param {number} share of the height @param {string} kind of the row, which knows its height */
+function makeTick(label, share, kind) {
   const tick = Object.assign(document.createElement("span"), { className: "tick", textContent: label });
-  tick.style.top = `${clamp((1 - share) * height, 6, height - 5)}px`;
+  tick.style.top = `clamp(6px, ${1 - share} * var(--${kind}), var(--${kind}) - 6px)`;
   return tick;
 }
 
@@ -93,8 +121,8 @@ function makeFlatten(compare) {
 }
 
 /** @param {Compare} compare @param {string} kind @returns {any} */
-function nameOf({ source, header, drawn }, kind) {
-  const { unit, range, errorTop, ticks } = source, strip = drawn ? "relative; drag to draw" : `times its mean; ${header.scoresLabel}`;
+function nameOf({ source, drawn }, kind) {
+  const { unit, range, errorTop, ticks } = source, strip = drawn ? "drag to draw" : "times its mean";
   return {
     mel: {
       className: "mel-name", title: "Log-mel of the clip", ticks: source.melTicks,
@@ -106,7 +134,7 @@ function nameOf({ source, header, drawn }, kind) {
       legend: "mel", ends: range.map(short), ticks,
     },
     align: {
-      className: "legend align-name", title: "Alignment", text: "output frame up, input time across; dashed: a uniform stride",
+      className: "legend align-name", title: "Alignment", text: "output frame up, time across; dashed: uniform",
       legend: "align", ends: ["0", "row’s largest"],
     },
     rec: { className: "rec-name", title: "Reconstruction", text: "back in input time; colours as above", ticks },

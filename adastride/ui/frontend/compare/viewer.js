@@ -15,7 +15,7 @@ import { Timeline, followPointer, zoomWithKey } from "../timeline.js";
 import { View, describe, note, onceAFrame, whenQuiet } from "../view.js";
 import { covers, melPicture, rowAt, rowsInView, unpackColumn, weightsOf } from "./columns.js";
 import { drawPanel } from "./drawing.js";
-import { buildGrid, writeHead } from "./grid.js";
+import { buildGrid, fitGrid, writeHead } from "./grid.js";
 import { drawLine, encodeDrawn, followPen, stepValue } from "./strip.js";
 import { buildTable, fillTable, tableLines } from "./table.js";
 
@@ -376,6 +376,7 @@ export class Compare extends View {
     if (!this.columns || !this.root.isConnected || !this.root.clientWidth) return;
     const { everything } = this;
     this.everything = false;
+    if (everything) fitGrid(this);
     if (everything || !this.theme) this.paintTheme();
     for (const panel of this.panels) {
       const shows = panel.kind === "strip" ? this.delta : this.columns[panel.column]?.version ?? "";

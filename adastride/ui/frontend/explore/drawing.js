@@ -4,6 +4,7 @@
 import { fillAlignment, fillPicture, matrixPicture, visibleMax, visibleRows } from "../alignment.js";
 import { dashedLine, drawTimeAxis, frame, label, paintPixels } from "../canvas.js";
 import { RAMPS, layerColour } from "../colours.js";
+import { apart } from "../heights.js";
 import { clamp, digits, lowerBound } from "../numbers.js";
 import { timeTicks } from "../timeline.js";
 
@@ -14,7 +15,9 @@ import { timeTicks } from "../timeline.js";
  * @typedef {CanvasRenderingContext2D} Context
  */
 
-const PROFILE_TOP = 15; // CSS pixels that the profile's title takes
+const PROFILE_TITLE = 15; // CSS pixels that the profile's title takes, where the profile is high enough for one
+const TITLED = 44, UNTITLED_TOP = 3;
+const LABEL_ROOM = 12; // CSS pixels from a label to the next one under it
 const AXIS_ROOM = 70; // CSS pixels between two ticks beside their label
 
 /** @param {Context} context @param {Box} box @param {Explorer} explorer */
@@ -66,7 +69,9 @@ export function drawMel(context, box, { clip, theme, timeline }) {
       for (let y = 0; y < height; y++) pixels[y * width + x] = RAMPS.mel[column[band[y]]];
     }
   });
-  for (const [text, share] of clip.melTicks) label(context, theme, text, box.x - 6, clamp((1 - share) * box.height, 6, box.height - 5));
+  /** @type {[string, number][]} */
+  const ticks = clip.melTicks.map(([text, share]) => [text, clamp((1 - share) * box.height, 6, box.height - 5)]);
+  for (const [text, y] of apart(ticks, LABEL_ROOM)) label(context, theme, text, box.x - 6, y);
 }
 
 /**
@@ -147,10 +152,10 @@ function drawUniform(context, box, { theme, timeline }, layout, y) {
 
 /** @param {Context} context @param {Box} box @param {Explorer} explorer @param {{ layer: number }} panel */
 export function drawProfile(context, box, explorer, { layer }) {
-  const { theme, timeline } = explorer, { layout } = explorer.layers[layer], floor = box.height - 3;
+  const { theme, timeline } = explorer, { layout } = explorer.layers[layer], floor = box.height - 3, top = profileTop(box);
   const pinned = explorer.pinned?.layers[layer];
   const most = 1.05 * Math.max(2 * layout.stride, visibleMax(layout, timeline.view), pinned ? visibleMax(pinned, timeline.view) : 0);
-  const y = (/** @type {number} */ stride) => floor - (Math.min(stride, most) / most) * (floor - PROFILE_TOP);
+  const y = (/** @type {number} */ stride) => floor - (Math.min(stride, most) / most) * (floor - top);
   context.fillStyle = layerColour(theme.name, layer);
   for (const { x0, x1, low, high } of steps(box, layout, timeline)) {
     context.globalAlpha = 0.28;
@@ -162,6 +167,9 @@ export function drawProfile(context, box, explorer, { layer }) {
   drawMean(context, box, explorer, y(layout.stride));
   labelProfile(context, box, explorer, { middle: y(layout.stride), floor, stride: layout.stride, most });
 }
+
+/** Where a profile's curve may begin. A low one has no title: the legend beside the picture says what it is. @param {Box} box */
+const profileTop = ({ height }) => (height < TITLED ? UNTITLED_TOP : PROFILE_TITLE);
 
 /**
  * The strides of the pinned reference.
@@ -198,10 +206,11 @@ function drawMean(context, box, { theme }, y) {
  * @param {{ middle: number, floor: number, stride: number, most: number }} marks
  */
 function labelProfile(context, box, { theme }, { middle, floor, stride, most }) {
-  label(context, theme, digits(stride, 2), box.x - 6, middle);
-  if (middle > PROFILE_TOP + 13) label(context, theme, digits(most, 2), box.x - 6, PROFILE_TOP + 4);
-  if (floor - middle > 11) label(context, theme, "0", box.x - 6, floor - 2);
-  label(context, theme, "stride: input frames per output frame", box.x + box.width - 2, 7);
+  const top = profileTop(box);
+  /** @type {[string, number][]} */
+  const scale = [[digits(stride, 2), middle], [digits(most, 2), top + 4], ["0", floor - 2]];
+  for (const [text, y] of apart(scale, LABEL_ROOM)) label(context, theme, text, box.x - 6, y);
+  if (top === PROFILE_TITLE) label(context, theme, "stride: input frames per output frame", box.x + box.width - 2, 7);
 }
 
 /**

@@ -5,6 +5,7 @@
 import { fillPicture } from "../alignment.js";
 import { dashedLine, frame, label, paintPixels } from "../canvas.js";
 import { RAMPS, layerColour } from "../colours.js";
+import { apart } from "../heights.js";
 import { clamp, digits, lowerBound } from "../numbers.js";
 
 /**
@@ -50,6 +51,7 @@ export const colourMap = (lane, /** @type {Theme} */ theme) => (lane.sequential 
 
 const MOST_SPOKEN = 40; // segments that a screen reader is told
 const PADDING = 4; // CSS pixels between a segment's edge and its text
+const LABEL_ROOM = 12; // CSS pixels from a label to the next one under it
 
 /** @param {CanvasRenderingContext2D} context @param {Box} box @param {Theme} theme @param {Timeline} timeline @param {Lane} lane */
 function drawSegments(context, box, theme, timeline, lane) {
@@ -69,7 +71,6 @@ function drawSegments(context, box, theme, timeline, lane) {
 }
 
 const segments = {
-  height: 32,
   draw: drawSegments,
   count: (/** @type {Lane} */ lane) => lane.segments.length,
   /** @param {Lane} lane @param {number} time */
@@ -96,14 +97,12 @@ function drawPicture(context, box, theme, timeline, lane) {
     fillPicture(pixels, width, height, { data, rows, edges }, timeline.view, 0, rows, colours);
   });
   frame(context, box, theme);
-  for (const [text, row] of lane.ticks) {
-    const y = clamp((1 - (row + 0.5) / rows) * box.height, 6, box.height - 5);
-    label(context, theme, text, box.x - 6, y, { most: box.x - 8 });
-  }
+  /** @type {[string, number][]} */
+  const ticks = lane.ticks.map(([text, row]) => [text, clamp((1 - (row + 0.5) / rows) * box.height, 6, box.height - 5)]);
+  for (const [text, y] of apart(ticks, LABEL_ROOM)) label(context, theme, text, box.x - 6, y, { most: box.x - 8 });
 }
 
 const picture = {
-  height: 84,
   draw: drawPicture,
   count: (/** @type {Lane} */ lane) => lane.edges.length - 1,
   /** @param {Lane} lane @param {number} time */
@@ -153,7 +152,6 @@ function drawCurve(context, box, theme, timeline, { times, values, low, high }) 
 }
 
 const curve = {
-  height: 64,
   draw: drawCurve,
   count: (/** @type {Lane} */ lane) => lane.times.length,
   /** The point nearest to a moment. @param {Lane} lane @param {number} time */
@@ -170,7 +168,7 @@ const curve = {
   describe: ({ times, low, high, unit }) => `a curve of ${times.length} points, between ${number(low)} and ${withUnit(high, unit)}`,
 };
 
-/** @type {Record<Lane["kind"], { height: number, draw: any, count: (lane: Lane) => number, at: (lane: Lane, time: number) => number,
+/** @type {Record<Lane["kind"], { draw: any, count: (lane: Lane) => number, at: (lane: Lane, time: number) => number,
  *   item: (lane: Lane, item: number, height?: number) => Item, describe: (lane: Lane) => string }>} */
 export const LANES = { segments, picture, curve };
 

@@ -5,9 +5,10 @@
 import { frameAt, rowWeights, visibleRows } from "../alignment.js";
 import { beamShares, drawBeam, label, moment, paintRamp, prepare, rowLine } from "../canvas.js";
 import { layerColour } from "../colours.js";
+import { heightBelow, panelHeights } from "../heights.js";
 import { clamp, digits, largest } from "../numbers.js";
 import { followPointer } from "../timeline.js";
-import { canvases, describe, write } from "../view.js";
+import { canvases, describe, placeOnPage, write } from "../view.js";
 import { segments } from "./controls.js";
 import { drawAxis, drawLayer, drawMel, drawProfile, drawTicks, drawWave, layerLabels, rowPlace } from "./drawing.js";
 import { LANES, colourMap, laneTitle, number, span, stepItem } from "./lanes.js";
@@ -32,10 +33,10 @@ import { beams, extremes } from "./layers.js";
  * @property {boolean} [covered]
  */
 
-export const LAYER_HEIGHT = 112; // CSS pixels
-const GUTTER = 46, NARROW_GUTTER = 40, RIGHT = 6, NARROW = 560;
+const GUTTER = 46, NARROW_GUTTER = 40, RIGHT = 6, NARROW = 560; // CSS pixels
+const ONE_COLUMN = 780; // CSS pixels: up to this width the answer stands over the panels, and the page scrolls; viewer.css has it, too
+const HEADER = 44, BELOW = 6; // CSS pixels: of the page above everything that is scrolled, and free under the last panel
 const HEADLESS = ["profile", "ticks", "axis"], SILENT = ["ticks", "axis"];
-const HEIGHTS = { wave: 46, mel: 104, ticks: 12, layer: LAYER_HEIGHT, profile: 50, axis: 34 };
 const DRAW = { wave: drawWave, mel: drawMel, ticks: drawTicks, profile: drawProfile, axis: drawAxis };
 const MOST_TIP = 270; // CSS pixels
 const FRAME_ROOM = 3; // CSS pixels around a plot that its frame may touch
@@ -80,16 +81,19 @@ export class Panels {
 
   /** @param {string} kind @param {{ layer?: number, lane?: number }} [of] @returns {Panel} */
   make(kind, { layer, lane } = {}) {
-    const element = document.createElement("figure"), described = this.explorer.lanes[lane];
+    const element = document.createElement("figure");
     element.className = `panel ${kind}`;
     const stack = '<div class="stack"><canvas class="base"></canvas><canvas class="cover"></canvas></div>';
     element.innerHTML = HEADLESS.includes(kind) ? stack : `<header></header>${stack}`;
-    const height = described ? LANES[described.kind].height : HEIGHTS[kind];
-    const size = { width: 0, height }, box = { x: GUTTER, width: 1024, height }; // until they are measured
+    const [height] = panelHeights(null, [this.sizeOf({ kind, lane })]); // until it is measured
+    const size = { width: 0, height }, box = { x: GUTTER, width: 1024, height };
     const panel = { kind, layer, lane, element, size, box, ...canvases(element, height, SILENT.includes(kind)) };
     this.follow(panel);
     return panel;
   }
+
+  /** What a panel's height goes by. @param {{ kind: string, lane?: number }} panel */
+  sizeOf({ kind, lane }) { return kind === "lane" ? this.explorer.lanes[lane].kind : kind; }
 
   /** The panel of a canvas. @param {EventTarget} canvas */
   of(canvas) { return this.all.find((panel) => panel.base === canvas); }
@@ -163,22 +167,36 @@ export class Panels {
 
   // -------------------------------------------------------------- where they are
 
-  /** Reads the sizes of all panels. Only here: to ask the browser for one between two changes of the page makes it lay out all. */
+  /**
+   * Reads the panels' widths and gives them their heights. Only here: to ask the browser for a size between two changes of the page
+   * makes it lay out all of it. First everything is read, then everything is written.
+   */
   measure() {
-    this.narrow = this.explorer.root.clientWidth < NARROW;
+    const { root } = this.explorer, wide = root.clientWidth, widths = this.all.map((panel) => panel.base.clientWidth);
+    const heights = panelHeights(wide > ONE_COLUMN ? this.available() : null, this.all.map((panel) => this.sizeOf(panel)));
+    this.narrow = wide < NARROW;
     const x = this.narrow ? NARROW_GUTTER : GUTTER;
-    for (const panel of this.all) {
-      const { clientWidth: wide, clientHeight: height } = panel.base;
-      panel.size = { width: wide, height };
-      panel.box = { x, width: Math.max(10, wide - x - RIGHT), height };
-    }
+    this.all.forEach((panel, n) => {
+      const height = heights[n];
+      panel.size = { width: widths[n], height };
+      panel.box = { x, width: Math.max(10, widths[n] - x - RIGHT), height };
+      panel.base.style.height = `${height}px`;
+    });
+  }
+
+  /** CSS pixels that the window leaves for all panels, without what stands over them. */
+  available() {
+    const { root } = this.explorer, host = this.explorer.one(".panels"), { place, window } = placeOnPage(host);
+    const above = host.getBoundingClientRect().top - root.getBoundingClientRect().top;
+    const words = host.getBoundingClientRect().height - this.all.reduce((sum, { base }) => sum + base.clientHeight, 0);
+    return heightBelow({ window, place, covered: HEADER + above }) - words - BELOW;
   }
 
   /** Device pixels of a layer's plot. @returns {[number, number]} */
   get pixels() {
     const panel = this.all.find(({ kind }) => kind === "layer"), ratio = devicePixelRatio || 1;
-    const width = panel?.box.width ?? 1024;
-    return [Math.round(width * ratio), Math.round(LAYER_HEIGHT * ratio)];
+    const { width, height } = panel?.box ?? { width: 1024, height: 112 };
+    return [Math.round(width * ratio), Math.round(height * ratio)];
   }
 
   // -------------------------------------------------------------- pointers

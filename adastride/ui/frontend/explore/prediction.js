@@ -23,7 +23,7 @@ export const spoken = ({ headline, detail }) => `${headline}${detail ? `, ${deta
 export function showPrediction(host, { headline, detail, barsTitle, bars }, pinned) {
   const rows = syncRows(host.querySelector(".bars"), bars.map((bar) => bar.label)), longest = best(bars);
   bars.forEach((bar, i) => showBar(rows[i], bar, i === longest, pinned?.find(({ label }) => label === bar.label)));
-  write(host.querySelector("h4"), barsTitle || "Answer");
+  write(host.querySelector(".heading"), barsTitle || "Answer");
   write(host.querySelector(".top b"), headline);
   host.querySelector(".top").classList.toggle("sentence", headline.length > LONGEST);
   write(host.querySelector(".top span"), detail);

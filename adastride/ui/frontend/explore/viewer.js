@@ -173,6 +173,8 @@ export class Explorer extends View {
     pin.setAttribute("aria-pressed", String(Boolean(pinned)));
     write(pin, pinned ? "Unpin" : "Pin");
     write(this.one(".status"), this.header.status);
+    write(this.one(".sentence"), this.header.glance.text);
+    write(this.one(".rule"), clip.glanceRule);
     write(this.one(".mel-low"), clip.melRange[0].toFixed(0));
     write(this.one(".mel-high"), clip.melRange[1].toFixed(0));
   }
@@ -206,7 +208,8 @@ export class Explorer extends View {
     if (!clip || header?.clip.id !== clip.id || !pictures.some((picture) => picture && picture.whole === false)) return;
     const { view, pixels } = this.screen, near = (a, b) => Math.abs(a - b) < 1e-6;
     const same = view && header.view ? near(view[0], header.view[0]) && near(view[1], header.view[1]) : view === header.view;
-    if (!same || Math.min(pixels[0], 2048) > 1.1 * header.pixels[0]) this.requests.ask();
+    const coarse = Math.min(pixels[0], 2048) > 1.1 * header.pixels[0] || Math.min(pixels[1], 256) > 1.5 * header.pixels[1];
+    if (!same || coarse) this.requests.ask();
   }
 
   /** @param {number} sequence */
@@ -236,7 +239,7 @@ export class Explorer extends View {
   settle() {
     this.writeAddress(this.link());
     const layers = this.layers.map(({ layout }, k) => `Layer ${k + 1}: ${layout.T} to ${layout.L} frames.`);
-    this.say(spoken(this.header.prediction) + layers.join(" "));
+    this.say(`${spoken(this.header.prediction)}${this.header.glance.text} ${layers.join(" ")}`);
     this.panels.describe();
     this.root.dataset.state = "settled";
   }
@@ -264,6 +267,7 @@ export class Explorer extends View {
     press(".reset", () => { this.settings = copySettings(this.header.trained); this.follow(); this.requests.ask(); });
     press(".pin", () => this.togglePin());
     press(".link", () => this.copyLink(this.one(".link"), this.link()));
+    press(".how", () => this.showRule(this.one(".rule").hidden));
     this.on(this.root, "keydown", (event) => { if (this.key(event)) event.preventDefault(); });
     this.onLook(() => this.redraw());
   }
@@ -272,6 +276,18 @@ export class Explorer extends View {
   get centre() {
     const { from, to } = this.timeline, { playhead } = this.player;
     return this.hoverTime ?? (playhead > from && playhead < to ? playhead : (from + to) / 2);
+  }
+
+  /** What lies over the picture goes. */
+  putAway() {
+    this.setHover(null);
+    this.showRule(false);
+  }
+
+  /** @param {boolean} shown */
+  showRule(shown) {
+    this.one(".rule").hidden = !shown;
+    this.one(".how").setAttribute("aria-expanded", String(shown));
   }
 
   togglePin() {
@@ -286,9 +302,9 @@ export class Explorer extends View {
     const target = /** @type {HTMLElement} */ (event.composedPath()[0]), panel = this.panels.of(target);
     const up = { ArrowUp: 1, ArrowDown: -1 }[event.key], along = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === " " && !target.matches("button")) this.player.toggle();
+    else if (event.key === "Escape") this.putAway();
     else if (target.matches("input, button, select")) return false;
     else if (zoomWithKey(event.key, this.timeline, this.centre)) return true;
-    else if (event.key === "Escape") this.setHover(null);
     else if (event.key === "Enter" && panel) this.player.playFrom(this.hover ? this.panels.spanOf(this.hover).from : this.timeline.from);
     else if (up) return this.stepSigma(up);
     else if (panel && along) this.setHover(this.panels.step(panel, along));
