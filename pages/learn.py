@@ -8,17 +8,17 @@ import streamlit as st
 from adastride.lesson import NUMBER, STEPS
 from adastride.ui import shell
 from adastride.ui.learn.link import parse
-from adastride.ui.learn.viewer import IN_PLAY, PRESENTER_STYLE, learn_viewer, term_in_play
+from adastride.ui.learn.viewer import IN_PLAY, learn_viewer, term_in_play
 
 VIEWER = "learn_viewer"
 
 if "learn" not in st.session_state:  # a link counts once, when the session opens
     link = parse(st.query_params)
-    st.session_state["learn"] = {"step": link.step, "presenter": link.presenter, "settings": {STEPS[link.step - 1].key: link.settings}}
+    st.session_state["learn"] = {"step": link.step, "settings": {STEPS[link.step - 1].key: link.settings}}
     for problem in link.problems:
         st.toast(problem, icon=":material/link_off:", duration="long")
 remembered = st.session_state["learn"]  # another page forgets this page's widgets
-st.session_state.setdefault("learn_presenter", remembered["presenter"])
+presenter = shell.presenting()
 
 
 def go(by: int) -> None:
@@ -39,11 +39,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
         for number, lesson_step in enumerate(STEPS, 1):
             kind = "primary" if number == remembered["step"] else "tertiary"
             st.button(str(number), on_click=turn_to, args=(number,), key=f"learn_step_{number}", type=kind, help=lesson_step.title)
-    presenter = st.toggle("Presenter", key="learn_presenter", help="Larger type, more contrast, and the picture and its controls alone.")
-remembered["presenter"] = presenter
-if presenter:
-    st.set_page_config(initial_sidebar_state="collapsed")
-    st.html(PRESENTER_STYLE)
 step = STEPS[remembered["step"] - 1]
 
 
@@ -60,7 +55,7 @@ def show_words() -> None:
         st.markdown(step.answer)
 
 
-@shell.live(lambda: (remembered["step"], st.session_state["learn_presenter"]))
+@shell.live(lambda: (remembered["step"], shell.presenting()))
 def live() -> None:
     words, picture = st.columns([5, 9] if presenter else [5, 8], gap="medium")
     with words:

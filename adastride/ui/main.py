@@ -27,5 +27,5 @@ page = st.navigation([
     st.Page(pages / "results.py", title="Results", icon=":material/leaderboard:"),
     st.Page(pages / "learn.py", title="Learn", icon=":material/school:"),
 ])
-shell.head(WHAT_TO_DO[page.title])
+shell.head(page.title, WHAT_TO_DO[page.title])
 page.run()

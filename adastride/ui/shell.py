@@ -8,7 +8,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from adastride.ui.address import write_address
+
 _STYLE = Path(__file__).parent / "page.css"
+_PRESENTER_STYLE = Path(__file__).parent / "presenter.css"
 
 
 def dress() -> None:
@@ -16,10 +19,28 @@ def dress() -> None:
     st.html(_STYLE)
 
 
-def head(line: str) -> None:
-    """Begins a page with one sentence that says what can be done there."""
+def presenting() -> bool:
+    """Whether the session shows its pages to a room: in larger type, without the sidebar. A link says so with presenter=1."""
+    return st.session_state.setdefault("presenting", st.query_params.get("presenter") == "1")
+
+
+def _present_or_not() -> None:
+    st.session_state["presenting"] = not presenting()
+
+
+def head(page: str, line: str) -> None:
+    """Begins a page with one sentence that says what can be done there, and the button for presenting. page: its title."""
     with st.container(horizontal=True, vertical_alignment="center", key="page_head"):
         st.markdown(line)
+        # A button, because it can have a key of the keyboard.
+        st.button(
+            "Presenter", key="presenter", on_click=_present_or_not, type="primary" if presenting() else "tertiary", shortcut="P",
+            help="Larger type and no sidebar, for a projector. The link keeps it.",
+        )
+        write_address({"presenter": "1" if presenting() else None}, key=f"presenter_address_{page}")
+    if presenting():
+        st.set_page_config(initial_sidebar_state="collapsed")
+        st.html(_PRESENTER_STYLE)
 
 
 def live(page: Callable[..., Iterable[object]]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -176,7 +176,7 @@ def type_around(page: Page) -> list[tuple[float, str]]:
     """Sizes and colours of what stands around the picture: steps, buttons, the switch, a question, its answer, the formula."""
     if not page.locator("details[open]").count():
         page.locator(".stMain summary").click()
-    parts = [".st-key-learn_step_9 p", ".st-key-learn_back p", ".st-key-learn_presenter p", "summary p", "details p", ".katex-display .katex"]
+    parts = [".st-key-learn_step_9 p", ".st-key-learn_back p", ".st-key-presenter p", "summary p", "details p", ".katex-display .katex"]
     return page.evaluate("""(parts) => parts.map((each) => getComputedStyle([...document.querySelectorAll(`.stMain ${each}`)].at(-1)))
       .map(({ fontSize, color }) => [parseFloat(fontSize), color])""", parts)
 

@@ -158,3 +158,44 @@ def test_compare_on_a_phone_does_not_scroll_sideways(page, server):
     page.goto(f"{server}/compare")
     page.locator(".cell.err canvas.base").nth(3).wait_for(timeout=1000 * LONG)
     assert page.get_by_test_id("stMain").evaluate("(main) => main.scrollWidth <= main.clientWidth")
+
+
+PAGES = {"": ".bar-row", "compare": ".cell.err canvas.base", "sigma": ".bar-row", "results": ".stPlotlyChart", "learn": ".learn canvas"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_presents(page, server, name):
+    """Larger type and no sidebar, by a link or the key P; the address keeps it, and the other pages are in it, too."""
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{server}/{name}?presenter=1")
+    page.locator(PAGES[name]).first.wait_for(timeout=1000 * LONG)
+    size = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
+    wait_for(lambda: page.evaluate(size) >= 18, why="the type is not larger")
+    page.get_by_test_id("stExpandSidebarButton").wait_for()
+    assert page.get_by_test_id("stMain").bounding_box()["width"] == 1280
+    assert page.get_by_test_id("stMain").evaluate("(main) => main.scrollWidth <= main.clientWidth")
+    line, button = page.locator(".st-key-page_head .stMarkdown").bounding_box(), page.locator(".st-key-presenter button:visible").first.bounding_box()
+    assert line["y"] >= 0
+    assert line["x"] + line["width"] <= button["x"]
+    wait_for(lambda: "presenter=1" in page.evaluate("location.href"), why="the link does not keep it")
+    page.keyboard.press("p")
+    wait_for(lambda: page.evaluate(size) == 16, LONG, why="the key does not end it")
+    wait_for(lambda: "presenter" not in page.evaluate("location.href"), LONG, why="the link still has it")
+
+
+def test_presenting_goes_along_to_another_page(page, server):
+    explorer = visit(page, server, 1366, 768, "?presenter=1")
+    assert explorer.root.evaluate(_PLACES)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_test_id("stSidebarNav").get_by_text("Results").click()
+    page.locator(".stPlotlyChart").first.wait_for(timeout=1000 * LONG)
+    wait_for(lambda: "presenter=1" in page.evaluate("location.href"), LONG)
+    assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") >= 18
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 680), (1920, 1080)])
+def test_all_panels_are_in_one_view_while_presenting(page, server, width, height):
+    explorer = visit(page, server, width, height, "?presenter=1")
+    page.wait_for_timeout(500)
+    outside = [(name, place) for name, place in explorer.root.evaluate(_PLACES) if place["top"] < 0 or place["bottom"] > height]
+    assert not outside

@@ -50,10 +50,11 @@ def test_forward_back_and_a_choice():
 def test_presenting():
     """Larger, and the prose is left to the person who speaks."""
     app = opened(step="4", presenter="1")
-    assert app.toggle(key="learn_presenter").value
+    assert app.session_state["presenting"]
     assert app.header[0].value == f"4 · {STEPS[3].title}"
     assert STEPS[3].prose not in [each.value for each in app.markdown]
-    app.toggle(key="learn_presenter").set_value(False).run()
+    app.session_state["presenting"] = False
+    app.run()
     assert STEPS[3].prose in [each.value for each in app.markdown]
 
 
@@ -61,8 +62,8 @@ def test_presenting():
 
 
 def test_a_link_restores_a_step():
-    link = parse({"step": "4", "sigma": "1.5", "stage": "exp", "stride": "3", "presenter": "1"})
-    assert (link.step, link.presenter, link.problems) == (4, True, ())
+    link = parse({"step": "4", "sigma": "1.5", "stage": "exp", "stride": "3"})
+    assert (link.step, link.problems) == (4, ())
     assert link.settings == {"stage": "exp", "sigma": 1.5, "stride": 3.0}
 
 

@@ -52,9 +52,10 @@ export function paintRamp(canvas, colours) {
  *   rim: in the background's colour, to be read on a picture; most: CSS pixels it may be wide, or its type gets smaller
  */
 export function label(context, theme, text, x, y, { align = "right", alpha = 0.7, size = 11, rim = false, most = Infinity } = {}) {
-  context.font = `${size}px ${theme.font}`;
+  const type = size * theme.scale;
+  context.font = `${type}px ${theme.font}`;
   const width = most === Infinity ? 0 : context.measureText(text).width;
-  if (width > most) context.font = `${(size * most) / width}px ${theme.font}`;
+  if (width > most) context.font = `${(type * most) / width}px ${theme.font}`;
   context.textAlign = align;
   context.textBaseline = "middle";
   if (rim) {
@@ -164,12 +165,12 @@ export function drawTimeAxis(context, theme, box, ticks, place, size = 11) {
   context.lineWidth = 1;
   for (const time of ticks.times) {
     const unit = !box.x && time === ticks.times[ticks.times.length - 1] ? " s" : ""; // beside the plot there is no room for it
-    const x = place(time), text = time.toFixed(ticks.places) + unit, half = 0.29 * size * text.length;
+    const x = place(time), text = time.toFixed(ticks.places) + unit, half = 0.29 * size * theme.scale * text.length;
     context.beginPath();
     context.moveTo(x, 0);
     context.lineTo(x, TALLEST_TICK);
     context.stroke();
-    label(context, theme, text, Math.min(Math.max(x, box.x + half), box.x + box.width - half), 13, { align: "center", size });
+    label(context, theme, text, Math.min(Math.max(x, box.x + half), box.x + box.width - half), 13 * theme.scale, { align: "center", size });
   }
-  if (box.x) label(context, theme, "time, s", box.x - 6, 13, { size, most: box.x - 8 });
+  if (box.x) label(context, theme, "time, s", box.x - 6, 13 * theme.scale, { size, most: box.x - 8 });
 }

@@ -6,6 +6,7 @@
  * @typedef {object} Theme what a canvas needs to know of the page's theme
  * @property {ThemeName} name
  * @property {string} font
+ * @property {number} scale of the type: 1 at the browser's usual size
  * @property {string} back the background
  * @property {string} accent
  * @property {(alpha: number) => string} ink the text's colour
@@ -47,12 +48,15 @@ export const ERROR_RAMPS = {
   light: ramp([[255, 255, 255], [253, 219, 199], [244, 165, 130], [203, 62, 66], [103, 0, 31]]),
 };
 
+/** How much larger than usual the page's type is, which it is for a room. */
+export const typeScale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+
 /** The theme that an element has now. @param {Element} element @returns {Theme} */
 export function readTheme(element) {
   const style = getComputedStyle(element), [r, g, b] = style.backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255];
   const light = 0.3 * r + 0.6 * g + 0.1 * b > 128, ink = light ? "30,36,48" : "240,243,250";
   return {
-    name: light ? "light" : "dark", font: style.fontFamily, back: `rgb(${r},${g},${b})`,
+    name: light ? "light" : "dark", font: style.fontFamily, scale: typeScale(), back: `rgb(${r},${g},${b})`,
     accent: style.getPropertyValue("--st-primary-color").trim() || "#d33", ink: (alpha) => `rgba(${ink},${alpha})`,
   };
 }

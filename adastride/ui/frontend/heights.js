@@ -29,24 +29,28 @@ const KINDS = {
  * The height of each panel, in whole CSS pixels; panels of one kind are equally high.
  * @param {number | null} available what all panels may fill together; null where the page scrolls anyway. Where it is too little,
  *   every panel has its least.
- * @param {string[]} kinds
+ * @param {string[]} kinds @param {number} [scale] of the type, by which panels need more
  */
-export function panelHeights(available, kinds) {
-  const panels = kinds.map((kind) => KINDS[kind]);
-  if (available === null) return panels.map(({ usual }) => usual);
+export function panelHeights(available, kinds, scale = 1) {
+  const panels = kinds.map((kind) => scaled(KINDS[kind], scale));
+  if (available === null) return panels.map(({ usual }) => Math.floor(usual));
   const level = fillLevel(panels, available);
   return panels.map(({ least, most, share }) => Math.floor(Math.min(most, least + level * share) + 1e-9));
 }
+
+/** @param {typeof KINDS[string]} kind @param {number} scale */
+const scaled = ({ least, usual, most, share }, scale) => ({ least: least * scale, usual: usual * scale, most: most * scale, share });
 
 /**
  * The height of each row, where the last ones may be left to those who scroll: they share what is available if it is enough for the
  * usual heights of all rows, and otherwise they are as high as the row above them.
  * @param {number | null} available as for panelHeights @param {string[]} kinds @param {number} optional how many rows may be left
+ * @param {number} [scale] as for panelHeights
  */
-export function rowHeights(available, kinds, optional) {
-  const usual = panelHeights(null, kinds), sum = usual.reduce((a, b) => a + b, 0);
-  if (available === null || available >= sum) return panelHeights(available, kinds);
-  const heights = panelHeights(available, kinds.slice(0, kinds.length - optional));
+export function rowHeights(available, kinds, optional, scale = 1) {
+  const usual = panelHeights(null, kinds, scale), sum = usual.reduce((a, b) => a + b, 0);
+  if (available === null || available >= sum) return panelHeights(available, kinds, scale);
+  const heights = panelHeights(available, kinds.slice(0, kinds.length - optional), scale);
   return [...heights, ...usual.slice(-optional).map((height) => Math.min(height, heights[heights.length - 1]))];
 }
 

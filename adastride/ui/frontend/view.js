@@ -1,6 +1,10 @@
 // @ts-check
 // What every view is: an element, listeners that one signal ends, and drawing once a frame.
 
+import { typeScale } from "./colours.js";
+
+const HEADER = 44; // CSS pixels at the usual size of type: 2.75rem in page.css
+
 /**
  * Tests and benchmarks set globalThis.adastrideLog to an array; otherwise nothing is kept.
  * @param {string} kind @param {unknown} [value]
@@ -91,12 +95,14 @@ export class View {
 }
 
 /**
- * How far a place lies from the top of what the window scrolls, and how high the window is.
+ * How far a place lies from the top of what the window scrolls, how high the window is, and its first line, which stays when it is
+ * scrolled; all in CSS pixels.
  * @param {HTMLElement} element
  */
 export function placeOnPage(element) {
   const page = /** @type {HTMLElement} */ (document.querySelector(".stMain") ?? document.documentElement);
-  return { place: element.getBoundingClientRect().top + page.scrollTop - page.getBoundingClientRect().top, window: page.clientHeight };
+  const place = element.getBoundingClientRect().top + page.scrollTop - page.getBoundingClientRect().top;
+  return { place, window: page.clientHeight, header: HEADER * typeScale() };
 }
 
 /**

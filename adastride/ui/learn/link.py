@@ -1,4 +1,4 @@
-"""Links to a step of the lesson: ?step=4&sigma=1&stage=exp&presenter=1.
+"""Links to a step of the lesson: ?step=4&sigma=1&stage=exp.
 
 The settings are those of the step's controls; a control at its usual value is left out. The browser writes links
 (frontend/learn/lesson.js).
@@ -17,12 +17,11 @@ from adastride.ui.query import quoted
 class LessonLink:
     """What a link asks for.
 
-    step: counted from 1. settings: of that step. presenter: whether to present. problems: a sentence for each parameter that was wrong.
+    step: counted from 1. settings: of that step. problems: a sentence for each parameter that was wrong.
     """
 
     step: int
     settings: Settings
-    presenter: bool
     problems: tuple[str, ...]
 
 
@@ -44,4 +43,4 @@ def parse(query: Mapping[str, str]) -> LessonLink:
             settings[control.name] = control.read(text)
         except ValueError as error:
             problems.append(f"This link has {control.name} = {quoted(text)}, not {error}: left out.")
-    return LessonLink(number, settings, query.get("presenter") == "1", tuple(problems))
+    return LessonLink(number, settings, tuple(problems))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import streamlit as st
 
@@ -12,7 +11,6 @@ from adastride.lesson.controls import Bars, Control, Slider
 from adastride.ui.component import live_component, pack
 from adastride.ui.learn.pictures import picture
 
-PRESENTER_STYLE = Path(__file__).parent / "presenter.css"  # of the page around the component
 IN_PLAY = {"light": "#A35E00", "dark": "#E69F00"}  # marks a term in formula, sentence and picture: it stands out of text in both themes
 _MOST_SEQUENCE = 1 << 53
 

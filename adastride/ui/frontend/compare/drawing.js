@@ -54,8 +54,9 @@ function drawAlignment(context, box, compare, column) {
   hatchMissing(context, box, compare, column);
   if (column.adaptive && column.outFrames > 1) drawUniform(context, box, compare, column, { low, high });
   frame(context, box, theme);
-  label(context, theme, `frame ${Math.round(high) - 1}`, 5, 9, { align: "left", rim: true, alpha: 0.9, size: LABEL_SIZE });
-  label(context, theme, `frame ${Math.floor(low)}`, box.width - 5, box.height - 8, { rim: true, alpha: 0.9, size: LABEL_SIZE });
+  const lowest = box.height - 8 * theme.scale, look = { rim: true, alpha: 0.9, size: LABEL_SIZE };
+  label(context, theme, `frame ${Math.round(high) - 1}`, 5, 9 * theme.scale, { align: "left", ...look });
+  label(context, theme, `frame ${Math.floor(low)}`, box.width - 5, lowest, look);
 }
 
 /** What a method was not run on is hatched. @param {Context} context @param {Box} box @param {Compare} compare @param {Column} column */
@@ -157,6 +158,6 @@ function drawPen(context, box, { timeline, theme, settings: { drawn }, source, p
 
 /** @param {Context} context @param {Box} box @param {Compare} compare */
 function drawAxis(context, box, { theme, timeline }) {
-  const ticks = timeTicks(timeline.view, box.width, (text) => LETTER * text.length + AXIS_GAP);
+  const ticks = timeTicks(timeline.view, box.width, (text) => (LETTER * text.length + AXIS_GAP) * theme.scale);
   drawTimeAxis(context, theme, box, ticks, (time) => timeline.share(time) * box.width, LABEL_SIZE);
 }

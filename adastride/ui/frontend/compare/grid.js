@@ -1,6 +1,7 @@
 // @ts-check
 // The grid of the Compare page: a row for each thing to compare, a column for each method, and what each row is called.
 
+import { typeScale } from "../colours.js";
 import { heightBelow, panelHeights, rowHeights } from "../heights.js";
 import { digits, short } from "../numbers.js";
 import { canvases, placeOnPage } from "../view.js";
@@ -18,7 +19,7 @@ import { canvases, placeOnPage } from "../view.js";
 
 const ROW_OF = { mel: 1, strip: 2, "top-axis": 3, method: 4, out: 5, align: 6, rec: 7, err: 8, axis: 9 };
 const ONE_COLUMN = 760; // CSS pixels of the window: up to this width cells stand one under another; viewer.css has it, too
-const HEADER = 44, BELOW = 6, ROW_GAP = 6; // CSS pixels: the page's first line, free under the last row, between two rows
+const BELOW = 6, ROW_GAP = 6; // CSS pixels: free under the last row, between two rows
 const OPTIONAL = 2; // rows, the lowest: the errors and the axis under them
 const OF_METHOD = ["out", "align", "rec", "err", "axis"];
 const TITLES = {
@@ -55,7 +56,7 @@ export function fitGrid({ root, panels, drawn, header }) {
   const grid = /** @type {HTMLElement} */ (root.querySelector(".grid"));
   const kinds = ["mel", ...(header.strip ? ["strip"] : []), "top-axis", ...OF_METHOD];
   const available = innerWidth > ONE_COLUMN ? heightOfRows(root, grid) - kinds.length * ROW_GAP : null;
-  const heights = rowHeights(available, kinds.map((kind) => sizeOf(kind, drawn)), OPTIONAL);
+  const heights = rowHeights(available, kinds.map((kind) => sizeOf(kind, drawn)), OPTIONAL, typeScale());
   const byKind = new Map(kinds.map((kind, n) => [kind, heights[n]]));
   for (const { kind, base } of panels) base.style.height = `${byKind.get(kind)}px`;
   for (const [kind, height] of byKind) grid.style.setProperty(`--${kind}`, `${height}px`); // places the labels beside the rows
@@ -63,9 +64,9 @@ export function fitGrid({ root, panels, drawn, header }) {
 
 /** CSS pixels that the window leaves for the panels and the gaps between them. @param {HTMLElement} root @param {HTMLElement} grid */
 function heightOfRows(root, grid) {
-  const { place, window } = placeOnPage(grid), above = grid.getBoundingClientRect().top - root.getBoundingClientRect().top;
+  const { place, window, header } = placeOnPage(grid), above = grid.getBoundingClientRect().top - root.getBoundingClientRect().top;
   const heads = grid.querySelector(".method")?.getBoundingClientRect().height ?? 0;
-  return heightBelow({ window, place, covered: HEADER + above }) - heads - BELOW;
+  return heightBelow({ window, place, covered: header + above }) - heads - BELOW;
 }
 
 /** @param {string} kind @param {number | null} column @param {boolean} drawn @returns {Panel} */

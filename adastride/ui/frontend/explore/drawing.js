@@ -23,8 +23,8 @@ const AXIS_ROOM = 70; // CSS pixels between two ticks beside their label
 /** @param {Context} context @param {Box} box @param {Explorer} explorer */
 export function drawWave(context, box, { clip, theme, timeline }) {
   const middle = box.height / 2, scale = (middle - 2) / clip.peak, level = digits(clip.peak / 32768, 2), ratio = devicePixelRatio || 1;
-  label(context, theme, level, box.x - 6, 7);
-  label(context, theme, `−${level}`, box.x - 6, box.height - 7);
+  label(context, theme, level, box.x - 6, 7 * theme.scale);
+  label(context, theme, `−${level}`, box.x - 6, box.height - 7 * theme.scale);
   context.fillStyle = theme.ink(0.75);
   let previous = null;
   for (const [column, extent] of extents(clip, timeline.view, Math.round(box.width * ratio))) {
@@ -53,6 +53,12 @@ function* extents({ wave, waveStep, sampleRate }, { from, to }, columns) {
   }
 }
 
+/**
+ * Where a label may stand beside a plot without being cut.
+ * @param {Box} box @param {number} share of its height, from the top @param {number} scale of the type
+ */
+export const labelPlace = ({ height }, share, scale) => clamp(share * height, 6 * scale, height - 5 * scale);
+
 /** @param {Context} context @param {Box} box @param {Explorer} explorer */
 export function drawMel(context, box, { clip, theme, timeline }) {
   const { mel, melBands, melFrames, framesPerSecond } = clip, { from, to } = timeline;
@@ -70,8 +76,8 @@ export function drawMel(context, box, { clip, theme, timeline }) {
     }
   });
   /** @type {[string, number][]} */
-  const ticks = clip.melTicks.map(([text, share]) => [text, clamp((1 - share) * box.height, 6, box.height - 5)]);
-  for (const [text, y] of apart(ticks, LABEL_ROOM)) label(context, theme, text, box.x - 6, y);
+  const ticks = clip.melTicks.map(([text, share]) => [text, labelPlace(box, 1 - share, theme.scale)]);
+  for (const [text, y] of apart(ticks, LABEL_ROOM * theme.scale)) label(context, theme, text, box.x - 6, y);
 }
 
 /**
@@ -111,11 +117,11 @@ export function drawLayer(context, box, explorer, { layer }) {
  * What stands on a layer's axis. @param {Box} box @param {Explorer} explorer @param {{ layer: number }} panel
  * @returns {[string, number, number][]} text, y, and how strong
  */
-export function layerLabels({ height }, { layers, timeline, panels }, { layer }) {
+export function layerLabels({ height }, { layers, timeline, panels, theme: { scale } }, { layer }) {
   const { low, high } = visibleRows(layers[layer].layout.outEdges, timeline.view);
   /** @type {[string, number, number][]} */
-  const ends = [[String(Math.round(high) - 1), 7, 0.7], [String(Math.floor(low)), height - 7, 0.7]];
-  return panels.narrow ? ends : [...ends, ["output", height / 2 - 6, 0.55], ["frame", height / 2 + 6, 0.55]];
+  const ends = [[String(Math.round(high) - 1), 7 * scale, 0.7], [String(Math.floor(low)), height - 7 * scale, 0.7]];
+  return panels.narrow ? ends : [...ends, ["output", height / 2 - 6 * scale, 0.55], ["frame", height / 2 + 6 * scale, 0.55]];
 }
 
 /**
@@ -152,7 +158,7 @@ function drawUniform(context, box, { theme, timeline }, layout, y) {
 
 /** @param {Context} context @param {Box} box @param {Explorer} explorer @param {{ layer: number }} panel */
 export function drawProfile(context, box, explorer, { layer }) {
-  const { theme, timeline } = explorer, { layout } = explorer.layers[layer], floor = box.height - 3, top = profileTop(box);
+  const { theme, timeline } = explorer, { layout } = explorer.layers[layer], floor = box.height - 3, top = profileTop(box, theme.scale);
   const pinned = explorer.pinned?.layers[layer];
   const most = 1.05 * Math.max(2 * layout.stride, visibleMax(layout, timeline.view), pinned ? visibleMax(pinned, timeline.view) : 0);
   const y = (/** @type {number} */ stride) => floor - (Math.min(stride, most) / most) * (floor - top);
@@ -168,8 +174,11 @@ export function drawProfile(context, box, explorer, { layer }) {
   labelProfile(context, box, explorer, { middle: y(layout.stride), floor, stride: layout.stride, most });
 }
 
-/** Where a profile's curve may begin. A low one has no title: the legend beside the picture says what it is. @param {Box} box */
-const profileTop = ({ height }) => (height < TITLED ? UNTITLED_TOP : PROFILE_TITLE);
+/**
+ * Where a profile's curve may begin. A low one has no title: the legend beside the picture says what it is.
+ * @param {Box} box @param {number} scale of the type
+ */
+const profileTop = ({ height }, scale) => (height < TITLED * scale ? UNTITLED_TOP : PROFILE_TITLE * scale);
 
 /**
  * The strides of the pinned reference.
@@ -206,11 +215,12 @@ function drawMean(context, box, { theme }, y) {
  * @param {{ middle: number, floor: number, stride: number, most: number }} marks
  */
 function labelProfile(context, box, { theme }, { middle, floor, stride, most }) {
-  const top = profileTop(box);
+  const top = profileTop(box, theme.scale);
   /** @type {[string, number][]} */
   const scale = [[digits(stride, 2), middle], [digits(most, 2), top + 4], ["0", floor - 2]];
-  for (const [text, y] of apart(scale, LABEL_ROOM)) label(context, theme, text, box.x - 6, y);
-  if (top === PROFILE_TITLE) label(context, theme, "stride: input frames per output frame", box.x + box.width - 2, 7);
+  for (const [text, y] of apart(scale, LABEL_ROOM * theme.scale)) label(context, theme, text, box.x - 6, y);
+  if (top === UNTITLED_TOP) return;
+  label(context, theme, "stride: input frames per output frame", box.x + box.width - 2, 7 * theme.scale);
 }
 
 /**
@@ -235,6 +245,6 @@ function steps(box, { outEdges, strides, L }, timeline) {
 
 /** @param {Context} context @param {Box} box @param {Explorer} explorer */
 export function drawAxis(context, box, { theme, timeline }) {
-  const ticks = timeTicks(timeline.view, box.width, (text) => Math.min(AXIS_ROOM + 6 * text.length, box.width / 3));
+  const ticks = timeTicks(timeline.view, box.width, (text) => Math.min((AXIS_ROOM + 6 * text.length) * theme.scale, box.width / 3));
   drawTimeAxis(context, theme, box, ticks, (time) => box.x + timeline.share(time) * box.width);
 }

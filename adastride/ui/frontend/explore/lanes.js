@@ -7,6 +7,7 @@ import { dashedLine, frame, label, paintPixels } from "../canvas.js";
 import { RAMPS, layerColour } from "../colours.js";
 import { apart } from "../heights.js";
 import { clamp, digits, lowerBound } from "../numbers.js";
+import { labelPlace } from "./drawing.js";
 
 /**
  * @typedef {import("../canvas.js").Box} Box
@@ -64,7 +65,7 @@ function drawSegments(context, box, theme, timeline, lane) {
     context.fillRect(left, 1, Math.max(1, right - left - 1), box.height - 2);
     context.globalAlpha = 1;
     context.fillRect(left, box.height - 3, Math.max(1, right - left - 1), 2);
-    context.font = `13px ${theme.font}`; // a text that has no room is left out, and is there when the segment is hovered
+    context.font = `${13 * theme.scale}px ${theme.font}`; // a text that has no room is left out, and is there when the segment is hovered
     if (context.measureText(text).width + 2 * PADDING > right - left) continue;
     label(context, theme, text, (left + right) / 2, box.height / 2, { align: "center", alpha: 0.95, size: 13 });
   }
@@ -98,8 +99,8 @@ function drawPicture(context, box, theme, timeline, lane) {
   });
   frame(context, box, theme);
   /** @type {[string, number][]} */
-  const ticks = lane.ticks.map(([text, row]) => [text, clamp((1 - (row + 0.5) / rows) * box.height, 6, box.height - 5)]);
-  for (const [text, y] of apart(ticks, LABEL_ROOM)) label(context, theme, text, box.x - 6, y, { most: box.x - 8 });
+  const ticks = lane.ticks.map(([text, row]) => [text, labelPlace(box, 1 - (row + 0.5) / rows, theme.scale)]);
+  for (const [text, y] of apart(ticks, LABEL_ROOM * theme.scale)) label(context, theme, text, box.x - 6, y, { most: box.x - 8 });
 }
 
 const picture = {
@@ -127,8 +128,8 @@ const picture = {
 /** @param {CanvasRenderingContext2D} context @param {Box} box @param {Theme} theme @param {Timeline} timeline @param {Lane} lane */
 function drawCurve(context, box, theme, timeline, { times, values, low, high }) {
   const y = (/** @type {number} */ value) => 5 + (1 - (value - low) / (high - low)) * (box.height - 10);
-  label(context, theme, number(high), box.x - 6, 7, { most: box.x - 8 });
-  label(context, theme, number(low), box.x - 6, box.height - 7, { most: box.x - 8 });
+  label(context, theme, number(high), box.x - 6, 7 * theme.scale, { most: box.x - 8 });
+  label(context, theme, number(low), box.x - 6, box.height - 7 * theme.scale, { most: box.x - 8 });
   frame(context, box, theme);
   context.save();
   context.beginPath();

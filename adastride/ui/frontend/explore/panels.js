@@ -4,7 +4,7 @@
 
 import { frameAt, rowWeights, visibleRows } from "../alignment.js";
 import { beamShares, drawBeam, label, moment, paintRamp, prepare, rowLine } from "../canvas.js";
-import { layerColour } from "../colours.js";
+import { layerColour, typeScale } from "../colours.js";
 import { heightBelow, panelHeights } from "../heights.js";
 import { clamp, digits, largest } from "../numbers.js";
 import { followPointer } from "../timeline.js";
@@ -35,7 +35,7 @@ import { beams, extremes } from "./layers.js";
 
 const GUTTER = 46, NARROW_GUTTER = 40, RIGHT = 6, NARROW = 560; // CSS pixels
 const ONE_COLUMN = 780; // CSS pixels: up to this width the answer stands over the panels, and the page scrolls; viewer.css has it, too
-const HEADER = 44, BELOW = 6; // CSS pixels: of the page above everything that is scrolled, and free under the last panel
+const BELOW = 6; // CSS pixels: free under the last panel
 const HEADLESS = ["profile", "ticks", "axis"], SILENT = ["ticks", "axis"];
 const DRAW = { wave: drawWave, mel: drawMel, ticks: drawTicks, profile: drawProfile, axis: drawAxis };
 const MOST_TIP = 270; // CSS pixels
@@ -172,10 +172,10 @@ export class Panels {
    * makes it lay out all of it. First everything is read, then everything is written.
    */
   measure() {
-    const { root } = this.explorer, wide = root.clientWidth, widths = this.all.map((panel) => panel.base.clientWidth);
-    const heights = panelHeights(wide > ONE_COLUMN ? this.available() : null, this.all.map((panel) => this.sizeOf(panel)));
+    const { root } = this.explorer, wide = root.clientWidth, scale = typeScale(), widths = this.all.map((panel) => panel.base.clientWidth);
+    const heights = panelHeights(wide > ONE_COLUMN ? this.available() : null, this.all.map((panel) => this.sizeOf(panel)), scale);
     this.narrow = wide < NARROW;
-    const x = this.narrow ? NARROW_GUTTER : GUTTER;
+    const x = (this.narrow ? NARROW_GUTTER : GUTTER) * scale;
     this.all.forEach((panel, n) => {
       const height = heights[n];
       panel.size = { width: widths[n], height };
@@ -186,10 +186,10 @@ export class Panels {
 
   /** CSS pixels that the window leaves for all panels, without what stands over them. */
   available() {
-    const { root } = this.explorer, host = this.explorer.one(".panels"), { place, window } = placeOnPage(host);
+    const { root } = this.explorer, host = this.explorer.one(".panels"), { place, window, header } = placeOnPage(host);
     const above = host.getBoundingClientRect().top - root.getBoundingClientRect().top;
     const words = host.getBoundingClientRect().height - this.all.reduce((sum, { base }) => sum + base.clientHeight, 0);
-    return heightBelow({ window, place, covered: HEADER + above }) - words - BELOW;
+    return heightBelow({ window, place, covered: header + above }) - words - BELOW;
   }
 
   /** Device pixels of a layer's plot. @returns {[number, number]} */
