@@ -3,5 +3,6 @@
 import streamlit as st
 
 from adastride.ui import live
+from adastride.ui.errors import show_error
 
-app = st.App(live.MAIN_SCRIPT, routes=live.routes(), lifespan=live.ready)
+app = st.App(live.MAIN_SCRIPT, routes=live.routes(), lifespan=live.ready, on_script_error=show_error)

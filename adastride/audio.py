@@ -305,12 +305,17 @@ def log_mel(samples: Tensor, preset: MelPreset = PRESETS["classification"]) -> T
     edges are reflected, or padded with zeros where a clip is too short to reflect.
     """
     half, frames = preset.window // 2, 1 + samples.shape[-1] // preset.hop
-    samples = F.pad(samples, (0, max(0, half + 1 - samples.shape[-1])))
-    padded = F.pad(samples[None], (half, half), mode="reflect")[0]
+    if samples.shape[-1] <= half:
+        samples = F.pad(samples, (0, half + 1 - samples.shape[-1]))
+    # Only the ends are reflected: a padded copy of an hour would take as much memory again.
+    before, after = samples[1 : half + 1].flip(0), samples[-half - 1 : -1].flip(0)
     transform, parts = _mel_transform(preset), []
     for first in range(0, frames, _SPECTRUM_FRAMES):
         last = min(frames, first + _SPECTRUM_FRAMES) - 1
-        parts.append(transform(padded[first * preset.hop : last * preset.hop + preset.window]))
+        begin, end = first * preset.hop - half, last * preset.hop - half + preset.window
+        beyond = max(0, end - samples.shape[-1])
+        part = torch.cat([before[half + begin :] if begin < 0 else before[:0], samples[max(0, begin) : end], after[:beyond]])
+        parts.append(transform(part))
     return torch.cat(parts, dim=-1).clamp_(min=LOG_FLOOR).log_()
 
 

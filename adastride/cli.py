@@ -92,7 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     explain = commands.add_parser("explain", help="run a trained network on a clip and show where its time steps went", allow_abbrev=False)
-    explain.add_argument("clip", metavar="CLIP", help=f"a {FORMATS} file, or the name of a bundled sample")
+    explain.add_argument("clip", metavar="CLIP",
+                         help=f"a {FORMATS} file, of which up to an hour is looked at, or the name of a bundled sample")
+    explain.add_argument("--from", dest="begin", metavar="SECONDS", type=_number(0), default=0.0,
+                         help="where in the clip to begin; times in what is written count from there (default: at its start)")
+    explain.add_argument("--to", dest="end", metavar="SECONDS", type=_number(0), help="where in the clip to end (default: at its end)")
     explain.add_argument("--checkpoint", metavar="NAME", default=DEFAULT_CHECKPOINT,
                          help="a shipped checkpoint or a .safetensors file (default: %(default)s)")
     explain.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
@@ -237,19 +241,27 @@ def _explain(args: argparse.Namespace) -> None:
     outputs = {kind: Path(path) for kind in ("npz", "png", "svg", "csv") if (path := getattr(args, kind)) is not None}
     clip, title = _find_clip(args.clip)
     _check_outputs(outputs, clip)
+    if args.end is not None and args.end <= args.begin:
+        raise CommandError(f"--from is {args.begin:g} s and --to {args.end:g} s: the part has to end after it begins.")
 
     import torch
 
-    from adastride import audio, checkpoints
+    from adastride import checkpoints
+    from adastride.clip_parts import read_part
     from adastride.downsampling import LayerSettings
     from adastride.inspection import export, tracing
+    from adastride.memory import return_large_blocks
 
+    # A run is thousands of small products. Shared by threads they are at best a little faster; where other programs use the cores
+    # as well, threads wait for each other, and a quarter of an hour of sound takes seven times as long.
+    torch.set_num_threads(1)
+    return_large_blocks()
     model = checkpoints.load(args.checkpoint)
-    waveform = audio.read(clip, model.config.mel.sample_rate)
-    if waveform.seconds < 30:  # a short clip runs faster on one thread, and its milliseconds measure the layers
-        torch.set_num_threads(1)
+    waveform = read_part(clip, args.begin, args.end, model.config.mel.sample_rate)
+    if args.begin or args.end is not None:
+        title += f", {args.begin:g}–{args.begin + waveform.seconds:g} s"
     sigma = None if args.sigma_inv2 is None else args.sigma_inv2**-0.5
-    trace = tracing.trace(model, waveform, LayerSettings(sigma=sigma, stride=args.stride, variant=args.variant))
+    trace = tracing.trace(model, waveform, LayerSettings(sigma=sigma, stride=args.stride, variant=args.variant)).without_resumes()
 
     # Everything is made before anything is written: a failure leaves no part of the set behind.
     files = {}

@@ -23,14 +23,14 @@ FLOORS = (
     ("models",),
     ("downsampling",),
     ("alignment",),
-    ("audio", "clips", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "subjects"),
-    ("formats", "media", "tables", "wording"),
+    ("audio", "clip_parts", "clips", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "subjects"),
+    ("formats", "media", "memory", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where
 # labelled clips are chosen, use it, and nobody else.
 TRAINING = "training"
 # Arrows on one floor that are meant.
-NEIGHBOURS = {("__main__", "cli"), ("app", "pages"), ("checkpoints", "tasks"), ("samples", "files")}
+NEIGHBOURS = {("__main__", "cli"), ("app", "pages"), ("checkpoints", "tasks"), ("clip_parts", "audio"), ("samples", "files")}
 
 
 @dataclass(frozen=True)

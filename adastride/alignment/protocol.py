@@ -7,6 +7,7 @@ it is drawn, never of which class it is.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 _ELEMENTS = 1 << 21  # of whole rows held at a time
+_TAIL = 40.0  # weights below exp(-tail) of a row's largest count as none
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +135,8 @@ def weights_of_positions(
     """`AnyAlignment.relative_weights` for an alignment with positions (T,), all of them valid.
 
     Positions are sorted and weights fall with the distance, so one look-up finds the frame of a range whose weight is the largest,
-    and no row is ever worked out.
+    and no row is ever worked out. Ranges where every weight is below exp(-40) of the largest of its row are left at 0: what a few
+    neighbouring rows reach of an hour of sound is a narrow band.
     """
     frames = len(positions)
     index = np.asarray(rows, np.float64)[:, None]
@@ -148,11 +151,15 @@ def weights_of_positions(
         either = (np.clip(following - 1, low, high), np.clip(following, low, high))
         return np.minimum(*(np.abs(positions[frame] - index) for frame in either))
 
-    low, high = np.maximum(first, begin), np.minimum(last, stop - 1)
-    distance = np.where(low <= high, nearest_distance(low, high), np.inf)
     closest = nearest_distance(begin, stop - 1)
+    radius = math.sqrt(float(np.max(closest, initial=0.0, where=begin < stop)) ** 2 + _TAIL * sigma**2)
+    touched = np.flatnonzero((positions[last] >= index.min(initial=np.inf) - radius) & (positions[first] <= index.max(initial=-np.inf) + radius))
+    low, high = np.maximum(first[touched], begin), np.minimum(last[touched], stop - 1)
+    distance = np.where(low <= high, nearest_distance(low, high), np.inf)
+    result = np.zeros((len(rows), len(first)))
     # (d - d_min)(d + d_min): the difference of two large squares would lose the digits that a small sigma multiplies.
-    return np.exp(-(sigma**-2) * (distance - closest) * (distance + closest))
+    result[:, touched] = np.exp(-(sigma**-2) * (distance - closest) * (distance + closest))
+    return result
 
 
 def weights_of_taps(

@@ -236,8 +236,9 @@ def _draw_alignment(ax: Axes, trace: Trace, index: int) -> AxesImage:
 
 def _draw_strides(ax: Axes, trace: Trace, index: int) -> None:
     layer = trace.layers[index]
-    ax.stairs(layer.strides, trace.boundary_seconds(index), baseline=None, color=_BLUE, linewidth=0.8,
-              rasterized=layer.output_frames > _MAX_STEPS)
+    # A line, not `stairs`: a patch looks for its limits one step at a time, which takes seconds for an hour of sound.
+    ax.plot(trace.boundary_seconds(index), np.append(layer.strides, layer.strides[-1]), drawstyle="steps-post", color=_BLUE, linewidth=0.8,
+            solid_joinstyle="miter", rasterized=layer.output_frames > _MAX_STEPS)
     ax.axhline(layer.input_frames / layer.output_frames, color=_ORANGE, linewidth=0.6, dashes=(4, 5))
     ax.set_ylim(0, 1.12 * max(float(layer.strides.max()), 1.0))
     ax.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))

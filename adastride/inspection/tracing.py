@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -101,6 +101,10 @@ class Trace:
     def layer_input(self, layer: int) -> Tensor:
         """The input of a layer (0 is the lowest), (1, channels, T), on the device of the run. Nobody may change it."""
         return self._resumes[layer].hidden
+
+    def without_resumes(self) -> Trace:
+        """The same trace without the inputs of its layers, which take most of its memory. No later run can start from it."""
+        return replace(self, _resumes=())
 
     @property
     def settings(self) -> tuple[LayerSettings, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import hashlib
 import math
@@ -28,6 +27,7 @@ from adastride.device import choose_device
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import raster
 from adastride.inspection.tracing import Trace, trace
+from adastride.memory import return_large_blocks
 from adastride.models.network import Network
 from adastride.samples import samples
 from adastride.wording import one_line
@@ -67,15 +67,6 @@ def _freeze() -> None:
     gc.freeze()
 
 
-def _return_large_blocks() -> None:
-    """Makes glibc give memory of 4 MB and more back to the system when it is freed. It would keep blocks of up to 32 MB
-    for later: 200 MB of the server's memory after a 10-minute clip. Other C libraries do as they do."""
-    try:
-        ctypes.CDLL("libc.so.6").mallopt(-3, 4 << 20)  # M_MMAP_THRESHOLD
-    except (OSError, AttributeError):
-        return
-
-
 def send_at_once() -> None:
     """Has this process's TCP connections send small messages without waiting for others (TCP_NODELAY).
 
@@ -112,7 +103,7 @@ def prepare() -> None:
 
     torch.set_num_threads(1)
     send_at_once()
-    _return_large_blocks()
+    return_large_blocks()
     _freeze()
 
 

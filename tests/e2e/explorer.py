@@ -102,6 +102,11 @@ def wait_for(what: Callable[[], Found], seconds: float = PATIENCE, why: str = ""
         time.sleep(0.03)
 
 
+def unbroken(page: Page) -> bool:
+    """Whether the page shows no error that nobody caught."""
+    return page.get_by_test_id("stException").count() == 0 and page.get_by_text("Something went wrong here").count() == 0
+
+
 def shoot_whole(page: Page, name: str) -> None:
     """Saves a screenshot of a page with what one would have to scroll to; the README shows some of them."""
     SHOTS.mkdir(parents=True, exist_ok=True)
@@ -137,7 +142,7 @@ class Explorer:
     def settle(self) -> Explorer:
         """Waits until what is drawn is what the server ran."""
         wait_for(lambda: self.root.evaluate(_SETTLED), why="the picture never caught up with the sliders")
-        assert self.page.get_by_test_id("stException").count() == 0
+        assert unbroken(self.page)
         return self
 
     def refreshed(self, untouched: dict[str, Any]) -> Explorer:

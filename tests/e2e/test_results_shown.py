@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import made_up_results as made_up
 import pytest
 from browser import start_server, stop_server
-from explorer import SHOTS
+from explorer import SHOTS, unbroken
 from playwright.sync_api import Page
 
 from adastride.results.reading import RESULTS_VARIABLE
@@ -49,7 +49,7 @@ def test_everything_fits(new_page: Callable[..., Page], address: str, width: int
     for section in SECTIONS:
         page.get_by_role("radio", name=section, exact=True).click()
         page.wait_for_timeout(2000)
-        assert page.get_by_test_id("stException").count() == 0, section
+        assert unbroken(page), section
         assert page.evaluate("document.documentElement.scrollWidth") <= width, section
         assert page.evaluate(_CUT) == [], section
     SHOTS.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def test_what_we_measured_fits(new_page: Callable[..., Page], server: str, width
     """The results file of the repository, for people to look at, and in the README."""
     page = opened(new_page(width, 1000, color_scheme=scheme), f"{server}/results", charts=4)
     page.wait_for_timeout(1000)
-    assert page.get_by_test_id("stException").count() == 0
+    assert unbroken(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(_CUT) == []
     page.screenshot(path=SHOTS / f"results-measured-{scheme}-{width}.png")

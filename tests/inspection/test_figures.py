@@ -87,9 +87,10 @@ def test_stride_profiles_and_ticks_are_the_traces_own(trace):
     drawn = np.array([segment[0, 0] for segment in shared[2].collections[0].get_segments()])
     np.testing.assert_allclose(drawn, trace.boundary_seconds(0))
     for index, layer in enumerate(trace.layers):
-        steps = shared[4 + 2 * index].patches[0].get_data()
-        np.testing.assert_allclose(steps.values, layer.strides)
-        np.testing.assert_allclose(steps.edges, trace.boundary_seconds(index))
+        steps = shared[4 + 2 * index].lines[0]
+        assert steps.get_drawstyle() == "steps-post"
+        np.testing.assert_allclose(steps.get_xdata(), trace.boundary_seconds(index))
+        np.testing.assert_allclose(steps.get_ydata()[:-1], layer.strides)
 
 
 def test_the_mel_is_in_decibels(trace):
