@@ -136,7 +136,7 @@ class Explorer:
         return self.ready()
 
     def ready(self) -> Explorer:
-        self.page.locator(".bar-row").first.wait_for(timeout=1000 * PATIENCE)
+        self.page.locator(".bar-row").first.wait_for(timeout=2000 * PATIENCE)  # a server may have everything to import yet
         return self.settle()
 
     def settle(self) -> Explorer:
