@@ -9,9 +9,12 @@ from pathlib import Path
 import streamlit as st
 
 from adastride.ui.address import write_address
+from adastride.ui.component import live_component
 
 _STYLE = Path(__file__).parent / "page.css"
 _PRESENTER_STYLE = Path(__file__).parent / "presenter.css"
+
+_sidebar = live_component("presenter", "presenter.js")
 
 
 def dress() -> None:
@@ -34,10 +37,11 @@ def head(page: str, line: str) -> None:
         st.markdown(line)
         # A button, because it can have a key of the keyboard.
         st.button(
-            "Presenter", key="presenter", on_click=_present_or_not, type="primary" if presenting() else "tertiary", shortcut="P",
+            "Presenter", key="presenter", on_click=_present_or_not, type="secondary" if presenting() else "tertiary", shortcut="P",
             help="Larger type and no sidebar, for a projector. The link keeps it.",
         )
         write_address({"presenter": "1" if presenting() else None}, key=f"presenter_address_{page}")
+        _sidebar(key="presenter_sidebar", data={"presenting": presenting()})
     if presenting():
         st.set_page_config(initial_sidebar_state="collapsed")
         st.html(_PRESENTER_STYLE)

@@ -82,6 +82,7 @@ def test_a_line_that_breaks_in_mid_drag_loses_nothing(page: Page, server: str):
         page.mouse.move(x + 20 * step, y)
     wait_for(lambda: lines.asked["live"], why="nothing was asked")
     sent = lines.asked["stream"]
+    lines.answered = True
     lines.cut()
     for step in range(5, 9):
         page.mouse.move(x + 20 * step, y)

@@ -20,6 +20,7 @@ import { canvases, placeOnPage } from "../view.js";
 const ROW_OF = { mel: 1, strip: 2, "top-axis": 3, method: 4, out: 5, align: 6, rec: 7, err: 8, axis: 9 };
 const ONE_COLUMN = 760; // CSS pixels of the window: up to this width cells stand one under another; viewer.css has it, too
 const BELOW = 6, ROW_GAP = 6; // CSS pixels: free under the last row, between two rows
+const HEADS = 68; // CSS pixels for what stands over the columns: not as measured, or rows would change when a line of it breaks
 const OPTIONAL = 2; // rows, the lowest: the errors and the axis under them
 const OF_METHOD = ["out", "align", "rec", "err", "axis"];
 const TITLES = {
@@ -65,8 +66,7 @@ export function fitGrid({ root, panels, drawn, header }) {
 /** CSS pixels that the window leaves for the panels and the gaps between them. @param {HTMLElement} root @param {HTMLElement} grid */
 function heightOfRows(root, grid) {
   const { place, window, header } = placeOnPage(grid), above = grid.getBoundingClientRect().top - root.getBoundingClientRect().top;
-  const heads = grid.querySelector(".method")?.getBoundingClientRect().height ?? 0;
-  return heightBelow({ window, place, covered: header + above }) - heads - BELOW;
+  return heightBelow({ window, place, covered: header + above }) - HEADS * typeScale() - BELOW;
 }
 
 /** @param {string} kind @param {number | null} column @param {boolean} drawn @returns {Panel} */

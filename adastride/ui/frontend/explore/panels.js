@@ -50,6 +50,7 @@ export class Panels {
     this.shape = "";
     this.heads = "";
     this.narrow = false;
+    this.heading = { of: "", height: 0 }; // what stands over all panels together
     /** @type {AbortController | null} ends the pointers of panels that go */
     this.ending = null;
     explorer.signal.addEventListener("abort", () => this.ending?.abort());
@@ -189,7 +190,10 @@ export class Panels {
     const { root } = this.explorer, host = this.explorer.one(".panels"), { place, window, header } = placeOnPage(host);
     const above = host.getBoundingClientRect().top - root.getBoundingClientRect().top;
     const words = host.getBoundingClientRect().height - this.all.reduce((sum, { base }) => sum + base.clientHeight, 0);
-    return heightBelow({ window, place, covered: header + above }) - words - BELOW;
+    // A line that breaks for one number and not for the next must not move the panels: they keep to the most it has needed.
+    const of = `${root.clientWidth} ${typeScale()} ${this.heads}`;
+    this.heading = { of, height: this.heading.of === of ? Math.max(this.heading.height, words) : words };
+    return heightBelow({ window, place, covered: header + above }) - this.heading.height - BELOW;
   }
 
   /** Device pixels of a layer's plot. @returns {[number, number]} */

@@ -39,7 +39,7 @@ export class Explorer extends View {
     super(root);
     this.timeline = new Timeline(() => this.redraw());
     this.requests = new Requests((_, sequence) => this.send(sequence), {
-      timeout: ANSWER_TIMEOUT_MS, expired: () => { if (this.firstStale < Infinity) this.requests.ask(); },
+      timeout: ANSWER_TIMEOUT_MS, expired: () => { this.line.close(); if (this.firstStale < Infinity) this.requests.ask(); },
     });
     this.line = new Line({
       received: (answer) => this.receive(read(answer)), failed: () => this.askThePage(), forgotten: () => this.beginAgain(),
