@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 import torch
+from starlette.formparsers import MultiPartParser
 
 from adastride import audio, checkpoints
 from adastride.audio import MelPreset, Waveform
@@ -91,6 +92,12 @@ def send_at_once() -> None:
         return
 
 
+def keep_uploads_in_memory() -> None:
+    """Has the server hold a file in memory while it arrives. Starlette would put what is larger than 1 MB into a temporary file: visitors
+    are promised that nothing is written, and a container's /tmp may be smaller than a file."""
+    MultiPartParser.spool_max_size = (st.get_option("server.maxUploadSize") + 1) << 20
+
+
 @st.cache_resource(show_spinner=False)
 def prepare() -> None:
     """Makes the settings that make live runs quick, once for each server and after the imports of every page."""
@@ -103,6 +110,7 @@ def prepare() -> None:
 
     torch.set_num_threads(1)
     send_at_once()
+    keep_uploads_in_memory()
     return_large_blocks()
     _freeze()
 

@@ -59,7 +59,7 @@ def test_the_other_headers():
 def test_visitors_stay_with_their_replica():
     text = CADDYFILE.read_text(encoding="utf-8")
     assert text.count("reverse_proxy ") == 1, "one upstream for pages, uploads and both WebSockets"
-    assert "lb_policy cookie adastride_replica {$COOKIE_SECRET}" in text
+    assert 'lb_policy cookie adastride_replica "{$COOKIE_SECRET}"' in text
     assert "health_uri /_stcore/health" in text
 
 

