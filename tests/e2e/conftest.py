@@ -66,6 +66,8 @@ def page(visitor: BrowserContext) -> Iterator[Page]:
     page, errors = visitor.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear()")  # Streamlit keeps there, for instance, that a sidebar was closed
     page.close()
     assert not errors, errors
 
