@@ -136,23 +136,39 @@ def _opened(data: bytes) -> Iterator[_Stream]:
     with sound:
         frames = sound.frames if sound.frames < 1 << 60 else 0
         no_more = sound.format in ("WAV", "FLAC", "WAVEX", "RF64", "W64", "AIFF")  # of MP3 and OGG it may be an estimate
-        yield _Stream(sound.samplerate, sound.channels, frames, no_more, sound.format in ("FLAC", "OGG"), _soundfile_blocks(sound))
+        yield _Stream(sound.samplerate, sound.channels, frames, no_more, tells_its_length(sound), mono_blocks(sound))
 
 
-def _soundfile_blocks(sound: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    count = max(1, _BLOCK_SAMPLES // sound.channels)
-    while len(block := sound.read(count, dtype="float32", always_2d=True)):
+def tells_its_length(sound: soundfile.SoundFile) -> bool:
+    """Whether a file with fewer samples than its header claims has lost some."""
+    return sound.format in ("FLAC", "OGG")
+
+
+def mono_blocks(sound: soundfile.SoundFile, begin: int = 0, end: int | None = None) -> Iterator[np.ndarray]:
+    """Reads a file's samples from `begin` to `end`, None for as many as there are: blocks of (n,) float32, channels averaged.
+
+    An MP3 decoder is wrong for up to a tenth of a second after a jump, and soundfile jumps at the end of every read; so a block of
+    an MP3 file is read with what comes before it.
+    """
+    count, at = max(1, _BLOCK_SAMPLES // sound.channels), begin
+    jumps = sound.format == "MP3"
+    if begin:
+        sound.seek(begin)
+    while end is None or at < end:
+        run_up = min(at, sound.samplerate // 2) if jumps else 0
+        if run_up:
+            sound.seek(at - run_up)
+        block = sound.read((count if end is None else min(end - at, count)) + run_up, dtype="float32", always_2d=True)[run_up:]
+        if not len(block):
+            return
         yield block.mean(axis=1)
+        at += len(block)
 
 
 def _collect(stream: _Stream, name: str, sample_rate: int, max_seconds: float, progress: Callable[[float], None]) -> tuple[np.ndarray, int]:
     """What a stream gives, resampled: (n,) float32, read-only, and how many samples of each channel it had."""
     rate = stream.rate
-    if not MIN_RATE <= rate <= MAX_RATE:
-        raise AudioError(
-            f"{name} has a sample rate of {rate} Hz: save it with a rate from {MIN_RATE / 1000:g} kHz to "
-            f"{MAX_RATE / 1000:g} kHz."
-        )
+    check_rate(rate, name)
     too_long = f"{name} is longer than the {_duration(max_seconds)} allowed: cut out the part you want to see."
     too_many = (
         f"{name} has more than the {MAX_SAMPLES / 1e6:.0f} million samples allowed ({stream.channels} × {rate} Hz × its seconds): "
@@ -170,24 +186,48 @@ def _collect(stream: _Stream, name: str, sample_rate: int, max_seconds: float, p
     for block in stream.blocks:
         frames += block.size
         check(frames)  # a header may claim any length, so what really comes counts
-        peak = float(np.abs(block).max(initial=0.0))
-        if not math.isfinite(peak):
-            raise AudioError(
-                f"{name} contains samples that are not numbers (NaN or infinite): "
-                "export it again from the program that made it."
-            )
-        if peak > 1e4:  # a float file with broken scaling would overflow the power spectrum
-            raise AudioError(f"{name} has samples as large as {peak:.1g} where 1 is full scale: export it again at a normal level.")
+        check_level(block, name)
         resampler.push(block)
         progress(min(1.0, frames / max(1, stream.frames)))
     if stream.no_less and frames < stream.frames:
-        raise AudioError(
-            f"{name} breaks off after {frames / rate:.1f} s of {stream.frames / rate:.1f} s: "
-            "it was not copied or downloaded completely."
-        )
+        raise broken_off(name, frames, stream.frames, rate)
     if frames < 2:
-        raise AudioError(f"{name} holds {frames} sample{'s' * (frames != 1)}: choose a sound of at least a few milliseconds.")
+        raise too_short(f"{name} holds {frames} sample{'s' * (frames != 1)}")
     return resampler.result(), frames
+
+
+def check_rate(rate: int, name: str) -> None:
+    """Raises AudioError for a sample rate, in Hz, that can't be used. name: of the file."""
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AudioError(
+            f"{name} has a sample rate of {rate} Hz: save it with a rate from {MIN_RATE / 1000:g} kHz to "
+            f"{MAX_RATE / 1000:g} kHz."
+        )
+
+
+def check_level(samples: np.ndarray, name: str) -> None:
+    """Raises AudioError for samples (n,) that are not numbers, or far above full scale. name: of their file."""
+    peak = float(np.abs(samples).max(initial=0.0))
+    if not math.isfinite(peak):
+        raise AudioError(
+            f"{name} contains samples that are not numbers (NaN or infinite): "
+            "export it again from the program that made it."
+        )
+    if peak > 1e4:  # a float file with broken scaling would overflow the power spectrum
+        raise AudioError(f"{name} has samples as large as {peak:.1g} where 1 is full scale: export it again at a normal level.")
+
+
+def broken_off(name: str, frames: int, claimed: int, rate: int) -> AudioError:
+    """The error of a file that has fewer samples than it claims, at `rate` Hz."""
+    return AudioError(
+        f"{name} breaks off after {frames / rate:.1f} s of {claimed / rate:.1f} s: "
+        "it was not copied or downloaded completely."
+    )
+
+
+def too_short(said: str) -> AudioError:
+    """The error of a sound without two samples. said: what is too short, and how."""
+    return AudioError(f"{said}: choose a sound of at least a few milliseconds.")
 
 
 def _too_large(name: str, size: int, most: int) -> str:

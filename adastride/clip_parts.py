@@ -11,10 +11,10 @@ import soundfile
 
 from adastride import audio
 from adastride.audio import AudioError, Waveform, from_samples
+from adastride.wording import one_line
 
 LONGEST = 3600.0  # seconds; a network of ours on one hour takes up to 2 GB
 _PIECE = 60  # seconds resampled at a time
-_BLOCK_FRAMES = 1 << 18  # read at a time, of as many channels as there are
 _MARGIN = 1  # seconds read on either side of a piece and dropped again: resampling looks at neighbours
 
 
@@ -29,20 +29,17 @@ def read_part(path: str | Path, begin: float = 0.0, end: float | None = None, sa
     samples that are not numbers.
     """
     path = Path(path)
+    name = one_line(path.name)
     try:
         with path.open("rb") as file, soundfile.SoundFile(file) as sound:
             rate, channels = sound.samplerate, sound.channels
-            if not 1000 <= rate <= 768_000:
-                raise AudioError(f"{path.name} has a sample rate of {rate} Hz: save it with a rate from 1 kHz to 768 kHz.")
-            samples, seconds = _read_pieces(sound, path.name, begin, end, sample_rate, longest)
+            audio.check_rate(rate, name)
+            samples, seconds = _read_pieces(sound, name, begin, end, sample_rate, longest)
     except OSError as error:
         raise AudioError(f"{path} can't be read: {error.strerror or error}.") from None
     except soundfile.LibsndfileError:
-        return _part_of_whole(audio.read(path, sample_rate), path.name, begin, end)
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{path.name} contains samples that are not numbers (NaN or infinite): export it again from the program that made it.")
-    if float(np.abs(samples).max()) > 1e4:
-        raise AudioError(f"{path.name} has samples as large as {np.abs(samples).max():.1g} where 1 is full scale: export it again at a normal level.")
+        return _part_of_whole(audio.read(path, sample_rate), name, begin, end)
+    audio.check_level(samples, name)
     samples.setflags(write=False)
     return Waveform(samples, sample_rate, rate, channels, seconds, hashlib.sha256(samples.data).hexdigest())
 
@@ -52,13 +49,13 @@ def _part_of_whole(whole: Waveform, name: str, begin: float, end: float | None) 
     stop = whole.samples.size if end is None else round(end * whole.sample_rate)
     samples = whole.samples[round(begin * whole.sample_rate) : stop]
     if samples.size < 2:
-        raise AudioError(_too_short(name, begin, samples.size))
+        raise _too_short(name, begin, samples.size)
     return replace(whole, samples=samples, seconds=samples.size / whole.sample_rate, sha256=hashlib.sha256(samples.tobytes()).hexdigest())
 
 
-def _too_short(name: str, begin: float, samples: int) -> str:
+def _too_short(name: str, begin: float, samples: int) -> AudioError:
     holds = f"has no sound from {begin:g} s on" if begin else f"holds {samples} sample{'s' * (samples != 1)}"
-    return f"{name} {holds}: choose a sound of at least a few milliseconds."
+    return audio.too_short(f"{name} {holds}")
 
 
 def _read_pieces(
@@ -76,7 +73,8 @@ def _read_pieces(
     at, filled = first, 0
     while at < stop:
         margin = min(at, _MARGIN * rate)
-        window = _read_mono(sound, at - margin, min(at + (_PIECE + _MARGIN) * rate, stop))
+        blocks = audio.mono_blocks(sound, at - margin, min(at + (_PIECE + _MARGIN) * rate, stop))
+        window = np.concatenate([np.zeros(0, np.float32), *blocks])
         size = min(window.size - margin, _PIECE * rate)
         if size <= 0:
             break
@@ -89,25 +87,7 @@ def _read_pieces(
         filled += piece.size
     total = max(0, at - first)
     if total < 2:
-        raise AudioError(_too_short(name, begin, total))
-    if at < stop < 1 << 60 and sound.format in ("FLAC", "OGG"):
-        raise AudioError(f"{name} breaks off after {at / rate:.1f} s of {sound.frames / rate:.1f} s: it was not copied or downloaded completely.")
+        raise _too_short(name, begin, total)
+    if at < stop < 1 << 60 and audio.tells_its_length(sound):
+        raise audio.broken_off(name, at, sound.frames, rate)
     return room[:filled], total / rate
-
-
-def _read_mono(sound: soundfile.SoundFile, begin: int, end: int) -> np.ndarray:
-    """The frames from `begin` to `end`, or those that there are, with their channels averaged: (n,) float32.
-
-    An MP3 decoder is wrong for up to a tenth of a second after a jump, and soundfile jumps at the end of every read; so a block is read
-    with what comes before it.
-    """
-    blocks, at = [np.zeros(0, np.float32)], begin
-    while at < end:
-        run_up = min(at, sound.samplerate // 2) if sound.format == "MP3" else 0
-        sound.seek(at - run_up)
-        block = sound.read(min(end - at, _BLOCK_FRAMES) + run_up, dtype="float32", always_2d=True)[run_up:]
-        if not len(block):
-            break
-        blocks.append(block.mean(axis=1))
-        at += len(block)
-    return np.concatenate(blocks)
