@@ -1,6 +1,7 @@
 """An app of one viewer, of a network that does not exist: any number of layers, and a prediction with every kind of lane.
 
-?layers=8 says how many. What σ and strides do to the prediction is made up, too, but they do something.
+?layers=8 says how many, and with fails=1 it can't be run with strides of 2 and more.
+What σ and strides do to the prediction is made up, too, but they do something.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def layer(template: LayerTrace, index: int, frames: int, settings: LayerSettings
 
 
 def run(settings: tuple[LayerSettings, ...], previous: Trace | None) -> tuple[Trace, None]:
+    if fails and settings[0].stride >= 2:
+        raise RuntimeError("a run that fails")
     first = resources.sample_trace(CHECKPOINT, SAMPLE)
     layers, frames = [], first.layers[0].input_frames
     for index, chosen in enumerate(settings):
@@ -88,7 +91,7 @@ def run(settings: tuple[LayerSettings, ...], previous: Trace | None) -> tuple[Tr
 CHECKPOINT, SAMPLE = next(iter(catalogue())), next(iter(samples()))
 st.set_page_config(layout="wide")
 resources.prepare()
-layers = int(st.query_params.get("layers", "8"))
+layers, fails = int(st.query_params.get("layers", "8")), st.query_params.get("fails") == "1"
 usual = (LayerSettings(sigma=0.45, stride=1.25, variant="adastride"),) * layers
 waveform = resources.sample_waveform(SAMPLE)
 

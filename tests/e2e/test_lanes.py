@@ -174,3 +174,18 @@ def test_pictures_of_lanes(new_page: Callable[..., Page], made_up: str, scheme: 
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
     shoot_whole(lanes.page, f"lanes-{scheme}-{width}")
+
+
+def test_what_cannot_be_run_is_asked_for_once(page: Page, made_up: str):
+    """The page says so, and the last picture stays: a server that has failed is not asked for the same again and again."""
+    explorer = Explorer(page, made_up).open("?layers=2&fails=1")
+    page.evaluate("() => { window.adastrideLog = [] }")
+    explorer.slider("stride").focus()
+    page.keyboard.press("End")
+    page.get_by_text("The network could not run on").wait_for()
+    page.wait_for_timeout(1500)
+    sent = [number for kind, _, number in page.evaluate("window.adastrideLog") if kind == "sent"]
+    assert len(sent) == 1
+    page.keyboard.press("Home")
+    explorer.settle()
+    assert explorer.setting("stride ")[0] == 1

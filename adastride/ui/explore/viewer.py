@@ -134,8 +134,7 @@ def _packed(
             arrays |= {f"{name}{index}": array for name, array in picture_arrays.items()}
     header["prediction"], lane_arrays = pack_prediction(trace.prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
     arrays |= lane_arrays
-    at_a_glance = glance(trace, _sound(trace, state))
-    header["glance"] = {"text": at_a_glance.text, "sound": at_a_glance.sound, "frames": at_a_glance.frames, "layer": at_a_glance.layer}
+    header["glance"] = glance(trace, _sound(trace, state)).text
     header["sequence"] = request["sequence"] if request else 0
     header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
     header["link"] = {"clip": clip.link, "checkpoint": link_checkpoint}

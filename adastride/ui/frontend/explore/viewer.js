@@ -106,7 +106,8 @@ export class Explorer extends View {
     this.panels.sync();
     this.follow();
     this.refreshPrediction();
-    if (!this.requests.busy && this.requests.waiting === null && this.firstStale < Infinity) this.requests.ask();
+    // A server that has begun anew does not know the settings in hand. One that was asked and answers with others can't run them.
+    if (sequence === null && this.requests.waiting === null && this.firstStale < Infinity) this.requests.ask();
     if (!this.requests.next()) this.settle();
   }
 
@@ -173,7 +174,7 @@ export class Explorer extends View {
     pin.setAttribute("aria-pressed", String(Boolean(pinned)));
     write(pin, pinned ? "Unpin" : "Pin");
     write(this.one(".status"), this.header.status);
-    write(this.one(".sentence"), this.header.glance.text);
+    write(this.one(".sentence"), this.header.glance);
     write(this.one(".rule"), clip.glanceRule);
     write(this.one(".mel-low"), clip.melRange[0].toFixed(0));
     write(this.one(".mel-high"), clip.melRange[1].toFixed(0));
@@ -239,7 +240,7 @@ export class Explorer extends View {
   settle() {
     this.writeAddress(this.link());
     const layers = this.layers.map(({ layout }, k) => `Layer ${k + 1}: ${layout.T} to ${layout.L} frames.`);
-    this.say(`${spoken(this.header.prediction)}${this.header.glance.text} ${layers.join(" ")}`);
+    this.say(`${spoken(this.header.prediction)}${this.header.glance} ${layers.join(" ")}`);
     this.panels.describe();
     this.root.dataset.state = "settled";
   }
