@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adastride.downsampling import METHODS
+from adastride.inspection.raster import input_edges
 from adastride.inspection.tracing import Trace
 
 _FLOOR_PERCENTILE = 5.0
@@ -78,9 +79,8 @@ def sound_of(trace: Trace) -> Sound:
     >>> round(sound_of(trace(Classifier(ClassifierConfig(labels=("a", "b"))), clip)).share, 1)
     0.3
     """
-    frames, seconds = trace.mel.shape[1], trace.waveform.seconds
-    edges = np.clip((np.arange(frames + 1) - 0.5) / trace.preset.frames_per_second, 0.0, seconds)
-    edges[-1] = seconds
+    edges = input_edges(trace, 0)
+    edges[-1] = trace.waveform.seconds
     heard = sound_mask(trace.mel)
     return Sound(edges, np.concatenate([[0.0], np.cumsum(np.diff(edges) * heard)]))
 

@@ -6,7 +6,6 @@ import io
 import re
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from adastride import checkpoints
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.sweep import core as sweep
 from adastride.training.datasets import DATA_ROOT_VARIABLE
+from tests.zips import zipped
 
 PAGE = "pages/sigma.py"
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,14 +41,6 @@ def set_(widget, value) -> AppTest:
 def tone(pitch: float) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, 0.1 * np.sin(2 * np.pi * pitch * np.arange(4000) / 8000), 8000, format="WAV")
-    return buffer.getvalue()
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for path, data in files.items():
-            file.writestr(path, data)
     return buffer.getvalue()
 
 

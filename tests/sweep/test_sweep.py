@@ -15,7 +15,6 @@ import zipfile
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +34,7 @@ from adastride.tasks import Prediction
 from adastride.tasks.classification import Classification
 from adastride.training import archive
 from adastride.training.archive import read_zip
+from tests.zips import sound, zipped
 
 ACCURACY = Classification().headline
 
@@ -446,20 +446,6 @@ def test_a_map_leaves_what_is_not_known_empty():
 
 
 # ------------------------------------------------------------------ zip files
-
-
-def sound(seconds: float = 0.1) -> bytes:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, 0.1 * np.random.default_rng(0).standard_normal(int(8000 * seconds)), 8000, format="WAV")
-    return buffer.getvalue()
-
-
-def zipped(files: dict[str, bytes | str], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as file:
-        for path, data in files.items():
-            file.writestr(path, data)
-    return buffer.getvalue()
 
 
 def test_folders_are_labels():

@@ -5,33 +5,17 @@ What a good zip gives, and what people get wrong in one, is in tests/sweep/test_
 
 from __future__ import annotations
 
-import io
 import random
 import tracemalloc
 import unicodedata
 import zipfile
 
-import numpy as np
 import pytest
-import soundfile
 
 from adastride.clips import Clip, DataError
 from adastride.training import archive
 from adastride.training.archive import read_zip
-
-
-def sound(seconds: float = 0.05) -> bytes:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, 0.1 * np.random.default_rng(0).standard_normal(int(8000 * seconds)), 8000, format="WAV")
-    return buffer.getvalue()
-
-
-def zipped(files: dict[str, bytes | str], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as file:
-        for path, data in files.items():
-            file.writestr(path, data)
-    return buffer.getvalue()
+from tests.zips import sound, zipped
 
 
 def refused(data: bytes, name: str = "a.zip") -> str:

@@ -15,7 +15,7 @@ from adastride.training.archive import MAX_BYTES, MAX_SOUNDS, MAX_UNPACKED_BYTES
 from adastride.training.datasets import Source, default_data_root, load_split
 
 _UPLOAD, _BUNDLED = "upload", "bundled"
-DIGITS = tuple("0123456789")
+_DIGITS = set("0123456789")
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
     """
     rate, test_sets = network.config.mel.sample_rate, _test_sets(network)
     names = {name: f"Test split of {name}" for name in test_sets}
-    if set(DIGITS) <= set(network.config.labels):
+    if _DIGITS.issubset(network.config.labels):
         names[_BUNDLED] = "Spoken digits that come with the app"
     names[_UPLOAD] = "Upload a zip"
     source = st.selectbox("Clips", list(names), format_func=names.get, key=f"{key}_source", width=360)
     if source == _BUNDLED:
-        return LabelledClips(_bundled_sha256(), _bundled_clips(rate))
+        return _bundled(rate)
     if source != _UPLOAD:
         folder, sha256 = test_sets[source]
         return LabelledClips(sha256, _test_clips(folder, sha256, rate))
@@ -50,15 +50,11 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
     return None if file is None else _unpacked(file, f"{key}_zip", rate)
 
 
-@st.cache_data(max_entries=1, show_spinner=False)
-def _bundled_sha256() -> str:
-    return hashlib.sha256(SPOKEN_DIGITS.read_bytes()).hexdigest()
-
-
 @st.cache_resource(max_entries=2, show_spinner="Reading the clips …")
-def _bundled_clips(sample_rate: int) -> list[Clip]:
+def _bundled(sample_rate: int) -> LabelledClips:
     """The decoded clips that come with the app: every digit in eight synthetic voices that no network was trained on."""
-    return read_zip(SPOKEN_DIGITS.read_bytes(), SPOKEN_DIGITS.name, sample_rate)
+    data = SPOKEN_DIGITS.read_bytes()
+    return LabelledClips(hashlib.sha256(data).hexdigest(), read_zip(data, SPOKEN_DIGITS.name, sample_rate))
 
 
 def _test_sets(network: Network) -> dict[str, tuple[str, str]]:
