@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 
-def sound(seconds: float = 0.05) -> bytes:
+def sound(seconds: float = 0.1) -> bytes:
     """A WAV file of noise at 8 kHz."""
     buffer = io.BytesIO()
     soundfile.write(buffer, 0.1 * np.random.default_rng(0).standard_normal(int(8000 * seconds)), 8000, format="WAV")
