@@ -2,6 +2,7 @@
 // What every view is: an element, listeners that one signal ends, and drawing once a frame.
 
 import { typeScale } from "./colours.js";
+import { heightBelow } from "./heights.js";
 
 const HEADER = 44; // CSS pixels at the usual size of type: 2.75rem in page.css
 
@@ -95,14 +96,15 @@ export class View {
 }
 
 /**
- * How far a place lies from the top of what the window scrolls, how high the window is, and its first line, which stays when it is
- * scrolled; all in CSS pixels.
- * @param {HTMLElement} element
+ * CSS pixels that the window leaves from the top of an element down, below the page's first line and what stands over the element,
+ * both of which stay when the page is scrolled.
+ * @param {HTMLElement} element @param {HTMLElement} root of the view
  */
-export function placeOnPage(element) {
+export function roomBelow(element, root) {
   const page = /** @type {HTMLElement} */ (document.querySelector(".stMain") ?? document.documentElement);
-  const place = element.getBoundingClientRect().top + page.scrollTop - page.getBoundingClientRect().top;
-  return { place, window: page.clientHeight, header: HEADER * typeScale() };
+  const { top } = element.getBoundingClientRect(), above = top - root.getBoundingClientRect().top;
+  const place = top + page.scrollTop - page.getBoundingClientRect().top;
+  return heightBelow({ window: page.clientHeight, place, covered: HEADER * typeScale() + above });
 }
 
 /**

@@ -2,9 +2,9 @@
 // The grid of the Compare page: a row for each thing to compare, a column for each method, and what each row is called.
 
 import { typeScale } from "../colours.js";
-import { heightBelow, panelHeights, rowHeights } from "../heights.js";
+import { panelHeights, rowHeights } from "../heights.js";
 import { digits, short } from "../numbers.js";
-import { canvases, placeOnPage } from "../view.js";
+import { canvases, roomBelow } from "../view.js";
 
 /**
  * @typedef {import("./viewer.js").Compare} Compare
@@ -56,17 +56,11 @@ const sizeOf = (kind, drawn) => ({ mel: "clip", "top-axis": "axis", strip: drawn
 export function fitGrid({ root, panels, drawn, header }) {
   const grid = /** @type {HTMLElement} */ (root.querySelector(".grid"));
   const kinds = ["mel", ...(header.strip ? ["strip"] : []), "top-axis", ...OF_METHOD];
-  const available = innerWidth > ONE_COLUMN ? heightOfRows(root, grid) - kinds.length * ROW_GAP : null;
+  const available = innerWidth > ONE_COLUMN ? roomBelow(grid, root) - HEADS * typeScale() - BELOW - kinds.length * ROW_GAP : null;
   const heights = rowHeights(available, kinds.map((kind) => sizeOf(kind, drawn)), OPTIONAL, typeScale());
   const byKind = new Map(kinds.map((kind, n) => [kind, heights[n]]));
   for (const { kind, base } of panels) base.style.height = `${byKind.get(kind)}px`;
   for (const [kind, height] of byKind) grid.style.setProperty(`--${kind}`, `${height}px`); // places the labels beside the rows
-}
-
-/** CSS pixels that the window leaves for the panels and the gaps between them. @param {HTMLElement} root @param {HTMLElement} grid */
-function heightOfRows(root, grid) {
-  const { place, window, header } = placeOnPage(grid), above = grid.getBoundingClientRect().top - root.getBoundingClientRect().top;
-  return heightBelow({ window, place, covered: header + above }) - HEADS * typeScale() - BELOW;
 }
 
 /** @param {string} kind @param {number | null} column @param {boolean} drawn @returns {Panel} */

@@ -5,10 +5,10 @@
 import { frameAt, rowWeights, visibleRows } from "../alignment.js";
 import { beamShares, drawBeam, label, moment, paintRamp, prepare, rowLine } from "../canvas.js";
 import { layerColour, typeScale } from "../colours.js";
-import { heightBelow, panelHeights } from "../heights.js";
+import { panelHeights } from "../heights.js";
 import { clamp, digits, largest } from "../numbers.js";
 import { followPointer } from "../timeline.js";
-import { canvases, describe, placeOnPage, write } from "../view.js";
+import { canvases, describe, roomBelow, write } from "../view.js";
 import { segments } from "./controls.js";
 import { drawAxis, drawLayer, drawMel, drawProfile, drawTicks, drawWave, layerLabels, rowPlace } from "./drawing.js";
 import { LANES, colourMap, laneTitle, number, span, stepItem } from "./lanes.js";
@@ -187,13 +187,12 @@ export class Panels {
 
   /** CSS pixels that the window leaves for all panels, without what stands over them. */
   available() {
-    const { root } = this.explorer, host = this.explorer.one(".panels"), { place, window, header } = placeOnPage(host);
-    const above = host.getBoundingClientRect().top - root.getBoundingClientRect().top;
+    const { root } = this.explorer, host = this.explorer.one(".panels");
     const words = host.getBoundingClientRect().height - this.all.reduce((sum, { base }) => sum + base.clientHeight, 0);
     // A line that breaks for one number and not for the next must not move the panels: they keep to the most it has needed.
     const of = `${root.clientWidth} ${typeScale()} ${this.heads}`;
     this.heading = { of, height: this.heading.of === of ? Math.max(this.heading.height, words) : words };
-    return heightBelow({ window, place, covered: header + above }) - this.heading.height - BELOW;
+    return roomBelow(host, root) - this.heading.height - BELOW;
   }
 
   /** Device pixels of a layer's plot. @returns {[number, number]} */
