@@ -156,7 +156,7 @@ def weights_of_positions(
     touched = np.flatnonzero((positions[last] >= index.min(initial=np.inf) - radius) & (positions[first] <= index.max(initial=-np.inf) + radius))
     low, high = np.maximum(first[touched], begin), np.minimum(last[touched], stop - 1)
     distance = np.where(low <= high, nearest_distance(low, high), np.inf)
-    result = np.zeros((len(rows), len(first)))
+    result = np.zeros((len(first), len(rows))).T  # a column at a time, so that only what is touched takes memory and time
     # (d - d_min)(d + d_min): the difference of two large squares would lose the digits that a small sigma multiplies.
     result[:, touched] = np.exp(-(sigma**-2) * (distance - closest) * (distance + closest))
     return result
