@@ -36,12 +36,26 @@ def files() -> dict[str, bytes]:
     return {name: recordings.recording(at(kind.rate), kind) for name, kind in recordings.KINDS.items()}
 
 
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """A test process may have other processes, a browser and a server of other tests: here it is about those that a test begins."""
+    OTHERS[:] = psutil.Process().children()
+
+
+OTHERS: list[psutil.Process] = []
+
+
+def decoders() -> list[psutil.Process]:
+    """The processes that this test has begun, ended ones that nobody has waited for among them."""
+    return [child for child in psutil.Process().children() if child not in OTHERS]
+
+
 def refused(data: bytes, says: str, **limits: float) -> None:
     with pytest.raises(AudioError, match=says) as caught:
         decode(data, name="memo.m4a", **limits)
     one_sentence(str(caught.value))
     assert str(caught.value).startswith("memo.m4a ")
-    assert not psutil.Process().children(recursive=True), "the other process ends"
+    assert not decoders(), "the other process ends"
 
 
 def one_sentence(text: str) -> None:
@@ -174,11 +188,12 @@ def test_a_process_that_wants_too_much_memory_is_a_sentence(monkeypatch: pytest.
 
 def test_who_stops_listening_ends_the_process(files: dict[str, bytes]):
     def stop(share: float) -> None:
+        assert len(decoders()) == 1
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         decode(files["memo.m4a"], progress=stop)
-    assert not psutil.Process().children(recursive=True)
+    assert not decoders()
 
 
 @pytest.mark.parametrize("text", ["#EXTM3U\n#EXTINF:1,\nfile:{path}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile '{path}'\n"])
