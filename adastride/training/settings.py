@@ -58,7 +58,7 @@ PRESETS = {
     # Words cut close, which need silence around them to be placed in, up to a lot of it: the mean over time that the classifier takes
     # makes a network unsure where there is more silence than it was trained with. Other voices, microphones and telephones.
     "digits": replace(
-        _COMMANDS, epochs=25, patience=10, window_seconds=(0.7, 7.0), as_is=0.25, label_smoothing=0.02, band_limited=0.3, time_mask=6,
+        _COMMANDS, epochs=40, patience=15, window_seconds=(0.7, 7.0), as_is=0.25, label_smoothing=0.02, band_limited=0.3, time_mask=6,
         frequency_mask=8,
     ),
     # Sentences: pace, pitch and loudness carry what is looked for, so speed and gain change little.
