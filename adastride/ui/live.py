@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import streamlit as st
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit import config
@@ -31,8 +32,9 @@ PATH = "/live"
 MOST_CHARACTERS = 20_000  # of a request; ours have about one thousand
 # Close codes: the first two are the WebSocket standard's, the third is what the front end's protocol.js goes by.
 UNREADABLE, REFUSED, UNKNOWN = 1003, 1008, 4404
-# Short runs of all sessions, one after another: each uses one core, and two that share the interpreter would only wait for each other.
-_WORKER = ThreadPoolExecutor(1, thread_name_prefix="live")
+# Runs of all sessions, one after another: each uses one core, and two that share the interpreter would only wait for each other. Those
+# of several networks or methods, which take ten times as long, have a worker of their own and never stand before the short ones.
+_SHORT, _LONGER = (ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("live", "live-longer"))
 _channels: weakref.WeakValueDictionary[str, Channel] = weakref.WeakValueDictionary()
 _serving = False
 _NOTHING = object()  # no request, not even that there is none
@@ -44,11 +46,13 @@ class Channel:
     token: names it in its address; nobody can guess it. lock: held while what the session knows of the viewer is worked on, by
     an answer here or by a run of the page. heard: the last request that came through Streamlit, which repeats it with every run.
     serial: counts answers, so that a browser which is handed an older one again can tell. respond: gives the packed answer to a
-    request, or None where the page has to answer it; None while there is nothing to answer with.
+    request, or None where the page has to answer it; None while there is nothing to answer with. longer: whether its answers take
+    tens of milliseconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longer: bool = False) -> None:
         self.token = secrets.token_urlsafe(24)
+        self.longer = longer
         self.lock = threading.Lock()
         self.heard: object = _NOTHING
         self.serial = 0
@@ -60,10 +64,15 @@ class Channel:
         new, self.heard = request != self.heard, request
         return new
 
+    @property
+    def address(self) -> str | None:
+        """Where a browser connects to it, below the app's address; None where it is not served."""
+        return f"{PATH[1:]}/{self.token}" if _serving else None
+
     def stamp(self) -> dict[str, str | int | None]:
-        """What every answer's header says of the channel: its address, None where it is not served, and which answer it is."""
+        """What every answer's header says of the channel: its address, None where nothing is answered there, and which answer it is."""
         self.serial += 1
-        return {"channel": self.token, "serial": self.serial, "live": f"{PATH[1:]}/{self.token}" if _serving and self.respond else None}
+        return {"channel": self.token, "serial": self.serial, "live": self.address if self.respond else None}
 
     def answer(self, request: object) -> bytes | None:
         """The packed answer to a request, or None where the page has to answer it: where it is none of ours or could not be answered."""
@@ -73,6 +82,14 @@ class Channel:
             except Exception:  # whatever it is, the page meets it again and says it in a sentence
                 _log.exception("a live answer failed")
                 return None
+
+
+def channel_of(key: str, longer: bool = False) -> Channel:
+    """The channel of this session's viewer `key`."""
+    name = f"{key}_channel"
+    if name not in st.session_state:
+        st.session_state[name] = Channel(longer)
+    return st.session_state[name]
 
 
 def routes() -> list[WebSocketRoute]:
@@ -104,7 +121,7 @@ async def _serve(connection: WebSocket) -> None:
             if channel is None or request is None:
                 await connection.close(UNKNOWN if channel is None else UNREADABLE)
                 return
-            answer = await loop.run_in_executor(_WORKER, channel.answer, request)
+            answer = await loop.run_in_executor(_LONGER if channel.longer else _SHORT, channel.answer, request)
             del channel
             await connection.send_bytes(answer or b"")
     except WebSocketDisconnect:  # while it was being answered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -10,7 +11,9 @@ import pytest
 from browser import start_server
 from explorer import Explorer, wait_for
 from playwright.sync_api import Page, WebSocketRoute
+from test_compare import Comparer
 from test_explore_files import download
+from test_learn_lesson import Learner
 
 pytestmark = pytest.mark.e2e
 
@@ -123,6 +126,82 @@ def test_two_visitors_do_not_meet(new_page: Callable[..., Page], server: str):
         expected = explorer.told()
         explorer.open(explorer.address())
         assert explorer.told() == expected
+
+
+def test_compare_asks_on_the_second_line(page: Page, server: str):
+    """While a hand drags; the slow numbers come through Streamlit when it rests, and exports are of the last answer."""
+    lines = Lines(page)
+    comparer = Comparer(page, server).open()
+    lines.ready()
+    sent = lines.asked["stream"]
+    comparer.drag("stride", 0.7, hold=True)
+    wait_for(lambda: all("stride 5.9" in facts or "stride 6" in facts for facts in comparer.look()["facts"]))
+    assert lines.asked["live"] >= 3
+    assert lines.asked["stream"] == sent
+    page.mouse.up()
+    comparer.settle()
+    assert lines.asked["stream"] > sent
+    facts = comparer.look()["facts"]
+    assert [f"stride {float(row['stride']):g}" in fact for row, fact in zip(comparer.numbers(), facts, strict=True)] == [True] * 4
+    comparer.open(comparer.address())
+    assert comparer.look()["facts"] == facts
+
+
+def test_compare_works_without_a_second_line(page: Page, server: str):
+    page.route_web_socket("**/live/*", lambda socket: socket.close())
+    comparer = Comparer(page, server).open()
+    comparer.drag("stride", 0.7)
+    wait_for(lambda: all("stride 5.9" in facts or "stride 6" in facts for facts in comparer.look()["facts"]))
+    comparer.settle()
+
+
+def restarted(address: str, process: subprocess.Popen) -> subprocess.Popen:
+    """The server killed, as by a crash, and started again where it was."""
+    process.kill()
+    process.wait()
+    return start_server(port=urlsplit(address).port)[0]
+
+
+def test_a_restarted_server_gives_a_comparison_back(new_page: Callable[..., Page]):
+    """In mid-drag: with the stride in hand, the methods and the clip, and it goes on."""
+    process, address = start_server()
+    try:
+        page = new_page()
+        comparer = Comparer(page, address).open("?clip=three&methods=avg-pool,adastride")
+        comparer.drag("stride", 0.5, hold=True)
+        process = restarted(address, process)
+        comparer.page.mouse.move(900, 20)
+        page.mouse.up()
+        wanted = page.locator('.slider[data-name="stride"] output').inner_text()
+        wait_for(lambda: page.locator(".compare .method h3").count() == 2 and "clip=three" in page.url, 20)
+        comparer.settle()
+        assert page.locator('.slider[data-name="stride"] output').inner_text() == wanted
+        comparer.drag("stride", 0.1)
+        wait_for(lambda: page.locator('.slider[data-name="stride"] output').inner_text() != wanted)
+        comparer.settle()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_restarted_server_gives_a_lesson_back(new_page: Callable[..., Page]):
+    """A step whose picture needs the server: after its restart the page loads itself again, at the step and with the settings in hand."""
+    process, address = start_server()
+    try:
+        page = new_page()
+        learner = Learner(page, address).open("?step=4&sigma=1.5")
+        loads: list[str] = []
+        page.on("load", lambda _: loads.append(page.url))
+        before = learner.numbers()
+        process = restarted(address, process)
+        wait_for(lambda: page.wait_for_timeout(50) or loads, 20, "the page never came back")
+        page.locator(".learn .actions .link").wait_for(timeout=40_000)
+        learner.settle().reach(4)
+        assert learner.numbers() == before
+        assert "sigma=1.5" in page.url
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_restarted_server_gives_the_picture_back(new_page: Callable[..., Page]):

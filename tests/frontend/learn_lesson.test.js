@@ -88,7 +88,8 @@ const sigma = { ...stride, name: "sigma", low: 0.05, high: 20, usual: 0.447, ste
 const bars = { kind: "bars", name: "bars", label: "Scores", usual: Array(24).fill(0), term: "dp" };
 const added = { ...stride, name: "added", low: 0, high: 24, usual: 24, step: 1, term: "x", whole: true };
 const common = {
-  presenter: false, playColours: { light: "#000000", dark: "#ffffff" }, live: false, client: "", sequence: 0, limit: 3, letterSteps: 60,
+  presenter: false, playColours: { light: "#000000", dark: "#ffffff" }, live: false, client: "", sequence: 0, line: null,
+  limit: 3, letterSteps: 60,
 };
 const facts = { energyBars: Array(24).fill(0.5), levels: Array(24).fill(0.5), scores: Array(24).fill(0) };
 

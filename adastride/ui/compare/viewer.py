@@ -10,7 +10,7 @@ import io
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soundfile
@@ -25,6 +25,7 @@ from adastride.comparison.settings import DRAWN_POINTS, SCORES, WHOLE_FRAMES, Co
 from adastride.downsampling import METHODS
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.component import live_component, pack
+from adastride.ui.live import Channel, channel_of
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
@@ -33,6 +34,7 @@ _SHOWN_DECIBELS = 90.0
 _SHOWN_ERROR = 20.0  # dB; larger errors have the same colour
 _MOST_COLUMNS = 2048  # of one picture; finer than any screen's column
 _MOST_BANDS = 80  # features with more channels are shown by every n-th
+_LIVE_SECONDS = 30.0  # of a clip that is compared while others wait
 _LIVE_NUMBERS = 1 << 22  # that may be worked out for one alignment's picture while somebody drags
 
 _component = live_component("compare", "compare/viewer.js")
@@ -58,52 +60,106 @@ def compare_viewer(
     view: the (begin, end) in seconds that a link asks for, None for the interesting part. link: the query parameters that the page
     sets, with None for one that is left out.
     """
-    request = _request(st.session_state.get(key, {}).get("request"))
-    state = kept_state(key)
-    if state.get("revision") != revision:
-        state.update(revision=revision, live=_live(start), comparison=None)
-    if state["comparison"] is not None and state["comparison"].features is not features:
-        state["comparison"] = None  # where this source can't be shown, there is nothing to export either
-    if request is not None and request["revision"] == revision:
-        state["live"] = request["live"]
-    settings = _combine(page_settings, state["live"])
-    knows_clip = request is not None and request["have"].split("/")[0] == clip.id  # the browser knows this clip, and its view is of it
+    asked = st.session_state.get(key, {}).get("request")
+    state, channel = kept_state(key), channel_of(key, longer=True)
+    page = _Page(clip, mel, preset, features, page_settings, view, dict(link), revision)
+    with channel.lock:
+        if state.get("revision") != revision:
+            state.update(revision=revision, live=_live(start), comparison=None)
+        if state["comparison"] is not None and state["comparison"].features is not features:
+            state["comparison"] = None  # where this source can't be shown, there is nothing to export either
+        if channel.is_new(asked):
+            state["request"] = request = _request(asked)
+            if request is not None and request["revision"] == revision:
+                state["live"] = request["live"]
+        try:
+            _run(page, state)
+        except ValueError as error:
+            channel.respond = None
+            st.error(plain(f"{str(error)[0].upper()}{str(error)[1:]}."), icon=":material/error:")
+            return None
+        except (MemoryError, RuntimeError):
+            channel.respond = None
+            _log.exception("comparing failed")
+            st.error(f"A method could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.", icon=":material/error:")
+            return None
+
+        def respond(value: object) -> bytes | None:
+            """Answers a drag. The slow numbers, which may take a second, are left to the page, and so is what fails there."""
+            request = _request(value)
+            if request is None or request["revision"] != revision or request["settled"]:
+                return None
+            before = {name: state[name] for name in ("request", "live", "comparison", "view")}
+            state.update(request=request, live=request["live"])
+            try:
+                _run(page, state)
+            except (ValueError, MemoryError, RuntimeError):
+                state.update(before)
+                return None
+            return _packed(page, state, channel)
+
+        channel.respond = respond if clip.waveform.seconds <= _LIVE_SECONDS else None
+        data = _packed(page, state, channel)
+    _component(key=key, data=data, default={"request": None}, on_request_change=lambda: None)
+    return state["comparison"]
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What a run of the page has chosen: the arguments of `compare_viewer`."""
+
+    clip: Clip
+    mel: np.ndarray
+    preset: MelPreset
+    features: Features
+    settings: ComparisonSettings
+    view: tuple[float, float] | None
+    link: dict[str, str | None]
+    revision: str
+
+
+def _window(page: _Page, request: dict | None) -> tuple[tuple[float, float], bool]:
+    """The seconds to compare, and whether with the slow numbers."""
+    knows_clip = request is not None and request["have"].split("/")[0] == page.clip.id  # the browser knows this clip, and its view is of it
     shown_view, settled = (request["view"], request["settled"]) if knows_clip else (None, False)
-    shown_view = shown_view or view or interesting_part(features)
-    try:
-        result = _compare(state, features, settings, shown_view, settled)
-    except ValueError as error:
-        st.error(plain(f"{str(error)[0].upper()}{str(error)[1:]}."), icon=":material/error:")
-        return None
-    except (MemoryError, RuntimeError):
-        _log.exception("comparing failed")
-        st.error(f"A method could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.", icon=":material/error:")
-        return None
-    state.update(comparison=result, view=shown_view)
-    header, arrays = _pack_comparison(result, shown_view, settled)
+    return shown_view or page.view or interesting_part(page.features), settled
+
+
+def _run(page: _Page, state: dict) -> None:
+    """Compares what the session's last request asks for. Raises what `compare` raises."""
+    view, settled = _window(page, state.get("request"))
+    result = _compare(state, page.features, _combine(page.settings, state["live"]), view, settled)
+    state.update(comparison=result, view=view)
+
+
+def _packed(page: _Page, state: dict, channel: Channel) -> bytes:
+    """The comparison that was run last, as the browser reads it."""
+    request, clip, features = state.get("request"), page.clip, page.features
+    view, settled = _window(page, request)
+    header, arrays = _pack_comparison(state["comparison"], view, settled)
+    header |= channel.stamp()
     source = f"{clip.id}/{features.id}"
     if state.get("too_large") == features.id:
         header["status"] += " The GPU has too little free memory for this clip."
     header |= {
         "sequence": request["sequence"] if request else 0,
-        "revision": revision,
+        "revision": page.revision,
         "ranges": {"sigma": SIGMA_RANGE, "stride": STRIDE_RANGE},
-        "settings": _live(settings) | {"drawn": _drawn(state["live"])},
-        "defaults": _live(ComparisonSettings(page_settings.methods)) | {"drawn": [0.0] * DRAWN_POINTS},
+        "settings": _live(_combine(page.settings, state["live"])) | {"drawn": _drawn(state["live"])},
+        "defaults": _live(ComparisonSettings(page.settings.methods)) | {"drawn": [0.0] * DRAWN_POINTS},
         "source": source,
         "clip": {"id": clip.id, "title": clip.title},
-        "link": dict(link),
-        "scores": settings.scores,
-        "scoresLabel": SCORES[settings.scores].lower(),
+        "link": page.link,
+        "scores": page.settings.scores,
+        "scoresLabel": SCORES[page.settings.scores].lower(),
     }
     if request is None or request["have"] != source:
-        header["sourceData"], source_arrays = _source_data(clip, mel, preset, features)
-        header["sourceData"] |= {"linkView": view, "focus": interesting_part(features)}
+        header["sourceData"], source_arrays = _source_data(clip, page.mel, page.preset, features)
+        header["sourceData"] |= {"linkView": page.view, "focus": interesting_part(features)}
         arrays |= source_arrays
-        if not knows_clip:
+        if request is None or request["have"].split("/")[0] != clip.id:
             arrays["sound"] = _sound(clip.waveform)
-    _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=lambda: None)
-    return result
+    return pack(header, arrays)
 
 
 def kept_state(key: str) -> dict:

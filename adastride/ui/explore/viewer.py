@@ -29,7 +29,7 @@ from adastride.inspection.tracing import Trace
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
 from adastride.ui.component import live_component, pack
-from adastride.ui.live import Channel
+from adastride.ui.live import Channel, channel_of
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
@@ -59,7 +59,7 @@ def viewer(
     settings that the reset button returns to. start: the settings that a new `revision` (another checkpoint, another link) begins
     with; until it changes, those of the browser count. link_checkpoint: the checkpoint's name in links.
     """
-    state, channel = viewer_state(key), viewer_channel(key)
+    state, channel = viewer_state(key), channel_of(key)
     asked = st.session_state.get(key, {}).get("request")
     with channel.lock:
         request = _request(asked, trained)
@@ -160,14 +160,6 @@ def viewer_state(key: str) -> dict:
     Whoever offers a download takes hold of this dictionary while the page runs, because the download is made outside of the session.
     """
     return st.session_state.setdefault(f"{key}_state", {})
-
-
-def viewer_channel(key: str) -> Channel:
-    """The channel of a viewer of this session."""
-    name = f"{key}_channel"
-    if name not in st.session_state:
-        st.session_state[name] = Channel()
-    return st.session_state[name]
 
 
 def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:

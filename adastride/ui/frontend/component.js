@@ -29,12 +29,13 @@ export function read(data) {
 
 const LEAST_BETWEEN_MS = 5000;
 
-/** Loads the page again, but not again and again. */
+/** Loads the page again, now or, lest it be loaded again and again, some seconds after the last time. */
 export function reload() {
-  const last = Number(sessionStorage.getItem("adastride-reloaded"));
-  if (Date.now() - last < LEAST_BETWEEN_MS) return;
-  sessionStorage.setItem("adastride-reloaded", String(Date.now()));
-  location.reload();
+  const last = Number(sessionStorage.getItem("adastride-reloaded")), pause = last + LEAST_BETWEEN_MS - Date.now();
+  setTimeout(() => {
+    sessionStorage.setItem("adastride-reloaded", String(Date.now()));
+    location.reload();
+  }, Math.min(Math.max(0, pause), LEAST_BETWEEN_MS));
 }
 
 /** @type {string | null} */

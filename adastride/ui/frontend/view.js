@@ -86,7 +86,7 @@ export class View {
     } catch { // no clipboard without HTTPS
       button.textContent = "Link is in the address bar";
     }
-    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+    whenQuiet(() => { button.textContent = "Copy link"; }, 2000, this.signal).ask();
   }
 
   /** Says something to those who hear the page; the same thing once. @param {string} text */

@@ -10,6 +10,7 @@ from adastride.lesson import NUMBER, STEPS, Settings, Step
 from adastride.lesson.controls import Bars, Control, Slider
 from adastride.ui.component import live_component, pack
 from adastride.ui.learn.pictures import picture
+from adastride.ui.live import channel_of
 
 IN_PLAY = {"light": "#A35E00", "dark": "#E69F00"}  # marks a term in formula, sentence and picture: it stands out of text in both themes
 _MOST_SEQUENCE = 1 << 53
@@ -88,6 +89,7 @@ def learn_viewer(step: Step, settings_by_step: dict[str, Settings], presenter: b
         "settings": settings,
         "client": request.client if request else "",
         "sequence": request.number if request else 0,
+        "line": channel_of(key).address,  # it tells when the server has begun anew
     }
     _component(key=key, data=pack(header, arrays), default={"request": None}, on_request_change=remember)
 

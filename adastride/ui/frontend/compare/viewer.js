@@ -8,9 +8,9 @@ import { loadAssets } from "../assets.js";
 import { beamShares, drawBeam, moment, paintRamp, prepare, rowLine } from "../canvas.js";
 import { ERROR_RAMPS, METHOD_COLOURS, RAMPS, readTheme } from "../colours.js";
 import { component } from "../component.js";
+import { Conversation } from "../conversation.js";
 import { clamp, digits, lowerBound, short } from "../numbers.js";
 import { Player } from "../player.js";
-import { Requests } from "../protocol.js";
 import { Timeline, followPointer, zoomWithKey } from "../timeline.js";
 import { View, describe, note, onceAFrame, whenQuiet } from "../view.js";
 import { covers, melPicture, rowAt, rowsInView, unpackColumn, weightsOf } from "./columns.js";
@@ -35,7 +35,8 @@ export class Compare extends View {
   constructor(root) {
     super(root);
     this.timeline = new Timeline(() => this.windowMoved());
-    this.requests = new Requests((settled, sequence) => this.send(settled === "settled", sequence), {
+    this.requests = new Conversation((what, sequence) => this.request(what === "settled", sequence), {
+      received: (packed) => this.receive(packed), link: () => this.link(), forLine: (what) => what !== "settled",
       timeout: ANSWER_TIMEOUT_MS, expired: () => { if (this.header) this.settle(); },
     });
     this.player = new Player(this.timeline, {
@@ -72,9 +73,9 @@ export class Compare extends View {
 
   // ------------------------------------------------------------ data in
 
-  /** @param {{ header: any, arrays: Record<string, any> }} packed @param {(name: string, value: unknown) => void} setStateValue */
+  /** @param {import("../conversation.js").Packed} packed @param {(name: string, value: unknown) => void} [setStateValue] */
   receive({ header, arrays }, setStateValue) {
-    this.setStateValue = setStateValue;
+    if (!this.requests.isNew(header, setStateValue)) return;
     note("received", header.sequence);
     if (header.sourceData) this.takeSource(header, arrays);
     if (!this.settings || header.revision !== this.revision) this.adopt(header);
@@ -91,7 +92,14 @@ export class Compare extends View {
     this.refresh();
     this.redraw(Boolean(header.sourceData));
     if (sequence !== null) requestAnimationFrame(() => note("followed", sequence)); // behind the frame that draws it
+    // A server that has begun anew does not know the settings in hand.
+    if (sequence === null && this.requests.waiting === null && !this.sameSettings(header.settings)) this.requests.ask("changed");
     if (!this.requests.next()) this.settle();
+  }
+
+  /** @param {any} settings */
+  sameSettings(settings) {
+    return Object.keys(settings).every((name) => JSON.stringify(settings[name]) === JSON.stringify(this.settings[name]));
   }
 
   /** @param {any} header @param {Record<string, any>} arrays */
@@ -130,14 +138,14 @@ export class Compare extends View {
   }
 
   /** @param {boolean} settled with the slow numbers @param {number} sequence */
-  send(settled, sequence) {
+  request(settled, sequence) {
     this.slow.stop();
     note("sent", sequence);
     const { from, to } = this.timeline;
-    this.setStateValue("request", {
+    return {
       sequence, revision: this.revision, have: this.source?.id ?? "", settled, view: this.source ? [from, to] : null,
       ...structuredClone(this.settings),
-    });
+    };
   }
 
   /** Nothing is under way and nothing waits: the address bar and screen readers get the result, the slow numbers are next. */

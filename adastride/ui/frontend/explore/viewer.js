@@ -9,10 +9,10 @@
 import { loadAssets } from "../assets.js";
 import { paintRamp } from "../canvas.js";
 import { RAMPS, readTheme } from "../colours.js";
-import { component, read, reload } from "../component.js";
+import { component } from "../component.js";
+import { Conversation } from "../conversation.js";
 import { clamp, sameNumbers } from "../numbers.js";
 import { Player, wavBlob } from "../player.js";
-import { Line, Requests, lineAddress } from "../protocol.js";
 import { Timeline, zoomWithKey } from "../timeline.js";
 import { View, note, onceAFrame, whenQuiet, write } from "../view.js";
 import { Controls, valueOf } from "./controls.js";
@@ -38,18 +38,13 @@ export class Explorer extends View {
   constructor(root) {
     super(root);
     this.timeline = new Timeline(() => this.redraw());
-    this.requests = new Requests((_, sequence) => this.send(sequence), {
-      timeout: ANSWER_TIMEOUT_MS, expired: () => { this.line.close(); if (this.firstStale < Infinity) this.requests.ask(); },
+    this.requests = new Conversation((_, sequence) => this.request(sequence), {
+      received: (packed) => this.receive(packed), link: () => this.link(),
+      timeout: ANSWER_TIMEOUT_MS, expired: () => { if (this.firstStale < Infinity) this.requests.ask(); },
     });
-    this.line = new Line({
-      received: (answer) => this.receive(read(answer)), failed: () => this.askThePage(), forgotten: () => this.beginAgain(),
-    });
-    /** @type {any} */ this.asked = null; // what is under way on the line
     this.player = new Player(this.timeline, {
       button: this.one(".play"), moved: () => this.cover(), failed: (message) => write(this.one(".status"), message),
     }, this.signal);
-    /** @type {string | null} */ this.channel = null;
-    this.serial = 0;
     /** @type {any} */ this.clip = null;
     /** @type {any} */ this.header = null;
     /** @type {Settings[]} those in hand */ this.settings = null;
@@ -74,22 +69,15 @@ export class Explorer extends View {
 
   dispose() {
     this.requests.dispose();
-    this.line.close();
     clearTimeout(this.lateTimer);
     super.dispose();
   }
 
   // ------------------------------------------------------------ data in
 
-  /** @param {ReturnType<typeof read>} packed @param {(name: string, value: unknown) => void} [setStateValue] */
-  receive(packed, setStateValue) {
-    if (!packed) return;
-    const { header, arrays } = packed;
-    if (setStateValue) this.setStateValue = setStateValue;
-    if (header.channel === this.channel && header.serial <= this.serial) return; // Streamlit hands over its last answer again
-    if (this.channel !== null && header.channel !== this.channel) this.requests.forget(); // the server has begun anew: nothing is under way
-    [this.channel, this.serial] = [header.channel, header.serial];
-    this.line.open(header.live && lineAddress(header.live, import.meta.url));
+  /** @param {import("../conversation.js").Packed} packed @param {(name: string, value: unknown) => void} [setStateValue] */
+  receive({ header, arrays }, setStateValue) {
+    if (!this.requests.isNew(header, setStateValue)) return;
     note("received", header.sequence);
     if (header.clipData) this.takeClip(header, arrays);
     if (this.clip?.id !== header.clip.id) return this.askForClip(header);
@@ -99,7 +87,6 @@ export class Explorer extends View {
     this.server = layOutAll(header, arrays, this.edges, this.layers);
     this.lanes = unpackLanes(header.prediction.lanes, arrays);
     const sequence = this.requests.answered();
-    this.asked = null;
     if (sequence !== null) requestAnimationFrame(() => note("followed", sequence));
     this.tickLayer = Math.min(this.tickLayer, header.layers.length - 1);
     this.controls.limit(header.layers.length);
@@ -214,26 +201,10 @@ export class Explorer extends View {
   }
 
   /** @param {number} sequence */
-  send(sequence) {
+  request(sequence) {
     this.root.dataset.state = "following";
     note("sent", sequence);
-    const request = { sequence, revision: this.revision, have: this.clip?.id ?? "", settings: copySettings(this.settings), ...this.screen };
-    this.asked = this.line.ready ? request : null;
-    if (this.asked) this.line.send(request);
-    else this.setStateValue("request", request);
-  }
-
-  /** The line has no answer to what was asked there: the page has one. */
-  askThePage() {
-    const { asked } = this;
-    this.asked = null;
-    if (asked && this.requests.underWay === asked.sequence) this.setStateValue("request", asked);
-  }
-
-  /** The server has been started again, or has forgotten this session: a visit to the link of what is shown brings it back. */
-  beginAgain() {
-    this.writeAddress(this.link());
-    reload();
+    return { sequence, revision: this.revision, have: this.clip?.id ?? "", settings: copySettings(this.settings), ...this.screen };
   }
 
   /** Nothing is under way and nothing waits: the address bar and screen readers get the result. */

@@ -3,8 +3,9 @@
 // Hands are followed at once; what needs torch comes with an answer of the server, one request under way.
 
 import { prepare } from "../canvas.js";
+import { watch } from "../conversation.js";
 import { clamp } from "../numbers.js";
-import { Requests } from "../protocol.js";
+import { Requests, lineAddress } from "../protocol.js";
 import { View, note, whenQuiet } from "../view.js";
 import { Bars } from "./bars.js";
 import { makeActions, makeWidgets } from "./controls.js";
@@ -42,6 +43,7 @@ export class Lesson extends View {
     this.requests = new Requests((action, sequence) => this.send(action, sequence), {
       timeout: ANSWER_TIMEOUT_MS, expired: () => {}, combine: (waiting, asked) => asked || waiting || "",
     });
+    this.line = watch(() => this.link());
     this.tellSoon = whenQuiet(() => this.request(), QUIET_MS, this.signal);
     this.addressSoon = whenQuiet(() => this.writeAddress(this.link()), QUIET_MS, this.signal);
     this.frames = new Frames(this.signal);
@@ -51,6 +53,7 @@ export class Lesson extends View {
 
   dispose() {
     this.requests.dispose();
+    this.line.close();
     super.dispose();
   }
 
@@ -67,6 +70,7 @@ export class Lesson extends View {
   /** @param {{ header: any, arrays: Record<string, any> }} packed @param {(name: string, value: unknown) => void} setStateValue */
   receive({ header, arrays }, setStateValue) {
     this.setStateValue = setStateValue;
+    this.line.open(header.line && lineAddress(header.line, import.meta.url));
     note("received", header.sequence);
     const answered = header.client === this.client && header.sequence === this.requests.underWay;
     const turned = header.step !== this.header?.step, presented = header.presenter !== this.header?.presenter;
