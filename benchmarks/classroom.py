@@ -16,6 +16,7 @@ import struct
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -29,11 +30,18 @@ NETWORKS = ("digits-adastride", "digits-adastride-f", "digits-strided-conv", "di
 SECONDS = 60.0
 REST = 180.0  # seconds after which memory is read again
 PATIENCE = 30.0
+HEAD = (
+    "| sessions | answers a second | waiting, ms, 50 / 95 / 99 % | errors | cross-talk | kB an answer | a newcomer's first picture, s |",
+    "|---|---|---|---|---|---|---|",
+)
 
 
 @dataclass
 class Load:
-    """What a number of sessions got. waits: seconds from each request to its answer. newcomer: seconds until one more has the page."""
+    """What a number of sessions got. waits: seconds from each request to its answer. newcomer: seconds until one more has the page.
+
+    replicas: the cookies by which a proxy knows them.
+    """
 
     sessions: int
     seconds: float
@@ -42,6 +50,7 @@ class Load:
     errors: Counter[str] = field(default_factory=Counter)
     crossed: int = 0
     newcomer: float = float("nan")
+    replicas: set[str] = field(default_factory=set)
 
     def row(self) -> str:
         """A line of the table."""
@@ -65,10 +74,14 @@ class Session:
     def __init__(self, address: str, clip: str, network: str):
         self.address, self.clip, self.network = address.replace("http", "ws", 1), clip, network
         self.header: dict = {}
+        self.cookie: dict[str, str] = {}
 
     async def open(self) -> Session:
         """Opens the page as a browser does and waits for the picture."""
         self.stream: ClientConnection = await connect(f"{self.address}/_stcore/stream", subprotocols=["streamlit"], max_size=None)
+        # By its cookie a proxy sends the second connection to the same replica.
+        cookies = self.stream.response.headers.get_all("Set-Cookie") if self.stream.response else []
+        self.cookie = {"Cookie": "; ".join(cookie.split(";")[0] for cookie in cookies)} if cookies else {}
         hello = BackMsg()
         hello.rerun_script.query_string = f"clip={self.clip}&checkpoint={self.network}"
         await self.stream.send(hello.SerializeToString())
@@ -78,7 +91,7 @@ class Session:
             if component.component_name.endswith("explore"):
                 self.header = _unpack(component.bytes)
         self.drain = asyncio.create_task(self._drain())
-        self.line = await connect(f"{self.address}/{self.header['live']}", max_size=None)
+        self.line = await connect(f"{self.address}/{self.header['live']}", max_size=None, additional_headers=self.cookie)
         return self
 
     async def _drain(self) -> None:
@@ -124,6 +137,7 @@ async def classroom(address: str, sessions: int, seconds: float) -> Load:
     load = Load(sessions, seconds)
     pairs = itertools.cycle(itertools.product(CLIPS, NETWORKS))
     visitors = [await Session(address, *next(pairs)).open() for _ in range(sessions)]
+    load.replicas = {cookie for visitor in visitors for cookie in visitor.cookie.values()}
     until = time.monotonic() + seconds
     drags = [asyncio.create_task(visitor.drag(load, until, 0.05 * number)) for number, visitor in enumerate(visitors)]
     await asyncio.sleep(seconds / 2)
@@ -137,8 +151,7 @@ async def classroom(address: str, sessions: int, seconds: float) -> Load:
 
 def report(numbers: tuple[int, ...] = (1, 10, 30), seconds: float = SECONDS, rest: float = REST) -> list[str]:
     """Markdown lines: what a server and its clients on the same cores manage."""
-    lines = ["| sessions | answers a second | waiting, ms, 50 / 95 / 99 % | errors | cross-talk | kB an answer | a newcomer's first picture, s |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    lines = list(HEAD)
     process, address = start_server()
     try:
         memory = psutil.Process(process.pid).memory_info
@@ -157,14 +170,23 @@ def report(numbers: tuple[int, ...] = (1, 10, 30), seconds: float = SECONDS, res
     return lines
 
 
+def behind(address: str, numbers: tuple[int, ...], seconds: float) -> list[str]:
+    """Markdown lines: what a server that somebody else has started gives, or a proxy and the replicas behind it."""
+    return [*HEAD, *(asyncio.run(classroom(address, number, seconds)).row() for number in numbers)]
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--address", help="of a server on this machine, such as http://127.0.0.1:8501; without it one is started")
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 10, 30])
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--rest", type=float, default=REST)
     given = parser.parse_args()
-    print("\n".join(report(tuple(given.sessions), given.seconds, given.rest)))
+    if given.address and urlsplit(given.address).hostname not in ("127.0.0.1", "localhost", "::1"):
+        parser.error("--address has to be of this machine: nobody else's server is to be loaded.")
+    numbers = tuple(given.sessions)
+    print("\n".join(behind(given.address, numbers, given.seconds) if given.address else report(numbers, given.seconds, given.rest)))
 
 
 if __name__ == "__main__":

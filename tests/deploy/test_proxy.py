@@ -7,6 +7,7 @@ test_deploy_files.py reads the rest.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -26,6 +27,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))  # where the w
 
 from browser import CHROMIUM_ARGUMENTS, chromium, start_server, stop_server
 from walk import Walk
+
+from benchmarks.classroom import classroom
 
 CADDY = os.environ.get("CADDY") or shutil.which("caddy")
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(CADDY is None, reason="there is no caddy here: see the top of this file")]
@@ -95,3 +98,11 @@ def test_a_visitor_walks_through_every_page_and_nothing_is_forbidden(site: str):
             replicas.add(cookie["value"])
         browser.close()
     assert len(replicas) == 2, "the second visitor goes to the replica with fewer connections"
+
+
+def test_a_class_is_spread_over_the_replicas(site: str, logs: list[Path]):
+    """Eight sessions that drag at once, through the proxy: each finds its own replica again, on both connections."""
+    load = asyncio.run(classroom(site, 8, 4.0))
+    assert load.crossed == 0
+    assert not load.errors
+    assert len(load.replicas) == 2
