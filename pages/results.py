@@ -12,7 +12,7 @@ from adastride.results import report as results_report
 from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
 from adastride.results.reading import ResultsError, read, results_path
 from adastride.ui.reachable import make_tables_reachable
-from adastride.ui.text import plain
+from adastride.ui.text import bullets, plain
 
 PANELS_IN_A_ROW = 2
 MOST_LINES = 6
@@ -74,7 +74,7 @@ def show_table(rows: list[dict[str, str]], name: str) -> None:
 
 def show_list(texts: list[str]) -> None:
     """Sentences, one under the other; those that have nothing to say are empty."""
-    st.markdown("\n".join(f"- {text}" for text in texts if text))
+    st.markdown(bullets(filter(None, texts)))
 
 
 path = results_path()

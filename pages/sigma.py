@@ -26,7 +26,7 @@ from adastride.ui.explore.viewer import viewer
 from adastride.ui.sigma import link as sweep_link
 from adastride.ui.sigma.labelled import pick_labelled
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
-from adastride.ui.text import plain
+from adastride.ui.text import bullets, plain
 
 SUBJECTS = {"clip": "This clip", "many": "Many labelled clips"}
 KINDS = {"sigma": "σ", "stride": "Stride", "both": "σ × stride"}
@@ -127,7 +127,7 @@ def carried_on(run: Run, draw, share) -> None:
 
 
 def show_answers(answers: list[Answer]) -> None:
-    st.markdown("\n".join(f"- {plain(answer.text)}" for answer in answers).replace(" %", "\N{NO-BREAK SPACE}%"))
+    st.markdown(bullets(plain(answer.text) for answer in answers))
     with st.expander("The rule behind each sentence", icon=":material/function:"):
         st.markdown("\n".join(f"1. {plain(answer.rule)}" for answer in answers))
 

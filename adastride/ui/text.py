@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from adastride.wording import visible
 
@@ -21,6 +22,11 @@ def plain(text: str) -> str:
     link, an icon, an arrow or a dash. Letters that would reverse what follows are replaced by a mark.
     """
     return _ACTED_ON.sub(_defused, visible(text))
+
+
+def bullets(sentences: Iterable[str]) -> str:
+    """A list in Markdown. No line is broken between a number and its per cent sign."""
+    return "\n".join(f"- {sentence}" for sentence in sentences).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _defused(found: re.Match[str]) -> str:

@@ -111,3 +111,11 @@ def test_times_are_compared_on_one_machine(opened: Callable[..., AppTest]):
     assert "1.50" in table(app, "Training time (×)")["Training time (×)"].to_list()
     app.selectbox(key="results_machine").select_index(1).run()
     assert "no run of strided convolution" in said(app)
+
+
+def test_no_line_breaks_before_a_per_cent_sign(opened: Callable[..., AppTest]):
+    """On a phone "73.6" stood at the end of a line and "%" at the beginning of the next."""
+    app = opened(made_up.many())
+    (list_shown,) = [element.value for element in app.markdown if element.value.startswith("- On ")]
+    assert "\N{NO-BREAK SPACE}%" in list_shown
+    assert " %" not in list_shown
