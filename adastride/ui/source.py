@@ -51,6 +51,9 @@ def pick_clip() -> Clip:
     remembered.update({key: st.session_state[key] for key in ("source_kind", "source_sample") if key in st.session_state})
     if clip is not None:
         st.session_state["source_last"] = clip
+    elif "source_last" not in st.session_state:  # the browser is not new, so the session is: the server has been started again
+        what = "choose your file again" if kind == "upload" else "record it again"
+        st.info(f"The server was started again and has your sound no longer: {what}. Until then this is a sample.", icon=":material/restart_alt:")
     return st.session_state.get("source_last") or _bundled(next(iter(samples())))
 
 

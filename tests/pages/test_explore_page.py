@@ -594,3 +594,17 @@ def test_no_browser_value_breaks_the_server(value: dict):
         assert all(each.sigma is None or 0.009 < each.sigma < 102 for each in request["settings"])
         assert all(each.stride is None or 1 <= each.stride <= 8 for each in request["settings"])
         json.dumps(request["sequence"], allow_nan=False)
+
+
+@pytest.mark.parametrize(("kind", "sentence"), [("upload", "choose your file again"), ("record", "record it again")])
+def test_a_sound_that_a_restart_has_lost_is_asked_for(kind: str, sentence: str):
+    """The browser tells a new session what was chosen; the sound itself went with the old one."""
+    app = app_pages.unopened("pages/explore.py")
+    app.session_state["source_kind"] = kind
+    app.run()
+    assert not app.exception
+    assert sentence in app.info[0].value
+    assert app.session_state["explore_viewer_state"]["trace"] is not None
+    app.segmented_control(key="source_kind").set_value("sample").run()
+    app.segmented_control(key="source_kind").set_value(kind).run()
+    assert not app.info
