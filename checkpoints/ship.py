@@ -1,8 +1,9 @@
 """Puts trained networks of a grid into this folder, and checks those that are in it.
 
-    python -m checkpoints.ship take results/results.csv runs     copies the networks that are shipped, writes catalogue.json
-                                                                 the table of README.md and tests/data/shipped.json
-    python -m checkpoints.ship check DATA_ROOT [NAME ...]        evaluates them on the test splits and compares with the catalogue
+    python -m checkpoints.ship take results/results.csv runs DATA_ROOT [TASK ...]
+                                                            copies the networks that are shipped, calibrates those of CALIBRATED,
+                                                            writes catalogue.json, the table of README.md and tests/data/shipped.json
+    python -m checkpoints.ship check DATA_ROOT [NAME ...]   evaluates them on the test splits and compares with the catalogue
 
 What is shipped: of every task one network of each method below, and of digits one for each sigma.
 """
@@ -15,11 +16,14 @@ import sys
 from pathlib import Path
 
 from adastride import audio, checkpoints
+from adastride.clips import Clip
 from adastride.inspection.tracing import trace
 from adastride.models.classifier import network_label
 from adastride.results import read
 from adastride.samples import samples
 from adastride.subjects import SUBJECTS
+from adastride.training.calibrate import calibrated
+from adastride.training.grid import read_grid
 
 HERE = Path(__file__).resolve().parent
 KIND = "classifier"
@@ -31,6 +35,8 @@ DATA = {  # of every task: folder of the data, what a network trained on it does
     "emotion": ("emodb", "Tells seven acted emotions in German sentences apart"),
     "scenes": ("esc10", "Tells ten kinds of environmental sound apart"),
 }
+# Words that people hear in seconds of silence: how many seconds a network is calibrated in, on the valid split (adastride/training/calibrate.py).
+CALIBRATED = {"digits": (2.0, 7.0)}
 MOST_BYTES = 40_000_000
 ANSWERED = ("seven", "left", "rhythm")  # bundled clips
 TOLERANCE = 0.002  # of accuracy, between the catalogue and a check
@@ -46,19 +52,28 @@ def shipped_runs() -> dict[str, tuple[str, str, float | None]]:
     return names | {f"digits-adastride-{sigma:g}": ("digits", "adastride", sigma) for sigma in OTHER_SIGMAS}
 
 
-def take(results: Path, runs: Path) -> None:
-    """Copies the runs of seed 0 that are shipped, writes what belongs to them, and says which are not finished yet."""
+def take(results: Path, runs: Path, root: Path, tasks: list[str]) -> None:
+    """Copies the runs of seed 0 that are shipped, writes what belongs to them, and says which are not finished yet.
+
+    root: the folder of the data sets, for calibration. tasks: those whose networks are taken; all where none is named.
+    """
+    sources = {run.id: run.sources for run in read_grid(HERE.parent / "results" / "grid.toml", root)}
     first_runs = [run for run in read(results) if run.seed == 0 and run.fold is None and run.kind == KIND]
     finished_runs = {(run.task, run.method, run.sigma_inv2): run for run in first_runs}
     entries = {entry["name"]: entry for entry in json.loads((HERE / "catalogue.json").read_text(encoding="utf-8"))}
     for name, key in shipped_runs().items():
+        if tasks and key[0] not in tasks:
+            continue
         run = finished_runs.get(key)
         source = runs / f"{run.run}.safetensors" if run else None
         if run is None or source is None or not source.is_file():
             print(f"{name}: no finished run", file=sys.stderr)
             continue
-        shutil.copyfile(source, HERE / f"{name}.safetensors")
         task, method, sigma = key
+        if task in CALIBRATED:
+            _calibrate(source, HERE / f"{name}.safetensors", [clip for each in sources[run.run] for clip in each.clips("valid")], CALIBRATED[task])
+        else:
+            shutil.copyfile(source, HERE / f"{name}.safetensors")
         many = f", σ⁻² = {sigma:g}" if sigma else ""
         entries[name] = {
             "name": name, "file": f"{name}.safetensors", "title": f"{SUBJECTS[task].title} · {network_label(method)}" + many * (method == "adastride"),
@@ -76,6 +91,13 @@ def take(results: Path, runs: Path) -> None:
     _write_table(entries)
     checkpoints.catalogue.cache_clear()
     _write_answers()
+
+
+def _calibrate(run: Path, out: Path, clips: list[Clip], seconds: tuple[float, ...]) -> None:
+    """Writes a run's network as sure as it is right on these clips, as they are and in silence."""
+    network, temperature = calibrated(checkpoints.load(run), clips, seconds)
+    calibration = {"temperature": round(temperature, 4), "clips": len(clips), "seconds": list(seconds)}
+    checkpoints.save_checkpoint(network, out, {**checkpoints.details(run)["details"], "calibration": calibration})
 
 
 def _layers(method: str) -> str:
@@ -139,8 +161,8 @@ def check(root: Path, names: list[str]) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["take", results, runs]:
-            take(Path(results), Path(runs))
+        case ["take", results, runs, root, *tasks]:
+            take(Path(results), Path(runs), Path(root), tasks)
         case ["check", root, *names]:
             check(Path(root), names)
         case _:
