@@ -31,6 +31,7 @@ from adastride.inspection.tracing import Trace, trace
 from adastride.memory import return_large_blocks
 from adastride.models.network import Network
 from adastride.samples import samples
+from adastride.ui import logs
 from adastride.wording import one_line
 
 ICON = str(Path(__file__).parent / "icon.png")  # a named icon would be fetched from another server
@@ -108,6 +109,7 @@ def prepare() -> None:
     from adastride.sweep import figures as sweep_figures  # noqa: F401
     from adastride.ui.sigma import labelled  # noqa: F401
 
+    logs.install()
     torch.set_num_threads(1)
     send_at_once()
     keep_uploads_in_memory()
