@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from adastride.ui import queue
+from adastride import audio
+from adastride.audio import Waveform
+from adastride.ui import live, queue, resources
 from adastride.ui.queue import Busy, Line, Replaced, Turn, in_line, waiting_sentence
 
 
@@ -83,6 +89,7 @@ def test_first_come_first_served_and_everybody_knows_where_they_stand():
         assert [person.told[0] for person in people[1:]] == [1, 2, 3]
         for current, following in itertools.pairwise(people):
             assert not following.has_turn.is_set()
+            until(lambda last=people[-1], left=people[-1].session - current.session: last.told[-1] == left)
             current.ends()
             following.works()
         people[-1].ends()
@@ -301,3 +308,52 @@ def test_a_file_waits_for_its_turn_where_the_clip_is_long(line: Line):
     other.ends()
     thread.join(10)
     assert made == [b"long"]
+
+
+def test_a_file_whose_visitor_has_left_is_not_made(line: Line, monkeypatch: pytest.MonkeyPatch):
+    other = Person(line, "other").works()
+    monkeypatch.setattr(queue, "get_script_run_ctx", lambda: SimpleNamespace(session_id="gone"))
+    make = in_line(lambda: b"long", "png", 31.0)
+    monkeypatch.setattr(queue.runtime, "exists", lambda: True)
+    monkeypatch.setattr(queue.runtime, "get_instance", lambda: SimpleNamespace(is_active_session=lambda session: session != "gone"))
+    with pytest.raises(Replaced):
+        make()
+    other.ends()
+
+
+@pytest.fixture(scope="module")
+def long_clip() -> Waveform:
+    return audio.from_samples(np.random.default_rng(0).standard_normal(16_000 * 31).astype(np.float32) / 10, 16_000)
+
+
+def test_a_long_clip_takes_a_turn_and_what_is_known_of_it_does_not(line: Line, long_clip: Waveform):
+    """Who moves the view of a long clip, or comes back to its features, does not stand in line for it."""
+    network = "digits-adastride"
+    traced, _ = resources.run(network, long_clip, None, None)
+    features = resources.features(network, long_clip, "mel", False)
+    other, waiting = Person(line, "other").works(), Person(line, "waiting").waits()  # and there is no room for a third
+    assert resources.run(network, long_clip, None, traced)[0] is traced
+    assert resources.features(network, long_clip, "mel", False) is features
+    with pytest.raises(Busy):
+        resources.run(network, long_clip, None, None)
+    short = audio.from_samples(long_clip.samples[:16_000], 16_000)
+    assert len(resources.run(network, short, None, None)[0].layers) == 3
+    other.ends()
+    waiting.ends()
+
+
+def test_downloads_that_wait_leave_threads_for_others(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(resources, "prepare", lambda: None)
+    go_on = threading.Event()
+
+    async def server() -> bytes:
+        async with live.ready(None):
+            waiting = [asyncio.create_task(asyncio.to_thread(go_on.wait, 10)) for _ in range(queue.MOST_WAITING)]
+            await asyncio.sleep(0.05)
+            made = await asyncio.wait_for(asyncio.to_thread(lambda: b"short"), 5)
+            go_on.set()
+            await asyncio.gather(*waiting)
+            return made
+
+    with ThreadPoolExecutor(1) as thread:  # that of the tests has a loop where browser tests ran before
+        assert thread.submit(asyncio.run, server()).result() == b"short"
