@@ -91,8 +91,8 @@ def decode(
 
     Channels are averaged, then resampled, as blocks come: what is in memory is the result and a block. progress is told the
     share that is decoded, from 0 to 1. Raises AudioError, one sentence naming `name`, for anything that is not a sound of at
-    least two samples, at most `max_seconds` seconds (TooLongError), `max_bytes` bytes and MAX_SAMPLES samples of all channels, with a rate from
-    MIN_RATE to MAX_RATE and finite samples.
+    least two samples, at most `max_seconds` seconds, `max_bytes` bytes and MAX_SAMPLES samples of all channels, with a rate from
+    MIN_RATE to MAX_RATE and finite samples; TooLongError where it is the seconds.
     """
     name = one_line(name)
     if not data:

@@ -110,7 +110,8 @@ def _message(record: logging.LogRecord, most: int) -> str:
 
 def _cut(text: str) -> str:
     """The first and the last lines of a text, with how many were left out between them."""
-    lines = [line if len(line) <= MOST_CHARACTERS_OF_A_LINE else f"{line[:MOST_CHARACTERS_OF_A_LINE]} …" for line in text.rstrip("\n").split("\n")]
+    most = MOST_CHARACTERS_OF_A_LINE
+    lines = [line if len(line) <= most else f"{line[:most]} …" for line in text.rstrip("\n").split("\n")]
     if len(lines) > MOST_LINES:
         first = MOST_LINES // 2
         last = MOST_LINES - first - 1

@@ -36,7 +36,11 @@ class Replaced(Exception):
 
 @dataclass(eq=False)
 class Turn:
-    """A place in a line, and later the turn itself. session: whose it is. request: of a session's requests of one name the newest counts."""
+    """A place in a line, and later the turn itself.
+
+    session: whose it is. request: of a session's requests of one name the newest counts. tell, began: see `Line.turn`; seconds of the
+    monotonic clock. replaced: whether a newer request has taken its place.
+    """
 
     session: Hashable
     request: str

@@ -132,7 +132,7 @@ def test_the_count_has_no_thread_that_holds_up_the_end():
 
 
 def test_loggers_of_before_and_after_are_bounded_whatever_handlers_they_have():
-    """Streamlit gives each of its loggers a handler of its own and lets nothing through to the root; uvicorn brings its configuration along."""
+    """Streamlit gives each of its loggers a handler of its own and lets nothing through to the root; uvicorn configures its own."""
     code = """
 import logging.config, sys, threading
 import uvicorn.config
@@ -142,7 +142,7 @@ from adastride.ui import logs
 logs.install()
 logs.install()
 logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
-late = [logging.getLogger("adastride.late"), get_logger("streamlit.late"), logging.getLogger("uvicorn.error"), logging.getLogger("uvicorn.made_up")]
+late = [get_logger("streamlit.late"), *map(logging.getLogger, ("adastride.late", "uvicorn.error", "uvicorn.made_up"))]
 for logger in early + late:
     for _ in range(20):
         logger.error("record %s" % logger.name)

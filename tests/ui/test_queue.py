@@ -31,7 +31,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 class Person(threading.Thread):
-    """Somebody who takes a turn and keeps it until `go_on` is set. told: what they were told. ended_with: what ended it, None for nothing."""
+    """Somebody who takes a turn and keeps it until `go_on` is set. told: what they were told. ended_with: the error that ended it."""
 
     def __init__(self, line: Line, session: object, request: str = "", stopped: Callable[[], None] = lambda: None) -> None:
         super().__init__(daemon=True)

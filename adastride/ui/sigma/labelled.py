@@ -109,7 +109,8 @@ def _unpacked(file, key: str, rate: int) -> LabelledClips:
         with queue.page_turn():
             bar = st.progress(0.0, "Decoding the clips …")
             try:
-                decoded = ((sha256, rate), read_zip(data, file.name, rate, lambda share: bar.progress(share, "Decoding the clips …")), None)
+                clips = read_zip(data, file.name, rate, lambda share: bar.progress(share, "Decoding the clips …"))
+                decoded = ((sha256, rate), clips, None)
             except DataError as error:
                 decoded = ((sha256, rate), [], str(error))
             bar.empty()
