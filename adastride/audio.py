@@ -39,6 +39,10 @@ class AudioError(ValueError):
     """A sound that can't be used; the message is one sentence that says what to do."""
 
 
+class TooLongError(AudioError):
+    """A sound of more seconds than were allowed."""
+
+
 @dataclass(frozen=True)
 class MelPreset:
     """A log-mel front end: sample rate and edges in Hz, window and hop in samples."""
@@ -88,7 +92,7 @@ def decode(
     Channels are averaged, then resampled, as blocks come: what is in memory is the result and a block. progress is told the
     share that is decoded, from 0 to 1. Raises AudioError, one sentence naming `name`, for anything that is not a sound of at
     least two samples, at most `max_seconds` seconds, `max_bytes` bytes and MAX_SAMPLES samples of all channels, with a rate from
-    MIN_RATE to MAX_RATE and finite samples.
+    MIN_RATE to MAX_RATE and finite samples; TooLongError where it is the seconds.
     """
     name = one_line(name)
     if not data:
@@ -177,7 +181,7 @@ def _collect(stream: _Stream, name: str, sample_rate: int, max_seconds: float, p
 
     def check(frames: int) -> None:
         if frames > int(max_seconds * rate):
-            raise AudioError(too_long)
+            raise TooLongError(too_long)
         if frames * stream.channels > MAX_SAMPLES:
             raise AudioError(too_many)
 

@@ -18,6 +18,7 @@ from adastride.ui import resources, shell
 from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
 from adastride.ui.compare import link as comparison_link
 from adastride.ui.compare.viewer import compare_viewer, kept_state, pinned_scores
+from adastride.ui.queue import in_line
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 
 VIEWER = "compare_viewer"
@@ -79,7 +80,7 @@ if not FEWEST_METHODS <= len(methods) <= MOST_METHODS:
 
 settings = ComparisonSettings(tuple(methods), source=source, scores=scores, both_axes=both_axes)
 learned = "checkpoint" in {scores, *pinned_scores(VIEWER, link.settings)} and any(map(comparison.takes_scores, methods))
-with st.spinner("Preparing the clip …", show_time=True):
+with st.container(), st.spinner("Preparing the clip …", show_time=True):
     features = resources.features(checkpoint.network, clip.waveform, source, learned)
     mel, preset = resources.clip_mel(checkpoint.network, clip.waveform)
 
@@ -126,7 +127,11 @@ with st.container(horizontal=True, vertical_alignment="center"):
     for kind, name, mime in (("png", "PNG figure", "image/png"), ("svg", "SVG figure", "image/svg+xml")):
         st.download_button(
             name,
-            lambda kind=kind: figures.render(comparison_figure(complete(), mel, preset, clip.title, state["view"]), kind),
+            in_line(
+                lambda kind=kind: figures.render(comparison_figure(complete(), mel, preset, clip.title, state["view"]), kind),
+                kind,
+                clip.waveform.seconds,
+            ),
             f"{stem}.{kind}",
             mime,
             on_click="ignore",
@@ -134,7 +139,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         )
     st.download_button(
         "CSV numbers",
-        lambda: comparison.to_csv(complete()),
+        in_line(lambda: comparison.to_csv(complete()), "csv", clip.waveform.seconds),
         f"{stem}.csv",
         "text/csv",
         on_click="ignore",

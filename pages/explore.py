@@ -13,6 +13,7 @@ from adastride.ui import resources, shell
 from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
 from adastride.ui.explore import link as permalink
 from adastride.ui.explore.viewer import viewer, viewer_state
+from adastride.ui.queue import in_line
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 
 VIEWER = "explore_viewer"
@@ -58,21 +59,21 @@ def shown():
 live()
 
 with st.container(horizontal=True, vertical_alignment="center"):
-    stem = f"adastride-{clip.sample or 'clip'}"
+    stem, seconds = f"adastride-{clip.sample or 'clip'}", clip.waveform.seconds
     st.markdown("**Take it away**")
     st.download_button(
-        "PNG figure", lambda: figures.render(figures.publication_figure(shown(), title=clip.title), "png"), f"{stem}.png", "image/png",
-        on_click="ignore", help="The whole picture at the present settings, 200 dpi, for a slide.",
+        "PNG figure", in_line(lambda: figures.render(figures.publication_figure(shown(), title=clip.title), "png"), "png", seconds),
+        f"{stem}.png", "image/png", on_click="ignore", help="The whole picture at the present settings, 200 dpi, for a slide.",
     )
     st.download_button(
-        "SVG figure", lambda: figures.render(figures.publication_figure(shown(), title=clip.title), "svg"), f"{stem}.svg", "image/svg+xml",
-        on_click="ignore", help="The same as vectors, for a paper.",
+        "SVG figure", in_line(lambda: figures.render(figures.publication_figure(shown(), title=clip.title), "svg"), "svg", seconds),
+        f"{stem}.svg", "image/svg+xml", on_click="ignore", help="The same as vectors, for a paper.",
     )
     st.download_button(
-        "NPZ arrays", lambda: export.to_npz(shown()), f"{stem}.npz", "application/octet-stream",
+        "NPZ arrays", in_line(lambda: export.to_npz(shown()), "npz", seconds), f"{stem}.npz", "application/octet-stream",
         on_click="ignore", help="NumPy arrays: mel (n_mels, T), positions_k (T,), alignment_k (L, T) for every layer.",
     )
     st.download_button(
-        "CSV strides", lambda: export.to_csv(shown()), f"{stem}.csv", "text/csv",
+        "CSV strides", in_line(lambda: export.to_csv(shown()), "csv", seconds), f"{stem}.csv", "text/csv",
         on_click="ignore", help="One line for each output frame: layer, start and end in seconds, input frames it stands for.",
     )

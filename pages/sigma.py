@@ -4,6 +4,7 @@ Demonstrates: work that shows its results as they come and stops when asked to, 
 """
 
 import itertools
+from contextlib import nullcontext
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -19,7 +20,7 @@ from adastride.sweep import figures as sweep_figures
 from adastride.sweep.answers import Answer, clip_answers, map_answers, score_answers, score_map_answers
 from adastride.sweep.core import SIGMA, STRIDE, Run, SweepError
 from adastride.sweep.scores import scores_csv, sweep_clips
-from adastride.ui import resources, shell
+from adastride.ui import queue, resources, shell
 from adastride.ui.address import write_address
 from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
 from adastride.ui.explore.viewer import viewer
@@ -38,6 +39,7 @@ USUAL = {  # low, high and number of values by what is swept, of one clip and of
 MOST_CHECKPOINTS = 6
 SECONDS_BY_ITSELF = 60.0  # a longer clip is swept when asked to: it takes a while
 BETWEEN_PICTURES = 0.3  # seconds of work
+SECONDS_AT_ONCE = 300.0  # of sound, over all values of a sweep: one with more takes turns with other visitors' long work
 
 
 def link_choices(link: sweep_link.SweepLink) -> dict[str, object]:
@@ -108,20 +110,26 @@ def ranges() -> tuple[tuple[float, ...], tuple[float, ...], list[sweep.Setting]]
         stop(str(error))
 
 
-def carried_on(run: Run, draw, share) -> None:
-    """Works at a run until its end and shows its results as they come. A button stops it, and so does leaving the page."""
+def carried_on(run: Run, draw, share, long: bool) -> None:
+    """Works at a run until its end and shows its results as they come. A button stops it, and so does leaving the page.
+
+    long: whether it takes turns with the long work of others.
+    """
     if not run.active:
         return
     bar, button = st.empty(), st.empty()
     button.button("Stop", icon=":material/stop_circle:", key="sigma_stop", on_click=run.stop)
-    while run.active:
-        bar.progress(share(), f"{100 * share():.0f} % of the sweep")
-        try:
-            run.advance(BETWEEN_PICTURES)
-        except torch.OutOfMemoryError:
-            stop("the GPU has too little free memory for this sweep: choose a shorter clip or fewer clips.")
-        if run.active:
-            draw()
+    with queue.page_turn() if long else nullcontext() as turn:
+        while run.active:
+            bar.progress(share(), f"{100 * share():.0f} % of the sweep")
+            try:
+                run.advance(BETWEEN_PICTURES)
+            except torch.OutOfMemoryError:
+                stop("the GPU has too little free memory for this sweep: choose a shorter clip or fewer clips.")
+            if run.active:
+                draw()
+                if turn is not None:
+                    turn.give_way()
     bar.empty()
     button.empty()
 
@@ -173,7 +181,8 @@ def one_clip() -> None:
         st.session_state["sigma_started"] = key
     run = begun(key, lambda: sweep.sweep_clip(network, clip.waveform, points, details=kind != "both"))
     sentences, status, picture, below = st.container(), st.container(), st.empty(), st.container()
-    label = resources.run(checkpoint.network, clip.waveform, None, None)[0].top if kind == "both" else ""
+    with status, queue.page_turn() if kind == "both" and clip.waveform.seconds > queue.SHORT_SECONDS else nullcontext():
+        label = resources.run(checkpoint.network, clip.waveform, None, None)[0].top if kind == "both" else ""
     values, quantity = (sigmas, SIGMA) if kind == "sigma" else (strides, STRIDE)
     trained = sigmas_trained if kind == "sigma" else (stride_trained,)
 
@@ -186,7 +195,7 @@ def one_clip() -> None:
                 chart(sweep_figures.strip(run.results, values, quantity, trained, None, dark), "Alignments, a column for each value")
 
     with status:
-        carried_on(run, draw, lambda: len(run.results) / len(points))
+        carried_on(run, draw, lambda: len(run.results) / len(points), long=clip.waveform.seconds * len(points) > SECONDS_AT_ONCE)
     if len(run.results) < len(points):
         stopped(status, f"Stopped after {len(run.results)} of {len(points)} points.")
     if not run.results:
@@ -314,7 +323,7 @@ def many_clips() -> None:
                 chart(sweep_figures.quality(scores, quantity, marks, dark), f"{scores[0].metric.label} against {quantity}")
 
     with status:
-        carried_on(run, draw, lambda: run.results[-1].share if run.results else 0.0)
+        carried_on(run, draw, lambda: run.results[-1].share if run.results else 0.0, long=True)
     if not run.results:
         stopped(status, "Stopped before the first clips were done.")
         return

@@ -163,6 +163,12 @@ def trace(
         return _traced(model, waveform, settings, previous)
 
 
+def is_known(model: Network, waveform: Waveform, settings: Sequence[LayerSettings | None] | None, previous: Trace | None) -> bool:
+    """Whether `trace` with these arguments would have nothing to compute and give `previous` back."""
+    resolved = resolve_settings(model, settings)
+    return _shared(previous, model.fingerprint, waveform, resolved, model.device) == len(resolved)
+
+
 def _traced(
     model: Network, waveform: Waveform | np.ndarray | Tensor, settings: LayerSettings | Sequence[LayerSettings | None] | None,
     previous: Trace | None,

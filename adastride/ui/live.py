@@ -46,7 +46,8 @@ class Channel:
     token: names it in its address; nobody can guess it. lock: held while what the session knows of the viewer is worked on, by
     an answer here or by a run of the page. heard: the last request that came through Streamlit, which repeats it with every run.
     serial: counts answers, so that a browser which is handed an older one again can tell. respond: gives the packed answer to a
-    request, or None where the page has to answer it; None while there is nothing to answer with. longer: whether its answers take
+    request, or None where the page has to answer it; None while there is nothing to answer with, which a page with long work says
+    before it takes the lock. longer: whether its answers take
     tens of milliseconds.
     """
 
@@ -76,12 +77,16 @@ class Channel:
 
     def answer(self, request: object) -> bytes | None:
         """The packed answer to a request, or None where the page has to answer it: where it is none of ours or could not be answered."""
-        with self.lock:
-            try:
-                return self.respond(request) if self.respond else None
-            except Exception:  # whatever it is, the page meets it again and says it in a sentence
-                _log.exception("a live answer failed")
+        while not self.lock.acquire(timeout=0.05):
+            if self.respond is None:  # the page is at work on a long clip, perhaps for minutes, and other sessions wait for this thread
                 return None
+        try:
+            return self.respond(request) if self.respond else None
+        except Exception:  # whatever it is, the page meets it again and says it in a sentence
+            _log.exception("a live answer failed")
+            return None
+        finally:
+            self.lock.release()
 
 
 def channel_of(key: str, longer: bool = False) -> Channel:
@@ -147,7 +152,9 @@ def _read(text: str | None) -> object | None:
 @asynccontextmanager
 async def ready(app: object) -> AsyncIterator[None]:
     """Has everything imported before the server takes visitors: who comes first, or back after a restart, waits no longer."""
-    from adastride.ui import resources
+    from adastride.ui import queue, resources
 
+    # Downloads are made in these threads. One that waits for its turn holds one, and six, as there are on two cores, are soon gone.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * queue.MOST_WAITING, thread_name_prefix="download"))
     await asyncio.to_thread(resources.prepare)
     yield

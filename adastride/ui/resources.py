@@ -9,7 +9,8 @@ import math
 import os
 import socket
 import stat
-import threading
+import weakref
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,15 +28,15 @@ from adastride.comparison.settings import ComparisonSettings
 from adastride.device import choose_device
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import raster
-from adastride.inspection.tracing import Trace, trace
+from adastride.inspection.tracing import Trace, is_known, trace
 from adastride.memory import return_large_blocks
 from adastride.models.network import Network
 from adastride.samples import samples
+from adastride.ui import logs, queue
+from adastride.ui.queue import SHORT_SECONDS
 from adastride.wording import one_line
 
 ICON = str(Path(__file__).parent / "icon.png")  # a named icon would be fetched from another server
-# Clips up to this long run on one thread: the thread pool would fight the server and the browser for the cores.
-SINGLE_THREAD_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def prepare() -> None:
     from adastride.sweep import figures as sweep_figures  # noqa: F401
     from adastride.ui.sigma import labelled  # noqa: F401
 
+    logs.install()
     torch.set_num_threads(1)
     send_at_once()
     keep_uploads_in_memory()
@@ -166,28 +168,39 @@ def sample_trace(checkpoint: str | OwnCheckpoint, sample: str) -> Trace:
     return trace(model(checkpoint), sample_waveform(sample))
 
 
-_LONG_RUNS = threading.Semaphore(1)  # two 10-minute clips at once would only slow each other down and double the memory
-
-
 def run(
     checkpoint: str | OwnCheckpoint, clip: Waveform, settings: tuple[LayerSettings, ...] | None, previous: Trace | None
 ) -> tuple[Trace, str | None]:
-    """Runs `trace` on the best device. Where a GPU runs out of memory, it runs on the CPU and also returns a sentence that says so."""
+    """Runs `trace` on the best device, a long clip in a turn. Raises Busy where too many wait for one.
+
+    Where a GPU runs out of memory, it runs on the CPU and also returns a sentence that says so.
+    """
     network = model(checkpoint)
-    try:
-        if clip.seconds <= SINGLE_THREAD_SECONDS:
+    waits = clip.seconds > SHORT_SECONDS and not is_known(network, clip, settings, previous)
+    with queue.turn() if waits else nullcontext():
+        try:
             return trace(network, clip, settings, previous), None
-        with _LONG_RUNS:
-            return trace(network, clip, settings, previous), None
-    except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()
-        notice = "The GPU has too little free memory for this clip, so it ran on the CPU: choose a shorter clip to go back to the GPU."
-        return trace(model(checkpoint, "cpu"), clip, settings, previous), notice
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            notice = "The GPU has too little free memory for this clip, so it ran on the CPU: choose a shorter clip to go back to the GPU."
+            return trace(model(checkpoint, "cpu"), clip, settings, previous), notice
 
 
 def features(checkpoint: str | OwnCheckpoint, clip: Waveform, source: str, learned: bool) -> Features:
-    """The features that the Compare page downsamples. The network runs only where its features or, for `learned`, its scores are needed."""
-    return _features(checkpoint, source, learned, clip.sha256, clip)
+    """The features that the Compare page downsamples. The network runs only where its features or, for `learned`, its scores are needed.
+
+    Those of a long clip are worked out in a turn; where too many wait for one, the page says so and ends.
+    """
+    key = checkpoint if isinstance(checkpoint, str) else checkpoint.id, source, learned, clip.sha256
+    known = _known_features.get(key)  # a look into the cache needs no turn
+    if known is None:
+        # Around the cache, not inside: who computes for the cache holds up those who want the same, and one of them might have the turn.
+        with queue.page_turn() if clip.seconds > SHORT_SECONDS else nullcontext():
+            known = _known_features[key] = _features(checkpoint, source, learned, clip.sha256, clip)
+    return known
+
+
+_known_features: weakref.WeakValueDictionary[tuple[str, str, bool, str], Features] = weakref.WeakValueDictionary()
 
 
 @st.cache_resource(max_entries=6, show_spinner=False, hash_funcs=_BY_CONTENT)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from adastride import audio
-from adastride.audio import AudioError, Waveform
+from adastride.audio import AudioError, TooLongError, Waveform
 from adastride.formats import FORMATS
 from adastride.samples import samples
-from adastride.ui import resources
+from adastride.ui import queue, resources
 from adastride.ui.text import plain
 from adastride.wording import one_line
 
@@ -86,18 +86,28 @@ def _decoded(file, kind: str) -> Clip | None:
     decoded = st.session_state.get(key)
     if decoded is None or decoded[0] != (sha256, title):
         try:
-            text = f"Decoding {len(data) / 1e6:.1f} MB …"
-            bar = st.progress(0.0, text)
-            waveform = audio.decode(data, name=title, progress=lambda share: bar.progress(share, text))
-            bar.empty()
-            decoded = ((sha256, title), Clip(sha256[:16], title, waveform, f"upload:{title}"), None)
+            decoded = ((sha256, title), Clip(sha256[:16], title, _waveform(data, title), f"upload:{title}"), None)
         except AudioError as error:
-            bar.empty()
             decoded = ((sha256, title), None, str(error))
         st.session_state[key] = decoded
     if decoded[2]:
         st.error(plain(decoded[2]), icon=":material/error:")
     return decoded[1]
+
+
+def _waveform(data: bytes, title: str) -> Waveform:
+    """The sound of a file. A short one is decoded at once, a longer one in a turn. Raises what `audio.decode` raises."""
+    with st.container():
+        try:
+            return audio.decode(data, name=title, max_seconds=queue.SHORT_SECONDS)
+        except TooLongError:
+            with queue.page_turn():
+                text = f"Decoding {len(data) / 1e6:.1f} MB …"
+                bar = st.progress(0.0, text)
+                try:
+                    return audio.decode(data, name=title, progress=lambda share: bar.progress(share, text))
+                finally:
+                    bar.empty()
 
 
 def _limits() -> str:

@@ -71,6 +71,18 @@ def test_an_answer_that_only_the_page_has_is_empty(port: int):
         assert connection.recv(timeout=10) == b""
 
 
+def test_a_page_with_long_work_holds_up_no_other_session(port: int):
+    """It says that it has no answer and then works under the channel's lock, where an answer may wait already."""
+    busy, other = doubling(), doubling()
+    with line(port, busy.token) as one, line(port, other.token) as two, busy.lock:
+        one.send("3")
+        time.sleep(0.2)
+        busy.respond = None
+        assert one.recv(timeout=5) == b""
+        two.send("3")
+        assert two.recv(timeout=5) == b"\x06"
+
+
 def test_two_sessions_get_their_own_answers(port: int):
     first, second = doubling(), Channel()
     second.respond = lambda request: b"other"

@@ -10,6 +10,7 @@ import io
 import logging
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +27,7 @@ from adastride.downsampling import METHODS
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
+from adastride.ui.queue import SHORT_SECONDS, Busy, turn
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
@@ -34,7 +36,6 @@ _SHOWN_DECIBELS = 90.0
 _SHOWN_ERROR = 20.0  # dB; larger errors have the same colour
 _MOST_COLUMNS = 2048  # of one picture; finer than any screen's column
 _MOST_BANDS = 80  # features with more channels are shown by every n-th
-_LIVE_SECONDS = 30.0  # of a clip that is compared while others wait
 _LIVE_NUMBERS = 1 << 22  # that may be worked out for one alignment's picture while somebody drags
 
 _component = live_component("compare", "compare/viewer.js")
@@ -63,17 +64,27 @@ def compare_viewer(
     asked = st.session_state.get(key, {}).get("request")
     state, channel = kept_state(key), channel_of(key, longer=True)
     page = _Page(clip, mel, preset, features, page_settings, view, dict(link), revision)
+    slow = clip.waveform.seconds > SHORT_SECONDS
+    if slow:
+        channel.respond = None
     with channel.lock:
         if state.get("revision") != revision:
             state.update(revision=revision, live=_live(start), comparison=None)
         if state["comparison"] is not None and state["comparison"].features is not features:
             state["comparison"] = None  # where this source can't be shown, there is nothing to export either
+        shown = state["live"]
         if channel.is_new(asked):
             state["request"] = request = _request(asked)
             if request is not None and request["revision"] == revision:
                 state["live"] = request["live"]
         try:
-            _run(page, state)
+            with st.container(), turn() if slow else nullcontext():
+                _run(page, state)
+        except Busy as busy:
+            st.error(str(busy), icon=":material/hourglass_disabled:")
+            if state["comparison"] is None:
+                return None
+            state["live"] = shown
         except ValueError as error:
             channel.respond = None
             st.error(plain(f"{str(error)[0].upper()}{str(error)[1:]}."), icon=":material/error:")
@@ -98,7 +109,7 @@ def compare_viewer(
                 return None
             return _packed(page, state, channel)
 
-        channel.respond = respond if clip.waveform.seconds <= _LIVE_SECONDS else None
+        channel.respond = None if slow else respond
         data = _packed(page, state, channel)
     _component(key=key, data=data, default={"request": None}, on_request_change=lambda: None)
     return state["comparison"]

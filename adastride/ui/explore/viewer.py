@@ -30,6 +30,7 @@ from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
+from adastride.ui.queue import SHORT_SECONDS, Busy
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
@@ -39,7 +40,6 @@ _SHOWN_DECIBELS = 90.0
 # Up to this many samples the waveform is sent as it is, and is also what is played; beyond it, peaks and a FLAC.
 _WHOLE_WAVEFORM = 640_000
 _PEAKS = 200_000
-_WORTH_A_SPINNER = 30.0  # seconds of sound
 _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many it has
 _MOST_PIXELS = (2048, 256)
 _MARGIN = 0.25  # of the window in view, sent to either side of it
@@ -61,6 +61,9 @@ def viewer(
     """
     state, channel = viewer_state(key), channel_of(key)
     asked = st.session_state.get(key, {}).get("request")
+    slow = clip.waveform.seconds > SHORT_SECONDS
+    if slow:
+        channel.respond = None
     with channel.lock:
         request = _request(asked, trained)
         if state.get("revision") != revision:
@@ -71,12 +74,17 @@ def viewer(
                 state["settings"] = request["settings"]
         previous = state.get("trace")
         new = previous is None or previous.waveform is not clip.waveform
-        slow = clip.waveform.seconds > _WORTH_A_SPINNER
-        with st.empty():  # always there, so that the component after it keeps its place
+        # Always there, so that the component after it keeps its place. Beside the spinner there may be a line about waiting.
+        with st.empty(), st.container() if slow else nullcontext():
             try:
                 seconds = f"{clip.waveform.seconds:.0f}"
                 with st.spinner(f"Running the network on {seconds} s of sound …", show_time=True) if new and slow else nullcontext():
                     trace, notice = _checked(run(state["settings"], previous))
+            except Busy as busy:
+                st.error(str(busy), icon=":material/hourglass_disabled:")
+                if new:
+                    return None
+                trace, notice = previous, None
             except (MemoryError, RuntimeError, ValueError, FloatingPointError) as error:
                 _log.exception("running the network failed")
                 st.error(

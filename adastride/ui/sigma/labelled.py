@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -13,6 +15,7 @@ from adastride.models.network import Network
 from adastride.samples import SPOKEN_DIGITS
 from adastride.training.archive import MAX_BYTES, MAX_SOUNDS, MAX_UNPACKED_BYTES, read_zip
 from adastride.training.datasets import Source, default_data_root, load_split
+from adastride.ui import queue
 
 _UPLOAD, _BUNDLED = "upload", "bundled"
 _DIGITS = set("0123456789")
@@ -37,17 +40,31 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
         names[_BUNDLED] = "Spoken digits that come with the app"
     names[_UPLOAD] = "Upload a zip"
     source = st.selectbox("Clips", list(names), format_func=names.get, key=f"{key}_source", width=360)
-    if source == _BUNDLED:
-        return _bundled(rate)
     if source != _UPLOAD:
-        folder, sha256 = test_sets[source]
-        return LabelledClips(sha256, _test_clips(folder, sha256, rate))
+        with st.container():  # for the lines that come and go, so that what comes after them keeps its place
+            if source == _BUNDLED:
+                return _in_a_turn((_BUNDLED, rate), lambda: _bundled(rate))
+            folder, sha256 = test_sets[source]
+            return _in_a_turn((folder, sha256, rate), lambda: _test_clips(folder, sha256, rate))
     file = st.file_uploader(
         "Zip with a folder for each class, or with a manifest.csv (path, label)", type="zip", key=f"{key}_upload", max_upload_size=MAX_BYTES // 1_000_000,
         help=f"Up to {MAX_BYTES / 1e6:.0f} MB, {MAX_SOUNDS:,} sounds ({FORMATS}), "
         f"{MAX_UNPACKED_BYTES / 1e6:.0f} MB unpacked. Nothing is stored.",
     )
-    return None if file is None else _unpacked(file, f"{key}_zip", rate)
+    with st.container():
+        return None if file is None else _unpacked(file, f"{key}_zip", rate)
+
+
+_in_memory: weakref.WeakValueDictionary[tuple[object, ...], LabelledClips] = weakref.WeakValueDictionary()
+
+
+def _in_a_turn(key: tuple[object, ...], read: Callable[[], LabelledClips]) -> LabelledClips:
+    """What `read` gives. Where the clips of this key are not in memory, that waits for its turn."""
+    clips = _in_memory.get(key)
+    if clips is None:
+        with queue.page_turn():
+            clips = _in_memory[key] = read()
+    return clips
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the clips …")
@@ -78,9 +95,9 @@ def _test_labels(folder: str, sha256: str) -> frozenset[str]:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the clips …")
-def _test_clips(folder: str, sha256: str, sample_rate: int) -> list[Clip]:
+def _test_clips(folder: str, sha256: str, sample_rate: int) -> LabelledClips:
     """The decoded test split of a data set. sha256: of its manifest, so that the cache does not answer for one that has changed."""
-    return load_split(folder, "test", sample_rate)
+    return LabelledClips(sha256, load_split(folder, "test", sample_rate))
 
 
 def _unpacked(file, key: str, rate: int) -> LabelledClips:
@@ -89,12 +106,14 @@ def _unpacked(file, key: str, rate: int) -> LabelledClips:
     sha256 = hashlib.sha256(data).hexdigest()
     decoded = st.session_state.get(key)
     if decoded is None or decoded[0] != (sha256, rate):
-        bar = st.progress(0.0, "Decoding the clips …")
-        try:
-            decoded = ((sha256, rate), read_zip(data, file.name, rate, lambda share: bar.progress(share, "Decoding the clips …")), None)
-        except DataError as error:
-            decoded = ((sha256, rate), [], str(error))
-        bar.empty()
+        with queue.page_turn():
+            bar = st.progress(0.0, "Decoding the clips …")
+            try:
+                clips = read_zip(data, file.name, rate, lambda share: bar.progress(share, "Decoding the clips …"))
+                decoded = ((sha256, rate), clips, None)
+            except DataError as error:
+                decoded = ((sha256, rate), [], str(error))
+            bar.empty()
         st.session_state[key] = decoded
     if decoded[2]:
         raise DataError(decoded[2])
