@@ -25,6 +25,7 @@ export function alignmentTable(column, view) {
 function inputFrames(column, row) {
   const { start, weights } = weightsOf(column, row), most = largest(weights);
   if (!(most > 0)) return ["none", "none"];
-  const strong = (/** @type {number} */ weight) => weight >= LEAST * most, first = start + weights.findIndex(strong);
-  return [`${first} to ${start + weights.findLastIndex(strong)}`, `${start + weights.indexOf(most)}`];
+  const strong = (/** @type {number} */ weight) => weight >= LEAST * most;
+  const first = start + weights.findIndex(strong), last = start + weights.findLastIndex(strong);
+  return [first === last ? `${first}` : `${first} to ${last}`, `${start + weights.indexOf(most)}`];
 }
