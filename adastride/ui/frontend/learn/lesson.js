@@ -43,7 +43,7 @@ export class Lesson extends View {
       timeout: ANSWER_TIMEOUT_MS, expired: () => {}, combine: (waiting, asked) => asked || waiting || "",
     });
     this.tellSoon = whenQuiet(() => this.request(), QUIET_MS, this.signal);
-    this.addressSoon = whenQuiet(() => this.writeAddress(this.link()), QUIET_MS, this.signal);
+    this.restSoon = whenQuiet(() => this.rest(), QUIET_MS, this.signal);
     this.frames = new Frames(this.signal);
     this.mover = new Mover(this);
     this.listen();
@@ -153,7 +153,13 @@ export class Lesson extends View {
       this.tellSoon.ask();
     }
     this.setTerm(term);
-    this.addressSoon.ask();
+    this.restSoon.ask();
+  }
+
+  /** What was moved rests: the address bar and screen readers get what the picture shows now. */
+  rest() {
+    this.writeAddress(this.link());
+    this.say(this.readout.textContent);
   }
 
   /** Puts every control back. */
