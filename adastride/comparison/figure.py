@@ -22,7 +22,7 @@ _WIDTH = {2: 6.0, 3: 7.0, 4: 8.0}  # inches
 _PIXELS = 600  # columns of one picture at the most: a little less than a PNG has
 _RANGE = 80.0  # dB that colour tells apart
 _MOST_ERROR = 20.0  # dB; larger errors have the same colour
-_COLOURS = ("#0072B2", "#B86B00", "#007A5A", "#A6497E")
+_COLOURS = ("#0277C7", "#B86B00", "#007A5A", "#A6497E")
 _FREQUENCIES = (500, 2000, 8000)
 
 

@@ -20,9 +20,10 @@ from matplotlib.transforms import ScaledTranslation
 
 from adastride.inspection.figures import styled
 
-# Orange is what has a uniform stride, blue what adapts, as everywhere in the app; safe for the colour-blind.
-_LIGHT = ("#D55E00", "#0072B2", "#A6497E", "#007A5A", "#B8860B", "#5B4FC4", "#1B9AAA", "#7A5230")
-_DARK = ("#F0935A", "#56B4E9", "#E08BBE", "#3FC59B", "#E6C34A", "#A79BF0", "#5FD6E0", "#C79A6B")
+# Orange is what has a uniform stride, blue what adapts, as everywhere in the app. Any two differ by a CIEDE2000 of 10 and more,
+# whatever the colour vision.
+_LIGHT = ("#BA4602", "#2772D6", "#A6497E", "#007A5A", "#B8860B", "#1044D0", "#1B9AAA", "#714C2F")
+_DARK = ("#F0935A", "#4492B6", "#E6A4C9", "#3FC59B", "#F3D158", "#A79BF0", "#83EDFA", "#B68B70")
 COLOURS = len(_LIGHT)
 PAPER = -1  # the colour of what is a paper's
 INK = {False: ("#1E2430", "#5A6372", "#DDE1E7"), True: ("#EEF1F7", "#A7AFBD", "#333B4A")}  # text, quiet text, grid; by darkness

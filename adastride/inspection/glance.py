@@ -52,6 +52,15 @@ class Sound:
         here = (self.until[at + 1] > self.until[at]).astype(float)
         return np.where(width > 1e-9, inside / np.maximum(width, 1e-9), here)
 
+    def spans(self) -> np.ndarray:
+        """The stretches of sound, one after the other: (n, 2) seconds at which each begins and ends.
+
+        >>> Sound(np.array([0.0, 0.1, 0.2, 0.3]), np.array([0.0, 0.0, 0.1, 0.2])).spans().tolist()
+        [[0.1, 0.3]]
+        """
+        heard = np.concatenate([[False], np.diff(self.until) > 0, [False]])
+        return self.edges[np.flatnonzero(heard[1:] != heard[:-1])].reshape(-1, 2)
+
 
 @dataclass(frozen=True)
 class Glance:

@@ -165,6 +165,7 @@ class Explorer:
               root.getRootNode().activeElement?.blur();
               const press = (selector) => root.querySelector(selector)?.click();
               press('.pin[aria-pressed="true"]');
+              press('.table[aria-expanded="true"]');
               press(".reset:not(:disabled)");
               press(".fit");
               press(".panel.mel header button");

@@ -23,6 +23,12 @@ VIOLATIONS = """async () => {
 }"""
 
 
+def axe_violations(page: Page) -> list[str]:
+    """What axe-core finds on a page as it is now."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    return page.evaluate(VIOLATIONS)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
 @pytest.mark.parametrize("path", list(SHOWN))
@@ -32,8 +38,7 @@ def test_axe_finds_nothing(new_page: Callable[..., Page], server: str, path: str
     page.goto(f"{server}/{path}")
     page.locator(selector).nth(count - 1).wait_for(timeout=40_000)
     page.wait_for_timeout(800)  # entrances fade in, and what is half transparent has no contrast
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    assert page.evaluate(VIOLATIONS) == []
+    assert axe_violations(page) == []
 
 
 def test_a_table_that_scrolls_is_reached_with_the_tab_key(new_page: Callable[..., Page], server: str):

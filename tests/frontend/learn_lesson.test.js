@@ -54,13 +54,15 @@ class Element extends Target {
 }
 
 const timers = new Map(), frames = new Map(), observed = new Set();
-let named = 0;
+let named = 0, wished = ""; // what somebody has asked of every page
 const page = {
   document: Object.assign(new Target(), { createElement: (tag) => new Element(tag), activeElement: null }),
   window: new Target(),
   location: { href: "http://localhost/learn" },
   history: { state: null, replaceState(_, __, url) { page.location.href = url; } },
+  Text: class {},
   innerHeight: 900,
+  matchMedia: (query) => ({ matches: wished === query }),
   devicePixelRatio: 1,
   getComputedStyle: () => ({ backgroundColor: "rgb(255, 255, 255)", fontFamily: "sans-serif", getPropertyValue: () => "" }),
   setTimeout(act) { timers.set(++named, act); return named; },
@@ -122,7 +124,7 @@ const answer = ({ lesson, sent }, packed) => {
   lesson.receive({ ...packed, header: { ...packed.header, client, sequence } }, (name, value) => sent.push(value));
 };
 
-beforeEach(() => { timers.clear(); frames.clear(); });
+beforeEach(() => { timers.clear(); frames.clear(); wished = ""; });
 
 // ---------------------------------------------------------------- tests
 
@@ -245,6 +247,26 @@ test("a setting that moves by itself stops where the button is pressed again, or
     pass(frames);
     assert.equal(lesson.settings.added, added);
   }
+});
+
+test("for those who want nothing to move, a setting is at its end at once, and at its beginning with another press", () => {
+  wished = "(prefers-reduced-motion: reduce)";
+  const { lesson } = mount(scatter()), seen = [];
+  for (let n = 0; n < 3; n++) {
+    lesson.picture.press("play", lesson);
+    assert.ok(!lesson.mover.moving);
+    seen.push(lesson.settings.added);
+  }
+  assert.deepEqual(seen, [0, 24, 0]);
+});
+
+test("what the picture shows is said when a hand rests", () => {
+  const { lesson, root } = mount(positions()), spoken = root.querySelector(".spoken");
+  root.querySelector(".readout").textContent = "Strides of 3";
+  lesson.change({ stride: 3 }, "dp");
+  assert.equal(spoken.textContent, "");
+  pass(timers);
+  assert.equal(spoken.textContent, "Strides of 3");
 });
 
 test("keys move a bar and walk to its neighbour; a drag leaves no bar out", () => {

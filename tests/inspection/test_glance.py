@@ -43,6 +43,14 @@ def test_sound_is_where_the_burst_is(digits: Classifier, begin: float, end: floa
     assert np.interp([begin, end], sound.edges, sound.until) == pytest.approx([0, sound.until[-1]], abs=0.07)
 
 
+def test_stretches_of_sound_begin_and_end_where_the_bursts_do(digits: Classifier):
+    sound = sound_of(trace(digits, burst(0.5, 1) + burst(2.5, 4)))
+    (first, second), until = sound.spans(), sound.until[-1]
+    assert [*first, *second] == pytest.approx([0.5, 1, 2.5, 4], abs=0.07)
+    assert np.diff(sound.spans()).sum() == pytest.approx(until)
+    assert sound_of(trace(digits, burst(1, 2, level=1e-6))).spans().shape == (0, 2)
+
+
 @pytest.mark.parametrize("level", [1.0, 0.1, 0.01])
 def test_sound_does_not_depend_on_how_loud_a_clip_is(digits: Classifier, level: float):
     assert sound_of(trace(digits, burst(1, 2, level=level))).share == pytest.approx(0.25, abs=0.02)

@@ -148,7 +148,7 @@ def _packed(
     header["link"] = {"clip": clip.link, "checkpoint": link_checkpoint}
     header["status"] = f"Network: {trace.milliseconds:.0f} ms on {device_name(trace.device)}." + (f" {notice}" if notice else "")
     if request is None or request["have"] != clip.id:
-        header["clipData"], clip_arrays = _clip_data(trace)
+        header["clipData"], clip_arrays = _clip_data(trace, _sound(trace, state))
         arrays |= clip_arrays
     return pack(header, arrays)
 
@@ -349,10 +349,10 @@ def _details(clip: Clip) -> str:
     return f"{wave.seconds:.2f} s, {wave.original_rate / 1000:g} kHz {channels}{heard}"
 
 
-def _clip_data(trace: Trace) -> tuple[dict, dict[str, np.ndarray]]:
+def _clip_data(trace: Trace, sound: Sound) -> tuple[dict, dict[str, np.ndarray]]:
     """The header and arrays that belong to a clip, whatever the settings are.
 
-    They are the waveform, the mel in uint8 and, where only peaks of the waveform are sent, the sound to play.
+    They are the waveform, the mel in uint8, where the clip is sound and, where only peaks of the waveform are sent, the sound to play.
     """
     samples = trace.waveform.samples
     levels = trace.mel * _DECIBELS
@@ -362,7 +362,7 @@ def _clip_data(trace: Trace) -> tuple[dict, dict[str, np.ndarray]]:
         low = high - 1
     mel = np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1").T
     pcm = np.clip(np.round(samples * 32767), -32768, 32767).astype("<i2")
-    arrays = {"mel": mel}
+    arrays = {"mel": mel, "soundSpans": sound.spans().astype("<f4").ravel()}
     step = 1
     if pcm.size <= _WHOLE_WAVEFORM:
         arrays["wave"] = pcm

@@ -12,14 +12,14 @@
  * @property {(alpha: number) => string} ink the text's colour
  */
 
-// Of layers and segments. Each of the later five differs from all others by 9 and more in OKLab (x 100), whatever the colour vision.
+// Of layers and segments, and of methods. Any two of a row differ by a CIEDE2000 of 10 and more, whatever the colour vision.
 export const LAYER_COLOURS = {
-  dark: ["#56B4E9", "#E69F00", "#2FC79B", "#994C00", "#5252CC", "#808080", "#95E6E6", "#CC751F"],
-  light: ["#0072B2", "#B86B00", "#007A5A", "#293866", "#66250F", "#2693FF", "#8000FF", "#E60073"],
+  dark: ["#56B4E9", "#E69F00", "#46E4B4", "#994C00", "#5252CC", "#808080", "#B7F1F4", "#CC751F"],
+  light: ["#0277C7", "#B86B00", "#007A5A", "#293866", "#66250F", "#2693FF", "#6802FF", "#D800A0"],
 };
 export const METHOD_COLOURS = {
-  dark: ["#56B4E9", "#E69F00", "#2FC79B", "#CC79A7"],
-  light: ["#0072B2", "#B86B00", "#007A5A", "#A6497E"],
+  dark: ["#56B4E9", "#E69F00", "#46E4B4", "#CC79A7"],
+  light: ["#0277C7", "#B86B00", "#007A5A", "#A6497E"],
 };
 
 /** @param {ThemeName} theme @param {number} index of a layer or a segment's colour */

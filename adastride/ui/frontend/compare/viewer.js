@@ -11,6 +11,7 @@ import { component } from "../component.js";
 import { Conversation } from "../conversation.js";
 import { clamp, digits, lowerBound, short } from "../numbers.js";
 import { Player } from "../player.js";
+import { Sheet } from "../sheet.js";
 import { Timeline, followPointer, zoomWithKey } from "../timeline.js";
 import { View, describe, note, onceAFrame, whenQuiet } from "../view.js";
 import { covers, melPicture, rowAt, rowsInView, unpackColumn, weightsOf } from "./columns.js";
@@ -18,6 +19,7 @@ import { drawPanel } from "./drawing.js";
 import { buildGrid, fitGrid, writeHead } from "./grid.js";
 import { drawLine, encodeDrawn, followPen, stepValue } from "./strip.js";
 import { buildTable, fillTable, tableLines } from "./table.js";
+import { alignmentTable } from "./tables.js";
 
 /**
  * @typedef {import("./grid.js").Panel} Panel
@@ -54,6 +56,7 @@ export class Compare extends View {
     this.everything = true;
     this.gridKey = this.tableKey = "";
     /** @type {AbortController | null} */ this.ending = null;
+    this.sheet = new Sheet(this, () => this.columns.map((column) => alignmentTable(column, this.timeline.view)));
     this.drawSoon = onceAFrame(() => this.draw());
     this.coverSoon = onceAFrame(() => this.drawCovers());
     this.slow = whenQuiet(() => { if (!this.requests.busy) this.requests.ask("settled"); }, QUIET_MS, this.signal);
@@ -204,12 +207,17 @@ export class Compare extends View {
   /** Gives whether the key meant something. @param {KeyboardEvent} event */
   key(event) {
     const target = /** @type {HTMLElement} */ (event.composedPath()[0]), panel = this.panels.find(({ base }) => base === target);
+    if (event.key === "Escape") {
+      this.setHover(null);
+      this.sheet.close();
+      return true;
+    }
     if (target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (this.sheet.holds(target)) return false; // keys scroll the tables
     if (event.key === " ") {
       if (target.matches("button")) return false; // it presses the button
       this.player.toggle();
     } else if (zoomWithKey(event.key, this.timeline, this.hover?.time)) return true;
-    else if (event.key === "Escape") this.setHover(null);
     else if (panel?.kind === "strip" && this.drawn && event.key.startsWith("Arrow")) this.drawWithKeys(event.key);
     else if (panel && (event.key === "ArrowLeft" || event.key === "ArrowRight")) this.stepHover(panel, event.key === "ArrowRight" ? 1 : -1);
     else return false;
@@ -392,6 +400,7 @@ export class Compare extends View {
       panel.shows = shows;
       drawPanel(prepare(panel.base, boxOf(panel)), boxOf(panel), this, panel);
     }
+    this.sheet.refresh();
     if (everything || this.hover || this.player.playhead > 0) this.drawCovers();
   }
 

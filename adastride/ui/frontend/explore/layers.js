@@ -28,6 +28,9 @@ export const sameSettings = (a, b) => a.sigma === b.sigma && a.stride === b.stri
 /** @param {Settings[]} settings */
 export const copySettings = (settings) => settings.map((each) => ({ ...each }));
 
+/** What a layer does, with the variant in hand. @param {Layer} layer */
+export const methodName = ({ label, layout: { variant, hard } }) => (variant == null ? label : hard ? "AdaStride-F" : "AdaStride");
+
 /**
  * When mel frames begin. Frame j is centred on j hops, so it spans half a hop to either side.
  * @param {{ seconds: number, framesPerSecond: number, melFrames: number }} clip

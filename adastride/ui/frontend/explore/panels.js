@@ -12,7 +12,7 @@ import { canvases, describe, roomBelow, write } from "../view.js";
 import { segments } from "./controls.js";
 import { drawAxis, drawLayer, drawMel, drawProfile, drawTicks, drawWave, layerLabels, rowPlace } from "./drawing.js";
 import { LANES, colourMap, laneTitle, number, span, stepItem } from "./lanes.js";
-import { beams, extremes } from "./layers.js";
+import { beams, extremes, methodName } from "./layers.js";
 
 /**
  * @typedef {import("./viewer.js").Explorer} Explorer
@@ -138,15 +138,14 @@ export class Panels {
 
   /** A layer's name and numbers, which change while somebody drags. @param {Panel} panel */
   writeLayerHead(panel) {
-    const { layers, firstStale, theme } = this.explorer, layer = layers[panel.layer], { layout } = layer;
+    const { layers, firstStale, theme } = this.explorer, layer = layers[panel.layer];
     const head = panel.element.querySelector("header"), text = layerNumbers(layer, firstStale === Infinity);
-    const name = `Layer ${panel.layer + 1} · ${layout.variant == null ? layer.label : layout.hard ? "AdaStride-F" : "AdaStride"}`;
     if (!head.firstChild) {
       head.innerHTML = '<b><i class="swatch"></i><span class="name"></span></b><span class="numbers"></span>'
         + '<span class="late">catching up …</span>';
     }
     /** @type {HTMLElement} */ (head.querySelector(".swatch")).style.background = layerColour(theme.name, panel.layer);
-    write(head.querySelector(".name"), name);
+    write(head.querySelector(".name"), `Layer ${panel.layer + 1} · ${methodName(layer)}`);
     write(head.querySelector(".numbers"), text);
   }
 

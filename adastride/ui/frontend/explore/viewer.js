@@ -13,6 +13,7 @@ import { component } from "../component.js";
 import { Conversation } from "../conversation.js";
 import { clamp, sameNumbers } from "../numbers.js";
 import { Player, wavBlob } from "../player.js";
+import { Sheet } from "../sheet.js";
 import { Timeline, zoomWithKey } from "../timeline.js";
 import { View, note, onceAFrame, whenQuiet, write } from "../view.js";
 import { Controls, valueOf } from "./controls.js";
@@ -20,6 +21,7 @@ import { unpackLanes } from "./lanes.js";
 import { copySettings, inHand, layOutAll, melEdges } from "./layers.js";
 import { Panels } from "./panels.js";
 import { showPrediction, spoken } from "./prediction.js";
+import { exploreTables } from "./tables.js";
 
 /**
  * @typedef {import("./layers.js").Layer} Layer
@@ -61,6 +63,7 @@ export class Explorer extends View {
     this.everything = true;
     this.controls = new Controls(this);
     this.panels = new Panels(this);
+    this.sheet = new Sheet(this, () => this.tables());
     this.drawSoon = onceAFrame(() => this.draw());
     this.coverSoon = onceAFrame(() => this.drawCover());
     this.sharpening = whenQuiet(() => this.sharpen(), QUIET_MS, this.signal);
@@ -101,7 +104,7 @@ export class Explorer extends View {
   /** @param {any} header @param {Record<string, any>} arrays */
   takeClip(header, arrays) {
     const again = this.clip?.id === header.clip.id, edges = melEdges(header.clipData);
-    this.clip = { ...header.clip, ...header.clipData, wave: arrays.wave, mel: arrays.mel };
+    this.clip = { ...header.clip, ...header.clipData, wave: arrays.wave, mel: arrays.mel, sound: arrays.soundSpans };
     if (!sameNumbers(this.edges, edges)) this.edges = edges;
     if (!again) this.openClip(arrays.audio);
     if (arrays.mel.byteLength > LARGE_CLIP) queueMicrotask(() => this.requests.ask());
@@ -250,10 +253,17 @@ export class Explorer extends View {
     return this.hoverTime ?? (playhead > from && playhead < to ? playhead : (from + to) / 2);
   }
 
-  /** What lies over the picture goes. */
+  /** What lies over the picture goes, and so do the tables. */
   putAway() {
     this.setHover(null);
     this.showRule(false);
+    this.sheet.close();
+  }
+
+  tables() {
+    const { layers, tickLayer, clip, header, pinned, lanes, timeline } = this;
+    const seen = { layers, chosen: tickLayer, sound: clip.sound, prediction: header.prediction, pinned: pinned?.bars ?? null, lanes };
+    return exploreTables(seen, timeline.view);
   }
 
   /** @param {boolean} shown */
@@ -273,8 +283,9 @@ export class Explorer extends View {
   key(event) {
     const target = /** @type {HTMLElement} */ (event.composedPath()[0]), panel = this.panels.of(target);
     const up = { ArrowUp: 1, ArrowDown: -1 }[event.key], along = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (event.key === " " && !target.matches("button")) this.player.toggle();
-    else if (event.key === "Escape") this.putAway();
+    if (event.key === "Escape") this.putAway();
+    else if (this.sheet.holds(target)) return false; // keys scroll the tables
+    else if (event.key === " " && !target.matches("button")) this.player.toggle();
     else if (target.matches("input, button, select")) return false;
     else if (zoomWithKey(event.key, this.timeline, this.centre)) return true;
     else if (event.key === "Enter" && panel) this.player.playFrom(this.hover ? this.panels.spanOf(this.hover).from : this.timeline.from);
@@ -323,6 +334,7 @@ export class Explorer extends View {
       paintRamp(this.one(".mel-ramp"), RAMPS.mel);
     }
     this.panels.draw(everything);
+    this.sheet.refresh();
     if (everything || this.hover) this.drawCover();
   }
 

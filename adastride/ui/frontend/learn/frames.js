@@ -30,7 +30,10 @@ export class Frames {
   }
 }
 
-/** Moves a setting from its lowest value to its highest. */
+/** Does somebody want nothing on the page to move by itself? */
+const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** Moves a setting from its lowest value to its highest; for those who want nothing to move, at once. */
 export class Mover {
   /** @param {Lesson} lesson */
   constructor(lesson) {
@@ -54,6 +57,10 @@ export class Mover {
       return;
     }
     const { low, high } = this.lesson.control(name), began = performance.now();
+    if (still()) {
+      this.moveTo(name, this.lesson.settings[name] < high ? high : low, grain); // a second press shows where it begins
+      return;
+    }
     const tick = () => {
       const share = Math.min(1, (performance.now() - began) / (1000 * seconds));
       this.moveTo(name, Math.round((low + share * (high - low)) / grain) * grain, grain);

@@ -45,7 +45,7 @@ export class Lesson extends View {
     });
     this.line = watch(() => this.link());
     this.tellSoon = whenQuiet(() => this.request(), QUIET_MS, this.signal);
-    this.addressSoon = whenQuiet(() => this.writeAddress(this.link()), QUIET_MS, this.signal);
+    this.restSoon = whenQuiet(() => this.rest(), QUIET_MS, this.signal);
     this.frames = new Frames(this.signal);
     this.mover = new Mover(this);
     this.listen();
@@ -157,7 +157,13 @@ export class Lesson extends View {
       this.tellSoon.ask();
     }
     this.setTerm(term);
-    this.addressSoon.ask();
+    this.restSoon.ask();
+  }
+
+  /** What was moved rests: the address bar and screen readers get what the picture shows now. */
+  rest() {
+    this.writeAddress(this.link());
+    this.say(this.readout.textContent);
   }
 
   /** Puts every control back. */

@@ -5,7 +5,7 @@ import { LAYER_COLOURS, readTheme } from "../colours.js";
 
 const BAD_COLOUR = { dark: "#FF7B6B", light: "#B3261E" }; // of what is lost: cuts, empty frames, jumps
 // Of the four methods beside each other: none is the colour of the term in play.
-const FOUR_COLOURS = { dark: ["#CC79A7", "#B8A5E8", "#56B4E9", "#2FC79B"], light: ["#A6497E", "#6A51A3", "#0072B2", "#007A5A"] };
+export const FOUR_COLOURS = { dark: ["#CC79A7", "#E3D2FF", "#56B4E9", "#46E4B4"], light: ["#A6497E", "#5A4499", "#0277C7", "#007A5A"] };
 const PRESENTERS_INK = { dark: "255,255,255", light: "0,0,0" };
 const PRESENTERS_STRENGTH = 1.35; // a projector in a bright room makes half tones vanish
 
