@@ -275,10 +275,14 @@ def page() -> None:
 
 def test_a_page_says_where_it_stands_and_then_goes_on(line: Line, monkeypatch: pytest.MonkeyPatch):
     said, place = [], st.delta_generator.DeltaGenerator
-    caption = place.caption
-    monkeypatch.setattr(place, "caption", lambda self, body, *args, **options: said.append(body) or caption(self, body, *args, **options))
-    other = Person(line, "other").works()
-    threading.Timer(0.7, other.go_on.set).start()
+    caption, other = place.caption, Person(line, "other").works()
+
+    def heard(self, body: str, *args, **options):
+        said.append(body)
+        other.go_on.set()  # the other ends when somebody waits, however long the page takes to come that far
+        return caption(self, body, *args, **options)
+
+    monkeypatch.setattr(place, "caption", heard)
     app = AppTest.from_function(page).run(timeout=20)
     assert not app.exception
     assert set(said) == {"Waiting for 1 other before you …"}
