@@ -1,6 +1,6 @@
 """Puts trained networks of a grid into this folder, and checks those that are in it.
 
-    python -m checkpoints.ship take results/results.csv runs DATA_ROOT [TASK ...]
+    python -m checkpoints.ship take results/results.csv runs DATA_ROOT [TASK|NAME ...]
                                                             copies the networks that are shipped, calibrates those of CALIBRATED,
                                                             writes catalogue.json, the table of README.md and tests/data/shipped.json
     python -m checkpoints.ship check DATA_ROOT [NAME ...]   evaluates them on the test splits and compares with the catalogue
@@ -52,17 +52,17 @@ def shipped_runs() -> dict[str, tuple[str, str, float | None]]:
     return names | {f"digits-adastride-{sigma:g}": ("digits", "adastride", sigma) for sigma in OTHER_SIGMAS}
 
 
-def take(results: Path, runs: Path, root: Path, tasks: list[str]) -> None:
+def take(results: Path, runs: Path, root: Path, wanted: list[str]) -> None:
     """Copies the runs of seed 0 that are shipped, writes what belongs to them, and says which are not finished yet.
 
-    root: the folder of the data sets, for calibration. tasks: those whose networks are taken; all where none is named.
+    root: the folder of the data sets, for calibration. wanted: the tasks and names of the networks to take; all where there are none.
     """
     sources = {run.id: run.sources for run in read_grid(HERE.parent / "results" / "grid.toml", root)}
     first_runs = [run for run in read(results) if run.seed == 0 and run.fold is None and run.kind == KIND]
     finished_runs = {(run.task, run.method, run.sigma_inv2): run for run in first_runs}
     entries = {entry["name"]: entry for entry in json.loads((HERE / "catalogue.json").read_text(encoding="utf-8"))}
     for name, key in shipped_runs().items():
-        if tasks and key[0] not in tasks:
+        if wanted and not {name, key[0]} & set(wanted):
             continue
         run = finished_runs.get(key)
         source = runs / f"{run.run}.safetensors" if run else None
@@ -161,8 +161,8 @@ def check(root: Path, names: list[str]) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["take", results, runs, root, *tasks]:
-            take(Path(results), Path(runs), Path(root), tasks)
+        case ["take", results, runs, root, *wanted]:
+            take(Path(results), Path(runs), Path(root), wanted)
         case ["check", root, *names]:
             check(Path(root), names)
         case _:

@@ -12,6 +12,7 @@ from adastride.checkpoints import catalogue
 from adastride.inspection.tracing import trace
 from adastride.models.classifier import network_options
 from adastride.samples import samples
+from adastride.ui.checkpoint_picker import DEFAULT
 
 ANSWERS = json.loads((Path(__file__).parent / "data" / "shipped.json").read_text(encoding="utf-8"))
 NAMES = list(catalogue())
@@ -56,6 +57,19 @@ def test_a_network_answers_as_it_did(name: str):
 def test_bundled_digits_are_recognised(name: str):
     """Spoken by voices that the training did not have; one of the four may be missed."""
     assert sum(answer(name, clip)[0] == label for clip, label in DIGITS.items()) >= 3
+
+
+def test_the_first_network_is_sure_of_the_first_sample():
+    """What greets everyone: a word in five seconds, most of them silence."""
+    assert answer(DEFAULT, next(iter(samples()))) == ("7", pytest.approx(1.0, abs=0.05))
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "digits"])
+def test_digits_stay_sure_in_silence(name: str):
+    """Of the four words in five seconds they are at least 95 % sure in the mean, and they were calibrated to be."""
+    sure = [probability for clip, label in DIGITS.items() for found, probability in [answer(name, clip)] if found == label]
+    assert sum(sure) / len(sure) >= 0.95
+    assert 0 < checkpoints.details(catalogue()[name].path)["details"]["calibration"]["temperature"] < 1
 
 
 @pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "commands"])
