@@ -76,7 +76,8 @@ class Comparer:
         """Waits until every number is there and two frames have been painted."""
         wait_for(
             lambda: self.root.evaluate("""(root) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
-            done(root.querySelectorAll(".numbers td").length > 4 && !root.querySelector(".numbers td.wait")))))"""),
+            done(root.dataset.state === "settled" && root.querySelectorAll(".numbers td").length > 4
+              && !root.querySelector(".numbers td.wait")))))"""),
             40,
             "the slow numbers never came",
         )

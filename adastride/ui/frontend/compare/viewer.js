@@ -143,6 +143,7 @@ export class Compare extends View {
   /** @param {boolean} settled with the slow numbers @param {number} sequence */
   request(settled, sequence) {
     this.slow.stop();
+    this.root.dataset.state = "following";
     note("sent", sequence);
     const { from, to } = this.timeline;
     return {
@@ -159,8 +160,9 @@ export class Compare extends View {
     this.say(header.columns.map((c) => `${c.label}: ${c.numbers.frames} frames, error ${amount(c.numbers.error)}.`).join(" "));
     this.describe();
     // Of a long clip, matrices come with the slow numbers: until then frames are drawn where they lie.
-    if (header.pending || (header.windowed && !header.settled)) this.slow.ask();
-    else note("settled", this.requests.sequence);
+    if (header.pending || (header.windowed && !header.settled)) return this.slow.ask();
+    this.root.dataset.state = "settled";
+    note("settled", this.requests.sequence);
   }
 
   link() {
@@ -498,8 +500,8 @@ const amount = (x) => (x == null ? "none" : `${short(x)} dB`);
 const sliderWords = (name, value) =>
   (name === "sigma" ? `${digits(value)} output frames · σ⁻² = ${digits(value ** -2)}` : `${value.toFixed(2)} input frames into one`);
 
-/** A number of a link. @param {number} v */
-const plain = (v) => String(Number(v.toPrecision(6)));
+/** A number of a link, with so many digits that its pictures are the same to the last pixel. @param {number} v */
+const plain = (v) => String(Number(v.toPrecision(10)));
 
 /** @param {string} method @param {any} pin */
 const encodePin = (method, { stride, sigma, scores, drawn }) =>
