@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adastride.inspection.glance import percent
 from adastride.sweep.core import SIGMA, STRIDE, Column, nearest, rounded, swept
 from adastride.sweep.scores import Score
 from adastride.tasks import words
@@ -45,12 +46,12 @@ def clip_answers(columns: Sequence[Column], quantity: str, trained: float) -> li
         f"The prediction {'; '.join([stable, *turns])}.",
         f"From the value nearest to the trained one ({rounded(trained)}), as far up and down as the most probable label stays the same.",
     )
-    chances = [100 * column.value(label) for column in columns]
+    chances = [column.value(label) for column in columns]
     if all(map(math.isfinite, chances)):
         surest, least_sure = int(np.argmax(chances)), int(np.argmin(chances))
         say(
-            f"“{words(label)}” is surest at {_named(quantity, values[surest])} with {chances[surest]:.0f} % "
-            f"and least sure at {names[least_sure]} with {chances[least_sure]:.0f} %.",
+            f"“{words(label)}” is surest at {_named(quantity, values[surest])} with {percent(chances[surest])} "
+            f"and least sure at {names[least_sure]} with {percent(chances[least_sure])}.",
             "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
         )
     averaged = [rounded(columns[place].layers[0].effective_frames) for place in (0, -1)]
@@ -125,7 +126,7 @@ def map_answers(columns: Sequence[Column], label: str) -> list[Answer]:
     predicted = [column for column in columns if column.top == label]
     best = max(columns, key=lambda column: column.value(label))
     return [Answer(
-        f"“{words(label)}” is predicted at {len(predicted)} of {len(columns)} points, and is surest at {_place(best)} with {100 * best.value(label):.0f} %.",
+        f"“{words(label)}” is predicted at {len(predicted)} of {len(columns)} points, and is surest at {_place(best)} with {percent(best.value(label))}.",
         "The label is the one predicted as trained; points are counted where it is the most probable one.",
     )]
 

@@ -380,6 +380,12 @@ def test_what_is_stable_and_where_it_turns():
     assert all(each.rule.endswith(".") for each in clip_answers(columns, SIGMA, 5.0))
 
 
+def test_no_probability_is_rounded_to_certain():
+    """“100 %” and “0 %” were read where a network is nearly sure."""
+    said = [each.text for each in clip_answers([column(0.1, 0.002), column(5.0, 0.9984)], SIGMA, 5.0)]
+    assert said[1] == "“six” is surest at σ⁻² 5 with more than 99 % and least sure at 0.1 with less than 1 %."
+
+
 def test_a_prediction_that_never_turns_and_numbers_that_mean_nothing():
     columns = [column(0.1, 0.7, lost=math.nan, moved=math.nan), column(5.0, 0.9, lost=math.nan, moved=math.nan)]
     said = [each.text for each in clip_answers(columns, SIGMA, 5.0)]
