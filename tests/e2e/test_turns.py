@@ -14,14 +14,18 @@ from browser import start_server, stop_server
 from explorer import Explorer, unbroken
 from playwright.sync_api import Page, expect
 
+from adastride.training.datasets import DATA_ROOT_VARIABLE
+
 pytestmark = pytest.mark.e2e
 BEHIND_ONE = "Waiting for 1 other before you …"
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """A server of this module's own: nobody else stands in its line."""
-    process, address = start_server()
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of this module's own: nobody else stands in its line, and its clips are those that come with the app, whatever data is here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(DATA_ROOT_VARIABLE, str(tmp_path_factory.mktemp("no-data")))
+        process, address = start_server()
     yield address
     stop_server(process)
 
