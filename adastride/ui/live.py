@@ -47,8 +47,7 @@ class Channel:
     an answer here or by a run of the page. heard: the last request that came through Streamlit, which repeats it with every run.
     serial: counts answers, so that a browser which is handed an older one again can tell. respond: gives the packed answer to a
     request, or None where the page has to answer it; None while there is nothing to answer with, which a page with long work says
-    before it takes the lock. longer: whether its answers take
-    tens of milliseconds.
+    before it takes the lock. longer: whether its answers take tens of milliseconds.
     """
 
     def __init__(self, longer: bool = False) -> None:

@@ -11,14 +11,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, MutableMapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+Key, Value = TypeVar("Key"), TypeVar("Value")
 SHORT_SECONDS = 30.0  # of sound: work on clips up to this long takes no turn
 MOST_WAITING = 30
 _LOOK = 0.5  # seconds between two looks at whether a waiting script was stopped
@@ -201,8 +203,26 @@ def page_turn() -> Iterator[Turn]:
         with turn() as taken:
             yield taken
     except Busy as busy:
-        st.error(str(busy), icon=":material/hourglass_disabled:")
+        show_busy(busy)
         st.stop()
+
+
+def show_busy(busy: Busy) -> None:
+    """Says on the page that the line is full."""
+    st.error(str(busy), icon=":material/hourglass_disabled:")
+
+
+def known_or_in_a_turn(known: MutableMapping[Key, Value], key: Key, make: Callable[[], Value], long: bool = True) -> Value:
+    """What is known by a key, or else what `make` gives, in a turn where that is `long`; then it is known, too.
+
+    `make` may look into a cache, but the turn has to be around it: who computes for Streamlit's cache holds up those who want the same,
+    and one of them might have the turn. Where too many wait for one, the page says so and ends.
+    """
+    value = known.get(key)
+    if value is None:
+        with page_turn() if long else nullcontext():
+            value = known[key] = make()
+    return value
 
 
 def in_line(make: Callable[[], bytes | str], name: str, seconds: float) -> Callable[[], bytes | str]:

@@ -192,12 +192,8 @@ def features(checkpoint: str | OwnCheckpoint, clip: Waveform, source: str, learn
     Those of a long clip are worked out in a turn; where too many wait for one, the page says so and ends.
     """
     key = checkpoint if isinstance(checkpoint, str) else checkpoint.id, source, learned, clip.sha256
-    known = _known_features.get(key)  # a look into the cache needs no turn
-    if known is None:
-        # Around the cache, not inside: who computes for the cache holds up those who want the same, and one of them might have the turn.
-        with queue.page_turn() if clip.seconds > SHORT_SECONDS else nullcontext():
-            known = _known_features[key] = _features(checkpoint, source, learned, clip.sha256, clip)
-    return known
+    long = clip.seconds > SHORT_SECONDS
+    return queue.known_or_in_a_turn(_known_features, key, lambda: _features(checkpoint, source, learned, clip.sha256, clip), long)
 
 
 _known_features: weakref.WeakValueDictionary[tuple[str, str, bool, str], Features] = weakref.WeakValueDictionary()

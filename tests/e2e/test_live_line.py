@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -155,83 +154,83 @@ def test_compare_works_without_a_second_line(page: Page, server: str):
     comparer.settle()
 
 
-def restarted(address: str, process: subprocess.Popen) -> subprocess.Popen:
-    """The server killed, as by a crash, and started again where it was."""
-    process.kill()
-    process.wait()
-    return start_server(port=urlsplit(address).port)[0]
+class OwnServer:
+    """A server of one test's own, which may be killed, as by a crash, and started again where it was."""
+
+    def __init__(self):
+        self.process, self.address = start_server()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def begin_again(self) -> None:
+        self.process, _ = start_server(port=urlsplit(self.address).port)
 
 
-def test_a_restarted_server_gives_a_comparison_back(new_page: Callable[..., Page]):
+@pytest.fixture
+def own_server() -> Iterator[OwnServer]:
+    server = OwnServer()
+    yield server
+    server.kill()
+
+
+def test_a_restarted_server_gives_a_comparison_back(new_page: Callable[..., Page], own_server: OwnServer):
     """In mid-drag: with the stride in hand, the methods and the clip, and it goes on."""
-    process, address = start_server()
-    try:
-        page = new_page()
-        comparer = Comparer(page, address).open("?clip=three&methods=avg-pool,adastride")
-        comparer.drag("stride", 0.5, hold=True)
-        process = restarted(address, process)
-        comparer.page.mouse.move(900, 20)
-        page.mouse.up()
-        wanted = page.locator('.slider[data-name="stride"] output').inner_text()
-        wait_for(lambda: page.locator(".compare .method h3").count() == 2 and "clip=three" in page.url, 20)
-        comparer.settle()
-        assert page.locator('.slider[data-name="stride"] output').inner_text() == wanted
-        comparer.drag("stride", 0.1)
-        wait_for(lambda: page.locator('.slider[data-name="stride"] output').inner_text() != wanted)
-        comparer.settle()
-    finally:
-        process.kill()
-        process.wait()
+    page = new_page()
+    comparer = Comparer(page, own_server.address).open("?clip=three&methods=avg-pool,adastride")
+    comparer.drag("stride", 0.5, hold=True)
+    own_server.kill()
+    own_server.begin_again()
+    comparer.page.mouse.move(900, 20)
+    page.mouse.up()
+    wanted = page.locator('.slider[data-name="stride"] output').inner_text()
+    wait_for(lambda: page.locator(".compare .method h3").count() == 2 and "clip=three" in page.url, 20)
+    comparer.settle()
+    assert page.locator('.slider[data-name="stride"] output').inner_text() == wanted
+    comparer.drag("stride", 0.1)
+    wait_for(lambda: page.locator('.slider[data-name="stride"] output').inner_text() != wanted)
+    comparer.settle()
 
 
-def test_a_restarted_server_gives_a_lesson_back(new_page: Callable[..., Page]):
+def test_a_restarted_server_gives_a_lesson_back(new_page: Callable[..., Page], own_server: OwnServer):
     """A step whose picture needs the server: after its restart the page loads itself again, at the step and with the settings in hand."""
-    process, address = start_server()
-    try:
-        page = new_page()
-        learner = Learner(page, address).open("?step=4&sigma=1.5")
-        loads: list[str] = []
-        page.on("load", lambda _: loads.append(page.url))
-        before = learner.numbers()
-        process = restarted(address, process)
-        wait_for(lambda: page.wait_for_timeout(50) or loads, 20, "the page never came back")
-        page.locator(".learn .actions .link").wait_for(timeout=40_000)
-        learner.settle().reach(4)
-        assert learner.numbers() == before
-        assert "sigma=1.5" in page.url
-    finally:
-        process.kill()
-        process.wait()
+    page = new_page()
+    learner = Learner(page, own_server.address).open("?step=4&sigma=1.5")
+    loads: list[str] = []
+    page.on("load", lambda _: loads.append(page.url))
+    before = learner.numbers()
+    own_server.kill()
+    own_server.begin_again()
+    wait_for(lambda: page.wait_for_timeout(50) or loads, 20, "the page never came back")
+    page.locator(".learn .actions .link").wait_for(timeout=40_000)
+    learner.settle().reach(4)
+    assert learner.numbers() == before
+    assert "sigma=1.5" in page.url
 
 
-def test_a_restarted_server_gives_the_picture_back(new_page: Callable[..., Page]):
+def test_a_restarted_server_gives_the_picture_back(new_page: Callable[..., Page], own_server: OwnServer):
     """The server is killed in mid-drag and started again: the page comes back by itself, with the settings in hand and the clip."""
-    process, address = start_server()
-    try:
-        page = new_page()
-        loads: list[str] = []
-        explorer = Explorer(page, address).open("?clip=three")
-        page.on("load", lambda _: loads.append(page.url))
-        x, y = explorer.grab("stride")
-        for step in range(1, 6):
-            page.mouse.move(x + 10 * step, y)
-        process.kill()
-        process.wait()
-        for step in range(6, 11):
-            page.mouse.move(x + 10 * step, y)
-        page.mouse.up()
-        wanted = explorer.slider("stride").input_value()
-        process, _ = start_server(port=urlsplit(address).port)
-        back = time.monotonic()
-        wait_for(lambda: page.wait_for_timeout(50) or loads, why="the page never came back")
-        explorer.ready()
-        took = time.monotonic() - back
-        assert explorer.slider("stride").input_value() == wanted
-        assert explorer.setting("stride ")[0] == pytest.approx(float(wanted), abs=0.006)
-        assert explorer.query()["clip"] == "three"
-        explorer.drag("stride", 0.1)
-        assert took < 12, f"{took:.1f} s after the server was back"
-        print(f"settled {took:.1f} s after the server was back")
-    finally:
-        process.kill()
-        process.wait()
+    page = new_page()
+    loads: list[str] = []
+    explorer = Explorer(page, own_server.address).open("?clip=three")
+    page.on("load", lambda _: loads.append(page.url))
+    x, y = explorer.grab("stride")
+    for step in range(1, 6):
+        page.mouse.move(x + 10 * step, y)
+    own_server.kill()
+    for step in range(6, 11):
+        page.mouse.move(x + 10 * step, y)
+    page.mouse.up()
+    wanted = explorer.slider("stride").input_value()
+    own_server.begin_again()
+    back = time.monotonic()
+    wait_for(lambda: page.wait_for_timeout(50) or loads, why="the page never came back")
+    explorer.ready()
+    took = time.monotonic() - back
+    assert explorer.slider("stride").input_value() == wanted
+    assert explorer.setting("stride ")[0] == pytest.approx(float(wanted), abs=0.006)
+    assert explorer.query()["clip"] == "three"
+    explorer.drag("stride", 0.1)
+    assert took < 12, f"{took:.1f} s after the server was back"
+    print(f"settled {took:.1f} s after the server was back")

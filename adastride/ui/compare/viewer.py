@@ -27,7 +27,7 @@ from adastride.downsampling import METHODS
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
-from adastride.ui.queue import SHORT_SECONDS, Busy, turn
+from adastride.ui.queue import SHORT_SECONDS, Busy, show_busy, turn
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
@@ -81,7 +81,7 @@ def compare_viewer(
             with st.container(), turn() if slow else nullcontext():
                 _run(page, state)
         except Busy as busy:
-            st.error(str(busy), icon=":material/hourglass_disabled:")
+            show_busy(busy)
             if state["comparison"] is None:
                 return None
             state["live"] = shown
@@ -129,10 +129,14 @@ class _Page:
     revision: str
 
 
+def _knows_clip(page: _Page, request: dict) -> bool:
+    """Whether the browser that asks has this clip, so that its view is of it."""
+    return request["have"].split("/")[0] == page.clip.id
+
+
 def _window(page: _Page, request: dict | None) -> tuple[tuple[float, float], bool]:
     """The seconds to compare, and whether with the slow numbers."""
-    knows_clip = request is not None and request["have"].split("/")[0] == page.clip.id  # the browser knows this clip, and its view is of it
-    shown_view, settled = (request["view"], request["settled"]) if knows_clip else (None, False)
+    shown_view, settled = (request["view"], request["settled"]) if request and _knows_clip(page, request) else (None, False)
     return shown_view or page.view or interesting_part(page.features), settled
 
 
@@ -168,7 +172,7 @@ def _packed(page: _Page, state: dict, channel: Channel) -> bytes:
         header["sourceData"], source_arrays = _source_data(clip, page.mel, page.preset, features)
         header["sourceData"] |= {"linkView": page.view, "focus": interesting_part(features)}
         arrays |= source_arrays
-        if request is None or request["have"].split("/")[0] != clip.id:
+        if request is None or not _knows_clip(page, request):
             arrays["sound"] = _sound(clip.waveform)
     return pack(header, arrays)
 

@@ -30,7 +30,7 @@ from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
-from adastride.ui.queue import SHORT_SECONDS, Busy
+from adastride.ui.queue import SHORT_SECONDS, Busy, show_busy
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
@@ -81,7 +81,7 @@ def viewer(
                 with st.spinner(f"Running the network on {seconds} s of sound …", show_time=True) if new and slow else nullcontext():
                     trace, notice = _checked(run(state["settings"], previous))
             except Busy as busy:
-                st.error(str(busy), icon=":material/hourglass_disabled:")
+                show_busy(busy)
                 if new:
                     return None
                 trace, notice = previous, None

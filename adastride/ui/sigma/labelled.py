@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -43,9 +42,9 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
     if source != _UPLOAD:
         with st.container():  # for the lines that come and go, so that what comes after them keeps its place
             if source == _BUNDLED:
-                return _in_a_turn((_BUNDLED, rate), lambda: _bundled(rate))
+                return queue.known_or_in_a_turn(_in_memory, (_BUNDLED, rate), lambda: _bundled(rate))
             folder, sha256 = test_sets[source]
-            return _in_a_turn((folder, sha256, rate), lambda: _test_clips(folder, sha256, rate))
+            return queue.known_or_in_a_turn(_in_memory, (folder, sha256, rate), lambda: _test_clips(folder, sha256, rate))
     file = st.file_uploader(
         "Zip with a folder for each class, or with a manifest.csv (path, label)", type="zip", key=f"{key}_upload", max_upload_size=MAX_BYTES // 1_000_000,
         help=f"Up to {MAX_BYTES / 1e6:.0f} MB, {MAX_SOUNDS:,} sounds ({FORMATS}), "
@@ -56,15 +55,6 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
 
 
 _in_memory: weakref.WeakValueDictionary[tuple[object, ...], LabelledClips] = weakref.WeakValueDictionary()
-
-
-def _in_a_turn(key: tuple[object, ...], read: Callable[[], LabelledClips]) -> LabelledClips:
-    """What `read` gives. Where the clips of this key are not in memory, that waits for its turn."""
-    clips = _in_memory.get(key)
-    if clips is None:
-        with queue.page_turn():
-            clips = _in_memory[key] = read()
-    return clips
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the clips …")
