@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DEFAULT_CHECKPOINT = "digits-adastride"
 BAD_INPUT, INTERRUPTED = 2, 130
 
-_PRESETS = ("commands", "digits", "emotion", "scenes")
+_PRESETS = ("commands", "digits", "emotion", "scenes", "strings", "reading")
 # What only some commands need, and the extra of pyproject.toml that brings it.
 _EXTRAS = {"streamlit": "app", "matplotlib": "app", "plotly": "app", "accelerate": "train"}
 _PLACED_SECONDS, _SNR_DB = 2.0, 30.0
@@ -113,7 +113,13 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a network on a labelled folder; run it again to go on", allow_abbrev=False)
     _add_data(train)
-    train.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
+    kinds = train.add_mutually_exclusive_group()
+    kinds.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
+    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification or recognition")
+    train.add_argument("--units", choices=("words", "characters", "phonemes", "pieces"), help="what a recogniser writes (default: characters)")
+    train.add_argument("--blocks", metavar="N", type=_whole(1, 64), help="of a recogniser's encoder (default: 4)")
+    train.add_argument("--encoder", choices=("squeezeformer", "conformer"), help="of a recogniser (default: squeezeformer)")
+    train.add_argument("--front-end", metavar="NAME", help="log-mel front end (default: the network's)")
     methods = train.add_mutually_exclusive_group()
     methods.add_argument("--method", metavar="METHOD", default="adastride",
                          help="downsampler of all layers, or a network's own name such as adastride-s or adastride-sigma (default: %(default)s)")
@@ -125,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--learn-sigma", action="store_true", help="every adaptive layer learns its own σ, beginning with --sigma-inv2")
     train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],
                        help="another parameter of the method, such as smoothness=8 or filter_size=5; may be repeated")
-    train.add_argument("--width", metavar="N", type=_whole(1, 4096), default=256, help="channels of the network (default: %(default)s)")
+    train.add_argument("--width", metavar="N", type=_whole(1, 4096), help="channels of the network (default: 256, of a recogniser 144)")
     train.add_argument("--preset", choices=_PRESETS, help="what kind of sound the settings below are for (default: by the clips' lengths)")
     train.add_argument("--epochs", metavar="N", type=_whole(1, 100_000), help="the most epochs (default: the preset's)")
     train.add_argument("--patience", metavar="N", type=_whole(1, 100_000), help="stop after so many epochs without a better valid split")
@@ -371,13 +377,10 @@ def _train(args: argparse.Namespace) -> None:
     import torch
 
     from adastride.device import device_name
-    from adastride.tasks import KINDS
     from adastride.training.loop import Progress, TrainingSettings, train
     from adastride.training.settings import PRESETS, preset_for
 
-    if args.kind not in KINDS:
-        raise CommandError(f"--kind {args.kind} is none: choose one of {', '.join(KINDS)}.")
-    kind = KINDS[args.kind]
+    kind = _kind(args)
     options = _network(args, kind)
     device = _device(args.device)
     state = out.with_suffix(".state")
@@ -426,6 +429,16 @@ def _sources(args: argparse.Namespace) -> list[Source]:
     return [Source(folder, args.hold_out if number == 0 else None, args.classes) for number, folder in enumerate(args.data)]
 
 
+def _kind(args: argparse.Namespace) -> Kind:
+    """The kind that --kind or --task names."""
+    from adastride.tasks import KINDS
+
+    names = {**KINDS, **{kind.task.name: kind for kind in KINDS.values()}}
+    if args.kind not in names:
+        raise CommandError(f"there is no kind or task {args.kind!r}: choose one of {', '.join(names)}.")
+    return names[args.kind]
+
+
 def _network(args: argparse.Namespace, kind: Kind) -> dict[str, Any]:
     """The fields of the network's configuration that the options set. Raises CommandError for options that can't be combined."""
     from adastride.training.grid import ANY_CLIPS
@@ -440,7 +453,9 @@ def _network(args: argparse.Namespace, kind: Kind) -> dict[str, Any]:
             if len(keys) != layers:
                 raise CommandError(f"--methods needs {layers} methods separated by commas, got {len(keys)}.")
             options = {"methods": keys}
-        options |= {"strides": (args.stride,) * len(options["methods"]), "sigma": args.sigma_inv2**-0.5, "width": args.width}
+        options |= {"strides": (args.stride,) * len(options["methods"]), "sigma": args.sigma_inv2**-0.5}
+        given = {"width": args.width, "units": args.units, "blocks": args.blocks, "encoder": args.encoder, "front_end": args.front_end}
+        options |= {name: value for name, value in given.items() if value is not None}
         options |= {"learn_sigma": True} if args.learn_sigma else {}
         options |= {"parameters": dict(args.parameter)} if args.parameter else {}
         kind.learn_config(ANY_CLIPS, ANY_CLIPS, **options)

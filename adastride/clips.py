@@ -16,10 +16,11 @@ class Clip:
     """One labelled recording.
 
     samples: (n,) mono float32 at the network's sample rate. path: where it is from, for messages. group: its speaker, session or
-    fold; "" where none is known.
+    fold; "" where none is known. text: what is said; "" where nothing is, or nobody knows.
     """
 
     samples: np.ndarray
     label: str
     path: str
     group: str = ""
+    text: str = ""

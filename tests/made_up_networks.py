@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -84,9 +84,10 @@ class Tower(Network):
 class Levels(Task[Tower, TowerConfig]):
     """The number that a label is: "0.3"."""
 
+    name = "levels"
     metrics = (Metric("error", "Absolute error", "dB", higher_is_better=False),)
 
-    def predict(self, network: Tower, output: Output) -> Prediction:
+    def predict(self, network: Tower, output: Output, edges: Callable[[], np.ndarray]) -> Prediction:
         return made_up_prediction(float(output.head[0]))
 
     def describe(self, config: NetworkConfig) -> str:

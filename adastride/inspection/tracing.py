@@ -116,10 +116,15 @@ class Trace:
         The boundaries of an upper layer are interpolated between those of the layer below, down to the mel frames. Mel frame j is
         centred on j hops, so it spans half a hop to either side.
         """
-        edges = self.layers[layer].boundaries
-        for below in reversed(self.layers[:layer]):
-            edges = np.interp(edges, np.arange(below.output_frames + 1), below.boundaries)
-        return np.clip((edges - 0.5) / self.preset.frames_per_second, 0.0, self.waveform.seconds)
+        return _boundary_seconds(self.layers[: layer + 1], self.preset, self.waveform)
+
+
+def _boundary_seconds(layers: Sequence[LayerTrace], preset: MelPreset, waveform: Waveform) -> np.ndarray:
+    """`Trace.boundary_seconds` of the last of some layers, the lowest first."""
+    edges = layers[-1].boundaries
+    for below in reversed(layers[:-1]):
+        edges = np.interp(edges, np.arange(below.output_frames + 1), below.boundaries)
+    return np.clip((edges - 0.5) / preset.frames_per_second, 0.0, waveform.seconds)
 
 
 def as_trained(model: Network) -> tuple[LayerSettings, ...]:
@@ -193,7 +198,7 @@ def _traced(
         mel = previous.mel
         output = model(torch.empty(0), settings=resolved, resumes=previous._resumes[: shared + 1], watch=clock)
         kept = previous.layers[:shared]
-    layers = tuple(
+    layers = kept + tuple(
         LayerTrace(
             name=f"layer {index + 1}",
             method=resolved[index].variant or model.config.methods[index],
@@ -206,7 +211,7 @@ def _traced(
     )
     return Trace(
         checkpoint=model.name, fingerprint=fingerprint, waveform=waveform, preset=model.config.mel, mel=mel,
-        prediction=task_of(model).predict(model, output), layers=kept + layers,
+        prediction=task_of(model).predict(model, output, lambda: _boundary_seconds(layers, model.config.mel, waveform)), layers=layers,
         milliseconds=(time.perf_counter() - began) * 1e3, device=device.type,
         _resumes=output.resumes,
     )

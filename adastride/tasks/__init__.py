@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 from adastride.clips import Clip
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.models.network import Network, NetworkConfig
+from adastride.models.recogniser import Recogniser, RecogniserConfig
 from adastride.tasks.classification import Classification
 from adastride.tasks.prediction import Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane, words
+from adastride.tasks.recognition import Recognition
 from adastride.tasks.task import Batch, Breakdown, Metric, Task
 
 __all__ = [
@@ -39,10 +41,13 @@ class Kind(NamedTuple):
         options: the fields that do not follow from the clips. Raises DataError for clips that nothing can be learned from, ValueError
         for options that the configuration does not allow.
         """
-        return self.config(**self.task.learned_fields(train, valid), **options)
+        return self.config(**{**options, **self.task.learned_fields(train, valid, options)})
 
 
-KINDS: dict[str, Kind] = {ClassifierConfig.kind: Kind(ClassifierConfig, Classifier, Classification())}
+KINDS: dict[str, Kind] = {
+    ClassifierConfig.kind: Kind(ClassifierConfig, Classifier, Classification()),
+    RecogniserConfig.kind: Kind(RecogniserConfig, Recogniser, Recognition()),
+}
 
 
 def build(config: NetworkConfig) -> Network:
@@ -52,4 +57,5 @@ def build(config: NetworkConfig) -> Network:
 
 def task_of(network: Network | NetworkConfig) -> Task[Any, Any]:
     """The task of a network or a configuration. Raises KeyError for a kind that is not in `KINDS`."""
-    return KINDS[(network.config if isinstance(network, Network) else network).kind].task
+    config = network.config if isinstance(network, Network) else network
+    return KINDS[config.kind].task.of(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,14 @@ def percent(probability: float) -> str:
 class Classification(Task[Classifier, ClassifierConfig]):
     """The task of classifiers. The head of such a network holds one logit for each label: (batch, labels)."""
 
+    name = "classification"
     metrics = (
         Metric("accuracy", "Accuracy", "%", 100.0, proportion=True),
         Metric("loss", "Cross-entropy", "nats", higher_is_better=False, digits=3),
     )
     mask_value = -5.0  # what the network subtracts from log-mels: a mask is as loud as the middle, neither floor nor click
 
-    def predict(self, network: Classifier, output: Output) -> Prediction:
+    def predict(self, network: Classifier, output: Output, edges: Callable[[], np.ndarray]) -> Prediction:
         """The probabilities of the labels as bars, with the most probable label as the headline; `values` has them under their own names."""
         labels = network.config.labels
         probabilities = torch.softmax(output.head[0].double(), dim=0).tolist()
@@ -65,9 +66,11 @@ class Classification(Task[Classifier, ClassifierConfig]):
     def network_fields(self, method: str) -> dict[str, Any]:
         return network_options(method)
 
-    def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip]) -> dict[str, Any]:
+    def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip], options: Mapping[str, Any]) -> dict[str, Any]:
         """The labels of the training clips. Raises DataError for fewer than two labels, or for a valid clip with another label."""
         labels = tuple(sorted({clip.label for clip in train}))
+        if labels == ("",):
+            raise DataError("the training clips have no label: the manifest needs a column label with what is to be told apart.")
         if len(labels) < 2:
             raise DataError(f"all training clips have the label {labels[0]!r}: at least two classes are needed.")
         unknown = next((clip for clip in valid if clip.label not in labels), None)

@@ -7,7 +7,7 @@ name no class; `adastride.tasks.KINDS` says which task belongs to which kind of 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adastride import audio
-from adastride.clips import Clip
+from adastride.clips import Clip, DataError
 from adastride.models.network import Network, NetworkConfig, Output
 from adastride.tasks.prediction import Prediction
 
@@ -27,11 +27,13 @@ AnyConfig = TypeVar("AnyConfig", bound=NetworkConfig)
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that says how good answers are, a mean over clips.
+    """A number that says how good answers are, a mean over clips or a rate.
 
     name: its key in files, "accuracy". label: its name for people, "Accuracy". unit: the unit it is shown in, "%". scale: the factor
     that turns a value into this unit. higher_is_better: whether a larger value is better, or else a smaller one. proportion: whether
     it is the share of clips that something holds for, so that Wilson's interval applies. digits: how many people see behind the point.
+    per: where it is not None, what a value is counted per, "words": the metric is then a rate, the sum of its values over all clips
+    divided by the sum of what `Task.measure` calls by this name.
     """
 
     name: str
@@ -41,6 +43,18 @@ class Metric:
     higher_is_better: bool = True
     proportion: bool = False
     digits: int = 1
+    per: str | None = None
+
+    def mean(self, sums: Mapping[str, float], clips: int) -> float:
+        """The value for some clips.
+
+        sums: over the clips, of all that `Task.measure` returns; without values it is 0. clips: their number. NaN for a rate of nothing.
+
+        >>> Metric("error_rate", "Word error rate", "%", 100.0, per="words").mean({"error_rate": 3.0, "words": 12.0}, 5)
+        0.25
+        """
+        below = clips if self.per is None else sums.get(self.per, 0.0)
+        return sums.get(self.name, 0.0) / below if below else float("nan")
 
     @property
     def difference_unit(self) -> str:
@@ -114,11 +128,12 @@ class Batch:
 class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     """Says what the answers of one kind of network mean.
 
-    metrics: the numbers that answers are measured by. The first is the headline: pickers show it, and training keeps the epoch that
+    name: what its networks do, "classification". metrics: the numbers that answers are measured by. The first is the headline: pickers show it, and training keeps the epoch that
     is best at it; among equals the second decides, and so on. mask_value: the value with which training may mask signals, which it
     may then also tilt and band-limit, because they are log-mels (SpecAugment). None where it has to leave signals as they are.
     """
 
+    name: ClassVar[str]
     metrics: tuple[Metric, ...]
     mask_value: ClassVar[float | None] = None
 
@@ -131,9 +146,16 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
         """The metric of that name. Raises KeyError where the task has none."""
         return {metric.name: metric for metric in self.metrics}[name]
 
+    def of(self, config: AnyConfig) -> Task[AnyNetwork, AnyConfig]:
+        """The task of networks of this configuration in particular, where their metrics have names of their own."""
+        return self
+
     @abstractmethod
-    def predict(self, network: AnyNetwork, output: Output) -> Prediction:
-        """The answer to the first example of a run, in a form that can be shown."""
+    def predict(self, network: AnyNetwork, output: Output, edges: Callable[[], np.ndarray]) -> Prediction:
+        """The answer to the first example of a run, in a form that can be shown.
+
+        edges: works out the times at which the output frames of the uppermost layer begin, and the end of the last, (L + 1,) seconds.
+        """
 
     @abstractmethod
     def describe(self, config: AnyConfig) -> str:
@@ -151,16 +173,20 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
         any other name.
         """
 
-    def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip]) -> dict[str, Any]:
+    def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip], options: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of a configuration that follow from the training and the valid clips, such as the labels.
 
-        Raises DataError for clips that nothing can be learned from.
+        options: the other fields, as far as they are given. Raises DataError for clips that nothing can be learned from.
         """
         return {}
 
     @abstractmethod
     def targets(self, network: AnyNetwork, clips: Sequence[Clip]) -> list[Any]:
         """The right answer for each clip, to be given to `batch`. Raises DataError for a clip that the network can't answer rightly."""
+
+    def joined(self, targets: Sequence[Any]) -> Any:
+        """The right answer for several clips, one after the other. Raises DataError where such a sound has none."""
+        raise DataError("clips can't be joined for networks of this kind: train with a preset that does not join them.")
 
     @abstractmethod
     def batch(self, network: AnyNetwork, sounds: Sequence[np.ndarray], targets: Sequence[Any]) -> Batch:
@@ -172,7 +198,7 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
 
     @abstractmethod
     def measure(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """The metrics of each example of a batch: (batch,) float64 by name. A metric is the mean of these values."""
+        """The metrics of each example of a batch, and what rates are counted per: (batch,) float64 by name; see `Metric.mean`."""
 
     def answers(self, output: Output) -> list[Any]:
         """The answer to each example of a run, as `breakdown` needs it."""

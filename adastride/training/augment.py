@@ -7,7 +7,7 @@ are tilted, band-limited and masked (SpecAugment: Park et al., 2019).
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +46,9 @@ def batches(
     shares have the same size, for which a clip may be used twice.
     """
     task, rate = task_of(network), network.config.mel.sample_rate
+    groups: dict[str, list[int]] = {}
+    for index, clip in enumerate(clips):
+        groups.setdefault(clip.group, []).append(index)
     order = epoch_order([clip.label for clip in clips], settings.balanced, np.random.default_rng((settings.seed, epoch, _ORDER)))
     for step, begin in enumerate(range(0, len(order), settings.batch_size)):
         places = np.arange(begin, min(begin + settings.batch_size, len(order)))
@@ -54,11 +57,19 @@ def batches(
         window = None
         if generator.random() >= settings.as_is:
             window = int(np.exp(generator.uniform(*np.log(settings.window_seconds))) * rate)
-        sounds = [
-            augment(clips[order[place]].samples, window, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, int(place))))
-            for place in places
-        ]
-        batch = task.batch(network, sounds, [targets[order[place]] for place in places])
+        if settings.joined == (1, 1):
+            sounds = [
+                augment(clips[order[place]].samples, window, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, int(place))))
+                for place in places
+            ]
+            answers = [targets[order[place]] for place in places]
+        else:
+            strings = [
+                join(clips, int(order[place]), groups, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, int(place))))
+                for place in places
+            ]
+            sounds, answers = [sound for sound, _ in strings], [task.joined([targets[index] for index in members]) for _, members in strings]
+        batch = task.batch(network, sounds, answers)
         if task.mask_value is not None:
             masks = np.random.default_rng((settings.seed, epoch, _MASK, step, process))
             batch = replace(batch, signal=mask_mels(batch.signal, batch.lengths, settings, masks, task.mask_value))
@@ -68,6 +79,44 @@ def batches(
 def step_seed(settings: TrainingSettings, epoch: int, step: int, process: int = 0) -> int:
     """The seed of a step's randomness inside of the network, such as dropout. It does not depend on what was drawn before."""
     return int(np.random.SeedSequence((settings.seed, epoch, _NETWORK, step, process)).generate_state(1, np.uint64)[0])
+
+
+def join(
+    clips: Sequence[Clip], first: int, groups: Mapping[str, Sequence[int]], rate: int, settings: TrainingSettings, generator: np.random.Generator,
+) -> tuple[np.ndarray, list[int]]:
+    """Puts clips one after the other: (n,) samples with noise under them, and which clips they are, in order.
+
+    first: the clip that comes first. groups: the clips of every speaker. Half of the strings are of one speaker, the others of
+    anybody. Each clip changes its speed a little on its own, the string as a whole its level, and one noise lies under all of it.
+    """
+    count = int(generator.integers(settings.joined[0], settings.joined[1] + 1))
+    others = list(groups[clips[first].group]) if generator.random() < 0.5 else None
+    chosen = [first, *(int(generator.choice(others)) if others else _anybody(groups, generator) for _ in range(count - 1))]
+    speed = generator.uniform(*settings.speed)
+    parts = [change_speed(clips[index].samples, speed * generator.uniform(0.95, 1.05)) for index in chosen]
+    parts = [part * np.float32(generator.uniform(0.5, 1.0) / max(float(np.abs(part).max(initial=0.0)), 1e-4)) for part in parts]
+    low, high = settings.gap_seconds
+    gaps = low + (high - low) * np.square(generator.random(count + 1)) - settings.overlap_seconds * generator.random(count + 1)
+    gaps[[0, -1]] = np.maximum(gaps[[0, -1]], 0.0) + settings.shift_seconds * generator.random(2)
+    places, at = [], 0
+    for part, gap in zip(parts, gaps, strict=False):
+        at = max(0, at + round(gap * rate))
+        places.append(at)
+        at += part.size
+    samples = np.zeros(max(1, at + round(gaps[-1] * rate)), np.float32)
+    for place, part in zip(places, parts, strict=True):
+        samples[place : place + part.size] += part
+    samples *= np.float32(0.3 * 10 ** (generator.uniform(*settings.gain_db) / 20))
+    bank = _noises(rate)
+    colour, begin = int(generator.integers(len(bank))), int(generator.integers(0, bank.shape[1]))
+    noise = bank[colour].take(np.arange(begin, begin + samples.size), mode="wrap")
+    return place_in_silence(samples, samples.size, 0, generator.uniform(*settings.snr_db), generator, noise), chosen
+
+
+def _anybody(groups: Mapping[str, Sequence[int]], generator: np.random.Generator) -> int:
+    """A clip of a speaker that is drawn first, so that speakers with few clips are heard as well."""
+    members = groups[list(groups)[int(generator.integers(len(groups)))]]
+    return int(members[int(generator.integers(len(members)))])
 
 
 def augment(samples: np.ndarray, window: int | None, rate: int, settings: TrainingSettings, generator: np.random.Generator) -> np.ndarray:
@@ -117,6 +166,12 @@ def mask_mels(mel: Tensor, lengths: Tensor, settings: TrainingSettings, generato
         masked = mel[:, None]
         for _ in range(settings.frequency_masks):
             masked = torchaudio.functional.mask_along_axis_iid(masked, settings.frequency_mask, value, axis=2)
+        if settings.time_mask_share:
+            for example, length in enumerate(lengths.tolist()):
+                for _ in range(settings.time_masks):
+                    part = masked[example, :, :, :length]
+                    masked[example, :, :, :length] = torchaudio.functional.mask_along_axis(part, max(1, int(settings.time_mask_share * length)), value, axis=2)
+            return masked[:, 0]
         for _ in range(settings.time_masks):
             masked = torchaudio.functional.mask_along_axis_iid(masked, min(settings.time_mask, max(1, int(lengths.min()) // 5)), value, axis=3)
     return masked[:, 0]

@@ -2,8 +2,9 @@
 
 `Source` names a folder and reads it, whichever of these layouts it has:
 
-- `manifest.csv` with the columns path, label and split (train, valid, test), paths relative to the folder. A column
-  speaker, session or fold names the group that can be held out.
+- `manifest.csv` with the columns path, split (train, valid, test) and label or text (what is said) or both, paths relative to the
+  folder. A column speaker, session or fold names the group that can be held out.
+- LibriSpeech (Panayotov et al., 2015): trees of .flac with .trans.txt beside them, in folders train-*, dev-* and test-*.
 - Speech Commands (Warden, 2018): a folder for each word, `validation_list.txt`, `testing_list.txt`, `_background_noise_`.
 - IEMOCAP (Busso et al., 2008): `Session*/sentences/wav/*/*.wav`, labels in `Session*/dialog/EmoEvaluation/*.txt`. Four
   classes, with excitement counted as happiness, as the AdaStride paper and most others do.
@@ -47,8 +48,9 @@ _HELD_OUT_SESSION = "5"
 class Row:
     """One clip of a data set: where it lies and what it is.
 
-    path is relative to the data set. group: speaker, session or fold; "" where none is known. start, seconds: the part of the file
-    that is the clip; where seconds is None, it is all of the file.
+    path is relative to the data set. label: "" where there is none. group: speaker, session or fold; "" where none is known. start,
+    seconds: the part of the file that is the clip; where seconds is None, it is all of the file. text: what is said, "" where nothing
+    is.
     """
 
     path: str
@@ -57,6 +59,7 @@ class Row:
     group: str = ""
     start: float = 0.0
     seconds: float | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class Source:
                 rows = _manifest(folder)
             elif (folder / "validation_list.txt").is_file() and (folder / "testing_list.txt").is_file():
                 rows = _speech_commands(folder, self.classes)
+            elif any(folder.glob("*/*/*/*.trans.txt")):
+                rows = _librispeech(folder)
             elif any(folder.glob("Session*/dialog/EmoEvaluation")):
                 return _iemocap(folder, self.held_out or _HELD_OUT_SESSION)
             else:
@@ -119,7 +124,7 @@ class Source:
         if row.seconds is not None:
             begin = round(row.start * sample_rate)
             samples = samples[begin : begin + round(row.seconds * sample_rate)]
-        return Clip(samples, row.label, row.path, row.group)
+        return Clip(samples, row.label, row.path, row.group, row.text)
 
     def _cached(self, rows: Sequence[Row], sample_rate: int, cache: Path) -> list[Clip]:
         """The clips of the rows, from a file in the cache that is made anew when a name, size or time of any of them changes."""
@@ -137,7 +142,7 @@ class Source:
             samples = np.concatenate([clip.samples for clip in clips])
             write_atomically(file, save({"samples": samples, "ends": np.cumsum([clip.samples.size for clip in clips])}))
             return clips
-        return [Clip(part, row.label, row.path, row.group) for part, row in zip(parts, rows, strict=True)]
+        return [Clip(part, row.label, row.path, row.group, row.text) for part, row in zip(parts, rows, strict=True)]
 
 
 def default_data_root() -> Path:
@@ -169,14 +174,17 @@ def _manifest(folder: Path) -> list[Row]:
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            missing = {"path", "label", "split"} - set(reader.fieldnames or ())
+            names = set(reader.fieldnames or ())
+            missing = {"path", "split"} - names | ({"label"} if not names & {"label", "text"} else set())
             if missing:
-                raise DataError(f"{manifest} lacks the column {', '.join(sorted(missing))}: its first line must name path, label and split.")
+                lacks = ", ".join("label or text" if name == "label" else name for name in sorted(missing))
+                raise DataError(f"{manifest} lacks the column {lacks}: its first line must name path, split, and label or text.")
             column = next((name for name in GROUP_COLUMNS if name in (reader.fieldnames or ())), None)
             for row in reader:
-                if not (row["path"] and row["label"] and row["split"]):
-                    raise DataError(f"{manifest} has a line without a path, label or split: line {reader.line_num}.")
-                rows.append(Row(row["path"], row["label"], row["split"], (column and row[column]) or ""))
+                label, text = row.get("label") or "", row.get("text") or ""
+                if not (row["path"] and row["split"]) or ("label" in names and not label):
+                    raise DataError(f"{manifest} has a line without a path, {'label ' if 'label' in names else ''}or split: line {reader.line_num}.")
+                rows.append(Row(row["path"], label, row["split"], (column and row[column]) or "", text=text))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{manifest} can't be read ({getattr(error, 'strerror', None) or error}): name a folder that holds a manifest.csv.") from None
     return rows
@@ -218,6 +226,24 @@ def _speech_commands(folder: Path, classes: int) -> list[Row]:
         name = f"{_BACKGROUND}/{path.name}"
         kept += [Row(name, "silence", _hashed_split(f"{name} {start}"), "", float(start), 1.0) for start in range(seconds)]
     return kept
+
+
+def _librispeech(folder: Path) -> list[Row]:
+    """The utterances of LibriSpeech's trees, PART/SPEAKER/CHAPTER/*.flac, whose texts stand in one file for each chapter."""
+    rows = []
+    for file in sorted(folder.glob("*/*/*/*.trans.txt")):
+        part = file.relative_to(folder).parts[0]
+        split = _SPLIT_FOLDERS.get(part.partition("-")[0])
+        if split is None:
+            raise DataError(f"{folder / part} is no part of LibriSpeech: its folders are named train-…, dev-… and test-….")
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, text = line.partition(" ")
+            path = file.with_name(f"{name}.flac")
+            if name and not path.is_file():
+                raise DataError(f"{file} names {name}, of which there is no .flac: unpack the corpus again.")
+            if name:
+                rows.append(Row(path.relative_to(folder).as_posix(), "", split, file.parent.parent.name, text=text.lower()))
+    return rows
 
 
 def _iemocap(folder: Path, held_out: str) -> list[Row]:

@@ -15,7 +15,7 @@ from adastride.audio import MelPreset
 from adastride.clips import Clip
 from adastride.downsampling import METHODS
 from adastride.models.network import Network
-from adastride.tasks import Batch, Breakdown, Metric, task_of
+from adastride.tasks import Batch, Breakdown, Metric, Task, task_of
 from adastride.training.data import place_in_silence
 from adastride.training.measure import stopwatch
 
@@ -92,7 +92,7 @@ class Prepared:
 
     @torch.no_grad()
     def totals(self, network: Network, shift: int = 0) -> tuple[dict[str, float], int]:
-        """Runs all clips with their signals `shift` frames later. Returns the sum of each metric over the clips, and their number."""
+        """Runs all clips with their signals `shift` frames later. Returns the sum of all that the task measures, and the number of clips."""
         task, sums, clips = task_of(network), dict[str, float](), 0
         for batch in self.batches:
             output = network(shifted(batch.signal, shift), batch.lengths)
@@ -103,8 +103,7 @@ class Prepared:
 
     def score(self, network: Network, shift: int = 0) -> float:
         """The task's headline metric with the signals `shift` frames later."""
-        sums, clips = self.totals(network, shift)
-        return sums[task_of(network).headline.name] / clips
+        return task_of(network).headline.mean(*self.totals(network, shift))
 
     @torch.no_grad()
     def geometry(self, network: Network) -> Geometry:
@@ -231,30 +230,32 @@ def _batches(network: Network, sounds: Sequence[np.ndarray], targets: Sequence[A
 class _Measured:
     """What a run over clips has measured.
 
-    metrics: (n,) values for the clips, by the metric's name. answers: `Task.answers` of every clip. inside, outside: the first
+    task: whose metrics they are. metrics: (n,) values for the clips, by the names that `Task.measure` gives them. answers: `Task.answers` of every clip. inside, outside: the first
     layer's strides inside and outside of the clips' spans.
     """
 
+    task: Task[Any, Any]
     metrics: dict[str, np.ndarray]
     answers: list[Any]
     inside: list[np.ndarray]
     outside: list[np.ndarray]
 
     def means(self) -> dict[str, float]:
-        """The mean of each metric over all clips."""
-        return {name: float(values.mean()) for name, values in self.metrics.items()}
+        """Each metric for all clips."""
+        sums = {name: float(values.sum()) for name, values in self.metrics.items()}
+        return {metric.name: metric.mean(sums, len(self.answers)) for metric in self.task.metrics}
 
 
 @torch.inference_mode()
 def _run(network: Network, sounds: Sequence[np.ndarray], targets: Sequence[Any], spans: Sequence[tuple[float, float]] = ()) -> _Measured:
     """Runs all sounds. spans: where the clip lies in each, in mel frames; without them no strides are looked at."""
     task = task_of(network)
-    measured = _Measured({metric.name: np.zeros(len(sounds)) for metric in task.metrics}, [None] * len(sounds), [], [])
+    measured = _Measured(task, {}, [None] * len(sounds), [], [])
     for places, batch in _batches(network, sounds, targets, _BATCH_SIZE // 2):
         batch = batch.to(network.device)
         output = network(batch.signal, batch.lengths)
         for name, values in task.measure(output, batch).items():
-            measured.metrics[name][places] = values.cpu().numpy()
+            measured.metrics.setdefault(name, np.zeros(len(sounds)))[places] = values.cpu().numpy()
         for place, answer in zip(places, task.answers(output), strict=True):
             measured.answers[place] = answer
         if not spans or not output.downsampled:

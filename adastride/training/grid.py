@@ -52,7 +52,7 @@ from adastride.training.settings import PRESETS, TrainingSettings
 USUAL_SIGMA_INV2 = 5.0
 USUAL_KIND = ClassifierConfig.kind
 # Two clips that differ: what can't be configured for them can't be for any.
-ANY_CLIPS = tuple(Clip(np.zeros(1600, np.float32), label, label) for label in "ab")
+ANY_CLIPS = tuple(Clip(np.zeros(1600, np.float32), label, label, text="one") for label in "ab")
 # What a run's process ends with.
 _DONE, _BAD, _STOPPED, _TAKEN, _INTERRUPTED = 0, 2, 3, 4, 130
 
@@ -139,6 +139,7 @@ def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
         settings = {epochs = 40}              # other TrainingSettings than the preset's
         [[tasks.NAME.extra]]                  # folders to train on as well
         folder = "../build/spoken-digits"     # from the grid file's folder
+        tested = false                        # whether its test split is reported as well
         script = "../samples/make.py"         # makes the folder, its argument, where it is not there
 
         [[blocks]]
@@ -176,10 +177,10 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
     tested = [Source(data_root / folder) for folder in entry["data"]]
-    extra = [
-        Source(_folder_from_script(path.parent / more["folder"], path.parent / more["script"] if "script" in more else None))
-        for more in entry.get("extra", ())
-    ]
+    extra = []
+    for more in entry.get("extra", ()):
+        folder = _folder_from_script(path.parent / more["folder"], path.parent / more["script"] if "script" in more else None)
+        (tested if more.get("tested") else extra).append(Source(folder))
     groups = tuple(sorted({group for source in tested for group in source.groups()})) if entry.get("leave_one_out") else (None,)
     kind = entry.get("kind", USUAL_KIND)
     if kind not in KINDS:

@@ -217,17 +217,18 @@ def valid_names(task: Task) -> tuple[str, ...]:
 
 def _validate(valid: list[Prepared], model: Network, accelerator: Accelerator) -> dict[str, Any]:
     """Measures the valid split and returns the numbers of `valid_names`. That in silence is None where no clips are placed in silence."""
-    task = task_of(model)
-    totals = []
+    task, totals = task_of(model), []
+    names = list(dict.fromkeys(name for metric in task.metrics for name in (metric.name, metric.per) if name is not None))
     for version in valid:
         sums, clips = version.totals(model)
-        totals.append([*(sums.get(metric.name, 0.0) for metric in task.metrics), float(clips)])
+        totals.append([*(sums.get(name, 0.0) for name in names), float(clips)])
     summed = accelerator.reduce(torch.tensor(totals, dtype=torch.float32, device=accelerator.device), "sum")
-    *sums, clips = summed.T.tolist()
-    shares = [total / count for total, count in zip(sums[0], clips, strict=True)]
+    versions = [(dict(zip(names, numbers[:-1], strict=True)), round(numbers[-1])) for numbers in summed.tolist()]
+    values = [task.headline.mean(sums, clips) for sums, clips in versions]
     first, in_silence, *others = valid_names(task)
-    both = {name: sum(values) / sum(clips) for name, values in zip(others, sums[1:], strict=True)}
-    return {first: shares[0], in_silence: shares[1] if len(shares) > 1 else None, **both}
+    together = {name: sum(sums[name] for sums, _ in versions) for name in names}
+    both = {name: metric.mean(together, sum(clips for _, clips in versions)) for name, metric in zip(others, task.metrics[1:], strict=True)}
+    return {first: values[0], in_silence: values[1] if len(values) > 1 else None, **both}
 
 
 def _best(history: Sequence[dict[str, Any]], task: Task) -> int:

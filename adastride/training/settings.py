@@ -23,6 +23,9 @@ class TrainingSettings:
     tilt: by how much the levels of the lowest and the highest band may differ from the middle, in natural-log units. band_limited:
     the share of clips that lose their highest bands. time_masks, frequency_masks: how many masks SpecAugment makes. time_mask: the
     most frames of a mask, which never takes more than a fifth of the shortest clip. frequency_mask: the most bands of a mask.
+    time_mask_share: the most of its own clip that a mask takes instead, where this is not 0 (the paper's p_S). joined: the fewest and
+    the most clips that are put one after the other to make one, and so many texts; gap_seconds: the silence between them, drawn with
+    its square root evenly, so that short gaps are frequent; overlap_seconds: by how much a clip may begin before the end of the last.
     """
 
     epochs: int = 40
@@ -48,6 +51,10 @@ class TrainingSettings:
     time_mask: int = 10
     frequency_masks: int = 2
     frequency_mask: int = 10
+    time_mask_share: float = 0.0
+    joined: tuple[int, int] = (1, 1)
+    gap_seconds: tuple[float, float] = (0.0, 1.0)
+    overlap_seconds: float = 0.03
     seed: int = 0
 
 
@@ -70,6 +77,16 @@ PRESETS = {
     "scenes": replace(
         _COMMANDS, epochs=80, patience=40, batch_size=16, as_is=1.0, circular=True, snr_db=(20.0, 60.0), speed=(0.8, 1.25),
         time_masks=2, time_mask=40, frequency_masks=2, frequency_mask=12,
+    ),
+    # Words cut close that are put one after the other, to recognise strings of them. SpecAugment as in the AdaStride paper's section 4.2.
+    "strings": replace(
+        _COMMANDS, epochs=30, patience=30, as_is=1.0, joined=(1, 7), shift_seconds=0.2, band_limited=0.3, snr_db=(5.0, 45.0), crop_seconds=5.0,
+        time_masks=5, time_mask_share=0.05, frequency_masks=1, frequency_mask=27,
+    ),
+    # Read sentences.
+    "reading": replace(
+        _COMMANDS, epochs=60, patience=60, batch_size=16, as_is=1.0, snr_db=(15.0, 50.0), speed=(0.9, 1.1), gain_db=(-10.0, 6.0), tilt=0.8,
+        shift_seconds=0.1, time_masks=5, time_mask_share=0.05, frequency_masks=1, frequency_mask=27,
     ),
 }
 
