@@ -8,6 +8,7 @@ an equal one.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,7 @@ def frames_needed(tokens: Sequence[int]) -> int:
     >>> frames_needed([3, 3, 5])
     4
     """
-    return len(tokens) + sum(one == other for one, other in zip(tokens, tokens[1:], strict=False))
+    return len(tokens) + sum(one == other for one, other in itertools.pairwise(tokens))
 
 
 def ctc_losses(output: Output, targets: Tensor, target_lengths: Tensor) -> Tensor:
@@ -187,7 +188,7 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
         edits = compare(references, [self.vocabulary.counted(answer) for answer in self.answers(output)])
         return {
             "error_rate": torch.tensor([float(edit.errors) for edit in edits], dtype=torch.float64),
-            self.metrics[0].per: torch.tensor([float(edit.units) for edit in edits], dtype=torch.float64),
+            self.vocabulary.unit_name: torch.tensor([float(edit.units) for edit in edits], dtype=torch.float64),
             "loss": torch.where(readable, losses, 0.0).double(), "tokens": torch.where(readable, counts, 0).double(),
             "unreadable": (~readable).double(),
         }
@@ -202,7 +203,7 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
         vocabulary = network.config.vocabulary
         edits = compare([vocabulary.counted(target) for target in targets], [vocabulary.counted(answer) for answer in answers])
         units, empty = sum(edit.units for edit in edits), sum(not answer for answer in answers)
-        counts = {name: sum(edit.count(name) for edit in edits) for name in ("substitute", "delete", "insert")}  # type: ignore[arg-type]
+        counts = {name: sum(edit.count(name) for edit in edits) for name in ("substitute", "delete", "insert")}
         pairs: dict[tuple[str, str], int] = {}
         for edit in edits:
             for operation, before, after in edit.pairs:

@@ -128,9 +128,10 @@ class Batch:
 class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     """Says what the answers of one kind of network mean.
 
-    name: what its networks do, "classification". metrics: the numbers that answers are measured by. The first is the headline: pickers show it, and training keeps the epoch that
-    is best at it; among equals the second decides, and so on. mask_value: the value with which training may mask signals, which it
-    may then also tilt and band-limit, because they are log-mels (SpecAugment). None where it has to leave signals as they are.
+    name: what its networks do, "classification". metrics: the numbers that answers are measured by. The first is the headline: pickers
+    show it, and training keeps the epoch that is best at it; among equals the second decides, and so on. mask_value: the value with
+    which training may mask signals, which it may then also tilt and band-limit, because they are log-mels (SpecAugment). None where it
+    has to leave signals as they are.
     """
 
     name: ClassVar[str]

@@ -167,10 +167,10 @@ def mask_mels(mel: Tensor, lengths: Tensor, settings: TrainingSettings, generato
         for _ in range(settings.frequency_masks):
             masked = torchaudio.functional.mask_along_axis_iid(masked, settings.frequency_mask, value, axis=2)
         if settings.time_mask_share:
-            for example, length in enumerate(lengths.tolist()):
+            for row, length in enumerate(lengths.tolist()):
                 for _ in range(settings.time_masks):
-                    part = masked[example, :, :, :length]
-                    masked[example, :, :, :length] = torchaudio.functional.mask_along_axis(part, max(1, int(settings.time_mask_share * length)), value, axis=2)
+                    part = masked[row, :, :, :length]
+                    masked[row, :, :, :length] = torchaudio.functional.mask_along_axis(part, max(1, int(settings.time_mask_share * length)), value, axis=2)
             return masked[:, 0]
         for _ in range(settings.time_masks):
             masked = torchaudio.functional.mask_along_axis_iid(masked, min(settings.time_mask, max(1, int(lengths.min()) // 5)), value, axis=3)

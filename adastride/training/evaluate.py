@@ -230,8 +230,8 @@ def _batches(network: Network, sounds: Sequence[np.ndarray], targets: Sequence[A
 class _Measured:
     """What a run over clips has measured.
 
-    task: whose metrics they are. metrics: (n,) values for the clips, by the names that `Task.measure` gives them. answers: `Task.answers` of every clip. inside, outside: the first
-    layer's strides inside and outside of the clips' spans.
+    task: whose metrics they are. metrics: (n,) values for the clips, by the names that `Task.measure` gives them. answers:
+    `Task.answers` of every clip. inside, outside: the first layer's strides inside and outside of the clips' spans.
     """
 
     task: Task[Any, Any]

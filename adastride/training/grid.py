@@ -177,7 +177,7 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
     tested = [Source(data_root / folder) for folder in entry["data"]]
-    extra = []
+    extra: list[Source] = []
     for more in entry.get("extra", ()):
         folder = _folder_from_script(path.parent / more["folder"], path.parent / more["script"] if "script" in more else None)
         (tested if more.get("tested") else extra).append(Source(folder))
