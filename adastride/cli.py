@@ -38,7 +38,7 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 _PRESETS = ("commands", "digits", "emotion", "scenes", "strings", "reading")
 # What only some commands need, and the extra of pyproject.toml that brings it.
-_EXTRAS = {"streamlit": "app", "matplotlib": "app", "plotly": "app", "accelerate": "train"}
+_EXTRAS = {"streamlit": "app", "matplotlib": "app", "plotly": "app", "accelerate": "train", "jiwer": "train", "tokenizers": "train"}
 _PLACED_SECONDS, _SNR_DB = 2.0, 30.0
 
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("models",),
     ("downsampling",),
     ("alignment",),
-    ("audio", "clip_parts", "clips", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "subjects"),
+    ("audio", "clip_parts", "clips", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "subjects", "text"),
     ("formats", "media", "memory", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where

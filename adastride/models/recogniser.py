@@ -213,7 +213,7 @@ class Recogniser(Network):
 
         >>> network = Recogniser(RecogniserConfig("words", ("one",), width=8, blocks=1))
         >>> round(network.work_share([80, 40, 20]), 3)
-        0.306
+        0.347
         """
         encoder = 25 * self.config.blocks
         return float((3 * frames[0] + 3 * frames[1] + encoder * frames[2]) / ((3 * SUBSAMPLING_BLOCKS + encoder) * frames[0]))

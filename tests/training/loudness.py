@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -64,9 +64,10 @@ class LoudnessNetwork(Network):
 
 
 class Loudness(Task[LoudnessNetwork, LoudnessConfig]):
+    name = "levels"
     metrics = (Metric("error", "Loudness error", "dB", higher_is_better=False),)
 
-    def predict(self, network, output: Output) -> Prediction:
+    def predict(self, network, output: Output, edges: Callable[[], np.ndarray]) -> Prediction:
         return Prediction(f"{float(output.head[0]):.1f} dB", values={"dB": float(output.head[0])})
 
     def describe(self, config) -> str:
@@ -80,7 +81,7 @@ class Loudness(Task[LoudnessNetwork, LoudnessConfig]):
             raise ValueError(f"there is no method {method!r}")
         return {"methods": (method,)}
 
-    def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip]) -> dict[str, Any]:
+    def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip], options: Mapping[str, Any]) -> dict[str, Any]:
         return {"offset": float(np.mean(self.targets(None, train)))}
 
     def targets(self, network, clips: Sequence[Clip]) -> list[float]:

@@ -303,7 +303,7 @@ def test_a_missing_column(data: Path, missing: str):
 
 def test_an_empty_manifest(data: Path):
     (data / "manifest.csv").write_text("")
-    refuses(data, "lacks the column label, path, split")
+    refuses(data, "lacks the column label or text, path, split")
 
 
 @pytest.mark.parametrize("split", ["train", "valid"])
