@@ -13,7 +13,7 @@ from adastride.clips import Clip
 class TrainingSettings:
     """How to train. Values are drawn uniformly from their ranges, unless said otherwise.
 
-    epochs: the most epochs. patience: training stops after so many epochs without a better valid split. balanced: whether every
+    share: of the training clips that are used, always the same ones. epochs: the most epochs. patience: training stops after so many epochs without a better valid split. balanced: whether every
     class is drawn equally often. score_factor: what places frames (scores, log sigma) learns so many times as fast as the rest.
     window_seconds: the shortest and the longest window of silence that a clip is placed in, drawn log-uniformly. as_is: the share of
     batches whose clips get no silence; 1 switches silence off. crop_seconds: longer clips are cut to this length at a random place.
@@ -28,6 +28,7 @@ class TrainingSettings:
     its square root evenly, so that short gaps are frequent; overlap_seconds: by how much a clip may begin before the end of the last.
     """
 
+    share: float = 1.0
     epochs: int = 40
     patience: int = 15
     batch_size: int = 32
@@ -86,7 +87,7 @@ PRESETS = {
     ),
     # Read sentences.
     "reading": replace(
-        _COMMANDS, epochs=60, patience=60, batch_size=16, as_is=1.0, score_factor=0.25, snr_db=(15.0, 50.0), speed=(0.9, 1.1),
+        _COMMANDS, epochs=50, patience=50, batch_size=8, as_is=1.0, score_factor=0.25, snr_db=(15.0, 50.0), speed=(0.9, 1.1),
         gain_db=(-10.0, 6.0), tilt=0.8, shift_seconds=0.1, time_masks=5, time_mask_share=0.05, frequency_masks=1, frequency_mask=27,
     ),
 }
