@@ -209,11 +209,13 @@ class Recogniser(Network):
     def work_share(self, frames: Sequence[int]) -> float:
         """The share of multiply-adds for each frame that are left, relative to the same network with no stride anywhere.
 
-        A subsampling block costs 3 width² for a frame and an encoder block 25 width², so almost all work is done at the last rate.
+        A subsampling block costs 3 width² for a frame and an encoder block 25 width², so almost all work is done at the last rate. A
+        downsampler that convolves itself does so for its output frames only.
 
         >>> network = Recogniser(RecogniserConfig("words", ("one",), width=8, blocks=1))
         >>> round(network.work_share([80, 40, 20]), 3)
         0.347
         """
         encoder = 25 * self.config.blocks
-        return float((3 * frames[0] + 3 * frames[1] + encoder * frames[2]) / ((3 * SUBSAMPLING_BLOCKS + encoder) * frames[0]))
+        convolved = sum(frames[place + METHODS[method].replaces_convolution] for place, method in enumerate(self.config.methods))
+        return float((3 * convolved + encoder * frames[-1]) / ((3 * SUBSAMPLING_BLOCKS + encoder) * frames[0]))

@@ -139,7 +139,8 @@ class RelativeAttention(nn.Module):
         # wants the row as it is.
         columns = queries + keys - 1
         if queries > 1:
-            distances = distances.reshape(heads, -1)[:, queries - 1 : queries - 1 + queries * (columns - 1)].view(heads, queries, columns - 1)[:, :, :keys]
+            shifted = distances.reshape(heads, -1)[:, queries - 1 : queries - 1 + queries * (columns - 1)]
+            distances = shifted.view(heads, queries, columns - 1)[:, :, :keys]
         bias = distances * scale
         if max(largest, -smallest) > self.context:
             frames = torch.arange(begin, begin + queries, device=query.device)[:, None] - torch.arange(first, first + keys, device=query.device)
