@@ -92,7 +92,13 @@ PRESETS = {
 
 
 def preset_for(clips: Sequence[Clip], sample_rate: int) -> str:
-    """The name of the preset that suits clips of such lengths: words cut close, words of a second, recordings of one length, or others."""
+    """The name of the preset that suits some clips.
+
+    Clips with texts and no labels are sentences, or single words that are put together to strings. Others go by their lengths: words
+    cut close, words of a second, recordings of one length, or others.
+    """
+    if any(clip.text for clip in clips) and not any(clip.label for clip in clips):
+        return "reading" if any(len(clip.text.split()) > 1 for clip in clips) else "strings"
     seconds = [clip.samples.size / sample_rate for clip in clips]
     middle = statistics.median(seconds)
     if middle < 1.5:
