@@ -49,7 +49,8 @@ def plain_attention(attention: RelativeAttention, x: Tensor) -> Tensor:
     """Equation of Transformer-XL's section 3.3 for one clip (frames, width), softmax over the keys within the context."""
     frames, width = x.shape
     size = width // attention.heads
-    query, key, value = (x @ part.T + bias for part, bias in zip(attention.inputs.weight.chunk(3), attention.inputs.bias.chunk(3), strict=True))
+    weights, biases = attention.inputs.weight.chunk(3), attention.inputs.bias.chunk(3)
+    query, key, value = (x @ weight.T + bias for weight, bias in zip(weights, biases, strict=True))
     result = torch.zeros(frames, width, dtype=torch.float64)
     for head in range(attention.heads):
         own = slice(head * size, (head + 1) * size)
@@ -59,8 +60,7 @@ def plain_attention(attention: RelativeAttention, x: Tensor) -> Tensor:
             for j in keys:
                 position = attention.positions.weight[own] @ torch.tensor(plain_distance(i - j, width), dtype=torch.float64)
                 scores.append(((query[i, own] + u) @ key[j, own] + (query[i, own] + v) @ position) / math.sqrt(size))
-            weights = torch.stack(scores).softmax(dim=0)
-            for weight, j in zip(weights, keys, strict=True):
+            for weight, j in zip(torch.stack(scores).softmax(dim=0), keys, strict=True):
                 result[i, own] += weight * value[j, own]
     return result @ attention.output.weight.T + attention.output.bias
 
@@ -227,7 +227,8 @@ def test_statistics_are_of_valid_frames_only():
     result = module.train()(line, Lines(lengths))
     torch.testing.assert_close(module.norm.running_mean, 0.9 * mean + 0.1 * frames.mean(dim=0))
     torch.testing.assert_close(module.norm.running_var, 0.9 * variance + 0.1 * frames.var(dim=0))
-    normal = (frames - frames.mean(dim=0)) / (frames.var(dim=0, correction=0) + module.norm.eps).sqrt() * module.norm.weight + module.norm.bias
+    normal = (frames - frames.mean(dim=0)) / (frames.var(dim=0, correction=0) + module.norm.eps).sqrt()
+    normal = normal * module.norm.weight + module.norm.bias
     torch.testing.assert_close(result, plain_swish(normal) @ module.outer.weight.T + module.outer.bias)
 
 

@@ -21,7 +21,7 @@ from adastride.audio import Waveform, from_samples
 from adastride.clips import Clip, DataError
 from adastride.inspection.tracing import trace
 from adastride.models import Recogniser, RecogniserConfig
-from adastride.tasks import KINDS, Batch, Metric, task_of
+from adastride.tasks import KINDS, Batch, Metric, SegmentLane, task_of
 from adastride.tasks.recognition import NOTHING, Recognition, Token, ctc_losses, frames_needed, greedy
 from adastride.text import Vocabulary
 
@@ -162,7 +162,8 @@ def test_frames_needed_are_the_fewest_that_can_be_read(text: list[int]):
 
 
 @pytest.mark.parametrize(("frames", "text"), [
-    ("", ""), ("---", ""), ("a", "a"), ("aaa", "a"), ("a-a", "aa"), ("aa-aab", "aab"), ("-ab-", "ab"), ("abab", "abab"), ("c--c", "cc"), ("aabbcc", "abc"),
+    ("", ""), ("---", ""), ("a", "a"), ("aaa", "a"), ("a-a", "aa"), ("aa-aab", "aab"), ("-ab-", "ab"), ("abab", "abab"), ("c--c", "cc"),
+    ("aabbcc", "abc"),
 ])
 def test_repeats_are_one_token_unless_a_blank_stands_between_them(frames: str, text: str):
     logits = saying(frames) if frames else torch.zeros(0, 4)
@@ -201,7 +202,9 @@ def test_what_lies_past_a_clip_is_not_written():
 # --- measures
 
 
-def corpus_rate(task: Recognition, texts: Sequence[Sequence[int]], logits: Tensor, lengths: Sequence[int]) -> tuple[float, list[str], list[str]]:
+def corpus_rate(
+    task: Recognition, texts: Sequence[Sequence[int]], logits: Tensor, lengths: Sequence[int],
+) -> tuple[float, list[str], list[str]]:
     """The error rate from the sums of what is measured, and all texts as said and as heard."""
     assert task.vocabulary is not None
     output = output_of(logits, lengths)
@@ -217,7 +220,10 @@ def test_the_word_error_rate_is_that_of_all_words_together(texts: list[list[int]
     assert rate == pytest.approx(jiwer.wer(said, heard))
 
 
-@given(st.lists(st.text("ab ", min_size=1, max_size=9).map(lambda text: " ".join(text.split())).filter(bool), min_size=1, max_size=4), st.integers(0, 9))
+typed = st.text("ab ", min_size=1, max_size=9).map(lambda text: " ".join(text.split())).filter(bool)
+
+
+@given(st.lists(typed, min_size=1, max_size=4), st.integers(0, 9))
 @settings(max_examples=30)
 def test_the_character_error_rate_is_that_of_the_texts_that_are_shown(said: list[str], seed: int):
     """Blanks at the ends, and all but one of several, are in no text that anybody sees."""
@@ -279,7 +285,8 @@ def recogniser(units: str = "characters", tokens: Sequence[str] = tuple(" abcdef
 def test_joined_texts_are_one_text():
     """Between words of characters stands a blank, but none beside a clip without words."""
     texts = ["one", "", "two three"]
-    for vocabulary in (Vocabulary("characters", tuple(" abcdefghijklmnopqrstuvwxyz")), Vocabulary("words", WORDS), Vocabulary("pieces", WORDS)):
+    letters = Vocabulary("characters", tuple(" abcdefghijklmnopqrstuvwxyz"))
+    for vocabulary in (letters, Vocabulary("words", WORDS), Vocabulary("pieces", WORDS)):
         task = Recognition(vocabulary)
         assert task.joined([vocabulary.encode(text) for text in texts]) == vocabulary.encode("one two three")
         assert task.joined([]) == []
@@ -381,7 +388,8 @@ def test_a_blank_and_the_rest_of_a_word_can_be_seen():
     edges = np.array([0.0, 0.1, 0.2, 0.3])
     network: Any = SimpleNamespace(config=SimpleNamespace(vocabulary=Vocabulary("characters", (" ", "##ing", "x"))))
     (lane,) = TASK.predict(network, output, lambda: edges).lanes
-    assert [(segment.text, segment.start, segment.end) for segment in lane.segments] == [("␣", 0.0, 0.1), ("ing", 0.2, 0.3)]  # type: ignore[union-attr]
+    assert isinstance(lane, SegmentLane)
+    assert [(segment.text, segment.start, segment.end) for segment in lane.segments] == [("␣", 0.0, 0.1), ("ing", 0.2, 0.3)]
 
 
 def test_tokens_are_plain_values():

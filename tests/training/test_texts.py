@@ -29,7 +29,9 @@ from adastride.training.settings import PRESETS, TrainingSettings, preset_for
 RATE = 16_000
 HERTZ = {"one": 300.0, "two": 900.0, "three": 2500.0}
 STRINGS = replace(PRESETS["strings"], epochs=2, batch_size=3, joined=(1, 3), gap_seconds=(0.0, 0.2), seed=5)
-CALM = replace(STRINGS, snr_db=(80.0, 80.0), gain_db=(0.0, 0.0), speed=(1.0, 1.0), overlap_seconds=0.0, shift_seconds=0.0, gap_seconds=(0.05, 0.2))
+CALM = replace(
+    STRINGS, snr_db=(80.0, 80.0), gain_db=(0.0, 0.0), speed=(1.0, 1.0), overlap_seconds=0.0, shift_seconds=0.0, gap_seconds=(0.05, 0.2),
+)
 small = partial(KINDS["recogniser"].learn_config, width=16, blocks=1, heads=2, kernel_size=7, units="words")
 
 
@@ -56,7 +58,8 @@ def tones(tmp_path: Path) -> Path:
     for number, text in enumerate(texts):
         (tmp_path / "tones").mkdir(exist_ok=True)
         soundfile.write(tmp_path / "tones" / f"{number}.wav", spoken(text), RATE)
-        rows.append((f"{number}.wav", text.capitalize() + "!", "train" if number < 6 else "valid" if number < 8 else "test", f"s{number % 2}"))
+        split = "train" if number < 6 else "valid" if number < 8 else "test"
+        rows.append((f"{number}.wav", f"{text.capitalize()}!", split, f"s{number % 2}"))
     return write_manifest(tmp_path / "tones", rows, ("path", "text", "split", "speaker"))
 
 
@@ -82,9 +85,10 @@ def test_texts_are_read_anew_where_sounds_come_from_a_cache(tones: Path, tmp_pat
 
 
 def test_a_manifest_may_have_both(tmp_path: Path):
-    folder = write_manifest(tmp_path / "both", [("a.wav", "x", "train", "one"), ("b.wav", "y", "train", "")], ("path", "label", "split", "text"))
+    names = ("path", "label", "split", "text")
+    folder = write_manifest(tmp_path / "both", [("a.wav", "x", "train", "one"), ("b.wav", "y", "train", "")], names)
     assert [(row.label, row.text) for row in Source(folder).rows()] == [("x", "one"), ("y", "")]
-    write_manifest(folder, [("a.wav", "", "train", "one")], ("path", "label", "split", "text"))
+    write_manifest(folder, [("a.wav", "", "train", "one")], names)
     with pytest.raises(DataError, match=r"a line without a path, label or split: line 2\."):
         Source(folder).rows()
 
@@ -123,7 +127,8 @@ def librispeech(tmp_path: Path) -> Path:
     """A tree as it is distributed: PART/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NUMBER.flac, and a file of texts for each chapter."""
     root = tmp_path / "LibriSpeech"
     for part, speaker, chapter, texts in (
-        ("train-clean-100", "103", "1240", ["CHAPTER ONE", "MISSUS RACHEL'S SURPRISED"]), ("train-clean-100", "19", "198", ["NORTHANGER ABBEY"]),
+        ("train-clean-100", "103", "1240", ["CHAPTER ONE", "MISSUS RACHEL'S SURPRISED"]),
+        ("train-clean-100", "19", "198", ["NORTHANGER ABBEY"]),
         ("dev-clean", "84", "121123", ["GO DO YOU HEAR"]), ("test-other", "367", "130732", ["LOBSTERS", "AND LOBSTERS"]),
     ):
         folder = root / part / speaker / chapter
@@ -143,7 +148,8 @@ def test_librispeech_is_read_as_it_is_distributed(librispeech: Path):
     assert len(rows) == 6
     one = rows["train-clean-100/103/1240/103-1240-0001.flac"]
     assert (one.text, one.split, one.group, one.label) == ("missus rachel's surprised", "train", "103", "")
-    assert {row.path.split("/")[0]: row.split for row in rows.values()} == {"train-clean-100": "train", "dev-clean": "valid", "test-other": "test"}
+    parts = {row.path.split("/")[0]: row.split for row in rows.values()}
+    assert parts == {"train-clean-100": "train", "dev-clean": "valid", "test-other": "test"}
     assert [clip.text for clip in Source(librispeech).clips("test")] == ["lobsters", "and lobsters"]
     assert [clip.samples.size for clip in Source(librispeech).clips("test")] == [1600, 2400]
     assert Source(librispeech).groups() == ["103", "19", "367", "84"]
@@ -153,7 +159,7 @@ def test_librispeech_is_read_as_it_is_distributed(librispeech: Path):
 
 def test_a_broken_librispeech_is_one_sentence(librispeech: Path):
     (librispeech / "dev-clean" / "84" / "121123" / "84-121123-0000.flac").unlink()
-    with pytest.raises(DataError, match=r"84-121123.trans.txt names 84-121123-0000, of which there is no \.flac: unpack the corpus again\.$"):
+    with pytest.raises(DataError, match=r"84-121123.trans.txt names 84-121123-0000, of which there is no \.flac: unpack .*\.$"):
         Source(librispeech).rows()
     (librispeech / "dev-clean").rename(librispeech / "clean-dev")
     with pytest.raises(DataError, match=r"clean-dev is no part of LibriSpeech: its folders are named train-…, dev-… and test-…\.$"):
@@ -190,8 +196,11 @@ def test_an_interrupted_run_with_texts_goes_on_as_if_it_had_not_been(tones: Path
     ours, theirs = load_file(whole), load_file(halted)
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
-    timeless = [[{name: value for name, value in row.items() if name not in ("seconds", "peak_memory_mb")} for row in finished_history(path) or []]
-                for path in (whole, halted)]
+    measured = ("seconds", "peak_memory_mb")
+    timeless = [
+        [{name: value for name, value in row.items() if name not in measured} for row in finished_history(path) or []]
+        for path in (whole, halted)
+    ]
     assert timeless[0] == timeless[1]
     assert len(timeless[0]) == 2
     assert {"valid_error_rate", "valid_loss", "valid_unreadable"} <= timeless[0][0].keys()
@@ -232,8 +241,8 @@ def test_a_recogniser_learns_three_words(tones: Path, tmp_path: Path):
 
 def test_the_command_line_trains_and_evaluates_a_recogniser(tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "written.safetensors"
-    command = ["train", "--task", "recognition", "--units", "characters", "--width", "16", "--blocks", "1", "--epochs", "1", "--method", "adastride"]
-    assert cli.main([*command, "--data", str(tones), "--out", str(out), "--device", "cpu"]) == 0
+    command = ["train", "--task", "recognition", "--units", "characters", "--method", "adastride", "--width", "16", "--blocks", "1"]
+    assert cli.main([*command, "--epochs", "1", "--data", str(tones), "--out", str(out), "--device", "cpu"]) == 0
     said = capsys.readouterr().out
     assert "settings for strings" in said
     assert "training a recogniser with adastride, adastride, 8 characters" in said
@@ -265,7 +274,8 @@ def test_a_vocabulary_that_does_not_fit_is_one_sentence(tones: Path, tmp_path: P
 
 
 def speakers() -> tuple[list[Clip], dict[str, list[int]]]:
-    clips = [Clip(tone(word, 0.2 + 0.05 * number), "", f"{group}{word}", group, word) for group in "ab" for number, word in enumerate(HERTZ)]
+    numbered = list(enumerate(HERTZ))
+    clips = [Clip(tone(word, 0.2 + 0.05 * number), "", f"{group}{word}", group, word) for group in "ab" for number, word in numbered]
     return clips, {group: [index for index, clip in enumerate(clips) if clip.group == group] for group in "ab"}
 
 
