@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],
                        help="another parameter of the method, such as smoothness=8 or filter_size=5; may be repeated")
     train.add_argument("--width", metavar="N", type=_whole(1, 4096), help="channels of the network (default: 256, of a recogniser 144)")
-    train.add_argument("--preset", choices=_PRESETS, help="what kind of sound the settings below are for (default: by the clips' lengths)")
+    train.add_argument("--preset", choices=_PRESETS, help="what kind of sound the settings below are for (default: by the clips' texts and lengths)")
     train.add_argument("--epochs", metavar="N", type=_whole(1, 100_000), help="the most epochs (default: the preset's)")
     train.add_argument("--patience", metavar="N", type=_whole(1, 100_000), help="stop after so many epochs without a better valid split")
     train.add_argument("--batch-size", metavar="N", type=_whole(1, 100_000), help="clips per step (default: the preset's)")
@@ -463,7 +463,7 @@ def _train(args: argparse.Namespace) -> None:
             print(text, flush=True)
 
     def settings(clips: Sequence[Clip], sample_rate: int) -> TrainingSettings:
-        preset = args.preset or preset_for(clips, sample_rate)
+        preset = args.preset or preset_for(clips, sample_rate, texts=kind.task.name == "recognition")
         say(f"{len(clips)} training clips, settings for {preset}")
         return replace(PRESETS[preset], **overrides)
 

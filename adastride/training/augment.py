@@ -7,6 +7,7 @@ are tilted, band-limited and masked (SpecAugment: Park et al., 2019).
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -46,6 +47,8 @@ def batches(
     shares have the same size, for which a clip may be used twice.
     """
     task, rate = task_of(network), network.config.mel.sample_rate
+    if task.whole:
+        settings = replace(settings, crop_seconds=math.inf, circular=False)
     groups: dict[str, list[int]] = {}
     for index, clip in enumerate(clips):
         groups.setdefault(clip.group, []).append(index)
@@ -58,9 +61,12 @@ def batches(
         if generator.random() >= settings.as_is:
             window = int(np.exp(generator.uniform(*np.log(settings.window_seconds))) * rate)
         if settings.joined == (1, 1):
+            chosen = [clips[order[place]].samples for place in places]
+            if task.whole and window is not None:
+                window = max(window, int(1.2 * max(samples.size for samples in chosen)))  # also for clips that become slower
             sounds = [
-                augment(clips[order[place]].samples, window, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, int(place))))
-                for place in places
+                augment(samples, window, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, int(place))))
+                for samples, place in zip(chosen, places, strict=True)
             ]
             answers = [targets[order[place]] for place in places]
         else:
@@ -121,8 +127,9 @@ def _anybody(groups: Mapping[str, Sequence[int]], generator: np.random.Generator
 
 def augment(samples: np.ndarray, window: int | None, rate: int, settings: TrainingSettings, generator: np.random.Generator) -> np.ndarray:
     """One clip as training hears it: (window,) samples or, where window is None, about as many samples as the clip has."""
-    longest = int(settings.crop_seconds * rate)
+    longest = min(settings.crop_seconds * rate, samples.size)
     if samples.size > longest:
+        longest = int(longest)
         begin = int(generator.integers(0, samples.size - longest + 1))
         samples = samples[begin : begin + longest]
     samples = change_speed(samples, generator.uniform(*settings.speed)) * np.float32(10 ** (generator.uniform(*settings.gain_db) / 20))

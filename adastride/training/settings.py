@@ -94,13 +94,14 @@ PRESETS = {
 }
 
 
-def preset_for(clips: Sequence[Clip], sample_rate: int) -> str:
+def preset_for(clips: Sequence[Clip], sample_rate: int, texts: bool = False) -> str:
     """The name of the preset that suits some clips.
 
-    Clips with texts and no labels are sentences, or single words that are put together to strings. Others go by their lengths: words
-    cut close, words of a second, recordings of one length, or others.
+    texts: whether their texts are learned, where they have labels as well. Clips with texts and no labels are sentences, or single
+    words that are put together to strings. Others go by their lengths: words cut close, words of a second, recordings of one length, or
+    others.
     """
-    if any(clip.text for clip in clips) and not any(clip.label for clip in clips):
+    if any(clip.text for clip in clips) and (texts or not any(clip.label for clip in clips)):
         return "reading" if any(len(clip.text.split()) > 1 for clip in clips) else "strings"
     seconds = [clip.samples.size / sample_rate for clip in clips]
     middle = statistics.median(seconds)

@@ -364,3 +364,24 @@ def test_masks_of_time_are_as_many_as_the_settings_say():
     shares = [float((mask_mels(ones, lengths, settings, np.random.default_rng(seed), -5.0) == -5.0).float().mean()) for seed in range(60)]
     assert 0.1 < max(shares) <= 0.25
     assert 0.07 < np.mean(shares) < 0.14
+
+
+def test_what_is_said_is_never_cut():
+    """A preset that crops, turns round or places in a shorter window leaves a clip with a text whole: its loudest second stays in."""
+    network = Recogniser(RecogniserConfig("words", ("go",), width=8, blocks=1, heads=2))
+    sound = np.concatenate([np.zeros(4 * RATE, np.float32), np.sin(np.arange(RATE) / 3).astype(np.float32)])
+    clip = Clip(sound, "", "a.wav", text="go")
+    plain = TrainingSettings(
+        speed=(1.0, 1.0), gain_db=(0.0, 0.0), snr_db=(60.0, 60.0), tilt=0.0, band_limited=0.0, time_masks=0, frequency_masks=0, shift_seconds=0.0,
+    )
+    for changes in ({"as_is": 1.0, "crop_seconds": 1.0}, {"as_is": 1.0, "circular": True}, {"as_is": 0.0, "window_seconds": (0.5, 1.0)}):
+        for epoch in range(3):
+            (batch,) = batches(network, [clip], [[0]], replace(plain, **changes), epoch)
+            loud = (batch.signal[0].amax(dim=0) > -3).nonzero()[:, 0]
+            assert 98 <= len(loud) <= 106, changes
+            assert int(loud[-1] - loud[0]) + 1 == len(loud), changes
+
+
+def test_a_recogniser_takes_texts_where_there_are_labels_too():
+    both = [Clip(np.zeros(4 * RATE, np.float32), "calm", "a.wav", text="go do you hear")]
+    assert preset_for(both, RATE, texts=True) == "reading"
