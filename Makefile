@@ -48,6 +48,7 @@ screenshots: e2e
 	cp build/screenshots/explore-phone-390.png docs/explore-phone.png
 	cp build/screenshots/compare-light-1400.png docs/compare-light.png
 	cp build/screenshots/results-measured-light-1400.png docs/results-light.png
+	cp build/screenshots/recognition-light-1400.png docs/recognition-light.png
 	cp build/screenshots/sigma-light-1400.png docs/sigma-light.png
 	cp build/screenshots/learn-4-light-1400.png docs/learn-light.png
 
