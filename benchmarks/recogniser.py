@@ -63,7 +63,7 @@ def report() -> list[str]:
         mean = sum(uneven) // len(uneven)
         pairs = []
         for measured in [False, *[True] * _ROUNDS]:
-            network = networks["strided-conv"]
+            network = networks["adastride"]
             pair = _step(network, _batch(uneven)), _step(network, _batch([mean] * len(uneven)))
             pairs += [pair] * measured
         ratio = statistics.median(one / other for one, other in pairs)

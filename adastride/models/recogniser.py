@@ -20,9 +20,9 @@ from torchaudio.models import Conformer
 from adastride import alignment as maths
 from adastride.audio import PRESETS, MelPreset
 from adastride.downsampling import METHODS, Downsampler, LayerSettings, build
-from adastride.downsampling.base import by_length, zero_padding
+from adastride.downsampling.base import by_length
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
-from adastride.models.squeezeformer import Squeezeformer
+from adastride.models.squeezeformer import Lines, Squeezeformer
 from adastride.text import Vocabulary
 
 SUBSAMPLING_BLOCKS = 2
@@ -139,9 +139,11 @@ class SubsamplingBlock(nn.Module):
 
     def before(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Runs the block up to its downsampler, where nothing depends on the block's settings."""
-        x = x if self.convolution is None else self.convolution(x)
-        x = x if self.norm is None else self.norm(x.transpose(1, 2)).transpose(1, 2)
-        return zero_padding(x, lengths)
+        if self.convolution is None:  # and no normalisation: what convolves itself places no frames
+            return x
+        lines = Lines(maths.whole_numbers(lengths), x.device)
+        line = lines.convolve(lines.join(x), self.convolution)
+        return lines.split(line if self.norm is None else self.norm(line), x.shape[2]).transpose(1, 2)
 
 
 class ConformerEncoder(nn.Module):
@@ -198,7 +200,9 @@ class Recogniser(Network):
         if not kept:
             lengths = maths.check_lengths(lengths, signal)
             # Natural-log mel runs from -11.5 (the floor) to about 2; this centres it without looking at the clip.
-            x = zero_padding(self.projection((signal + 5.0) / 4.0), lengths)
+            lines = Lines(maths.whole_numbers(lengths), signal.device)
+            line = lines.convolve((lines.join(signal) + 5.0) / 4.0, self.projection)
+            x = lines.split(line, signal.shape[2]).transpose(1, 2)
         for place in range(max(len(kept) - 1, 0), SUBSAMPLING_BLOCKS):
             block = self._stack[place]
             if place == len(kept):

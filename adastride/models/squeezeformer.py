@@ -35,9 +35,9 @@ class Lines:
         """Puts the valid frames of (batch, channels, time) into a line: (frames, channels)."""
         return x.transpose(1, 2).reshape(-1, x.shape[1]).index_select(0, self._places(x.shape[2]))
 
-    def split(self, line: Tensor) -> Tensor:
-        """The opposite of `join`: (batch, time, channels), zero past each clip's length."""
-        time = max(self.lengths)
+    def split(self, line: Tensor, time: int | None = None) -> Tensor:
+        """The opposite of `join`: (batch, time, channels), zero past each clip's length. time: as long as the longest clip if None."""
+        time = max(self.lengths) if time is None else time
         padded = line.new_zeros(len(self.lengths) * time, line.shape[1]).index_copy(0, self._places(time), line)
         return padded.view(len(self.lengths), time, -1)
 

@@ -25,7 +25,8 @@ from adastride.training.data import change_speed, place_in_silence
 from adastride.training.settings import TrainingSettings
 
 _NOISE_SECONDS = 12
-_MASK, _BATCH, _CLIP, _ORDER, _NETWORK = range(5)  # streams of random numbers that never meet
+_POOL = 16  # batches among which clips are sorted by their lengths
+_MASK, _BATCH, _CLIP, _ORDER, _NETWORK, _LENGTHS = range(6)  # streams of random numbers that never meet
 
 
 def epoch_order(labels: Sequence[str], balanced: bool, generator: np.random.Generator) -> np.ndarray:
@@ -36,6 +37,21 @@ def epoch_order(labels: Sequence[str], balanced: bool, generator: np.random.Gene
     share = -(-len(labels) // len(members))
     drawn = [np.concatenate([generator.permutation(indices) for _ in range(-(-share // len(indices)))])[:share] for indices in members]
     return generator.permutation(np.concatenate(drawn))[: len(labels)]
+
+
+def by_length(order: np.ndarray, sizes: Sequence[int], settings: TrainingSettings, epoch: int) -> np.ndarray:
+    """Another order of the clips of an epoch (n,), in which the clips of a batch are about as long.
+
+    Clips are sorted among a few batches of neighbours in the order, and these batches come in any order: chance stays, padding goes.
+    """
+    generator, pool = np.random.default_rng((settings.seed, epoch, _LENGTHS)), _POOL * settings.batch_size
+    sorted_pools = []
+    for begin in range(0, len(order), pool):
+        part = sorted(order[begin : begin + pool].tolist(), key=lambda index: (sizes[index], index))
+        whole = len(part) // settings.batch_size * settings.batch_size
+        rows = np.array(part[:whole], int).reshape(-1, settings.batch_size)
+        sorted_pools += [generator.permutation(rows).ravel(), np.array(part[whole:], int)]
+    return np.concatenate(sorted_pools)
 
 
 def batches(
@@ -53,6 +69,8 @@ def batches(
     for index, clip in enumerate(clips):
         groups.setdefault(clip.group, []).append(index)
     order = epoch_order([clip.label for clip in clips], settings.balanced, np.random.default_rng((settings.seed, epoch, _ORDER)))
+    if task.whole and settings.joined == (1, 1):
+        order = by_length(order, [clip.samples.size for clip in clips], settings, epoch)
     for step, begin in enumerate(range(0, len(order), settings.batch_size)):
         places = np.arange(begin, min(begin + settings.batch_size, len(order)))
         places = np.resize(places, -(-len(places) // processes) * processes)[process::processes]

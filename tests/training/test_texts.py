@@ -20,7 +20,7 @@ from adastride import checkpoints, cli
 from adastride.clips import Clip, DataError
 from adastride.models import Recogniser, RecogniserConfig
 from adastride.tasks import KINDS, task_of
-from adastride.training.augment import batches, join, mask_mels
+from adastride.training.augment import batches, by_length, join, mask_mels
 from adastride.training.datasets import Source
 from adastride.training.evaluate import evaluate
 from adastride.training.loop import Progress, finished_history, train
@@ -385,3 +385,23 @@ def test_what_is_said_is_never_cut():
 def test_a_recogniser_takes_texts_where_there_are_labels_too():
     both = [Clip(np.zeros(4 * RATE, np.float32), "calm", "a.wav", text="go do you hear")]
     assert preset_for(both, RATE, texts=True) == "reading"
+
+
+def test_batches_of_sentences_hold_clips_of_about_one_length():
+    """Every clip once, less padding than in any order, another order in each epoch, and the same one each time it is asked for."""
+    generator = np.random.default_rng(0)
+    sizes = (16_000 * generator.uniform(1, 16, 333)).astype(int).tolist()
+    settings = replace(PRESETS["reading"], seed=4)
+    drawn = generator.permutation(len(sizes))
+    order = by_length(drawn, sizes, settings, epoch=2)
+    assert sorted(order.tolist()) == list(range(333))
+
+    def padding(indices: np.ndarray) -> float:
+        rows = [[sizes[index] for index in indices[begin : begin + settings.batch_size]] for begin in range(0, len(indices), settings.batch_size)]
+        return sum(len(row) * max(row) for row in rows) / sum(map(sum, rows))
+
+    assert padding(order) < 1.15 < 1.5 < padding(drawn)
+    assert order.tolist() == by_length(drawn, sizes, settings, epoch=2).tolist()
+    assert order.tolist() != by_length(drawn, sizes, settings, epoch=3).tolist()
+    first = [max(sizes[index] for index in order[begin : begin + settings.batch_size]) for begin in range(0, 128, settings.batch_size)]
+    assert first != sorted(first)
