@@ -58,7 +58,8 @@ def ratio(sums: PairSums) -> tuple[float, float]:
     but never less than if every unit were wrong on its own, r (1 - r) / Σ n with a rate that Wilson's centre keeps away from 0 and 1:
     a single clip, and clips of which none has an error, have no spread of their own. As the variance of a count grows with the rate,
     the ends are those rates R at which (r - R)² = z² v R / r. With a = z² v / r they are r + a/2 ± sqrt(a r + a²/4): r ± z sqrt(v)
-    where errors are many, and never below 0. NaN where there are no units.
+    where errors are many, and never below 0. NaN where there are no units. Where only a handful of clips has errors it is a little
+    narrow: then some 92 of 100 such intervals hold the rate, in clips of up to 11 words.
 
     >>> tuple(round(x, 3) for x in ratio(PairSums(10, 100, 10, 400, 40, 25)))  # 25 clips of 4 words, one word wrong in 10 of them
     (0.056, 0.178)

@@ -239,7 +239,8 @@ def score_map_answers(scores: Sequence[Score]) -> list[Answer]:
     return [Answer(
         f"{best.checkpoint} is best at {_place(best)} with {best.on_clips()}; the cheapest point that keeps up is "
         f"{_place(cheapest)} with {cheapest.text} and {100 * cheapest.work:.0f} % of the work without strides.",
-        f"A point keeps up while its 95 % interval ({best.interval}) reaches that of the best one; the cheapest works on the fewest frames, weighted by what they cost.",
+        f"A point keeps up while its 95 % interval ({best.interval}) reaches that of the best one; "
+        "the cheapest works on the fewest frames, weighted by what they cost.",
     )]
 
 
