@@ -26,7 +26,6 @@ from adastride.models.squeezeformer import Squeezeformer
 from adastride.text import Vocabulary
 
 SUBSAMPLING_BLOCKS = 2
-BLANK = 0  # the class of CTC's blank; token n of the vocabulary is class n + 1
 # Networks with a name of their own: what RecogniserConfig needs to build them.
 MIXTURES: dict[str, dict[str, Any]] = {
     # The papers' DiffStride recogniser keeps the overall stride at 4 by a spectral pooling in the other block.

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adastride.audio import Waveform
+
+if TYPE_CHECKING:
+    from adastride.tasks.transcript import Transcript
 
 
 def words(label: str) -> str:
@@ -37,7 +41,8 @@ class Segment:
     """A stretch of time in a lane, with words on it.
 
     start, end: seconds of the clip. colour: an index into the viewer's colours; segments of the same thing have the same colour.
-    strength: how strongly it is drawn, from 0, hardly visible, to 1.
+    strength: how strongly it is drawn, from 0, hardly visible, to 1. frames: the first and the last output frame of the uppermost layer
+    that it is made of, None where it is made of none in particular.
     """
 
     start: float
@@ -45,6 +50,7 @@ class Segment:
     text: str
     colour: int = 0
     strength: float = 1.0
+    frames: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,7 @@ class Prediction:
     headline: what a person reads first, such as "seven". detail: the number beside it, such as "82 %". bars_title: says what the bars
     are. lanes: what is drawn, in this order, on the time axis of the clip. sound: a second sound to listen to, None where there is
     none. arrays: arrays that the export adds, by name. values: numbers that a sweep follows, by label, such as class probabilities.
+    transcript: what was written, by a network that writes; it is shown with what can be said of a text.
     """
 
     headline: str
@@ -107,6 +114,7 @@ class Prediction:
     sound: Waveform | None = None
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
+    transcript: Transcript | None = None
 
     @property
     def top(self) -> str:

@@ -8,9 +8,7 @@ an equal one.
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,55 +18,16 @@ from torch import Tensor
 
 from adastride.clips import Clip, DataError
 from adastride.models.network import Output
-from adastride.models.recogniser import BLANK, Recogniser, RecogniserConfig, recogniser_options
-from adastride.tasks.prediction import Prediction, Segment, SegmentLane
+from adastride.models.recogniser import Recogniser, RecogniserConfig, recogniser_options
+from adastride.tasks.classification import percent
+from adastride.tasks.prediction import Prediction, SegmentLane
 from adastride.tasks.task import Batch, Breakdown, Metric, Task, stack_mels
+from adastride.tasks.transcript import BLANK, Transcript, greedy
 from adastride.text import TextError, Vocabulary, compare, learned_tokens
 
 MOST_TOKENS = 2000  # of a network of somebody's own that a page shows
 _USUAL_UNITS = "characters"
 NOTHING = "nothing"  # what a network that writes no token has heard
-
-
-@dataclass(frozen=True)
-class Token:
-    """A token that a network has written.
-
-    index: in the vocabulary. first, last: the output frames at which it is the most probable class. probability: the largest of these
-    frames.
-    """
-
-    index: int
-    first: int
-    last: int
-    probability: float
-
-
-def greedy(logits: Tensor) -> list[Token]:
-    """The tokens of the most probable class at each frame, repeats together and blanks left out.
-
-    Shape: logits (frames, 1 + tokens).
-    """
-    probabilities, classes = torch.softmax(logits.detach().double(), dim=1).max(dim=1)
-    tokens: list[Token] = []
-    previous = BLANK
-    for frame, (probability, found) in enumerate(zip(probabilities.tolist(), classes.tolist(), strict=True)):
-        if found != BLANK and found == previous:
-            last = tokens[-1]
-            tokens[-1] = Token(last.index, last.first, frame, max(last.probability, probability))
-        elif found != BLANK:
-            tokens.append(Token(found - 1, frame, frame, probability))
-        previous = found
-    return tokens
-
-
-def frames_needed(tokens: Sequence[int]) -> int:
-    """The fewest output frames from which CTC can read these tokens: one for each, and a blank between equal neighbours.
-
-    >>> frames_needed([3, 3, 5])
-    4
-    """
-    return len(tokens) + sum(one == other for one, other in itertools.pairwise(tokens))
 
 
 def ctc_losses(output: Output, targets: Tensor, target_lengths: Tensor) -> Tensor:
@@ -78,8 +37,7 @@ def ctc_losses(output: Output, targets: Tensor, target_lengths: Tensor) -> Tenso
     """
     log_probabilities = F.log_softmax(output.head.float(), dim=2).transpose(0, 1)
     lengths = output.downsampled[-1].lengths.to(targets.device)
-    losses = F.ctc_loss(log_probabilities, targets, lengths, target_lengths, blank=BLANK, reduction="none")
-    return losses
+    return F.ctc_loss(log_probabilities, targets, lengths, target_lengths, blank=BLANK, reduction="none")
 
 
 class Recognition(Task[Recogniser, RecogniserConfig]):
@@ -105,23 +63,21 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
 
     def predict(self, network: Recogniser, output: Output, edges: Callable[[], np.ndarray]) -> Prediction:
         """What the network heard, each token a segment over the output frames at which the network decides for it."""
-        vocabulary, logits = network.config.vocabulary, output.head[0]
-        tokens, times = greedy(logits), edges()
-        segments = tuple(
-            Segment(float(times[token.first]), float(times[token.last + 1]), _shown(vocabulary.tokens[token.index]), token.index, token.probability)
-            for token in tokens
-        )
-        text = vocabulary.decode([token.index for token in tokens])
-        sure = float(np.mean([token.probability for token in tokens])) if tokens else float("nan")
+        log_probabilities = torch.log_softmax(output.head[0].float(), dim=1).cpu()
+        transcript = Transcript(network.config.vocabulary, tuple(greedy(log_probabilities)), log_probabilities.numpy(), edges())
+        tokens, text = transcript.tokens, transcript.text
+        names = [transcript.vocabulary.tokens[token.index] for token in tokens]
+        sure = float(np.mean([token.probability for token in tokens])) if tokens else 0.0
         return Prediction(
-            headline=f"“{text}”" if text else NOTHING, detail=f"{100 * sure:.0f} % sure" if tokens else "no word in this clip",
-            lanes=(SegmentLane(vocabulary.unit_name.capitalize(), segments),),
+            bars_title="What the network heard", headline=text or NOTHING, detail=f"{percent(sure)} sure on average" if tokens else "no word in this clip",
+            lanes=(SegmentLane(transcript.vocabulary.unit_name.capitalize(), transcript.segments()),),
             arrays={
-                "text": np.array(text), "tokens": np.array([vocabulary.tokens[token.index] for token in tokens], dtype=np.str_),
+                "text": np.array(text), "tokens": np.array(names, dtype=np.str_), "vocabulary": np.array(["", *transcript.vocabulary.tokens]),
                 "token_frames": np.array([(token.first, token.last) for token in tokens], np.int64).reshape(-1, 2),
-                "token_probabilities": np.array([token.probability for token in tokens]),
-                "log_probabilities": torch.log_softmax(logits.double(), dim=1).cpu().numpy(), "vocabulary": np.array(["", *vocabulary.tokens]),
+                "token_seconds": np.array([(segment.start, segment.end) for segment in transcript.segments()]).reshape(-1, 2),
+                "token_probabilities": np.array([token.probability for token in tokens]), "log_probabilities": transcript.log_probabilities,
             },
+            transcript=transcript,
         )
 
     def describe(self, config: RecogniserConfig) -> str:
@@ -221,8 +177,3 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
 @functools.lru_cache(maxsize=64)
 def _recognition(units: str, tokens: tuple[str, ...]) -> Recognition:
     return Recognition(Vocabulary(units, tokens))
-
-
-def _shown(token: str) -> str:
-    """A token as a person sees it in a lane."""
-    return "␣" if token == " " else token.removeprefix("##")

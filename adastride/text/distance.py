@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 Operation = Literal["equal", "substitute", "insert", "delete"]
 
@@ -57,6 +57,6 @@ def compare(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[s
             for step in range(length):
                 before = "" if chunk.type == "insert" else reference[chunk.ref_start_idx + step]
                 after = "" if chunk.type == "delete" else hypothesis[chunk.hyp_start_idx + step]
-                pairs.append((chunk.type, before, after))
+                pairs.append((cast(Operation, chunk.type), before, after))
         every.append(Edits(tuple(pairs), len(reference)))
     return every

@@ -155,7 +155,7 @@ def normalised(text: str) -> str:
     words = [word.strip("'") or "" for word in re.sub(r"[^a-z']+", " ", text).split()]
     words = [word for word in words if word]
     if len(words) > MOST_WORDS:
-        raise TextError(f"this text has {len(words):,} words, more than the {MOST_WORDS:,} that are compared: give the words of this clip alone.")
+        raise TextError(f"this text has more than the {MOST_WORDS:,} words that are compared: give the words of this clip alone.")
     return " ".join(words)
 
 

@@ -14,6 +14,7 @@ import math
 import zlib
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import soundfile
@@ -23,11 +24,13 @@ from adastride.alignment import Picture, Positions, Taps
 from adastride.audio import LOG_FLOOR, mel_band_centres
 from adastride.device import device_name
 from adastride.downsampling import METHODS, LayerSettings
-from adastride.inspection import raster
+from adastride.inspection import letters, raster
 from adastride.inspection.glance import RULE, Sound, glance, sound_of
 from adastride.inspection.tracing import Trace
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
+from adastride.tasks.transcript import MOST_BEAMS, Transcript
+from adastride.text import TextError
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
 from adastride.ui.queue import SHORT_SECONDS, Busy, show_busy
@@ -42,6 +45,7 @@ _WHOLE_WAVEFORM = 640_000
 _PEAKS = 200_000
 _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many it has
 _MOST_PIXELS = (2048, 256)
+_MOST_SAID = 12_000  # letters of a text that is compared; more words than are compared fit in
 _MARGIN = 0.25  # of the window in view, sent to either side of it
 
 _component = live_component("explore", "explore/viewer.js")
@@ -140,7 +144,10 @@ def _packed(
         if described:
             header["layers"][index]["picture"] = described
             arrays |= {f"{name}{index}": array for name, array in picture_arrays.items()}
-    header["prediction"], lane_arrays = pack_prediction(trace.prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
+    prediction = trace.prediction
+    if prediction.transcript is not None:
+        header["transcript"], prediction = _transcript(trace, prediction.transcript, _sound(trace, state), request)
+    header["prediction"], lane_arrays = pack_prediction(prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
     arrays |= lane_arrays
     header["glance"] = glance(trace, _sound(trace, state)).text
     header["sequence"] = request["sequence"] if request else 0
@@ -151,6 +158,40 @@ def _packed(
         header["clipData"], clip_arrays = _clip_data(trace, _sound(trace, state))
         arrays |= clip_arrays
     return pack(header, arrays)
+
+
+def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dict | None) -> tuple[dict, Prediction]:
+    """What the browser writes of a transcript beside the picture, and the prediction with the lane of a text that was said.
+
+    request: says what was said and how many beams a second reading is searched with, where somebody has said so.
+    """
+    vocabulary, prediction = transcript.vocabulary, trace.prediction
+    found = letters.shares(trace, transcript, sound)
+    described: dict[str, object] = {
+        "unit": vocabulary.unit_name, "spaced": vocabulary.units != "characters", "error": vocabulary.short_error_label, "rule": letters.RULE,
+        "first": [token.first for token in transcript.tokens],
+        "tokens": [vocabulary.tokens[token.index] for token in transcript.tokens],
+        "probabilities": [round(token.probability, 4) for token in transcript.tokens],
+        "frames": [round(float(frames), 2) for frames in found.frames], "seconds": [round(float(seconds), 3) for seconds in found.seconds],
+        "facts": letters.facts(trace, transcript, sound),
+    }
+    said, beams = (request["said"], request["beams"]) if request else ("", 0)
+    if said.strip():
+        try:
+            edits, placed = transcript.against(said), None
+            described["said"] = {
+                "text": said, "pairs": edits.pairs, "errors": edits.errors, "units": edits.units, "rate": min(edits.rate, 1e9),
+            }
+            placed = transcript.place(said)
+            prediction = replace(prediction, lanes=(*prediction.lanes, SegmentLane("What was said, where it fits best", placed)))
+        except TextError as error:
+            described["said"] = {**described.get("said", {}), "text": said, "problem": str(error)}
+    if beams:
+        try:
+            described["readings"] = [[reading.text, round(reading.log_probability, 3)] for reading in transcript.readings(beams)]
+        except TextError as error:
+            described["readings"] = str(error)
+    return described, prediction
 
 
 def _sound(trace: Trace, state: dict) -> Sound:
@@ -180,9 +221,9 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
         pixels = tuple(max(16, min(int(value["pixels"][axis]), _MOST_PIXELS[axis])) for axis in (0, 1))
         request = {
             "sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings,
-            "view": view, "pixels": pixels,
+            "view": view, "pixels": pixels, "said": str(value.get("said", ""))[:_MOST_SAID], "beams": max(0, min(int(value.get("beams", 0)), MOST_BEAMS)),
         }
-    except (TypeError, KeyError, ValueError, OverflowError, IndexError):
+    except (TypeError, KeyError, ValueError, OverflowError, IndexError, AttributeError):
         return None
     if view is not None and not (math.isfinite(view[1]) and 0 <= view[0] < view[1]):
         return None
@@ -262,6 +303,7 @@ def _pack_segments(lane: SegmentLane, window: tuple[float, float], columns: int)
         {
             "start": round(segment.start, 4), "end": round(segment.end, 4), "text": segment.text,
             "colour": segment.colour, "strength": round(min(max(segment.strength, 0.0), 1.0), 3),
+            **({"frames": segment.frames} if segment.frames else {}),
         }
         for segment in lane.segments if segment.end > begin and segment.start < end
     ]

@@ -13,8 +13,9 @@ import { labelPlace } from "./drawing.js";
  * @typedef {import("../canvas.js").Box} Box
  * @typedef {import("../colours.js").Theme} Theme
  * @typedef {import("../timeline.js").Timeline} Timeline
- * @typedef {{ start: number, end: number, text: string, colour: number, strength: number }} Segment
- * @typedef {{ from: number, to: number, text: string }} Item seconds, and the words of the tip
+ * @typedef {{ start: number, end: number, text: string, colour: number, strength: number, frames?: [number, number] }} Segment
+ * @typedef {{ from: number, to: number, text: string, frames?: [number, number] }} Item seconds, the words of the tip, and the first and
+ *   the last output frame of the uppermost layer that it is made of
  *
  * @typedef {object} Lane as viewer.py describes it, with its arrays
  * @property {"segments" | "picture" | "curve"} kind
@@ -38,6 +39,12 @@ const withUnit = (x, unit) => `${number(x)}${unit ? ` ${unit}` : ""}`;
 /** A stretch of time in words. @param {number} from @param {number} to */
 export const span = (from, to) => `${from.toFixed(2)}–${to.toFixed(2)} s (${Math.round(1000 * (to - from))} ms)`;
 
+/** A probability. @param {number} share */
+export const percent = (share) => (share > 0.999 ? "> 99.9 %" : `${(100 * share).toFixed(1)} %`);
+
+/** @param {[number, number]} frames */
+const framesNamed = ([first, last]) => (first === last ? `output frame ${first}` : `output frames ${first}–${last}`);
+
 /** Its arrays come beside the header. @param {any[]} described @param {Record<string, any>} arrays @returns {Lane[]} */
 export function unpackLanes(described, arrays) {
   return described.map((lane, n) => ({
@@ -56,19 +63,22 @@ const LABEL_ROOM = 12; // CSS pixels from a label to the next one under it
 
 /** @param {CanvasRenderingContext2D} context @param {Box} box @param {Theme} theme @param {Timeline} timeline @param {Lane} lane */
 function drawSegments(context, box, theme, timeline, lane) {
-  for (const { start, end, text, colour, strength } of lane.segments) {
+  lane.segments.forEach(({ start, end, text, colour, strength }, n) => {
     const left = clamp(box.x + timeline.share(start) * box.width, box.x, box.x + box.width);
     const right = clamp(box.x + timeline.share(end) * box.width, box.x, box.x + box.width);
-    if (right <= left) continue;
+    if (right <= left) return;
     context.fillStyle = context.strokeStyle = layerColour(theme.name, colour);
     context.globalAlpha = 0.12 + 0.5 * strength;
     context.fillRect(left, 1, Math.max(1, right - left - 1), box.height - 2);
     context.globalAlpha = 1;
     context.fillRect(left, box.height - 3, Math.max(1, right - left - 1), 2);
-    context.font = `${13 * theme.scale}px ${theme.font}`; // a text that has no room is left out, and is there when the segment is hovered
-    if (context.measureText(text).width + 2 * PADDING > right - left) continue;
-    label(context, theme, text, (left + right) / 2, box.height / 2, { align: "center", alpha: 0.95, size: 13 });
-  }
+    context.font = `${13 * theme.scale}px ${theme.font}`;
+    const needed = context.measureText(text).width + 2 * PADDING, next = lane.segments[n + 1];
+    const free = next ? Math.min(box.x + box.width, box.x + timeline.share(next.start) * box.width) : box.x + box.width;
+    // A text without room stands behind its segment, or where there is none either, is there when the segment is hovered.
+    if (needed <= right - left) label(context, theme, text, (left + right) / 2, box.height / 2, { align: "center", alpha: 0.95, size: 13 });
+    else if (needed <= free - right) label(context, theme, text, right + PADDING, box.height / 2, { align: "left", alpha: 0.95, size: 13 });
+  });
 }
 
 const segments = {
@@ -78,8 +88,9 @@ const segments = {
   at(lane, time) { return lane.segments.findIndex(({ start, end }) => time >= start && time < end); },
   /** @param {Lane} lane @param {number} item @returns {Item} */
   item({ segments }, item) {
-    const { start, end, text, strength } = segments[item];
-    return { from: start, to: end, text: `“${text}”, ${span(start, end)}, strength ${digits(strength, 2)}` };
+    const { start, end, text, strength, frames } = segments[item];
+    const sure = frames ? `probability ${percent(strength)}, ${framesNamed(frames)}` : `strength ${digits(strength, 2)}`;
+    return { from: start, to: end, text: `“${text}”, ${span(start, end)}, ${sure}`, frames };
   },
   /** @param {Lane} lane */
   describe({ segments }) {

@@ -87,14 +87,15 @@ export function inHand(server, run, settings) {
 }
 
 /**
- * What an output frame is made of: for its layer and every one below, weights over its input frames and over its output frames.
- * @param {Layer[]} layers @param {Layer[]} server @param {number} layer @param {number} row
+ * What output frames are made of: for their layer and every one below, weights over its input frames and over its output frames.
+ * @param {Layer[]} layers @param {Layer[]} server @param {number} layer @param {number} row the first one @param {number} [last]
  */
-export function beams(layers, server, layer, row) {
+export function beams(layers, server, layer, row, last = row) {
   /** @type {{ rows: Weights, weights: Weights }[]} */
   const found = [];
   /** @type {Weights} */
-  let rows = { start: row, weights: Float64Array.of(1) }, weights = rowWeights(layers[layer].layout, row);
+  let rows = { start: row, weights: new Float64Array(last - row + 1).fill(1) }, weights = rowWeights(layers[layer].layout, row);
+  for (let more = row + 1; more <= last; more++) weights = together(weights, rowWeights(layers[layer].layout, more));
   for (let k = layer; k >= 0; k--) {
     found[k] = { rows, weights };
     if (!k) break;
@@ -103,6 +104,17 @@ export function beams(layers, server, layer, row) {
     weights = composeDown((fits ? layers : server)[k - 1].layout, weights);
   }
   return found;
+}
+
+/** The larger of two weights for every frame. @param {Weights} one @param {Weights} other @returns {Weights} */
+function together(one, other) {
+  if (!one.weights.length || !other.weights.length) return one.weights.length ? one : other;
+  const start = Math.min(one.start, other.start), stop = Math.max(one.start + one.weights.length, other.start + other.weights.length);
+  const weights = new Float64Array(stop - start);
+  for (const each of [one, other]) each.weights.forEach((weight, n) => {
+    weights[each.start - start + n] = Math.max(weights[each.start - start + n], weight);
+  });
+  return { start, weights };
 }
 
 /** The frames with the smallest and the largest stride. @param {Layout} layout */

@@ -272,8 +272,15 @@ export class Panels {
   words(hover) {
     if ("lane" in hover) return `${this.explorer.lanes[hover.lane].title}: ${this.itemOf(hover).text}`;
     const { layer, row } = hover, { layout } = this.explorer.layers[layer], { from, to } = this.spanOf(hover);
-    const frames = `stands for ${digits(layout.strides[row], 2)} input frames`;
-    return `Layer ${layer + 1}, output frame ${row}: ${frames}, ${span(from, to)}; ${madeOf(layout, row)}.`;
+    const frames = `stands for ${digits(layout.strides[row], 2)} input frames`, heard = this.heardIn(from, to);
+    return `Layer ${layer + 1}, output frame ${row}: ${frames}, ${span(from, to)}; ${madeOf(layout, row)}.${heard}`;
+  }
+
+  /** Which segments that are made of output frames lie in a stretch of time, in words. @param {number} from @param {number} to */
+  heardIn(from, to) {
+    const all = this.explorer.lanes.flatMap((lane) => (lane.kind === "segments" ? lane.segments : []));
+    const here = all.filter((segment) => segment.frames && segment.end > from && segment.start < to).map(({ text }) => `“${text}”`);
+    return here.length ? ` Heard here: ${[...new Set(here)].join(", ")}.` : "";
   }
 
   /** Where the tip may stand so that it is never cut. @param {MouseEvent | undefined} event */
@@ -333,8 +340,9 @@ export class Panels {
 
   drawCovers() {
     const { explorer } = this, { hover, layers, server, player } = explorer;
-    const lit = hover && "row" in hover && this.exists(hover) ? beams(layers, server, hover.layer, hover.row) : null;
-    const item = hover && "lane" in hover && this.exists(hover) ? this.itemOf(hover) : null;
+    const there = hover && this.exists(hover), item = there && "lane" in hover ? this.itemOf(hover) : null, top = layers.length - 1;
+    const rows = there && "row" in hover ? [hover.layer, hover.row, hover.row] : item?.frames ? [top, ...item.frames] : null;
+    const lit = rows && rows[2] < layers[rows[0]].layout.L ? beams(layers, server, rows[0], rows[1], rows[2]) : null;
     for (const panel of this.all) {
       const beam = this.beamOf(panel, lit, item), played = player.playhead > 0;
       if (!panel.size.width || (!beam && !played && !panel.covered)) continue; // nothing lies over it and nothing did
@@ -349,7 +357,7 @@ export class Panels {
    */
   beamOf(panel, lit, item) {
     if (panel.kind === "axis") return null;
-    if (item) return { edges: [item.from, item.to], start: 0, weights: [1] };
+    if (item && (!lit || panel.kind === "lane")) return { edges: [item.from, item.to], start: 0, weights: [1] };
     const layer = panel.kind === "lane" ? 0 : panel.layer ?? 0;
     return lit?.[layer] ? { edges: this.explorer.layers[layer].layout.inEdges, ...lit[layer].weights } : null;
   }

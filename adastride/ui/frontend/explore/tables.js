@@ -3,7 +3,7 @@
 
 import { digits } from "../numbers.js";
 import { listedFrames } from "../sheet.js";
-import { LANES, laneTitle } from "./lanes.js";
+import { LANES, laneTitle, percent } from "./lanes.js";
 import { methodName } from "./layers.js";
 
 /**
@@ -14,20 +14,23 @@ import { methodName } from "./layers.js";
  * @typedef {import("./prediction.js").Prediction} Prediction
  */
 
+const MOST_TOKENS = 1000; // that are listed
 const LEAST_SHARE = 1e-6; // of one output frame: with less of it in sound or silence there is no mean
 
 /**
  * @param {object} seen
  * @param {Layer[]} seen.layers with the settings in hand @param {number} seen.chosen the layer whose output frames are listed
  * @param {Float32Array} seen.sound begin and end of each stretch of sound, in seconds @param {Prediction} seen.prediction
+ * @param {import("./transcript.js").Transcript} [seen.transcript]
  * @param {import("./prediction.js").Bar[] | null} seen.pinned the shares of the pinned answer @param {Lane[]} seen.lanes
  * @param {{ from: number, to: number }} view
  * @returns {Table[]}
  */
-export function exploreTables({ layers, chosen, sound, prediction, pinned, lanes }, view) {
+export function exploreTables({ layers, chosen, sound, prediction, transcript, pinned, lanes }, view) {
   const answer = prediction.bars.length ? [answerTable(prediction, pinned)] : [];
   const frames = framesTable(layers[chosen].layout, chosen, view);
-  return [layersTable(layers, sound), ...answer, frames, ...lanes.map((lane) => laneTable(lane, view))];
+  const tokens = transcript ? [tokensTable(transcript, layers[layers.length - 1].layout)] : [];
+  return [layersTable(layers, sound), ...answer, ...tokens, frames, ...lanes.map((lane) => laneTable(lane, view))];
 }
 
 /** @param {Layer[]} layers @param {Float32Array} sound @returns {Table} */
@@ -77,6 +80,17 @@ function answerTable({ headline, detail, barsTitle, bars }, pinned) {
     heads: ["Answer", barsTitle || "Value", ...(pinned ? ["Pinned"] : [])],
     rows: bars.map(({ label, text }) => [label, text, ...before(label)]),
   };
+}
+
+/** @param {import("./transcript.js").Transcript} transcript @param {Layout} layout of the uppermost layer @returns {Table} */
+function tokensTable({ unit, tokens, first, probabilities, frames, seconds, rule }, { outEdges }) {
+  const begin = (/** @type {number} */ n) => outEdges[Math.min(first[n], outEdges.length - 1)].toFixed(3);
+  const rows = tokens.slice(0, MOST_TOKENS).map((token, n) => [
+    `${n}`, token, begin(n), percent(probabilities[n]), digits(frames[n]), seconds[n].toFixed(3),
+  ]);
+  const cut = tokens.length > rows.length ? ` The first ${rows.length} of ${tokens.length}.` : "";
+  const heads = ["Place", "Heard", "Begin, s", "Probability", "Output frames", "Sound, s"];
+  return { caption: `What was heard, ${unit}. ${rule}${cut}`, heads, rows };
 }
 
 /** @param {Layout} layout @param {number} layer @param {{ from: number, to: number }} view @returns {Table} */

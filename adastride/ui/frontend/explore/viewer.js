@@ -22,6 +22,7 @@ import { copySettings, inHand, layOutAll, melEdges } from "./layers.js";
 import { Panels } from "./panels.js";
 import { showPrediction, spoken } from "./prediction.js";
 import { exploreTables } from "./tables.js";
+import { TranscriptView } from "./transcript.js";
 
 /**
  * @typedef {import("./layers.js").Layer} Layer
@@ -63,6 +64,7 @@ export class Explorer extends View {
     this.everything = true;
     this.controls = new Controls(this);
     this.panels = new Panels(this);
+    this.transcript = new TranscriptView(this);
     this.sheet = new Sheet(this, () => this.tables());
     this.drawSoon = onceAFrame(() => this.draw());
     this.coverSoon = onceAFrame(() => this.drawCover());
@@ -161,6 +163,7 @@ export class Explorer extends View {
   refreshPrediction() {
     const { pinned, clip } = this, pin = this.one(".pin");
     showPrediction(this.one(".probabilities"), this.header.prediction, pinned?.bars ?? null);
+    this.transcript.show(this.header.transcript ?? null, pinned?.tokens ?? null);
     pin.setAttribute("aria-pressed", String(Boolean(pinned)));
     write(pin, pinned ? "Unpin" : "Pin");
     write(this.one(".status"), this.header.status);
@@ -207,7 +210,8 @@ export class Explorer extends View {
   request(sequence) {
     this.root.dataset.state = "following";
     note("sent", sequence);
-    return { sequence, revision: this.revision, have: this.clip?.id ?? "", settings: copySettings(this.settings), ...this.screen };
+    const { revision, clip, settings, transcript, screen } = this;
+    return { sequence, revision, have: clip?.id ?? "", settings: copySettings(settings), ...transcript.asked, ...screen };
   }
 
   /** Nothing is under way and nothing waits: the address bar and screen readers get the result. */
@@ -262,7 +266,8 @@ export class Explorer extends View {
 
   tables() {
     const { layers, tickLayer, clip, header, pinned, lanes, timeline } = this;
-    const seen = { layers, chosen: tickLayer, sound: clip.sound, prediction: header.prediction, pinned: pinned?.bars ?? null, lanes };
+    const { prediction, transcript } = header, shares = pinned?.bars ?? null;
+    const seen = { layers, chosen: tickLayer, sound: clip.sound, prediction, transcript, pinned: shares, lanes };
     return exploreTables(seen, timeline.view);
   }
 
@@ -274,7 +279,9 @@ export class Explorer extends View {
 
   togglePin() {
     const { layers, header } = this;
-    this.pinned = this.pinned ? null : { bars: header.prediction.bars, layers: layers.map(({ layout }) => layout) };
+    const { prediction, transcript } = header;
+    const now = { bars: prediction.bars, tokens: transcript?.tokens ?? null, layers: layers.map(({ layout }) => layout) };
+    this.pinned = this.pinned ? null : now;
     this.refreshPrediction();
     this.redraw();
   }
@@ -285,8 +292,8 @@ export class Explorer extends View {
     const up = { ArrowUp: 1, ArrowDown: -1 }[event.key], along = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === "Escape") this.putAway();
     else if (this.sheet.holds(target)) return false; // keys scroll the tables
-    else if (event.key === " " && !target.matches("button")) this.player.toggle();
-    else if (target.matches("input, button, select")) return false;
+    else if (event.key === " " && !target.matches("button, textarea, select")) this.player.toggle();
+    else if (target.matches("input, button, select, textarea")) return false;
     else if (zoomWithKey(event.key, this.timeline, this.centre)) return true;
     else if (event.key === "Enter" && panel) this.player.playFrom(this.hover ? this.panels.spanOf(this.hover).from : this.timeline.from);
     else if (up) return this.stepSigma(up);
