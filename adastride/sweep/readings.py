@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from adastride.inspection.tracing import Trace
 from adastride.models.network import Network
 from adastride.tasks import task_of
-from adastride.tasks.recognition import Recognition, frames_needed
+from adastride.tasks.recognition import Recognition
+from adastride.tasks.transcript import Transcript, frames_needed
 from adastride.text import TextError, Vocabulary, compare
 from adastride.wording import one_line
 
@@ -92,16 +93,16 @@ def reader(model: Network, source: str | Trace) -> Callable[[Trace], Reading]:
     what was said where the network can't write it or no word is in it.
     """
     vocabulary, typed = _vocabulary(model), isinstance(source, str)
-    tokens = tuple(vocabulary.encode(source) if isinstance(source, str) else _tokens(vocabulary, source))
+    tokens = tuple(vocabulary.encode(source) if isinstance(source, str) else _transcript(source).indices)
     if typed and not tokens:
         raise TextError("there is no word in what was said: write English words, or leave the field empty.")
     reference = Reference(vocabulary.decode(tokens), tokens, typed, vocabulary.error_label, vocabulary.unit_name)
     counted, needed = vocabulary.counted(tokens), frames_needed(tokens)
 
     def read(trace: Trace) -> Reading:
-        own = _tokens(vocabulary, trace)
-        (edits,) = compare([counted], [vocabulary.counted(own)])
-        return Reading(reference, vocabulary.decode(own), edits.errors, len(counted), trace.layers[-1].output_frames, needed)
+        transcript = _transcript(trace)
+        (edits,) = compare([counted], [vocabulary.counted(transcript.indices)])
+        return Reading(reference, transcript.text, edits.errors, len(counted), trace.layers[-1].output_frames, needed)
 
     return read
 
@@ -117,7 +118,8 @@ def _vocabulary(model: Network) -> Vocabulary:
     return task.vocabulary
 
 
-def _tokens(vocabulary: Vocabulary, trace: Trace) -> list[int]:
-    """The indices of the tokens that a recogniser has written in a run."""
-    places = {token: index for index, token in enumerate(vocabulary.tokens)}
-    return [places[str(token)] for token in trace.prediction.arrays["tokens"]]
+def _transcript(trace: Trace) -> Transcript:
+    """What a recogniser has written in a run."""
+    transcript = trace.prediction.transcript
+    assert transcript is not None
+    return transcript

@@ -247,7 +247,9 @@ def test_the_csv_of_readings(model: Recogniser):
     assert "probability" not in rows[0]
 
 
-def column(value: float, text: str, errors: int, frames: int = 20, reference: str = "three one nine", typed: bool = False, stride: float | None = None) -> Column:
+def column(
+    value: float | None, text: str, errors: int, frames: int = 20, reference: str = "three one nine", typed: bool = False, stride: float | None = None,
+) -> Column:
     """A point at which `text` is read."""
     words = reference.split()
     target = Reference(reference, tuple(made_up.DIGITS.index(word) for word in words), typed, "Word error rate", "words")
@@ -314,4 +316,6 @@ def test_a_map_of_readings():
     assert np.allclose(heat.z, [[100 / 3, 0], [np.nan, np.nan]], equal_nan=True)
     assert "unreadable" in heat.text[1][0]
     said = [each.text for each in map_answers(columns[:1], "")]
-    assert said == ["“three one nine” is read at 0 of 1 points; the lowest word error rate is 33.3 % (1 error in 3 words), at σ⁻² 1 and an overall stride of 4."]
+    assert said == [
+        "“three one nine” is read at 0 of 1 points; the lowest word error rate is 33.3 % (1 error in 3 words), at σ⁻² 1 and an overall stride of 4.",
+    ]
