@@ -125,9 +125,10 @@ def _reading_answers(readings: Sequence[Reading], values: Sequence[float], quant
             answers.append(Answer(f"{label} is {usual.rate_text} at every value.", rule))
         else:
             near = min((place for place, rate in enumerate(rates) if rate == rates[best]), key=lambda place: abs(place - start))
+            first, last = _stretch([rate == rates[best] for rate in rates], near)
+            where = f"from {_named(quantity, values[first])} to {names[last]}" if last > first else f"at {_named(quantity, values[near])}"
             answers.append(Answer(
-                f"{label} is lowest at {_named(quantity, values[near])} with {readings[near].rate_text} "
-                f"and highest at {names[worst]} with {readings[worst].rate_text}.", rule,
+                f"{label} is lowest {where} with {readings[near].rate_text} and highest at {names[worst]} with {readings[worst].rate_text}.", rule,
             ))
     unreadable = [place for place, reading in enumerate(readings) if reading.unreadable]
     if unreadable:

@@ -78,7 +78,9 @@ class Reading:
     @property
     def rate_text(self) -> str:
         """The error rate as a person reads it: "33.3 % (1 error in 3 words)"."""
-        return f"{100 * self.rate:.1f} % ({self.errors} {'error' if self.errors == 1 else 'errors'} in {self.units} {self.reference.unit_name})"
+        errors = "1 error" if self.errors == 1 else f"{self.errors} errors"
+        units = self.reference.unit_name.removesuffix("s") if self.units == 1 else self.reference.unit_name
+        return f"{100 * self.rate:.1f} % ({errors} in {self.units} {units})"
 
 
 def reads_texts(model: Network) -> bool:

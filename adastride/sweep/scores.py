@@ -97,7 +97,9 @@ class Score:
     def basis(self) -> str:
         """What the value stands on: "180 clips", or "812 words in 180 clips"."""
         clips = f"{self.clips:,} {'clip' if self.clips == 1 else 'clips'}"
-        return clips if self.metric.per is None else f"{self.units:,.0f} {self.metric.per} in {clips}"
+        if self.metric.per is None:
+            return clips
+        return f"{self.units:,.0f} {self.metric.per.removesuffix('s') if self.units == 1 else self.metric.per} in {clips}"
 
     def on_clips(self) -> str:
         """The value and what it stands on: "91.1 % of 180 clips right", "a word error rate of 4.2 % (812 words in 180 clips)"."""

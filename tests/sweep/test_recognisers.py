@@ -265,7 +265,7 @@ def test_what_is_read_is_said_in_sentences():
     said = [each.text for each in clip_answers(columns, SIGMA, 5.0)]
     assert said[:2] == [
         "What is read stays “three one nine” from σ⁻² 1 to 12; at 0.5 it becomes “three nine”; at 25 it becomes “three one nine nine”.",
-        "The word error rate against the reading as trained is lowest at σ⁻² 5 with 0.0 % (0 errors in 3 words) and highest at 0.05 with 100.0 % "
+        "The word error rate against the reading as trained is lowest from σ⁻² 1 to 12 with 0.0 % (0 errors in 3 words) and highest at 0.05 with 100.0 % "
         "(3 errors in 3 words).",
     ]
     assert not any(word in " ".join(said) for word in ("surest", "nan", "inf", "probab"))
@@ -285,6 +285,13 @@ def test_a_reading_that_never_turns_and_a_clip_without_words():
         "The network as trained reads nothing in this clip, so there is no word error rate: type what was said to get one.",
     ]
     sweep_figures.curves(columns, (0.1, 5.0), SIGMA, (5.0,), False)
+
+
+def test_one_is_one_word():
+    (first, second, *_) = clip_answers([column(value, "three", 1, reference="one") for value in (0.1, 5.0)], SIGMA, 5.0)
+    assert "100.0 % (1 error in 1 word) at every value" in second.text
+    assert Score("a", Setting(0.5), 8.0, WORDS, 1, 1, 1, 0.25, 1, 1, 1).basis == "1 word in 1 clip"
+    assert "“three”" in first.text
 
 
 def test_too_few_frames_are_said_and_drawn():

@@ -466,6 +466,8 @@ def test_a_manifest_goes_first_and_its_test_split():
     assert [clip.label for clip in read_zip(zipped({**files, "set/manifest.csv": lines}), "a.zip")] == ["high", "low"]
     lines = "path,label\naudio/a.wav,low\n"
     assert [clip.path for clip in read_zip(zipped({**files, "set/manifest.csv": lines}), "a.zip")] == ["set/audio/a.wav"]
+    lines = "path,text,split\naudio/a.wav,one two,test\naudio/b.wav,,test\naudio/c.wav,nine,train\n"  # nothing may be said in a clip
+    assert [(clip.label, clip.text) for clip in read_zip(zipped({**files, "set/manifest.csv": lines}), "a.zip")] == [("", "one two"), ("", "")]
 
 
 @pytest.mark.parametrize(
