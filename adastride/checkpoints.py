@@ -61,9 +61,9 @@ class CatalogueEntry:
 
     @property
     def headline(self) -> str:
-        """The headline metric as a person reads it: "98.3 %"."""
+        """The headline metric as a person reads it: "98.3 %", or "1.7 % error rate" where less is better."""
         metric = tasks.KINDS[self.kind].task.headline
-        return metric.text(self.metrics[metric.name])
+        return metric.text(self.metrics[metric.name]) + ("" if metric.higher_is_better else f" {metric.label.lower()}")
 
 
 @functools.cache

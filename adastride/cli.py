@@ -1,4 +1,4 @@
-"""The command line: its commands explain a clip, train one network or a grid of them, evaluate, sweep σ and stride, and start the app.
+"""The command line: it explains a clip, writes down what is said, trains one network or a grid, evaluates, sweeps, and starts the app.
 
 Whatever is wrong with the input ends in one sentence on stderr and exit code 2. Heavy imports wait until a command
 needs them, so that `--help` and a mistyped option answer at once.
@@ -76,8 +76,9 @@ def _sentence(error: Exception) -> str | None:
     from adastride.checkpoints import CheckpointError
     from adastride.clips import DataError
     from adastride.sweep.core import SweepError
+    from adastride.text import TextError
 
-    return str(error) if isinstance(error, AudioError | CheckpointError | DataError | SweepError) else None
+    return str(error) if isinstance(error, AudioError | CheckpointError | DataError | SweepError | TextError) else None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -110,6 +111,16 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--svg", metavar="OUT", help="write the figure with its text as text")
     explain.add_argument("--csv", metavar="OUT", help="write a table with every output frame's time and stride")
     explain.set_defaults(run=_explain)
+
+    transcribe = commands.add_parser("transcribe", help="write down what a recogniser hears in clips", allow_abbrev=False)
+    transcribe.add_argument("clip", metavar="CLIP", nargs="+", help=f"{FORMATS} files of up to an hour, or names of bundled samples")
+    transcribe.add_argument("--checkpoint", metavar="NAME", help="a shipped recogniser or a .safetensors file (default: the first that is shipped)")
+    transcribe.add_argument("--beams", metavar="N", type=_whole(1, 50), help="search with so many beams instead of taking the best token each time, "
+                            "and print the second best reading")
+    transcribe.add_argument("--json", action="store_true", help="print a JSON object for each clip, one on a line")
+    transcribe.add_argument("--textgrid", metavar="OUT", help="write the tokens and their times for Praat")
+    transcribe.add_argument("--srt", metavar="OUT", help="write subtitles")
+    transcribe.set_defaults(run=_transcribe)
 
     train = commands.add_parser("train", help="train a network on a labelled folder; run it again to go on", allow_abbrev=False)
     _add_data(train)
@@ -292,6 +303,63 @@ def _explain(args: argparse.Namespace) -> None:
     print(_report(trace, summary["layers"], title))
     for kind, data in files.items():
         print(f"wrote {outputs[kind]} ({len(data) / 1e3:.0f} kB)")
+
+
+# transcribe
+
+
+def _transcribe(args: argparse.Namespace) -> None:
+    outputs = {kind: Path(path) for kind in ("textgrid", "srt") if (path := getattr(args, kind)) is not None}
+    if outputs and len(args.clip) > 1:
+        raise CommandError(f"--{next(iter(outputs))} takes one clip at a time, and here are {len(args.clip)}: give one, or use --json.")
+    found = [_find_clip(name) for name in args.clip]
+    _check_outputs(outputs, found[0][0])
+
+    import torch
+
+    from adastride import checkpoints, tasks
+    from adastride.audio import AudioError
+    from adastride.clip_parts import read_part
+    from adastride.inspection import tracing, transcripts
+    from adastride.memory import return_large_blocks
+    from adastride.text import TextError
+
+    torch.set_num_threads(1)  # see `_explain`
+    return_large_blocks()
+    known = [name for name, entry in checkpoints.catalogue().items() if tasks.KINDS[entry.kind].task.name == "recognition"]
+    if args.checkpoint is None and not known:
+        raise CommandError("no recogniser is part of this installation: give the path of one with --checkpoint.")
+    model = checkpoints.load(args.checkpoint or next((name for name in known if name.endswith("-adastride")), known[0]))
+    if tasks.task_of(model).name != "recognition":
+        raise CommandError(f"{model.name} is a {model.config.kind} and writes no text: choose {' or '.join(known[:3]) or 'a recogniser'}.")
+    wrong = 0
+    for path, title in found:
+        try:
+            waveform = read_part(path, sample_rate=model.config.mel.sample_rate)
+            trace = tracing.trace(model, waveform).without_resumes()
+            readings = transcripts.transcript_of(trace).readings(args.beams) if args.beams else []
+        except (AudioError, TextError) as error:
+            if len(found) == 1:
+                raise CommandError(str(error)) from None
+            print(" ".join(str(error).split()), file=sys.stderr)
+            wrong += 1
+            continue
+        summary = transcripts.summary(trace)
+        if readings:
+            summary |= {"readings": [{"text": reading.text, "log_probability": round(reading.log_probability, 4)} for reading in readings]}
+        files = {"textgrid": transcripts.textgrid, "srt": transcripts.srt}
+        for kind, out in outputs.items():
+            _write(out, files[kind](trace).encode())
+        if args.json:
+            print(json.dumps(summary, allow_nan=False, ensure_ascii=False), flush=True)
+            continue
+        print(f"{title}: {summary['text'] or '(no word heard)'}", flush=True)
+        for place, reading in enumerate(readings, start=1):
+            print(f"  reading {place}, log-probability {reading.log_probability:.2f} nats: {reading.text or '(nothing)'}")
+        for out in outputs.values():
+            print(f"wrote {out} ({out.stat().st_size / 1e3:.1f} kB)")
+    if wrong:
+        raise CommandError(f"{wrong} of {len(found)} clips could not be read: the lines above say why.")
 
 
 def _find_clip(name: str) -> tuple[Path, str]:

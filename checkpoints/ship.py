@@ -5,7 +5,7 @@
                                                             writes catalogue.json, the table of README.md and tests/data/shipped.json
     python -m checkpoints.ship check DATA_ROOT [NAME ...]   evaluates them on the test splits and compares with the catalogue
 
-What is shipped: of every task one network of each method below, and of digits one for each sigma.
+What is shipped: of every task one network of each of its methods, and of digits one for each sigma.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from adastride import audio, checkpoints
 from adastride.clips import Clip
-from adastride.inspection.tracing import trace
+from adastride.inspection.tracing import Trace, trace
 from adastride.models.classifier import network_label
 from adastride.results import read
 from adastride.samples import samples
@@ -26,28 +28,48 @@ from adastride.training.calibrate import calibrated
 from adastride.training.grid import read_grid
 
 HERE = Path(__file__).resolve().parent
-KIND = "classifier"
-METHODS_SHIPPED = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
+RESULTS = HERE.parent / "results"
 USUAL_SIGMA, OTHER_SIGMAS = 5.0, (0.1, 1.0, 10.0)  # the others of digits alone
-DATA = {  # of every task: folder of the data, what a network trained on it does
-    "digits": ("fsdd", "Tells the English digits zero to nine apart"),
-    "commands": ("commands", "Tells ten English command words, other words and silence apart"),
-    "emotion": ("emodb", "Tells seven acted emotions in German sentences apart"),
-    "scenes": ("esc10", "Tells ten kinds of environmental sound apart"),
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What is shipped of a task.
+
+    does: what its networks do, a sentence without its end. data: the folder of its data in the folder of the data sets, or one that the
+    grid's script has made. grid: the file in results that trains them. methods: of which one network each is shipped.
+    """
+
+    does: str
+    data: str
+    grid: str = "grid.toml"
+    kind: str = "classifier"
+    methods: tuple[str, ...] = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
+
+
+TASKS = {
+    "digits": Shipped("Tells the English digits zero to nine apart", "fsdd"),
+    "commands": Shipped("Tells ten English command words, other words and silence apart", "commands"),
+    "emotion": Shipped("Tells seven acted emotions in German sentences apart", "emodb"),
+    "scenes": Shipped("Tells ten kinds of environmental sound apart", "esc10"),
+    "digits-string": Shipped(
+        "Writes down strings of English digits", "../build/digit-strings", "recognition.toml", "recogniser",
+        ("strided-conv", "spectral-pool", "diffstride", "adastride", "adastride-f"),
+    ),
+    "phonemes": Shipped("Writes down the phonemes of read English", "speech", "recognition.toml", "recogniser", ("strided-conv", "adastride")),
 }
 # Words that people hear in seconds of silence: how many seconds a network is calibrated in, on the valid split (adastride/training/calibrate.py).
 CALIBRATED = {"digits": (2.0, 7.0)}
-MOST_BYTES = 40_000_000
-ANSWERED = ("seven", "left", "rhythm")  # bundled clips
-TOLERANCE = 0.002  # of accuracy, between the catalogue and a check
-TABLE = ("<!-- table -->", "<!-- /table -->")
+MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000}
+ANSWERED = ("seven", "left", "rhythm", "number")  # bundled clips
+TOLERANCE = 0.002  # of the headline metric, between the catalogue and a check
 
 
 def shipped_runs() -> dict[str, tuple[str, str, float | None]]:
     """The run that every shipped checkpoint is, by the checkpoint's name: task, method, and sigma_inv2, None for a method without sigma."""
     names = {
         f"{task}-{method}": (task, method, USUAL_SIGMA if method.startswith("adastride") else None)
-        for task in DATA for method in METHODS_SHIPPED
+        for task, shipped in TASKS.items() for method in shipped.methods
     }
     return names | {f"digits-adastride-{sigma:g}": ("digits", "adastride", sigma) for sigma in OTHER_SIGMAS}
 
@@ -57,9 +79,9 @@ def take(results: Path, runs: Path, root: Path, wanted: list[str]) -> None:
 
     root: the folder of the data sets, for calibration. wanted: the tasks and names of the networks to take; all where there are none.
     """
-    sources = {run.id: run.sources for run in read_grid(HERE.parent / "results" / "grid.toml", root)}
-    first_runs = [run for run in read(results) if run.seed == 0 and run.fold is None and run.kind == KIND]
-    finished_runs = {(run.task, run.method, run.sigma_inv2): run for run in first_runs}
+    sources = {run.id: run.sources for run in read_grid(RESULTS / "grid.toml", root)}
+    first_runs = [run for run in read(results) if run.seed == 0 and run.fold is None]
+    finished_runs = {(run.task, run.method, run.sigma_inv2): run for run in first_runs if run.task in TASKS and run.kind == TASKS[run.task].kind}
     entries = {entry["name"]: entry for entry in json.loads((HERE / "catalogue.json").read_text(encoding="utf-8"))}
     for name, key in shipped_runs().items():
         if wanted and not {name, key[0]} & set(wanted):
@@ -77,18 +99,20 @@ def take(results: Path, runs: Path, root: Path, wanted: list[str]) -> None:
         many = f", σ⁻² = {sigma:g}" if sigma else ""
         entries[name] = {
             "name": name, "file": f"{name}.safetensors", "title": f"{SUBJECTS[task].title} · {network_label(method)}" + many * (method == "adastride"),
-            "description": f"{DATA[task][1]}. {_layers(method)}{many}, stride 2, width {run.width}.",
+            "description": f"{TASKS[task].does}. {_layers(TASKS[task].kind, method)}{many}, stride 2, width {run.width}.",
             "task": task, "method": method, "sigma_inv2": sigma,
-            "metrics": {run.headline.name: run.value}, "clips": run.clips_test, "width": run.width,
+            "metrics": {run.headline.name: run.value}, "clips": run.clips_test, "width": run.width, "kind": run.kind,
         }
     order = list(shipped_runs())
     entries = [entries[name] for name in sorted(entries, key=lambda name: (list(SUBJECTS).index(entries[name]["task"]), order.index(name)))]
     (HERE / "catalogue.json").write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    total = sum((HERE / entry["file"]).stat().st_size for entry in entries)
-    print(f"{len(entries)} checkpoints, {total / 1e6:.1f} MB")
-    if total > MOST_BYTES:
-        raise SystemExit(f"{total / 1e6:.1f} MB are more than the {MOST_BYTES / 1e6:.0f} MB that may be shipped: train narrower networks.")
-    _write_table(entries)
+    for kind, most in MOST_BYTES.items():
+        of_kind = [entry for entry in entries if entry.get("kind", "classifier") == kind]
+        total = sum((HERE / entry["file"]).stat().st_size for entry in of_kind)
+        print(f"{len(of_kind)} of kind {kind}, {total / 1e6:.1f} MB")
+        if total > most:
+            raise SystemExit(f"{total / 1e6:.1f} MB are more than the {most / 1e6:.0f} MB that may be shipped of kind {kind}: train narrower networks.")
+    _write_tables(entries)
     checkpoints.catalogue.cache_clear()
     _write_answers()
 
@@ -100,26 +124,49 @@ def _calibrate(run: Path, out: Path, clips: list[Clip], seconds: tuple[float, ..
     checkpoints.save_checkpoint(network, out, {**checkpoints.details(run)["details"], "calibration": calibration})
 
 
-def _layers(method: str) -> str:
+def _layers(kind: str, method: str) -> str:
+    if kind == "recogniser":
+        above = " and spectral pooling" if method == "diffstride" else ""
+        return f"Two subsampling blocks with {network_label(method)}{above} under Squeezeformer blocks"
     return "Two strided convolutions and an AdaStride layer above them" if method == "adastride-s" else f"Three layers of {network_label(method)}"
 
 
-def _write_table(entries: list[dict]) -> None:
-    """The table of README.md: what each file was measured to do, from its own header."""
-    lines = ["| checkpoint | method | σ⁻² | width | epoch kept | valid | test | test, in silence | test clips | espeak-ng voices |", "|---" * 10 + "|"]
-    for entry in entries:
-        header = checkpoints.details(HERE / entry["file"])
-        metrics = header["details"]["metrics"]
-        shares = [metrics.get("valid_accuracy"), entry["metrics"]["accuracy"], metrics.get("test_accuracy_in_silence")]
-        shares.append(metrics.get("test_accuracy_of", {}).get("spoken-digits"))
-        *cells, voices = ["–" if share is None else f"{100 * share:.1f} %" for share in shares]
-        sigma = "–" if entry["sigma_inv2"] is None else f"{entry['sigma_inv2']:g}"
-        cells = [entry["name"], network_label(entry["method"]), sigma, header["config"]["width"], metrics["epoch"], *cells, entry["clips"], voices]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
+def _write_tables(entries: list[dict]) -> None:
+    """The tables of README.md: what each file was measured to do, from its own header."""
+    columns = {
+        "classifier": ("valid", "test", "test, in silence", "test clips", "espeak-ng voices"),
+        "recogniser": ("blocks", "valid, error rate", "test, error rate", "test clips"),
+    }
     readme = HERE / "README.md"
-    before, rest = readme.read_text(encoding="utf-8").split(TABLE[0])
-    after = rest.split(TABLE[1])[1]
-    readme.write_text(before + "\n".join([TABLE[0], *lines, TABLE[1]]) + after, encoding="utf-8")
+    text = readme.read_text(encoding="utf-8")
+    for kind, names in columns.items():
+        lines = [f"| {' | '.join(('checkpoint', 'method', 'σ⁻²', 'width', 'epoch kept', *names))} |", "|---" * (5 + len(names)) + "|"]
+        for entry in entries:
+            if entry.get("kind", "classifier") != kind:
+                continue
+            header = checkpoints.details(HERE / entry["file"])
+            metrics = header["details"]["metrics"]
+            sigma = "–" if entry["sigma_inv2"] is None else f"{entry['sigma_inv2']:g}"
+            cells = [entry["name"], network_label(entry["method"]), sigma, header["config"]["width"], metrics["epoch"]]
+            if kind == "classifier":
+                shares = (metrics.get("valid_accuracy"), entry["metrics"]["accuracy"], metrics.get("test_accuracy_in_silence"))
+                cells += [*map(_percent, shares), entry["clips"], _percent(metrics.get("test_accuracy_of", {}).get("spoken-digits"))]
+            else:
+                cells += [header["config"]["blocks"], _percent(metrics["valid_error_rate"]), _percent(entry["metrics"]["error_rate"]), entry["clips"]]
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+        text = _replaced(text, f"<!-- table of {kind}s -->", lines)
+    readme.write_text(text, encoding="utf-8")
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def _replaced(text: str, mark: str, lines: Sequence[str]) -> str:
+    """A text with other lines between a mark and the end of the table that follows it."""
+    before, rest = text.split(mark + "\n")
+    after = rest.split("<!-- end of the table -->", 1)[1]
+    return "\n".join([before + mark, *lines, "<!-- end of the table -->"]) + after
 
 
 def _write_answers() -> None:
@@ -128,13 +175,21 @@ def _write_answers() -> None:
     for name in checkpoints.catalogue():
         model = checkpoints.load(name)
         traces = {clip: trace(model, audio.read(samples()[clip].path)) for clip in ANSWERED}
-        answers[name] = {clip: (heard.top, round(heard.prediction.values[heard.top], 4)) for clip, heard in traces.items()}
+        answers[name] = {clip: (heard.top, round(how_sure(heard), 4)) for clip, heard in traces.items()}
     text = ",\n".join(f"{json.dumps(name)}: {json.dumps(clip_answers)}" for name, clip_answers in answers.items())
     (HERE.parent / "tests" / "data" / "shipped.json").write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
 
 
+def how_sure(seen: Trace) -> float:
+    """How probable a network finds its answer: the label, or each token on average."""
+    if seen.prediction.transcript is None:
+        return seen.prediction.values[seen.top]
+    tokens = seen.prediction.transcript.tokens
+    return sum(token.probability for token in tokens) / len(tokens) if tokens else 1.0
+
+
 def check(root: Path, names: list[str]) -> None:
-    """Accuracy of every shipped checkpoint on all clips of its test split; exits with 1 if one is not what the catalogue says."""
+    """The headline metric of every shipped checkpoint on all clips of its test split; exits with 1 if one is not what the catalogue says."""
     from adastride.training.datasets import as_source
     from adastride.training.evaluate import evaluate
 
@@ -142,10 +197,10 @@ def check(root: Path, names: list[str]) -> None:
     for name, entry in checkpoints.catalogue().items():
         if names and name not in names:
             continue
-        folder = DATA[entry.task][0]
+        folder = TASKS[entry.task].data
         clips.setdefault(folder, None)
         if clips[folder] is None:
-            clips[folder] = as_source(root / folder).clips("test")
+            clips[folder] = as_source(RESULTS / folder if folder.startswith("..") else root / folder).clips("test")
         result = evaluate(checkpoints.load(name), clips[folder])
         listed = entry.metrics[result.headline.name]
         right = abs(result.value - listed) <= TOLERANCE and result.clips == entry.clips

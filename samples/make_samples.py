@@ -313,6 +313,11 @@ CLIPS = (
         "For the networks that know commands. A soft onset, a vowel, a hiss, a gap and a burst: see which of them get time steps.",
         functools.partial(word_clip, "left", "en-gb-x-rp+m3", 3.0, 1.1), "left",
     ),
+    Clip(
+        "number", "A number read aloud: three one nine four seven",
+        "Said in one breath, for the networks that write digits down: raise the stride and see which word vanishes first.",
+        lambda: mix(4.5, [(0.5, spoken("three one nine four seven", "en-us+m4", 125))]),
+    ),
 )
 
 

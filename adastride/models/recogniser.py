@@ -100,12 +100,18 @@ class RecogniserConfig(NetworkConfig):
             raise ValueError(f"kernel_size must be odd, got {self.kernel_size}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be from 0 to below 1, got {self.dropout}")
+        if type(self.learn_sigma) is not bool:
+            raise ValueError(f"learn_sigma must be true or false, got {self.learn_sigma!r}")
         if self.learn_sigma and not any("sigma" in METHODS[method].parameters for method in self.methods):
             raise ValueError(f"there is no sigma to learn in {', '.join(self.methods)}")
-        known = {name for method in self.methods for name in METHODS[method].parameters} - {"sigma"}
-        unknown = sorted(self.parameters.keys() - known)
-        if unknown:
-            raise ValueError(f"none of the methods {', '.join(self.methods)} takes a parameter {unknown[0]!r} here")
+        ranges = {name: limits for method in self.methods for name, limits in METHODS[method].parameters.items() if name != "sigma"}
+        for name, value in self.parameters.items():
+            if name not in ranges:
+                raise ValueError(f"none of the methods {', '.join(self.methods)} takes a parameter {name!r} here")
+            lowest, highest, default = ranges[name]
+            whole = isinstance(default, int)
+            if not lowest <= float(value) <= highest or (whole and not float(value).is_integer()):
+                raise ValueError(f"{name} must be a {'whole ' * whole}number from {lowest:g} to {highest:g}, got {value}")
 
     @property
     def mel(self) -> MelPreset:
@@ -208,11 +214,13 @@ class Recogniser(Network):
     def work_share(self, frames: Sequence[int]) -> float:
         """The share of multiply-adds for each frame that are left, relative to the same network with no stride anywhere.
 
-        A subsampling block costs 3 width² for a frame and an encoder block 25 width², so almost all work is done at the last rate.
+        A subsampling block costs 3 width² for a frame and an encoder block 25 width², so almost all work is done at the last rate. A
+        downsampler that convolves itself does so for its output frames only.
 
         >>> network = Recogniser(RecogniserConfig("words", ("one",), width=8, blocks=1))
         >>> round(network.work_share([80, 40, 20]), 3)
         0.347
         """
         encoder = 25 * self.config.blocks
-        return float((3 * frames[0] + 3 * frames[1] + encoder * frames[2]) / ((3 * SUBSAMPLING_BLOCKS + encoder) * frames[0]))
+        convolved = sum(frames[place + METHODS[method].replaces_convolution] for place, method in enumerate(self.config.methods))
+        return float((3 * convolved + encoder * frames[-1]) / ((3 * SUBSAMPLING_BLOCKS + encoder) * frames[0]))

@@ -135,10 +135,13 @@ class RelativeAttention(nn.Module):
         # Distances from that of the last query to the first key down to that of the first query to the last key.
         largest, smallest = begin + queries - 1 - first, begin - (first + keys - 1)
         distances = (query + self.position_bias) @ encodings[:, reach - largest : reach - smallest + 1].transpose(1, 2)
-        # Row i wants columns queries - 1 - i onwards: in a row that is one column shorter they stand below each other.
+        # Row i wants columns queries - 1 - i onwards: in a row that is one column shorter they stand below each other. A single query
+        # wants the row as it is.
         columns = queries + keys - 1
-        skewed = distances.reshape(heads, -1)[:, queries - 1 : queries - 1 + queries * (columns - 1)].view(heads, queries, columns - 1)[:, :, :keys]
-        bias = skewed * scale
+        if queries > 1:
+            shifted = distances.reshape(heads, -1)[:, queries - 1 : queries - 1 + queries * (columns - 1)]
+            distances = shifted.view(heads, queries, columns - 1)[:, :, :keys]
+        bias = distances * scale
         if max(largest, -smallest) > self.context:
             frames = torch.arange(begin, begin + queries, device=query.device)[:, None] - torch.arange(first, first + keys, device=query.device)
             bias = bias.masked_fill(frames.abs() > self.context, -math.inf)

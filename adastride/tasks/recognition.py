@@ -8,6 +8,7 @@ an equal one.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,11 @@ def ctc_losses(output: Output, targets: Tensor, target_lengths: Tensor) -> Tenso
     """
     log_probabilities = F.log_softmax(output.head.float(), dim=2).transpose(0, 1)
     lengths = output.downsampled[-1].lengths.to(targets.device)
-    return F.ctc_loss(log_probabilities, targets, lengths, target_lengths, blank=BLANK, reduction="none")
+    inside = torch.arange(1, targets.shape[1], device=targets.device) < target_lengths[:, None]
+    needed = target_lengths + ((targets[:, 1:] == targets[:, :-1]) & inside).sum(dim=1)
+    # The gradient of an infinite loss is no number, and zero times that is none either, so it is cut off before it is made.
+    losses = F.ctc_loss(log_probabilities, targets, lengths, target_lengths, blank=BLANK, reduction="none", zero_infinity=True)
+    return losses.masked_fill(lengths < needed, math.inf)
 
 
 class Recognition(Task[Recogniser, RecogniserConfig]):
@@ -128,8 +133,7 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
     def loss(self, output: Output, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
         """CTC's loss in nats for each token, a mean over the clips that have enough output frames. Labels are not smoothed."""
         losses, counts = ctc_losses(output, *batch.targets), batch.targets[1].clamp(min=1)
-        readable = losses.detach().isfinite()
-        # A clip that can't be read has no gradient; zero times infinity would be no number.
+        readable = ~losses.detach().isposinf()  # what is no number stays in the loss, so that a run that diverges is noticed
         shares = torch.where(readable, losses, 0.0) / counts
         return shares.sum() / readable.sum().clamp(min=1)
 
@@ -138,7 +142,7 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
         assert self.vocabulary is not None
         classes, counts = batch.targets
         losses = ctc_losses(output, classes, counts)
-        readable = losses.isfinite()
+        readable = ~losses.isposinf()
         texts = [(row[:count] - 1).tolist() for row, count in zip(classes, counts, strict=True)]
         references = [self.vocabulary.counted(text) for text in texts]
         edits = compare(references, [self.vocabulary.counted(answer) for answer in self.answers(output)])

@@ -37,7 +37,7 @@ class Edits:
 def compare(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[str]]) -> list[Edits]:
     """Aligns each hypothesis with its reference so that the errors are as few as can be.
 
-    references, hypotheses: units, such as words or phonemes, without blanks in them but for the blank itself.
+    references, hypotheses: units, such as words or phonemes.
 
     >>> [edits.errors for edits in compare([["one", "two"]], [["one", "nine", "two"]])]
     [1]
@@ -46,8 +46,9 @@ def compare(references: Sequence[Sequence[str]], hypotheses: Sequence[Sequence[s
 
     if not references:
         return []
-    # jiwer splits at blanks; the unit that is a blank, between words of characters, gets a name that no other has.
-    texts = [[" ".join("␣" if unit == " " else unit for unit in units) for units in side] for side in (references, hypotheses)]
+    # jiwer splits at blanks, and a unit may be or have one, so each gets a number for a name.
+    names: dict[str, str] = {}
+    texts = [[" ".join(names.setdefault(unit, str(len(names))) for unit in units) for units in side] for side in (references, hypotheses)]
     result = jiwer.process_words(texts[0], texts[1], jiwer.Compose([jiwer.ReduceToListOfListOfWords()]), jiwer.Compose([jiwer.ReduceToListOfListOfWords()]))
     every = []
     for reference, hypothesis, chunks in zip(references, hypotheses, result.alignments, strict=True):

@@ -20,7 +20,7 @@ from adastride.wording import one_line
 
 UNITS = ("words", "characters", "phonemes", "pieces")
 MOST_WORDS = 1000  # of a text that somebody types
-MOST_TOKENS = 10_000
+MOST_TOKENS, _MOST_LETTERS = 10_000, 40
 _ERROR_LABELS = {"words": "Word error rate", "characters": "Character error rate", "phonemes": "Phoneme error rate", "pieces": "Word error rate"}
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _PHONEMES = (
@@ -54,7 +54,7 @@ class Vocabulary:
             raise ValueError(f"expected 1 to {MOST_TOKENS} tokens, got {len(self.tokens)}")
         if len(set(self.tokens)) < len(self.tokens):
             raise ValueError("a token is there twice")
-        wrong = next((token for token in self.tokens if not 1 <= len(token) <= 40 or not token.isprintable()), None)
+        wrong = next((token for token in self.tokens if not 1 <= len(token) <= _MOST_LETTERS or not token.isprintable()), None)
         if wrong is not None:
             raise ValueError(f"a token can't be {one_line(repr(wrong), 60)}")
 
@@ -129,19 +129,25 @@ class Vocabulary:
         return " ".join(tokens)
 
     def counted(self, indices: Sequence[int]) -> list[str]:
-        """The units that errors are counted in: words, characters or phonemes.
+        """The units that errors are counted in: words, characters or phonemes, of the text that `decode` makes.
 
         >>> Vocabulary("pieces", ("see", "##ing", "is")).counted([0, 1, 2])
         ['seeing', 'is']
         """
-        return self.decode(indices).split() if self.units == "pieces" else [self.tokens[index] for index in indices]
+        if self.units == "pieces":
+            return self.decode(indices).split()
+        tokens = [self.tokens[index] for index in indices]
+        if self.units == "characters":  # a blank that is not between two words is in no text
+            tokens = [token for token, before in zip(tokens, [" ", *tokens], strict=False) if token != " " or before != " "]
+            return tokens[:-1] if tokens[-1:] == [" "] else tokens
+        return tokens
 
 
 def normalised(text: str) -> str:
     """A text in lower-case words of letters and apostrophes, with blanks between them; digits are read one by one.
 
-    Accents are dropped where a plain letter is left. Raises TextError for more than `MOST_WORDS` words, for large numbers, which are
-    read in more than one way, and for letters of another script.
+    Accents are dropped where a plain letter is left. Raises TextError for more than `MOST_WORDS` words, for letters of another script,
+    and for a text that is not empty but has no word in it.
 
     >>> normalised("Room 7: it's  \\u201cCafé\\u201d!")
     "room seven it's cafe"
@@ -152,8 +158,10 @@ def normalised(text: str) -> str:
     other = next((letter for letter in text if letter.isalnum() and not "a" <= letter <= "z"), None)
     if other is not None:
         raise TextError(f"“{other}” is a letter that these networks do not know: write English words.")
-    words = [word.strip("'") or "" for word in re.sub(r"[^a-z']+", " ", text).split()]
+    words = [word.strip("'") for word in re.sub(r"[^a-z']+", " ", text).split()]
     words = [word for word in words if word]
+    if text.strip() and not words:
+        raise TextError(f"“{one_line(text.strip(), 40)}” has no word in it: write what is said.")
     if len(words) > MOST_WORDS:
         raise TextError(f"this text has more than the {MOST_WORDS:,} words that are compared: give the words of this clip alone.")
     return " ".join(words)
@@ -163,7 +171,7 @@ def learned_tokens(units: str, texts: Sequence[str]) -> tuple[str, ...]:
     """The tokens of a vocabulary for some texts, in an order that follows from the texts alone.
 
     Words, characters and pieces are those of the texts, 1000 pieces at the most; phonemes are the 39 of English in every case. Raises
-    TextError where the texts have no word.
+    TextError where the texts have no word, or words that are too many or too long for a vocabulary of words.
     """
     if units == "phonemes":
         return _PHONEMES
@@ -171,6 +179,13 @@ def learned_tokens(units: str, texts: Sequence[str]) -> tuple[str, ...]:
     if not counts:
         raise TextError("the texts of the training clips have no word in them.")
     if units == "words":
+        longest = max(counts, key=lambda word: (len(word), word))
+        if len(longest) > _MOST_LETTERS:
+            more = f"has {len(longest)} letters, more than the {_MOST_LETTERS} of a token"
+            raise TextError(f"“{one_line(longest, 40)}” {more}: choose characters or pieces.")
+        if len(counts) > MOST_TOKENS:
+            more = f"{len(counts):,} different words, more than the {MOST_TOKENS:,} of a network"
+            raise TextError(f"the texts have {more}: choose characters or pieces.")
         return tuple(sorted(counts, key=lambda word: (word not in _DIGITS, _DIGITS.index(word) if word in _DIGITS else 0, word)))
     if units == "characters":
         return tuple(sorted({letter for word in counts for letter in word} | {" "}))
@@ -178,13 +193,14 @@ def learned_tokens(units: str, texts: Sequence[str]) -> tuple[str, ...]:
 
     tokenizer = Tokenizer(models.WordPiece(unk_token=_UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    # Letters that the trainer has seen only inside of words are added as beginnings too, so that every word can be written.
+    # Every word of these letters can be written: they are there as beginnings, which the trainer may have seen only inside of words,
+    # and as continuations. All of them are given to it in order, because its own order changes from run to run, and ties with it.
     letters = sorted({letter for word in counts for letter in word})
-    trainer = trainers.WordPieceTrainer(vocab_size=_PIECES + 1, special_tokens=[_UNKNOWN], initial_alphabet=letters, show_progress=False)
+    continued = [f"{_CONTINUED}{letter}" for letter in letters]
+    trainer = trainers.WordPieceTrainer(vocab_size=_PIECES + 1, special_tokens=[_UNKNOWN, *letters, *continued], show_progress=False)
     tokenizer.train_from_iterator((" ".join([word] * count) for word, count in sorted(counts.items())), trainer)
     places = tokenizer.get_vocab()
-    pieces = [piece for piece in sorted(places, key=places.__getitem__) if piece != _UNKNOWN]
-    return tuple(dict.fromkeys([*pieces, *letters, *(f"{_CONTINUED}{letter}" for letter in letters)]))
+    return tuple(piece for piece in sorted(places, key=places.__getitem__) if piece != _UNKNOWN and len(piece) <= _MOST_LETTERS)
 
 
 def pronounce(word: str) -> tuple[str, ...]:
@@ -197,9 +213,10 @@ def pronounce(word: str) -> tuple[str, ...]:
     >>> pronounce("cat")
     ('K', 'AE', 'T')
     """
-    known, word = _dictionary(), word.replace("our", "or") if word.replace("our", "or") in _dictionary() else word
-    if word in known:
-        return known[word]
+    known, american = _dictionary(), word.replace("our", "or")
+    for spelling in (word, american):
+        if spelling in known:
+            return known[spelling]
     for ending, sound in _ENDINGS.items():
         stem = next((stem for stem in (word.removesuffix(ending), word.removesuffix(ending) + "e") if stem in known), None)
         if word.endswith(ending) and stem is not None:

@@ -98,12 +98,12 @@ def join(
     low, high = settings.gap_seconds
     gaps = low + (high - low) * np.square(generator.random(count + 1)) - settings.overlap_seconds * generator.random(count + 1)
     gaps[[0, -1]] = np.maximum(gaps[[0, -1]], 0.0) + settings.shift_seconds * generator.random(2)
-    places, at = [], 0
+    places: list[int] = []
+    end = 0  # of all clips so far: one that is shorter than the overlap may end before the one in front of it does
     for part, gap in zip(parts, gaps, strict=False):
-        at = max(0, at + round(gap * rate))
-        places.append(at)
-        at += part.size
-    samples = np.zeros(max(1, at + round(gaps[-1] * rate)), np.float32)
+        places.append(max(places[-1] if places else 0, end + round(gap * rate)))
+        end = max(end, places[-1] + part.size)
+    samples = np.zeros(max(1, end + round(gaps[-1] * rate)), np.float32)
     for place, part in zip(places, parts, strict=True):
         samples[place : place + part.size] += part
     samples *= np.float32(0.3 * 10 ** (generator.uniform(*settings.gain_db) / 20))

@@ -216,7 +216,7 @@ def _speech_commands(folder: Path, classes: int) -> list[Row]:
     kept = []
     for row in rows:
         words = [counts[row.split, word] for word in COMMAND_WORDS]
-        if row.label != "unknown" or _share(row.path) * counts[row.split, "unknown"] < max(1.0, sum(words) / len(words)):
+        if row.label != "unknown" or share_of(row.path) * counts[row.split, "unknown"] < max(1.0, sum(words) / len(words)):
             kept.append(row)
     for path in sorted((folder / _BACKGROUND).glob("*.wav")):
         try:
@@ -285,15 +285,15 @@ def _folders(folder: Path) -> list[Row]:
             "Speech Commands or IEMOCAP."
         )
     if "valid" not in {row.split for row in rows}:
-        rows = [Row(**{**vars(row), "split": "valid"}) if row.split == "train" and _share(row.path) < 0.1 else row for row in rows]
+        rows = [Row(**{**vars(row), "split": "valid"}) if row.split == "train" and share_of(row.path) < 0.1 else row for row in rows]
     return rows
 
 
-def _share(text: str) -> float:
-    """A number from 0 to 1 that follows from the text alone."""
+def share_of(text: str) -> float:
+    """A number from 0 to 1 that follows from a text alone, such as the path of a clip, to split by."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 
 def _hashed_split(text: str) -> str:
-    share = _share(text)
+    share = share_of(text)
     return "train" if share < 0.8 else "valid" if share < 0.9 else "test"

@@ -34,7 +34,7 @@ from adastride.models.network import Network, NetworkConfig
 from adastride.tasks import Metric, Task, task_of
 from adastride.training.augment import batches, step_seed
 from adastride.training.data import licence_line
-from adastride.training.datasets import Source, as_source
+from adastride.training.datasets import Source, as_source, share_of
 from adastride.training.evaluate import Prepared, placed
 from adastride.training.measure import PeakMemory, stopwatch
 from adastride.training.settings import TrainingSettings
@@ -94,6 +94,9 @@ def train(
     accelerator = Accelerator(cpu=device == "cpu")
     clips, valid_clips = (_clips(sources, split, cache) for split in ("train", "valid"))
     settings = settings(clips, SAMPLE_RATE) if callable(settings) else settings
+    clips = [clip for clip in clips if share_of(clip.path) < settings.share]
+    if not clips:
+        raise DataError(f"a share of {settings.share:g} of the training clips is none of them: give a larger one.")
 
     set_seed(settings.seed)
     model = tasks.build(_configured(config, clips, valid_clips, sources))

@@ -13,21 +13,23 @@ from adastride.clips import Clip
 class TrainingSettings:
     """How to train. Values are drawn uniformly from their ranges, unless said otherwise.
 
-    epochs: the most epochs. patience: training stops after so many epochs without a better valid split. balanced: whether every
-    class is drawn equally often. score_factor: what places frames (scores, log sigma) learns so many times as fast as the rest.
-    window_seconds: the shortest and the longest window of silence that a clip is placed in, drawn log-uniformly. as_is: the share of
-    batches whose clips get no silence; 1 switches silence off. crop_seconds: longer clips are cut to this length at a random place.
-    shift_seconds: a clip without silence starts at most so much earlier or later. circular: whether clips are shifted by any time
-    instead, and what leaves them on one side comes in on the other. snr_db: how far the noise lies below the clip, in decibels.
-    speed: the range of the factor of speed, which changes the pitch, too. gain_db: the range of the change of level, in decibels.
-    tilt: by how much the levels of the lowest and the highest band may differ from the middle, in natural-log units. band_limited:
-    the share of clips that lose their highest bands. time_masks, frequency_masks: how many masks SpecAugment makes. time_mask: the
-    most frames of a mask, which never takes more than a fifth of the shortest clip. frequency_mask: the most bands of a mask.
-    time_mask_share: the most of its own clip that a mask takes instead, where this is not 0 (the paper's p_S). joined: the fewest and
-    the most clips that are put one after the other to make one, and so many texts; gap_seconds: the silence between them, drawn with
-    its square root evenly, so that short gaps are frequent; overlap_seconds: by how much a clip may begin before the end of the last.
+    share: of the training clips that are used, always the same ones. epochs: the most epochs. patience: training stops after so
+    many epochs without a better valid split. balanced: whether every class is drawn equally often. score_factor: what places frames
+    (scores, log sigma) learns so many times as fast as the rest. window_seconds: the shortest and the longest window of silence
+    that a clip is placed in, drawn log-uniformly. as_is: the share of batches whose clips get no silence; 1 switches silence off.
+    crop_seconds: longer clips are cut to this length at a random place. shift_seconds: a clip without silence starts at most so
+    much earlier or later. circular: whether clips are shifted by any time instead, and what leaves them on one side comes in on the
+    other. snr_db: how far the noise lies below the clip, in decibels. speed: the range of the factor of speed, which changes the
+    pitch, too. gain_db: the range of the change of level, in decibels. tilt: by how much the levels of the lowest and the highest
+    band may differ from the middle, in natural-log units. band_limited: the share of clips that lose their highest bands.
+    time_masks, frequency_masks: how many masks SpecAugment makes. time_mask: the most frames of a mask, which never takes more than
+    a fifth of the shortest clip. frequency_mask: the most bands of a mask. time_mask_share: the most of its own clip that a mask
+    takes instead, where this is not 0 (the paper's p_S). joined: the fewest and the most clips that are put one after the other to
+    make one, and so many texts; gap_seconds: the silence between them, drawn with its square root evenly, so that short gaps are
+    frequent; overlap_seconds: by how much a clip may begin before the end of the last.
     """
 
+    share: float = 1.0
     epochs: int = 40
     patience: int = 15
     batch_size: int = 32
@@ -86,14 +88,20 @@ PRESETS = {
     ),
     # Read sentences.
     "reading": replace(
-        _COMMANDS, epochs=60, patience=60, batch_size=16, as_is=1.0, score_factor=0.25, snr_db=(15.0, 50.0), speed=(0.9, 1.1),
+        _COMMANDS, epochs=50, patience=50, batch_size=8, as_is=1.0, score_factor=0.25, snr_db=(15.0, 50.0), speed=(0.9, 1.1),
         gain_db=(-10.0, 6.0), tilt=0.8, shift_seconds=0.1, time_masks=5, time_mask_share=0.05, frequency_masks=1, frequency_mask=27,
     ),
 }
 
 
 def preset_for(clips: Sequence[Clip], sample_rate: int) -> str:
-    """The name of the preset that suits clips of such lengths: words cut close, words of a second, recordings of one length, or others."""
+    """The name of the preset that suits some clips.
+
+    Clips with texts and no labels are sentences, or single words that are put together to strings. Others go by their lengths: words
+    cut close, words of a second, recordings of one length, or others.
+    """
+    if any(clip.text for clip in clips) and not any(clip.label for clip in clips):
+        return "reading" if any(len(clip.text.split()) > 1 for clip in clips) else "strings"
     seconds = [clip.samples.size / sample_rate for clip in clips]
     middle = statistics.median(seconds)
     if middle < 1.5:

@@ -56,7 +56,7 @@ _LOOK = """(root) => {
 # Settled: no header waits for the server ("…" stands for a number that is not known yet), and two frames have been painted.
 _SETTLED = """(root) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(
   root.dataset.state === "settled"
-  && root.querySelectorAll(".bar-row").length > 0
+  && root.querySelectorAll(".bar-row, .transcript:not([hidden])").length > 0
   && [...root.querySelectorAll(".panel.layer header .numbers")].every((each) => each.textContent && !each.textContent.includes("…"))
   && !root.querySelector(".panel.catching-up")))))"""
 # Share of a layer's plot in the highest and in the lowest colour of the legend, and how light the plot is (0 to 1).
@@ -136,7 +136,7 @@ class Explorer:
         return self.ready()
 
     def ready(self) -> Explorer:
-        self.page.locator(".bar-row").first.wait_for(timeout=2000 * PATIENCE)  # a server may have everything to import yet
+        self.page.locator(".bar-row, .transcript .facts dt").first.wait_for(timeout=2000 * PATIENCE)  # a server may have everything to import yet
         return self.settle()
 
     def settle(self) -> Explorer:
