@@ -599,7 +599,7 @@ def test_sweep_of_recognisers(capsys, tmp_path):
         lines.append(f"{number}.flac,{clip.text},test")
     (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     start = ("sweep", "--data", tmp_path, "--checkpoint", tmp_path / "one.safetensors", "--checkpoint", tmp_path / "other.safetensors")
-    code, out, _ = run(capsys, *start, "--csv", tmp_path / "out.csv", "--sigma-inv2", 0.5, 5, 2, "--stride", 4, 6, 2)
+    code, out, _ = run(capsys, *start, "--csv", tmp_path / "out.csv", "--sigma-inv2", 0.5, 5, 2, "--stride", 4, 40, 2)
     assert code == 0
     rows = sweep_lines(tmp_path / "out.csv")
     assert list(rows[0]) == ["checkpoint", "sigma_inv2", "stride", "clips", "words", "error_rate", "low", "high", "work"]
