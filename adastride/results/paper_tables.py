@@ -56,8 +56,8 @@ class PaperErrors:
     values: dict[str, tuple[float, ...]]
 
     def on(self, split: str) -> PaperTable:
-        """The numbers of one split."""
-        data = f"LibriSpeech {split}, {self.metric}, trained on {self.trained} of it"
+        """The numbers of one split. Its data has in short how much of LibriSpeech was learned from: a legend has little room."""
+        data = f"LibriSpeech {split}, {self.metric}, {self.trained} of it"
         column = SPEECH_SPLITS.index(split)
         return PaperTable(
             self.paper, self.table, data, self.task, 0, {method: (rates[column], math.nan) for method, rates in self.values.items()},

@@ -303,8 +303,8 @@ def overview_table(runs: Sequence[Run]) -> list[dict[str, str]]:
 def recognition_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Error rates of recognisers by method: ours, then the paper's on all splits of LibriSpeech, for each amount of training data."""
     rows = []
-    for method in methods_of(run for run in runs if run.usual_sigma):
-        for task in tasks_of(runs):
+    for task in tasks_of(runs):
+        for method in methods_of(run for run in runs if run.usual_sigma):
             if own := compared(runs, task, method):
                 name = SUBJECTS[task].title if task in SUBJECTS else task
                 rows.append({"Whose": f"ours, {name}", "Trained on": f"{own[0].clips_train:,} clips", "Method": label(method), "Ours (%)": str(summary(own))})
@@ -313,7 +313,7 @@ def recognition_table(runs: Sequence[Run]) -> list[dict[str, str]]:
         own_tables = [table for table in tables if table.trained == trained]
         for method in own_tables[0].values:
             row = {"Whose": f"{own_tables[0].paper} paper, {own_tables[0].table}", "Trained on": f"{trained} of LibriSpeech", "Method": label(method)}
-            for split in reversed(SPEECH_SPLITS):
+            for split in sorted(SPEECH_SPLITS, key=lambda split: not split.startswith("test")):
                 for table in sorted(own_tables, key=lambda table: table.metric):
                     row[f"{table.metric} {split} (%)"] = table.on(split).text(method)
             rows.append(row)
@@ -351,7 +351,7 @@ def comparison_sentence(runs: Sequence[Run], task: str) -> str:
     clips = f"The 95 % interval is Wilson’s, of the mean {metric.label.lower()}: how far other test clips of the same kind could move it."
     clips = clips if metric.proportion else "" if metric.per is None else (
         f"The {metric.label.lower()} is the sum of errors over the sum of {metric.per} of all test clips. How it varies over clips is not in the "
-        "file, so one run has no interval: `python -m adastride sweep` works one out."
+        "file, so one run has no interval: the command line’s sweep works one out."
     )
     if not count:
         return f"No difference is tested: that needs at least two runs of a method and of strided convolution. {clips}"
