@@ -176,7 +176,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_device(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
-    sweep = commands.add_parser("sweep", help="accuracy or error rate of checkpoints on a labelled folder against σ, stride or both", allow_abbrev=False)
+    sweep = commands.add_parser(
+        "sweep", help="accuracy or error rate of checkpoints on a labelled folder against σ, stride or both", allow_abbrev=False,
+    )
     _add_data(sweep)
     sweep.add_argument("--checkpoint", metavar="NAME", action="append", required=True,
                        help="a shipped checkpoint or a .safetensors file; may be repeated")

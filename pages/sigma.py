@@ -176,7 +176,8 @@ def what_was_said() -> str:
     if not reads_texts(network):
         return ""
     said = st.text_input(
-        "What was said", key=remembered("sigma_said", ""), max_chars=sweep_link.MOST_SAID, placeholder="left empty: compared with the reading as trained",
+        "What was said", key=remembered("sigma_said", ""), max_chars=sweep_link.MOST_SAID,
+        placeholder="left empty: compared with the reading as trained",
         help="The curve shows how many errors there are in what the network reads, against this text.", width=560,
     ).strip()
     address["said"] = said or None

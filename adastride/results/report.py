@@ -200,7 +200,9 @@ def ranking(runs: Sequence[Run], table: PaperTable) -> str:
         return f"**{table.task}**: {many} in the order of the {where}."
     named = sorted(turned, key=lambda pair: (BASELINE not in pair[2:], pair[1] - pair[0]))[:3]
     ahead = "above" if metric.higher_is_better else "better than"
-    texts = [f"{label(one)} {ahead} {label(other)} ({points(ours)} points, in the paper {points(theirs)})" for ours, theirs, one, other in named]
+    texts = [
+        f"{label(one)} {ahead} {label(other)} ({points(ours)} points, in the paper {points(theirs)})" for ours, theirs, one, other in named
+    ]
     rest = f", and {len(turned) - len(named)} more" if len(turned) > len(named) else ""
     verb = "stands" if len(turned) == 1 else "stand"
     said = f"{len(turned)} of {pairs} pairs of methods {verb} the other way round than in the {where}: {'; '.join(texts)}{rest}."
@@ -218,7 +220,8 @@ def _noise(runs: Sequence[Run], task: str) -> str:
     halves = [(one.interval[1] - one.interval[0]) / 2 for one in summaries if one.interval]
     if not halves:
         return f"That is one run each; how far the choice of test clips alone moves {name}, the file does not say."
-    return f"That is one run each, and the choice of test clips alone moves {name} by ± {metric.scale * statistics.median(halves):.1f} points."
+    half = metric.scale * statistics.median(halves)
+    return f"That is one run each, and the choice of test clips alone moves {name} by ± {half:.1f} points."
 
 
 def sigma_ranking(runs: Sequence[Run], table: PaperTable) -> str:
@@ -307,12 +310,14 @@ def recognition_table(runs: Sequence[Run]) -> list[dict[str, str]]:
         for method in methods_of(run for run in runs if run.usual_sigma):
             if own := compared(runs, task, method):
                 name = SUBJECTS[task].title if task in SUBJECTS else task
-                rows.append({"Whose": f"ours, {name}", "Trained on": f"{own[0].clips_train:,} clips", "Method": label(method), "Ours (%)": str(summary(own))})
+                trained_on = f"{own[0].clips_train:,} clips"
+                rows.append({"Whose": f"ours, {name}", "Trained on": trained_on, "Method": label(method), "Ours (%)": str(summary(own))})
     tables = papers_of(runs).recognition
     for trained in dict.fromkeys(table.trained for table in tables):
         own_tables = [table for table in tables if table.trained == trained]
         for method in own_tables[0].values:
-            row = {"Whose": f"{own_tables[0].paper} paper, {own_tables[0].table}", "Trained on": f"{trained} of LibriSpeech", "Method": label(method)}
+            whose = f"{own_tables[0].paper} paper, {own_tables[0].table}"
+            row = {"Whose": whose, "Trained on": f"{trained} of LibriSpeech", "Method": label(method)}
             for split in sorted(SPEECH_SPLITS, key=lambda split: not split.startswith("test")):
                 for table in sorted(own_tables, key=lambda table: table.metric):
                     row[f"{table.metric} {split} (%)"] = table.on(split).text(method)
@@ -350,8 +355,8 @@ def comparison_sentence(runs: Sequence[Run], task: str) -> str:
     metric = headline_of(runs)
     clips = f"The 95 % interval is Wilson’s, of the mean {metric.label.lower()}: how far other test clips of the same kind could move it."
     clips = clips if metric.proportion else "" if metric.per is None else (
-        f"The {metric.label.lower()} is the sum of errors over the sum of {metric.per} of all test clips. How it varies over clips is not in the "
-        "file, so one run has no interval: the command line’s sweep works one out."
+        f"The {metric.label.lower()} is the sum of errors over the sum of {metric.per} of all test clips. How it varies over clips is "
+        "not in the file, so one run has no interval: the command line’s sweep works one out."
     )
     if not count:
         return f"No difference is tested: that needs at least two runs of a method and of strided convolution. {clips}"

@@ -34,7 +34,10 @@ def clip_answers(columns: Sequence[Column], quantity: str, trained: float) -> li
     low, high = _named(quantity, values[0]), _named(quantity, values[-1])
     start = nearest(values, trained)
     readings = [column.reading for column in columns if column.reading is not None]
-    answers = _reading_answers(readings, values, quantity, start, trained) if readings else _label_answers(columns, values, quantity, start, trained)
+    if readings:
+        answers = _reading_answers(readings, values, quantity, start, trained)
+    else:
+        answers = _label_answers(columns, values, quantity, start, trained)
 
     def say(text: str, rule: str) -> None:
         answers.append(Answer(text, rule))
@@ -115,7 +118,8 @@ def _reading_answers(readings: Sequence[Reading], values: Sequence[float], quant
     )
     if not usual.units:
         answers.append(Answer(
-            f"The network as trained reads nothing in this clip, so there is no {reference.error_label.lower()}: type what was said to get one.",
+            f"The network as trained reads nothing in this clip, so there is no {reference.error_label.lower()}: "
+            "type what was said to get one.",
             f"An error rate is counted per {reference.unit_name.removesuffix('s')} of a text.",
         ))
     else:
@@ -128,14 +132,16 @@ def _reading_answers(readings: Sequence[Reading], values: Sequence[float], quant
             first, last = _stretch([rate == rates[best] for rate in rates], near)
             where = f"from {_named(quantity, values[first])} to {names[last]}" if last > first else f"at {_named(quantity, values[near])}"
             answers.append(Answer(
-                f"{label} is lowest {where} with {readings[near].rate_text} and highest at {names[worst]} with {readings[worst].rate_text}.", rule,
+                f"{label} is lowest {where} with {readings[near].rate_text} "
+                f"and highest at {names[worst]} with {readings[worst].rate_text}.", rule,
             ))
     unreadable = [place for place, reading in enumerate(readings) if reading.unreadable]
     if unreadable:
         place = unreadable[0]
         frames = f"{readings[place].frames} output {'frame' if readings[place].frames == 1 else 'frames'}"
         answers.append(Answer(
-            f"{'From' if place else 'Already at'} {_named(quantity, values[place])}{' on' if place else ''} the clip can’t be read as {reference.shown}, "
+            f"{'From' if place else 'Already at'} {_named(quantity, values[place])}{' on' if place else ''} "
+            f"the clip can’t be read as {reference.shown}, "
             f"whatever the network hears: it has {frames}, and that text needs {readings[place].needed}.",
             "The network writes at most one token at an output frame, and needs a frame without one between two equal tokens.",
         ))
@@ -179,7 +185,8 @@ def score_answers(scores: Sequence[Score], quantity: str) -> list[Answer]:
         elif best.merit > worst.merit:
             text += f", and nowhere clearly worse: it is {word} with {lowest}"
         answers.append(Answer(
-            f"{text}.", f"A value keeps up while its 95 % interval ({best.interval}) reaches that of the best value, and so do all values between them."
+            f"{text}.",
+            f"A value keeps up while its 95 % interval ({best.interval}) reaches that of the best value, and so do all values between them.",
         ))
     return answers
 

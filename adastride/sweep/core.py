@@ -330,7 +330,9 @@ def clip_csv(columns: Iterable[Column]) -> str:
     """
     columns = list(columns)
     readings = [column.reading for column in columns if column.reading is not None]
-    answer = ["text", "reference", "errors", "units", "error_rate", "output_frames", "frames_needed"] if readings else ["top", "probability"]
+    answer = ["top", "probability"]
+    if readings:
+        answer = ["text", "reference", "errors", "units", "error_rate", "output_frames", "frames_needed"]
     rows: list[list[object]] = [["sigma_inv2", "stride", *answer, "work", "layer", *MEASURES]]
     for column in columns:
         begin = [cell(column.setting.sigma_inv2), cell(column.stride), *_answer_cells(column), cell(column.work)]

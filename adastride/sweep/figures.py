@@ -217,13 +217,15 @@ def _reading_panel(columns: Sequence[Column], axis: Axis, places: Sequence[float
     series = [Series(reference.error_label.lower(), 1, tuple(readable), "line")]
     if unreadable:
         series.append(Series("unreadable: too few output frames", 0, tuple(unreadable), "hollow"))
-    return Panel(f"{reference.error_label} against {reference.against}", axis, _y_axis(f"{reference.error_label} (%)", values), tuple(series))
+    y_axis = _y_axis(f"{reference.error_label} (%)", values)
+    return Panel(f"{reference.error_label} against {reference.against}", axis, y_axis, tuple(series))
 
 
 def curves(columns: Sequence[Column], values: Sequence[float], quantity: str, trained: Sequence[float], dark: bool) -> dict[str, go.Figure]:
     """Figures, by title, of everything that was measured against the swept value.
 
-    Probabilities come first or, of a recogniser, its error rate, then one figure for each of `MEASURES` with a line for each layer and, for strides, the cost.
+    Probabilities come first or, of a recogniser, its error rate, then one figure for each of `MEASURES` with a line for each layer
+    and, for strides, the cost.
     columns: the results so far, with details. values: all values of the sweep. A dotted line marks each trained value.
     """
     axis, places = _x_axis(quantity, values), [_x(quantity, swept(column.setting, column.stride)) for column in columns]
