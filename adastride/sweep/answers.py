@@ -34,10 +34,9 @@ def clip_answers(columns: Sequence[Column], quantity: str, trained: float) -> li
     low, high = _named(quantity, values[0]), _named(quantity, values[-1])
     start = nearest(values, trained)
     readings = [column.reading for column in columns if column.reading is not None]
-    if readings:
-        answers = _reading_answers(readings, values, quantity, start, trained)
-    else:
-        answers = _label_answers(columns, values, quantity, start, trained)
+    answers = (
+        _label_answers(columns, values, quantity, start, trained) if not readings else _reading_answers(readings, values, quantity, start, trained)
+    )
 
     def say(text: str, rule: str) -> None:
         answers.append(Answer(text, rule))
