@@ -176,7 +176,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_device(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
-    sweep = commands.add_parser("sweep", help="accuracy of checkpoints on a labelled folder against σ, stride or both", allow_abbrev=False)
+    sweep = commands.add_parser(
+        "sweep", help="accuracy or error rate of checkpoints on a labelled folder against σ, stride or both", allow_abbrev=False,
+    )
     _add_data(sweep)
     sweep.add_argument("--checkpoint", metavar="NAME", action="append", required=True,
                        help="a shipped checkpoint or a .safetensors file; may be repeated")
@@ -640,10 +642,11 @@ def _sweep(args: argparse.Namespace) -> None:
     rows = [("checkpoint", "σ⁻²", "stride", scores[0].metric.label.lower(), "95 % interval", "work")]
     rows += [(
         score.checkpoint, "as trained" if score.setting.sigma_inv2 is None else f"{score.setting.sigma_inv2:.4g}", f"{score.stride:.4g}",
-        score.text, f"{score.metric.scale * score.bounds[0]:.1f} – {score.metric.text(score.bounds[1])}", f"{100 * score.work:.0f} %",
+        score.text, score.bounds_text, f"{100 * score.work:.0f} %",
     ) for score in scores]
     print("\n".join(_columns(rows, left=1)))
-    print("work: frames that convolutions work on, relative to a stride of 1 everywhere")
+    print(f"of {scores[0].basis}; interval: {scores[0].interval}")
+    print("work: frames that the network works on, weighted by what they cost, relative to a stride of 1 everywhere")
     print(f"wrote {out}")
 
 

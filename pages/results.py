@@ -99,9 +99,12 @@ kinds = results.kinds_of(every_run)
 if len(kinds) > 1:
     kind = st.segmented_control("Kind of network", kinds, format_func=str.capitalize, default=kinds[0], required=True, key="results_kind")
     every_run = [run for run in every_run if run.kind == kind]
-width = st.session_state.setdefault("results_width", results.widths_of(every_run)[0])
-if len(results.widths_of(every_run)) > 1:
-    width = st.selectbox("Width of the networks (channels)", results.widths_of(every_run), key="results_width", width=260)
+widths = results.widths_of(every_run)
+if st.session_state.get("results_width") not in widths:  # of a first visit, or of another kind of network
+    st.session_state["results_width"] = widths[0]
+width = st.session_state["results_width"]
+if len(widths) > 1:
+    width = st.selectbox("Width of the networks (channels)", widths, key="results_width", width=260)
 runs = [run for run in every_run if run.width == width]
 tasks, papers = results.tasks_of(runs), results.papers_of(runs)
 
@@ -120,9 +123,13 @@ st.markdown("**Against strided convolution**")
 task = st.segmented_control("Task", tasks, format_func=plain, default=tasks[0], required=True, key="results_task")
 show_table(results_report.comparison_table(runs, task), f"comparison-{task}")
 st.caption(plain(results_report.comparison_sentence(runs, task)))
-if papers.accuracy:
-    st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
-show_table(results_report.overview_table(runs), "overview")
+if papers.recognition:
+    st.markdown("**Our error rates and the paper’s**: neither the same data nor as much of it, so compare the order")
+    show_table(results_report.recognition_table(runs), "recognition")
+else:
+    if papers.accuracy:
+        st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
+    show_table(results_report.overview_table(runs), "overview")
 
 st.subheader("More")
 section = st.segmented_control("Show", list(SECTIONS), format_func=SECTIONS.get, default="sigma", required=True, key="results_section")

@@ -19,6 +19,7 @@ from adastride.sweep import core as sweep
 from adastride.sweep import figures as sweep_figures
 from adastride.sweep.answers import Answer, clip_answers, map_answers, score_answers, score_map_answers
 from adastride.sweep.core import SIGMA, STRIDE, Run, SweepError
+from adastride.sweep.readings import reads_texts
 from adastride.sweep.scores import scores_csv, sweep_clips
 from adastride.ui import queue, resources, shell
 from adastride.ui.address import write_address
@@ -45,7 +46,7 @@ SECONDS_AT_ONCE = 300.0  # of sound, over all values of a sweep: one with more t
 def link_choices(link: sweep_link.SweepLink) -> dict[str, object]:
     """What the page's widgets show when it opens, by their keys."""
     subject, kind = link.subject or "clip", link.kind or "sigma"
-    choices = {"sigma_subject": subject, "sigma_kind": kind}
+    choices = {"sigma_subject": subject, "sigma_kind": kind, "sigma_said": link.said}
     for name, values in link.ranges.items():
         choices |= {f"sigma_{subject}_{kind}_{name}_{part}": value for part, value in zip(("low", "high", "count"), values, strict=True)}
     return choices
@@ -170,16 +171,33 @@ def stopped(place, sentence: str) -> None:
 # ------------------------------------------------------------------ one clip
 
 
+def what_was_said() -> str:
+    """Draws the field for the text of the clip. Returns it; "" where nobody has typed one, and for networks that write no texts."""
+    if not reads_texts(network):
+        return ""
+    said = st.text_input(
+        "What was said", key=remembered("sigma_said", ""), max_chars=sweep_link.MOST_SAID,
+        placeholder="left empty: compared with the reading as trained",
+        help="The curve shows how many errors there are in what the network reads, against this text.", width=560,
+    ).strip()
+    address["said"] = said or None
+    return said
+
+
 def one_clip() -> None:
+    said = what_was_said()
     sigmas, strides, points = ranges()
-    key = (clip.id, checkpoint.id, kind, tuple(points))
+    key = (clip.id, checkpoint.id, kind, tuple(points), said)
     started = st.session_state.get("sigma_started") == key
     if clip.waveform.seconds > SECONDS_BY_ITSELF and not started:
         st.info(f"This clip has {clip.waveform.seconds / 60:.1f} minutes, so its sweep takes a while.", icon=":material/hourglass_empty:")
         if not st.button("Sweep it", type="primary", key="sigma_begin"):
             return
         st.session_state["sigma_started"] = key
-    run = begun(key, lambda: sweep.sweep_clip(network, clip.waveform, points, details=kind != "both"))
+    try:
+        run = begun(key, lambda: sweep.sweep_clip(network, clip.waveform, points, details=kind != "both", said=said))
+    except SweepError as error:
+        stop(str(error))
     sentences, status, picture, below = st.container(), st.container(), st.empty(), st.container()
     with status, queue.page_turn() if kind == "both" and clip.waveform.seconds > queue.SHORT_SECONDS else nullcontext():
         label = resources.run(checkpoint.network, clip.waveform, None, None)[0].top if kind == "both" else ""
@@ -188,7 +206,9 @@ def one_clip() -> None:
 
     def draw() -> None:
         with picture.container():
-            if kind == "both":
+            if kind == "both" and reads_texts(network):
+                chart(sweep_figures.reading_map(run.results, sigmas, strides, trained_values, dark), "The error rate by σ⁻² and stride")
+            elif kind == "both":
                 figure = sweep_figures.probability_map(run.results, label, sigmas, strides, trained_values, dark)
                 chart(figure, "The label's probability by σ⁻² and stride")
             else:
@@ -205,6 +225,8 @@ def one_clip() -> None:
         draw()
         with sentences:
             show_answers(map_answers(columns, label))
+        if reads_texts(network):
+            below.caption("Empty places: too few output frames to read the text there.")
         below.caption(f"Ring: as trained, σ⁻² {', '.join(map(sweep.rounded, sigmas_trained))} and an overall stride of {sweep.rounded(stride_trained)}.")
     else:
         with sentences:
@@ -336,8 +358,12 @@ def many_clips() -> None:
     with below:
         if kind == "stride":
             chart(sweep_figures.cost(progress.scores, quantity, dark), "Cost against the stride")
-        st.caption("Bands and intervals: Wilson’s 95 % interval of the clips. Rings: what a network was trained with, or the value nearest to it.")
-        download(scores_csv(progress.scores), f"{kind}-accuracy")
+        score = progress.scores[0]
+        st.caption(
+            f"Bands and intervals: the 95 % interval over clips ({score.interval}). "
+            "Rings: what a network was trained with, or the value nearest to it."
+        )
+        download(scores_csv(progress.scores), f"{kind}-{score.metric.name}")
 
 
 st.header("What if σ were larger?")
@@ -349,7 +375,7 @@ with st.container(horizontal=True):
         kind = "stride"
 if not sweep.has_sigma(network):
     st.info("This network has no σ: none of its layers weighs frames by their distance. Its stride can be swept instead.", icon=":material/info:")
-address = {"clip": clip.link, "checkpoint": checkpoint.link, "sweep": subject, "over": kind}
+address = {"clip": clip.link, "checkpoint": checkpoint.link, "sweep": subject, "over": kind, "said": None}
 if subject == "clip":
     one_clip()
 else:

@@ -11,6 +11,7 @@ import types
 from pathlib import Path
 from xml.etree import ElementTree
 
+import made_up_recognisers
 import matplotlib.image
 import numpy as np
 import pytest
@@ -586,6 +587,29 @@ def test_a_sweep_of_unusable_data_or_without_ray_is_one_sentence(capsys, monkeyp
     assert "'middle', which tiny does not know" in one_sentence(run(capsys, *start, tmp_path / "data"))
     monkeypatch.setitem(sys.modules, "ray", None)
     assert "pip install ray" in one_sentence(run(capsys, *start, data, "--ray", "local"))
+
+
+def test_sweep_of_recognisers(capsys, tmp_path):
+    """The manifest has texts; what is printed and written is a rate, on so many words."""
+    for name in ("one", "other"):
+        checkpoints.save_checkpoint(made_up_recognisers.recogniser(), tmp_path / f"{name}.safetensors", {})
+    lines = ["path,text,split"]
+    for number, clip in enumerate(made_up_recognisers.spoken(5)):
+        soundfile.write(tmp_path / f"{number}.flac", clip.samples, 16_000)
+        lines.append(f"{number}.flac,{clip.text},test")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    start = ("sweep", "--data", tmp_path, "--checkpoint", tmp_path / "one.safetensors", "--checkpoint", tmp_path / "other.safetensors")
+    code, out, _ = run(capsys, *start, "--csv", tmp_path / "out.csv", "--sigma-inv2", 0.5, 5, 2, "--stride", 4, 40, 2)
+    assert code == 0
+    rows = sweep_lines(tmp_path / "out.csv")
+    assert list(rows[0]) == ["checkpoint", "sigma_inv2", "stride", "clips", "words", "error_rate", "low", "high", "work"]
+    assert [row["checkpoint"] for row in rows] == ["one"] * 4 + ["other"] * 4
+    words = sum(len(line.split(",")[1].split()) for line in lines[1:])
+    assert {(row["clips"], row["words"]) for row in rows} == {("5", str(words))}
+    assert all(0 <= float(row["low"]) <= float(row["error_rate"]) <= float(row["high"]) for row in rows)
+    assert "word error rate" in out
+    assert f"of {words} words in 5 clips; interval: of a ratio of sums over clips, by the delta method" in out
+    assert f"{100 * float(rows[0]['error_rate']):.1f} %" in out
 
 
 def test_an_interrupted_sweep_writes_nothing(capsys, monkeypatch, tmp_path, checkpoint, data):

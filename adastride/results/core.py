@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from adastride.downsampling import METHODS
 from adastride.intervals import wilson
 from adastride.models.classifier import NETWORKS, network_label
+from adastride.models.recogniser import RecogniserConfig
 from adastride.results.paper_tables import Papers, papers
 from adastride.results.reading import COSTS, USUAL_KIND, Run
 from adastride.results.significance import holm, paired, welch
@@ -24,7 +25,9 @@ from adastride.tasks import KINDS, Metric
 
 BASELINE = "strided-conv"
 SIGMAS_INV2 = (0.1, 1.0, 5.0, 10.0)
-PAPER_SEEDS, PAPER_WIDTH = 5, 256
+PAPER_SEEDS = 5
+PAPER_SEEDS_BY_KIND = {USUAL_KIND: PAPER_SEEDS}  # of recognisers the paper does not say
+PAPER_WIDTHS = {USUAL_KIND: 256, RecogniserConfig.kind: 144}  # table 7
 # What the comparison is planned to hold on every task but digits-speakers, with as many seeds as the paper.
 PLANNED_TASKS = ("commands", "emotion", "digits", "scenes")
 # The order of panels and tables: where a paper has data of the same kind comes first.
@@ -84,9 +87,15 @@ def layers_of(runs: Iterable[Run]) -> int:
 
 
 def papers_of(runs: Sequence[Run]) -> Papers:
-    """The papers' numbers, which are of classifiers; without tables for runs of any other kind of network."""
-    printed = papers()
-    return printed if headline_of(runs) == KINDS[USUAL_KIND].task.headline else Papers((), (), (), (), printed.notes)
+    """The papers' numbers of one kind of network: of classifiers, of recognisers, whose error rates on the test splits stand in the
+    place of accuracies, or none."""
+    printed, kind = papers(), runs[0].kind if runs else USUAL_KIND
+    if kind == USUAL_KIND:
+        return replace(printed, recognition=())
+    if kind != RecogniserConfig.kind:
+        return Papers((), (), (), (), printed.notes)
+    test = tuple(table.on(split) for table in printed.recognition for split in ("test-clean", "test-other"))
+    return Papers(test, (), (), (), printed.notes, printed.recognition)
 
 
 def widths_of(runs: Iterable[Run]) -> list[int]:

@@ -51,9 +51,9 @@ def accuracy_chart(runs: Sequence[Run]) -> Chart:
     tables = {task: _paper(papers_of(runs).accuracy, task) for task in tasks_of(comparable)}
     metric = headline_of(runs)
     ends = [metric.scale * value for outcome in summaries.values() for value in (outcome.mean, *outcome.bounds) if not math.isnan(value)]
-    ends += [mean - std for table in tables.values() if table for mean, std in table.values.values()]
+    ends += [mean if math.isnan(std) else mean - std for table in tables.values() if table for mean, std in table.values.values()]
     share = Axis(_axis_label(metric), 5 * math.floor(min(ends, default=0.0) / 5) - 1, 101)
-    x, panels = share if metric.proportion else _numbers(_axis_label(metric), ends), list[Panel]()
+    x, panels = share if metric.proportion else _measured(metric, ends), list[Panel]()
     for task, table in tables.items():
         ours = [method for (other_task, method) in summaries if other_task == task]
         methods = sorted({*ours, *(table.values if table else ())}, key=order_of)
@@ -94,7 +94,7 @@ def sigma_chart(runs: Sequence[Run]) -> Chart:
         series = _drawn(series)
         points = [point for drawn in series for point in drawn.points]
         values = [value for point in points for value in (point.y, point.low, point.high) if not math.isnan(value)]
-        panels.append(Panel(task, x, _numbers(_axis_label(metric), values, highest=100.0 if metric.proportion else math.inf), series))
+        panels.append(Panel(task, x, _measured(metric, values), series))
     return Chart("sigma", f"{metric.label} of AdaStride by σ⁻²", tuple(panels), f"{_bars(all_summaries)} {basis(used)} {data_of(used)}")
 
 
@@ -217,8 +217,16 @@ def _paper(tables: Sequence[PaperTable], task: str) -> PaperTable | None:
 
 
 def _axis_label(metric: Metric) -> str:
-    """The label of a metric's axis: "Accuracy (% of test clips)"."""
-    return f"{metric.label} ({metric.unit}{' of test clips' * metric.proportion})"
+    """The label of a metric's axis: "Accuracy (% of test clips)", "Error rate (% of words)"."""
+    of = " of test clips" if metric.proportion else f" of {metric.per}" if metric.per else ""
+    return f"{metric.label} ({metric.unit}{of})"
+
+
+def _measured(metric: Metric, values: Sequence[float]) -> Axis:
+    """An axis around values of a metric; one of errors begins at none."""
+    if metric.per is not None:
+        return _numbers(_axis_label(metric), [0.0, *values], lowest=0.0)
+    return _numbers(_axis_label(metric), values, highest=100.0 if metric.proportion else math.inf)
 
 
 def _ours(name: str, outcome: Summary, row: float | None = None, column: float | None = None) -> Point:
@@ -235,7 +243,8 @@ def _ours(name: str, outcome: Summary, row: float | None = None, column: float |
 def _printed(table: PaperTable, key: str, name: str, row: float | None = None, column: float | None = None) -> Point:
     """A mark of a number that a paper prints. row or column: as for `_ours`."""
     mean, std = table.values[key]
-    return Point(*((mean, row) if column is None else (column, mean)), f"{name}, {table.source}: {mean:g} ± {std:g}", mean - std, mean + std)
+    text = f"{mean:g}" if math.isnan(std) else f"{mean:g} ± {std:g}"
+    return Point(*((mean, row) if column is None else (column, mean)), f"{name}, {table.source}: {text}", mean - std, mean + std)
 
 
 def _theirs(table: PaperTable, points: tuple[Point, ...], suffix: str = "") -> Series:
@@ -271,4 +280,6 @@ def _bars(summaries: Iterable[Summary]) -> str:
     texts = [f"Thick bars: ± standard deviation over {' or '.join(units)}."] if units else []
     if any(outcome.std is None and outcome.interval for outcome in all_summaries):
         texts.append("Thin bars: one run only, Wilson’s 95 % interval of its test clips.")
+    if any(outcome.std is None and not outcome.interval for outcome in all_summaries):
+        texts.append("Without a bar: one run only, whose spread over test clips the file does not hold.")
     return " ".join(texts)

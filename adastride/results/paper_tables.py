@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import tomllib
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ PAPERS = FOLDER / "papers.toml"
 class PaperTable:
     """Numbers of one paper's table on one data set. task: ours with data of the same kind, None where there is none.
 
-    values: by method (or σ⁻² as text), mean and standard deviation, in percent for accuracies.
+    runs: how many the numbers are of, 0 where the paper does not say. values: by method (or σ⁻² as text), mean and standard
+    deviation, in percent for accuracies and error rates; the deviation is NaN where the paper prints none.
     """
 
     paper: str
@@ -27,7 +29,39 @@ class PaperTable:
 
     @property
     def source(self) -> str:
-        return f"{self.paper} paper, {self.table}: {self.data}, {self.runs} runs"
+        return f"{self.paper} paper, {self.table}: {self.data}" + (f", {self.runs} runs" if self.runs else "")
+
+    def text(self, key: str) -> str:
+        """One of its numbers as a table shows it: "95.9 ± 0.1", or "4.11" where there is no deviation."""
+        mean, std = self.values[key]
+        return f"{mean:.2f}" if math.isnan(std) else f"{mean:.1f} ± {std:.1f}"
+
+
+SPEECH_SPLITS = ("dev-clean", "dev-other", "test-clean", "test-other")
+
+
+@dataclass(frozen=True)
+class PaperErrors:
+    """Error rates of one paper's recognisers on LibriSpeech, in percent.
+
+    trained: on how much of it, "all" or "10 %". metric: "PER" for phonemes or "WER" for words. task: ours with data of the same kind,
+    None where there is none. values: by method, for each of `SPEECH_SPLITS`.
+    """
+
+    paper: str
+    table: str
+    trained: str
+    metric: str
+    task: str | None
+    values: dict[str, tuple[float, ...]]
+
+    def on(self, split: str) -> PaperTable:
+        """The numbers of one split. Its data has in short how much of LibriSpeech was learned from: a legend has little room."""
+        data = f"LibriSpeech {split}, {self.metric}, {self.trained} of it"
+        column = SPEECH_SPLITS.index(split)
+        return PaperTable(
+            self.paper, self.table, data, self.task, 0, {method: (rates[column], math.nan) for method, rates in self.values.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -42,13 +76,15 @@ class PaperCost:
 
 @dataclass(frozen=True)
 class Papers:
-    """results/papers.toml. strides: the first layer's over time, under the key "diffstride". notes: what figures show, in words."""
+    """results/papers.toml. accuracy: or what else networks are compared by. strides: the first layer's over time, under the key
+    "diffstride". notes: what figures show, in words. recognition: error rates of recognisers, those trained on the least first."""
 
     accuracy: tuple[PaperTable, ...]
     sigma: tuple[PaperTable, ...]
     strides: tuple[PaperTable, ...]
     cost: tuple[PaperCost, ...]
     notes: dict[str, str]
+    recognition: tuple[PaperErrors, ...] = ()
 
 
 @functools.cache
@@ -65,4 +101,9 @@ def papers() -> Papers:
 
     kinds = (*COSTS, "inference_memory")
     cost = tuple(PaperCost(entry["paper"], entry["table"], entry["data"], {kind: entry[kind] for kind in kinds}) for entry in read_in["cost"])
-    return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"])
+    errors = tuple(
+        PaperErrors(entry["paper"], entry["table"], entry["trained"], entry["metric"], entry.get("task"),
+                    {method: tuple(rates) for method, rates in entry["values"].items()})
+        for entry in reversed(read_in["recognition"])
+    )
+    return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"], errors)

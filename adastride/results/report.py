@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from adastride.results.core import (
     BASELINE,
     PAPER_SEEDS,
-    PAPER_WIDTH,
+    PAPER_SEEDS_BY_KIND,
+    PAPER_WIDTHS,
     PLANNED_METHODS,
     PLANNED_TASKS,
     SIGMAS_INV2,
@@ -36,7 +37,7 @@ from adastride.results.core import (
     tasks_of,
     with_sigma,
 )
-from adastride.results.paper_tables import PaperTable
+from adastride.results.paper_tables import SPEECH_SPLITS, PaperTable
 from adastride.results.reading import COST_NAMES, Run
 from adastride.run_columns import POOLED
 from adastride.subjects import SUBJECTS
@@ -71,13 +72,14 @@ def basis(runs: Sequence[Run]) -> str:
     """On how many runs, which devices, width and seeds something stands, and how that is less than the paper's; one sentence."""
     if not runs:
         return "No runs."
+    paper_width, paper_seeds = PAPER_WIDTHS.get(runs[0].kind), PAPER_SEEDS_BY_KIND.get(runs[0].kind, 0)
     devices = sorted({f"{run.device}, {run.threads} {'thread' if run.threads == 1 else 'threads'}" for run in runs})
     widths = sorted({run.width for run in runs})
     seeds = [len({run.seed for run in group}) for group in _cells(runs)]
     texts = [
         f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} on {' and '.join(devices)}",
-        f"width {' and '.join(map(str, widths))}" + (f" (the paper’s networks: {PAPER_WIDTH})" if widths != [PAPER_WIDTH] else ""),
-        f"{_range(seeds)} {'seed' if max(seeds) == 1 else 'seeds'} each" + (f" (the paper: {PAPER_SEEDS})" if min(seeds) < PAPER_SEEDS else ""),
+        f"width {' and '.join(map(str, widths))}" + (f" (the paper’s networks: {paper_width})" if paper_width and widths != [paper_width] else ""),
+        f"{_range(seeds)} {'seed' if max(seeds) == 1 else 'seeds'} each" + (f" (the paper: {paper_seeds})" if min(seeds) < paper_seeds else ""),
     ]
     return "; ".join(texts) + ("; no GPU" if all(run.device.startswith("CPU") for run in runs) else "") + "."
 
@@ -180,10 +182,11 @@ def ranking(runs: Sequence[Run], table: PaperTable) -> str:
 
     Pairs that the paper or our means put level have no order and are left out.
     """
-    means = {method: 100 * summary(own).mean for method in table.values if (own := compared(runs, table.task or "", method))}
+    metric = headline_of(runs)
+    means = {method: metric.scale * summary(own).mean for method in table.values if (own := compared(runs, table.task or "", method))}
     turned, pairs = [], 0
     for one, other in itertools.combinations(means, 2):
-        theirs, ours = table.values[one][0] - table.values[other][0], means[one] - means[other]
+        theirs, ours = metric.gain(table.values[one][0], table.values[other][0]), metric.gain(means[one], means[other])
         if abs(theirs) < 0.05 or abs(ours) < 0.05:
             continue
         pairs += 1
@@ -196,7 +199,10 @@ def ranking(runs: Sequence[Run], table: PaperTable) -> str:
         many = "The one pair of methods that differs stands" if pairs == 1 else f"All {pairs} pairs of methods that differ stand"
         return f"**{table.task}**: {many} in the order of the {where}."
     named = sorted(turned, key=lambda pair: (BASELINE not in pair[2:], pair[1] - pair[0]))[:3]
-    texts = [f"{label(one)} above {label(other)} ({points(ours)} points, in the paper {points(theirs)})" for ours, theirs, one, other in named]
+    ahead = "above" if metric.higher_is_better else "better than"
+    texts = [
+        f"{label(one)} {ahead} {label(other)} ({points(ours)} points, in the paper {points(theirs)})" for ours, theirs, one, other in named
+    ]
     rest = f", and {len(turned) - len(named)} more" if len(turned) > len(named) else ""
     verb = "stands" if len(turned) == 1 else "stand"
     said = f"{len(turned)} of {pairs} pairs of methods {verb} the other way round than in the {where}: {'; '.join(texts)}{rest}."
@@ -204,13 +210,18 @@ def ranking(runs: Sequence[Run], table: PaperTable) -> str:
 
 
 def _noise(runs: Sequence[Run], task: str) -> str:
-    """How far chance alone moves the accuracies of a task."""
+    """How far chance alone moves the headline metric of a task."""
+    metric = headline_of(runs)
+    name = f"{'an' if metric.label[0] in 'AEIOU' else 'a'} {metric.label.lower()}"
     summaries = [summary(compared(runs, task, method)) for method in methods_of(run for run in runs if run.task == task and run.usual_sigma)]
     spreads = [one.std for one in summaries if one.std is not None]
     if spreads:
-        return f"From run to run an accuracy varies by ± {100 * statistics.median(spreads):.1f} points (standard deviation)."
-    half = statistics.median((one.interval[1] - one.interval[0]) / 2 for one in summaries)
-    return f"That is one run each, and the choice of test clips alone moves an accuracy by ± {100 * half:.1f} points."
+        return f"From run to run {name} varies by ± {metric.scale * statistics.median(spreads):.1f} points (standard deviation)."
+    halves = [(one.interval[1] - one.interval[0]) / 2 for one in summaries if one.interval]
+    if not halves:
+        return f"That is one run each; how far the choice of test clips alone moves {name}, the file does not say."
+    half = metric.scale * statistics.median(halves)
+    return f"That is one run each, and the choice of test clips alone moves {name} by ± {half:.1f} points."
 
 
 def sigma_ranking(runs: Sequence[Run], table: PaperTable) -> str:
@@ -247,7 +258,9 @@ def sigma_learned(runs: Sequence[Run]) -> str:
 def coverage(runs: Sequence[Run]) -> list[str]:
     """What of the planned comparison is there and what is missing, in sentences."""
     if headline_of(runs) != headline_of([]):
-        return [f"{len(runs)} runs are finished; none of this kind of network were planned."]
+        tasks, methods = tasks_of(runs), methods_of(runs)
+        finished = f"{len(runs)} {'run of this kind of network is' if len(runs) == 1 else 'runs of this kind of network are'} finished"
+        return [f"{finished}: {len(methods)} {'method' if len(methods) == 1 else 'methods'} on {' and '.join(tasks)}."]
     counts = {cell: len(compared(runs, *cell)) for cell in itertools.product(PLANNED_TASKS, PLANNED_METHODS)}
     planned = len(counts) * PAPER_SEEDS
     done = sum(min(count, PAPER_SEEDS) for count in counts.values())
@@ -269,8 +282,9 @@ def to_csv(rows: Sequence[dict[str, str]]) -> str:
 
 def coverage_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Number of runs for each method and task, with the usual sigma."""
-    tasks = [*PLANNED_TASKS, *(task for task in tasks_of(runs) if task not in PLANNED_TASKS)]
-    methods = sorted({*PLANNED_METHODS, *methods_of(runs)}, key=order_of)
+    planned_tasks, planned_methods = (PLANNED_TASKS, PLANNED_METHODS) if headline_of(runs) == headline_of([]) else ((), ())
+    tasks = [*planned_tasks, *(task for task in tasks_of(runs) if task not in planned_tasks)]
+    methods = sorted({*planned_methods, *methods_of(runs)}, key=order_of)
     return [{"Method": label(method), **{task: str(len(compared(runs, task, method)) or "–") for task in tasks}} for method in methods]
 
 
@@ -284,10 +298,32 @@ def overview_table(runs: Sequence[Run]) -> list[dict[str, str]]:
             own = compared(runs, task, method)
             row[f"{task}, ours ({headline_of(runs).unit})"] = f"{summary(own)} (n = {len(own)})" if own else "–"
         for table in tables:
-            value = table.values.get(method)
-            row[f"{table.data}, {table.paper} {table.table.split(',')[0]} (%)"] = f"{value[0]:.1f} ± {value[1]:.1f}" if value else "–"
+            row[f"{table.data}, {table.paper} {table.table.split(',')[0]} (%)"] = table.text(method) if method in table.values else "–"
         rows.append(row)
     return rows
+
+
+def recognition_table(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """Error rates of recognisers by method: ours, then the paper's on all splits of LibriSpeech, for each amount of training data."""
+    rows = []
+    for task in tasks_of(runs):
+        for method in methods_of(run for run in runs if run.usual_sigma):
+            if own := compared(runs, task, method):
+                name = SUBJECTS[task].title if task in SUBJECTS else task
+                trained_on = f"{own[0].clips_train:,} clips"
+                rows.append({"Whose": f"ours, {name}", "Trained on": trained_on, "Method": label(method), "Ours (%)": str(summary(own))})
+    tables = papers_of(runs).recognition
+    for trained in dict.fromkeys(table.trained for table in tables):
+        own_tables = [table for table in tables if table.trained == trained]
+        for method in own_tables[0].values:
+            whose = f"{own_tables[0].paper} paper, {own_tables[0].table}"
+            row = {"Whose": whose, "Trained on": f"{trained} of LibriSpeech", "Method": label(method)}
+            for split in sorted(SPEECH_SPLITS, key=lambda split: not split.startswith("test")):
+                for table in sorted(own_tables, key=lambda table: table.metric):
+                    row[f"{table.metric} {split} (%)"] = table.on(split).text(method)
+            rows.append(row)
+    columns = list(dict.fromkeys(itertools.chain(*rows)))
+    return [{column: row.get(column, "–") for column in columns} for row in rows]
 
 
 def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
@@ -307,7 +343,8 @@ def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
         }
         for table in tables:
             value, base = table.values.get(method), table.values[BASELINE]
-            row[f"Difference in the paper, {table.data} (points)"] = "–" if value is None or method == BASELINE else points(value[0] - base[0])
+            column = f"{'Difference' if metric.higher_is_better else 'Better by'} in the paper, {table.data} (points)"
+            row[column] = "–" if value is None or method == BASELINE else points(metric.gain(value[0], base[0]))
         rows.append(row)
     return rows
 
@@ -317,7 +354,10 @@ def comparison_sentence(runs: Sequence[Run], task: str) -> str:
     count = sum(difference.p is not None for difference in differences(runs, task))
     metric = headline_of(runs)
     clips = f"The 95 % interval is Wilson’s, of the mean {metric.label.lower()}: how far other test clips of the same kind could move it."
-    clips = clips if metric.proportion else ""
+    clips = clips if metric.proportion else "" if metric.per is None else (
+        f"The {metric.label.lower()} is the sum of errors over the sum of {metric.per} of all test clips. How it varies over clips is "
+        "not in the file, so one run has no interval: the command line’s sweep works one out."
+    )
     if not count:
         return f"No difference is tested: that needs at least two runs of a method and of strided convolution. {clips}"
     held_out = any(run.fold for run in runs if run.task == task)

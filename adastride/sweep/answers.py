@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from adastride.inspection.glance import percent
 from adastride.sweep.core import SIGMA, STRIDE, Column, nearest, rounded, swept
+from adastride.sweep.readings import Reading
 from adastride.sweep.scores import Score
 from adastride.tasks import words
 
@@ -32,28 +33,14 @@ def clip_answers(columns: Sequence[Column], quantity: str, trained: float) -> li
     names, top = [rounded(value) for value in values], len(columns[0].layers)
     low, high = _named(quantity, values[0]), _named(quantity, values[-1])
     start = nearest(values, trained)
-    label = columns[start].top
-    first, last = _stretch([column.top == label for column in columns], start)
-    answers = []
+    readings = [column.reading for column in columns if column.reading is not None]
+    answers = (
+        _label_answers(columns, values, quantity, start, trained) if not readings else _reading_answers(readings, values, quantity, start, trained)
+    )
 
     def say(text: str, rule: str) -> None:
         answers.append(Answer(text, rule))
 
-    turns = [f"at {names[place]} it becomes “{words(columns[place].top)}”" for place in (first - 1, last + 1) if 0 <= place < len(columns)]
-    always = f"is “{words(label)}” from {low} to {names[-1]}, at every value"
-    stable = f"“{words(label)}” is stable from {_named(quantity, values[first])} to {names[last]}" if turns else always
-    say(
-        f"The prediction {'; '.join([stable, *turns])}.",
-        f"From the value nearest to the trained one ({rounded(trained)}), as far up and down as the most probable label stays the same.",
-    )
-    chances = [column.value(label) for column in columns]
-    if all(map(math.isfinite, chances)):
-        surest, least_sure = int(np.argmax(chances)), int(np.argmin(chances))
-        say(
-            f"“{words(label)}” is surest at {_named(quantity, values[surest])} with {percent(chances[surest])} "
-            f"and least sure at {names[least_sure]} with {percent(chances[least_sure])}.",
-            "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
-        )
     averaged = [rounded(columns[place].layers[0].effective_frames) for place in (0, -1)]
     say(
         f"Each output frame of layer 1 averages {averaged[0]} input frames at {low} and {averaged[1]} at {names[-1]}.",
@@ -76,9 +63,87 @@ def clip_answers(columns: Sequence[Column], quantity: str, trained: float) -> li
         )
     if quantity == STRIDE:
         say(
-            f"At {high} convolutions work on {100 * columns[-1].work:.0f} % of the frames they have without strides.",
-            "Frames that go through each of the network’s convolutions, added up, over the same sum with a stride of 1 everywhere.",
+            f"At {high} the network does {100 * columns[-1].work:.0f} % of the work it does without strides.",
+            f"{'Multiply-adds for each frame' if readings else 'Frames that go through each of the network’s convolutions'}, added up, "
+            "over the same sum with a stride of 1 everywhere.",
         )
+    return answers
+
+
+def _label_answers(columns: Sequence[Column], values: Sequence[float], quantity: str, start: int, trained: float) -> list[Answer]:
+    """Where a clip's most probable label changes, and where it is surest. start: the index of the value nearest to the trained one."""
+    names, label = [rounded(value) for value in values], columns[start].top
+    low, answers = _named(quantity, values[0]), list[Answer]()
+    first, last = _stretch([column.top == label for column in columns], start)
+
+    def say(text: str, rule: str) -> None:
+        answers.append(Answer(text, rule))
+
+    turns = [f"at {names[place]} it becomes “{words(columns[place].top)}”" for place in (first - 1, last + 1) if 0 <= place < len(columns)]
+    always = f"is “{words(label)}” from {low} to {names[-1]}, at every value"
+    stable = f"“{words(label)}” is stable from {_named(quantity, values[first])} to {names[last]}" if turns else always
+    say(
+        f"The prediction {'; '.join([stable, *turns])}.",
+        f"From the value nearest to the trained one ({rounded(trained)}), as far up and down as the most probable label stays the same.",
+    )
+    chances = [column.value(label) for column in columns]
+    if all(map(math.isfinite, chances)):
+        surest, least_sure = int(np.argmax(chances)), int(np.argmin(chances))
+        say(
+            f"“{words(label)}” is surest at {_named(quantity, values[surest])} with {percent(chances[surest])} "
+            f"and least sure at {names[least_sure]} with {percent(chances[least_sure])}.",
+            "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
+        )
+    return answers
+
+
+def _reading_answers(readings: Sequence[Reading], values: Sequence[float], quantity: str, start: int, trained: float) -> list[Answer]:
+    """Where what a recogniser reads changes, how wrong it is, and where it can't be read. start: as for `_label_answers`."""
+    names, usual, low = [rounded(value) for value in values], readings[start], _named(quantity, values[0])
+    reference, answers = usual.reference, list[Answer]()
+    first, last = _stretch([reading.text == usual.text for reading in readings], start)
+    turns = [f"at {names[place]} it becomes {readings[place].shown}" for place in (first - 1, last + 1) if 0 <= place < len(readings)]
+    where = f"from {_named(quantity, values[first])} to {names[last]}" if last > first else f"at {_named(quantity, values[first])}"
+    stays = f"What is read stays {usual.shown} {where}" if last > first else f"What is read is {usual.shown} {where}"
+    always = f"What is read is {usual.shown} from {low} to {names[-1]}, at every value"
+    answers.append(Answer(
+        f"{'; '.join([stays, *turns]) if turns else always}.",
+        f"From the value nearest to the trained one ({rounded(trained)}), as far up and down as the text stays the same.",
+    ))
+    label = f"The {reference.error_label.lower()} against {reference.against}"
+    rule = (
+        f"{reference.unit_name.capitalize()} that are inserted, left out or replaced, over those of {reference.against}; "
+        "it may be more than 100 %, and says nothing of how sure the network is."
+    )
+    if not usual.units:
+        answers.append(Answer(
+            f"The network as trained reads nothing in this clip, so there is no {reference.error_label.lower()}: "
+            "type what was said to get one.",
+            f"An error rate is counted per {reference.unit_name.removesuffix('s')} of a text.",
+        ))
+    else:
+        rates = [reading.rate for reading in readings]
+        best, worst = int(np.argmin(rates)), int(np.argmax(rates))
+        if rates[best] == rates[worst]:
+            answers.append(Answer(f"{label} is {usual.rate_text} at every value.", rule))
+        else:
+            near = min((place for place, rate in enumerate(rates) if rate == rates[best]), key=lambda place: abs(place - start))
+            first, last = _stretch([rate == rates[best] for rate in rates], near)
+            where = f"from {_named(quantity, values[first])} to {names[last]}" if last > first else f"at {_named(quantity, values[near])}"
+            answers.append(Answer(
+                f"{label} is lowest {where} with {readings[near].rate_text} "
+                f"and highest at {names[worst]} with {readings[worst].rate_text}.", rule,
+            ))
+    unreadable = [place for place, reading in enumerate(readings) if reading.unreadable]
+    if unreadable:
+        place = unreadable[0]
+        frames = f"{readings[place].frames} output {'frame' if readings[place].frames == 1 else 'frames'}"
+        answers.append(Answer(
+            f"{'From' if place else 'Already at'} {_named(quantity, values[place])}{' on' if place else ''} "
+            f"the clip can’t be read as {reference.shown}, "
+            f"whatever the network hears: it has {frames}, and that text needs {readings[place].needed}.",
+            "The network writes at most one token at an output frame, and needs a frame without one between two equal tokens.",
+        ))
     return answers
 
 
@@ -101,7 +166,10 @@ def score_answers(scores: Sequence[Score], quantity: str) -> list[Answer]:
     """Says what a sweep of labelled clips has shown, one answer for each checkpoint. quantity: what was swept, `SIGMA` or `STRIDE`."""
     answers = []
     for checkpoint in dict.fromkeys(score.checkpoint for score in scores):
-        own_scores = [score for score in scores if score.checkpoint == checkpoint]
+        own_scores = _measured(score for score in scores if score.checkpoint == checkpoint)
+        if not own_scores:
+            answers.append(_nothing_measured(checkpoint, scores[0]))
+            continue
         values = [swept(score.setting, score.stride) for score in own_scores]
         names = [rounded(value) for value in values]
         best, worst = max(own_scores, key=lambda score: score.merit), min(own_scores, key=lambda score: score.merit)
@@ -116,13 +184,28 @@ def score_answers(scores: Sequence[Score], quantity: str) -> list[Answer]:
         elif best.merit > worst.merit:
             text += f", and nowhere clearly worse: it is {word} with {lowest}"
         answers.append(Answer(
-            f"{text}.", "A value keeps up while its 95 % interval (Wilson) reaches that of the best value, and so do all values between them."
+            f"{text}.",
+            f"A value keeps up while its 95 % interval ({best.interval}) reaches that of the best value, and so do all values between them.",
         ))
     return answers
 
 
+def _measured(scores: Iterable[Score]) -> list[Score]:
+    """The scores that have a value: all but rates of clips without a single unit."""
+    return [score for score in scores if math.isfinite(score.value)]
+
+
+def _nothing_measured(checkpoint: str, score: Score) -> Answer:
+    return Answer(
+        f"{checkpoint} has no {score.metric.label.lower()} yet: the texts of these clips have no {score.metric.per}.",
+        f"An error rate is counted per {str(score.metric.per).removesuffix('s')} of the texts.",
+    )
+
+
 def map_answers(columns: Sequence[Column], label: str) -> list[Answer]:
-    """Says what a map of one clip over σ⁻² and stride has shown about a label."""
+    """Says what a map of one clip over σ⁻² and stride has shown about a label or, of a recogniser, about its reading."""
+    if columns[0].reading is not None:
+        return _reading_map_answers(columns)
     predicted = [column for column in columns if column.top == label]
     best = max(columns, key=lambda column: column.value(label))
     return [Answer(
@@ -131,14 +214,40 @@ def map_answers(columns: Sequence[Column], label: str) -> list[Answer]:
     )]
 
 
+def _reading_map_answers(columns: Sequence[Column]) -> list[Answer]:
+    """At how many points of a map a text is read without an error, and what the cheapest of them is."""
+    both = [(column, column.reading) for column in columns if column.reading is not None]
+    reference, blind = both[0][1].reference, sum(reading.unreadable for _, reading in both)
+    right = [column for column, reading in both if reading.text == reference.text]
+    shown = reference.shown if reference.text else "Nothing"
+    text = f"{shown} is read at {len(right)} of {len(columns)} points"
+    if right:
+        cheapest = min(right, key=lambda column: column.work)
+        text += f"; the cheapest of them is {_place(cheapest)}, with {100 * cheapest.work:.0f} % of the work without strides"
+    elif both[0][1].units:
+        column, reading = min(both, key=lambda pair: pair[1].rate)
+        text += f"; the lowest {reference.error_label.lower()} is {reading.rate_text}, at {_place(column)}"
+    answers = [Answer(f"{text}.", f"The text is {reference.against}; points are counted where nothing is inserted, left out or replaced.")]
+    if blind:
+        answers.append(Answer(
+            f"At {blind} of {len(columns)} points the clip has too few output frames to be read as {reference.shown}.",
+            "The network writes at most one token at an output frame, and needs a frame without one between two equal tokens.",
+        ))
+    return answers
+
+
 def score_map_answers(scores: Sequence[Score]) -> list[Answer]:
     """Says what a map of one checkpoint on labelled clips, over σ⁻² and stride, has shown."""
+    if not (measured := _measured(scores)):
+        return [_nothing_measured(scores[0].checkpoint, scores[0])]
+    scores = measured
     best = max(scores, key=lambda score: score.merit)
     cheapest = min((score for score in scores if score.keeps_up_with(best)), key=lambda score: (score.work, -score.merit))
     return [Answer(
         f"{best.checkpoint} is best at {_place(best)} with {best.on_clips()}; the cheapest point that keeps up is "
-        f"{_place(cheapest)} with {cheapest.text} on {100 * cheapest.work:.0f} % of the frames without strides.",
-        "A point keeps up while its 95 % interval (Wilson) reaches that of the best one; the cheapest has the fewest frames in all convolutions.",
+        f"{_place(cheapest)} with {cheapest.text} and {100 * cheapest.work:.0f} % of the work without strides.",
+        f"A point keeps up while its 95 % interval ({best.interval}) reaches that of the best one; "
+        "the cheapest works on the fewest frames, weighted by what they cost.",
     )]
 
 

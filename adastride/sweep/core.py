@@ -24,8 +24,10 @@ from adastride.inspection import analysis, raster
 from adastride.inspection.tracing import Trace, as_trained, resolve_settings, trace
 from adastride.models.network import Network
 from adastride.ranges import SIGMA_INV2_RANGE
+from adastride.sweep.readings import Reading, reader, reads_texts
 from adastride.tables import csv_text
 from adastride.tasks import Prediction
+from adastride.text import TextError
 
 STRIDE_LIMITS = (1.0, 512.0)
 MOST_VALUES = 200
@@ -243,7 +245,8 @@ class Column:
     stride: the overall stride it ran with. work: see `Network.work_share`. milliseconds: what this run took, without the layers
     that it shares with the run before. layers, pictures: one for each layer, lowest first, or () where only the prediction was
     asked for. A picture is a (rows, columns) uint8 array of the alignment, output frame 0 first, whose columns are equal times of
-    the clip; 255 stands for the largest weight of an output frame.
+    the clip; 255 stands for the largest weight of an output frame. reading: of a recogniser, what it reads and how wrong that is;
+    None for any other network.
     """
 
     setting: Setting
@@ -253,6 +256,7 @@ class Column:
     prediction: Prediction
     layers: tuple[LayerNumbers, ...] = ()
     pictures: tuple[np.ndarray, ...] = ()
+    reading: Reading | None = None
 
     @property
     def top(self) -> str:
@@ -264,16 +268,25 @@ class Column:
         return self.prediction.values.get(label, math.nan)
 
 
-def sweep_clip(model: Network, waveform: Waveform, settings: Sequence[Setting], details: bool = True) -> Iterator[Column]:
+def sweep_clip(model: Network, waveform: Waveform, settings: Sequence[Setting], details: bool = True, said: str = "") -> Iterator[Column]:
     """Runs a clip at every point, in their order, and yields a `Column` for each.
 
-    details: whether to measure the layers and draw their alignments as well, which takes three times as long. Raises SweepError,
-    before anything is run, for a σ where no layer has one.
+    details: whether to measure the layers and draw their alignments as well, which takes three times as long. said: of a clip for a
+    recogniser, what its readings are compared with; "" stands for its reading as trained. Raises SweepError, before anything is run,
+    for a σ where no layer has one and for a text that the network can't write.
     """
-    resolved = [layer_settings(model, setting) for setting in settings]
+    resolved, compares = [layer_settings(model, setting) for setting in settings], reads_texts(model)
+    try:
+        read = reader(model, said) if compares and said else None
+    except TextError as error:
+        raise SweepError(str(error)) from None
 
     def columns() -> Iterator[Column]:
         clip_trace: Trace | None = None
+        read_here = read
+        if compares and read_here is None:
+            clip_trace = trace(model, waveform)
+            read_here = reader(model, clip_trace)
         for setting, layers in zip(settings, resolved, strict=True):
             clip_trace = trace(model, waveform, layers, clip_trace)
             frames = [clip_trace.mel.shape[1], *(layer.output_frames for layer in clip_trace.layers)]
@@ -281,6 +294,7 @@ def sweep_clip(model: Network, waveform: Waveform, settings: Sequence[Setting], 
             yield Column(
                 setting, overall_stride(layers), model.work_share(frames), clip_trace.milliseconds, clip_trace.prediction,
                 tuple(_numbers(model, clip_trace, index) for index in indices), tuple(_picture(clip_trace, index) for index in indices),
+                None if read_here is None else read_here(clip_trace),
             )
 
     return columns()
@@ -310,17 +324,31 @@ def _picture(clip_trace: Trace, index: int) -> np.ndarray:
 def clip_csv(columns: Iterable[Column]) -> str:
     """Writes a CSV with a line for each point and layer: sigma_inv2, stride, top, probability, work, layer, then `MEASURES`.
 
-    sigma_inv2 is empty where σ is as trained; layer and its numbers are empty where only the prediction was asked for. Lines end
-    with a line feed.
+    sigma_inv2 is empty where σ is as trained; layer and its numbers are empty where only the prediction was asked for. Of a recogniser,
+    columns text, reference, errors, units, error_rate, output_frames and frames_needed stand in the place of top and probability, see
+    `Reading`. Lines end with a line feed.
     """
-    rows: list[list[object]] = [["sigma_inv2", "stride", "top", "probability", "work", "layer", *MEASURES]]
+    columns = list(columns)
+    readings = [column.reading for column in columns if column.reading is not None]
+    answer = ["top", "probability"]
+    if readings:
+        answer = ["text", "reference", "errors", "units", "error_rate", "output_frames", "frames_needed"]
+    rows: list[list[object]] = [["sigma_inv2", "stride", *answer, "work", "layer", *MEASURES]]
     for column in columns:
-        begin = [cell(column.setting.sigma_inv2), cell(column.stride), column.top, cell(column.value(column.top)), cell(column.work)]
+        begin = [cell(column.setting.sigma_inv2), cell(column.stride), *_answer_cells(column), cell(column.work)]
         for number, layer in enumerate(column.layers, 1):
             rows.append([*begin, number, *map(cell, asdict(layer).values())])
         if not column.layers:
             rows.append([*begin, "", *[""] * len(MEASURES)])
     return csv_text(rows)
+
+
+def _answer_cells(column: Column) -> list[object]:
+    """What a point's answer was, for `clip_csv`."""
+    reading = column.reading
+    if reading is None:
+        return [column.top, cell(column.value(column.top))]
+    return [reading.text, reading.reference.text, reading.errors, reading.units, cell(reading.rate), reading.frames, reading.needed]
 
 
 def cell(value: float | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -27,7 +27,7 @@ _RAMPS = {
 }
 _ORANGE = {False: "#D55E00", True: "#F0935A"}
 _LAYER_COLOURS = (1, 4, 3, 2, 5, 6, 7, 0)  # places in the palette of `Series`: blue, ochre, green, and five for deeper networks
-_COST = "Cost: frames that convolutions work on"
+_COST = "Cost: work of the network"
 _MOST_TICKS = 8
 _MOST_LABELS = 5
 _LAYER_HEIGHT, _GAP = 72, 2  # pixels of a strip's layer, and between two pictures
@@ -145,8 +145,18 @@ def _hover(column: Column, quantity: str, layer: int) -> str:
     numbers = column.layers[layer]
     return (
         f"{quantity} {rounded(swept(column.setting, column.stride))}, layer {layer + 1}<br>{rounded(numbers.effective_frames)} input frames an output frame"
-        f"<br>lost {numbers.lost:.1f} %, aliased {numbers.aliased:.1f} %<br>“{words(column.top)}” {100 * column.value(column.top):.1f} %"
+        f"<br>lost {numbers.lost:.1f} %, aliased {numbers.aliased:.1f} %<br>{_answer(column)}"
     )
+
+
+def _answer(column: Column) -> str:
+    """What came of the clip, for a hover text: a label with its probability, or what was read and how wrong that is."""
+    reading = column.reading
+    if reading is None:
+        return f"“{words(column.top)}” {100 * column.value(column.top):.1f} %"
+    if reading.unreadable:
+        return f"{reading.shown}; unreadable as {reading.reference.shown}: {reading.frames} output frames, {reading.needed} needed"
+    return f"{reading.shown}, {reading.rate_text}" if reading.units else reading.shown
 
 
 def _separate(figure: go.Figure, layers: int, dark: bool) -> None:
@@ -185,10 +195,37 @@ def _panel(panel: Panel, dark: bool, trained: Sequence[float] = ()) -> go.Figure
     return figure
 
 
+def _probability_panel(columns: Sequence[Column], axis: Axis, points: Callable[[Sequence[float], str], tuple[Point, ...]]) -> Panel:
+    """The probabilities of the labels that get most, against the swept value. points: makes marks of numbers, one for each column."""
+    labels = columns[0].prediction.values
+    ranked = sorted(labels, key=lambda label: -max(column.value(label) for column in columns))[:_MOST_LABELS]
+    chances = tuple(
+        Series(words(label), colour, points([100 * column.value(label) for column in columns], words(label)), "line")
+        for label, colour in zip(ranked, (1, 0, 3, 2, 5), strict=False)
+    )
+    return Panel("Prediction", axis, Axis("Probability (%)", -3, 106), chances)
+
+
+def _reading_panel(columns: Sequence[Column], axis: Axis, places: Sequence[float], captions: Sequence[str]) -> Panel:
+    """A recogniser's error rate against the swept value; hollow marks where there are too few output frames to read the text."""
+    readable, unreadable = list[Point](), list[Point]()
+    both = [(column, column.reading) for column in columns if column.reading is not None]
+    for (column, reading), x, caption in zip(both, places, captions, strict=True):
+        if math.isfinite(reading.rate):
+            (unreadable if reading.unreadable else readable).append(Point(x, 100 * reading.rate, f"{caption}<br>{_answer(column)}"))
+    reference, values = both[0][1].reference, [point.y for point in (*readable, *unreadable)]
+    series = [Series(reference.error_label.lower(), 1, tuple(readable), "line")]
+    if unreadable:
+        series.append(Series("unreadable: too few output frames", 0, tuple(unreadable), "hollow"))
+    y_axis = _y_axis(f"{reference.error_label} (%)", values)
+    return Panel(f"{reference.error_label} against {reference.against}", axis, y_axis, tuple(series))
+
+
 def curves(columns: Sequence[Column], values: Sequence[float], quantity: str, trained: Sequence[float], dark: bool) -> dict[str, go.Figure]:
     """Figures, by title, of everything that was measured against the swept value.
 
-    Probabilities come first, then one figure for each of `MEASURES` with a line for each layer and, for strides, the cost.
+    Probabilities come first or, of a recogniser, its error rate, then one figure for each of `MEASURES` with a line for each layer
+    and, for strides, the cost.
     columns: the results so far, with details. values: all values of the sweep. A dotted line marks each trained value.
     """
     axis, places = _x_axis(quantity, values), [_x(quantity, swept(column.setting, column.stride)) for column in columns]
@@ -198,13 +235,12 @@ def curves(columns: Sequence[Column], values: Sequence[float], quantity: str, tr
     def points(numbers: Sequence[float], text: str) -> tuple[Point, ...]:
         return tuple(Point(x, y, f"{caption}<br>{text}: {y:.3g}") for x, y, caption in zip(places, numbers, captions, strict=True) if math.isfinite(y))
 
-    labels = columns[0].prediction.values
-    ranked = sorted(labels, key=lambda label: -max(column.value(label) for column in columns))[:_MOST_LABELS]
-    chances = tuple(
-        Series(words(label), colour, points([100 * column.value(label) for column in columns], words(label)), "line")
-        for label, colour in zip(ranked, (1, 0, 3, 2, 5), strict=False)
-    )
-    panels = {"Prediction": Panel("Prediction", axis, Axis("Probability (%)", -3, 106), chances)}
+    panels = {}
+    if columns[0].reading is not None:
+        panel = _reading_panel(columns, axis, places, captions)
+        panels[panel.title] = panel
+    else:
+        panels["Prediction"] = _probability_panel(columns, axis, points)
     for name, title in MEASURES.items():
         short, unit = title.rsplit(" (", 1) if title.endswith(")") else (title, "input frames)")
         lines = tuple(
@@ -214,7 +250,7 @@ def curves(columns: Sequence[Column], values: Sequence[float], quantity: str, tr
         numbers = [point.y for line in lines for point in line.points]
         panels[title] = Panel(short, axis, _y_axis(unit.removesuffix(")"), numbers), lines)
     if quantity == STRIDE:
-        work = Series("convolutions", 0, points([100 * column.work for column in columns], "frames, % of stride 1"), "line")
+        work = Series("network", 0, points([100 * column.work for column in columns], "work, % of stride 1"), "line")
         panels["Cost"] = Panel(_COST, axis, Axis("% of stride 1", -3, 106), (work,))
     return {title: _panel(panel, dark, marks) for title, panel in panels.items()}
 
@@ -231,15 +267,17 @@ def quality(scores: Sequence[Score], quantity: str, trained: dict[str, Sequence[
     """
     series, bands = [], []
     for colour, checkpoint in enumerate(dict.fromkeys(score.checkpoint for score in scores)):
-        own_scores = [score for score in scores if score.checkpoint == checkpoint]
+        own_scores = [score for score in scores if score.checkpoint == checkpoint and math.isfinite(score.value)]
+        if not own_scores:  # a rate of the first clips, whose texts are empty
+            continue
         colour = (colour + 1) % 8
         marks = []
         for score in own_scores:
             low, high = score.bounds
             value = swept(score.setting, score.stride)
             scale = score.metric.scale
-            text = (f"{checkpoint}, {quantity} {rounded(value)}: {score.on_clips()}<br>95 % interval {scale * low:.1f} – "
-                    f"{score.metric.text(high)}, {100 * score.work:.0f} % of the frames without strides")
+            text = (f"{checkpoint}, {quantity} {rounded(value)}: {score.on_clips()}<br>95 % interval {score.bounds_text}, "
+                    f"{100 * score.work:.0f} % of the work without strides")
             marks.append(Point(_x(quantity, value), scale * score.value, text, scale * low, scale * high))
         series.append(Series(checkpoint, colour, tuple(marks), "line"))
         swept_values = [swept(score.setting, score.stride) for score in own_scores]
@@ -248,8 +286,11 @@ def quality(scores: Sequence[Score], quantity: str, trained: dict[str, Sequence[
         bands.append((marks, at_trained))
     all_values = [swept(score.setting, score.stride) for score in scores]
     metric, drawn = scores[0].metric, [mark for marks, _ in bands for mark in marks]
-    lowest, highest = min(mark.low for mark in drawn), max(mark.high for mark in drawn)
-    limits = (max(0.0, lowest - 5), 104) if metric.proportion else (lowest - (highest - lowest) / 10, highest + (highest - lowest) / 10)
+    lowest, highest = min((mark.low for mark in drawn), default=0.0), max((mark.high for mark in drawn), default=1.0)
+    room = (highest - lowest) / 10
+    limits = (max(0.0, lowest - 5), 104) if metric.proportion else (lowest - room, highest + room)
+    if metric.per is not None:  # errors are counted from none, and may be more than 100 %
+        limits = (-0.03 * highest, 1.06 * highest)
     x_axis = _x_axis(quantity, (min(all_values), max(all_values)))
     figure = plotly_panel(Panel(metric.label, x_axis, Axis(_titled(metric), *limits), tuple(series)), dark)
     for line, (marks, at_trained) in zip(list(figure.data), bands, strict=True):
@@ -266,7 +307,7 @@ def quality(scores: Sequence[Score], quantity: str, trained: dict[str, Sequence[
 
 
 def cost(scores: Sequence[Score], quantity: str, dark: bool) -> go.Figure:
-    """The share of frames that convolutions work on against the swept value, a line for each checkpoint."""
+    """The share of the work that is left, see `Network.work_share`, against the swept value, a line for each checkpoint."""
     series = []
     for colour, checkpoint in enumerate(dict.fromkeys(score.checkpoint for score in scores)):
         marks = []
@@ -292,13 +333,33 @@ def probability_map(columns: Sequence[Column], label: str, sigmas: Sequence[floa
     return _map(cells, f"Probability of “{words(label)}” (%)", sigmas, strides, trained, dark)
 
 
+def reading_map(columns: Sequence[Column], sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:
+    """A recogniser's error rate at every pair of σ⁻² and stride.
+
+    Cells stay empty without a result, and where the clip has too few output frames to be read.
+    """
+    cells, reference = [], columns[0].reading.reference
+    for column in columns:
+        rate = math.nan if column.reading.unreadable else 100 * column.reading.rate
+        cells.append((column.setting, rate, _answer(column), column.stride, column.work))
+    return _map(cells, f"{reference.error_label} (%)", sigmas, strides, trained, dark, _from_none(rate for _, rate, *_ in cells))
+
+
+def _from_none(rates: Iterable[float]) -> tuple[float, float]:
+    """The limits of a colour scale of errors: from none to the most there are."""
+    return 0.0, max((rate for rate in rates if math.isfinite(rate)), default=0.0) or 1.0
+
+
 def quality_map(scores: Sequence[Score], sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:
     """The metric of one checkpoint at every pair of σ⁻² and stride. Rings mark the trained values."""
     metric = scores[0].metric
     cells = [
         (score.setting, metric.scale * score.value, score.on_clips(), score.stride, score.work) for score in scores
     ]
-    return _map(cells, _titled(metric), sigmas, strides, trained, dark, (0.0, 100.0) if metric.proportion else (None, None))
+    limits: tuple[float | None, float | None] = (0.0, 100.0) if metric.proportion else (None, None)
+    if metric.per is not None:
+        limits = _from_none(value for _, value, *_ in cells)
+    return _map(cells, _titled(metric), sigmas, strides, trained, dark, limits)
 
 
 def _map(
@@ -316,7 +377,7 @@ def _map(
         row, column = strides.index(setting.stride), sigmas.index(setting.sigma_inv2)
         values[row, column] = value
         where = f"σ⁻² {rounded(setting.sigma_inv2)}, overall stride {rounded(stride)}"
-        texts[row][column] = f"{where}<br>{text}<br>{100 * work:.0f} % of the frames without strides"
+        texts[row][column] = f"{where}<br>{text}<br>{100 * work:.0f} % of the work without strides"
     ink, quiet, _ = INK[dark]
     bar = {"title": {"text": name, "side": "right", "font": {"size": 12, "color": quiet}}, "thickness": 10, "len": 1, "outlinewidth": 0,
            "tickfont": {"size": 12, "color": ink}, "xpad": 4}

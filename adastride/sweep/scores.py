@@ -18,7 +18,7 @@ import torch
 from adastride.clips import Clip
 from adastride.downsampling import LayerSettings
 from adastride.inspection.tracing import as_trained
-from adastride.intervals import normal, wilson
+from adastride.intervals import PairSums, normal, ratio, wilson
 from adastride.models.network import Network
 from adastride.sweep.core import Setting, SweepError, cell, layer_settings, overall_stride
 from adastride.tables import csv_text
@@ -27,6 +27,7 @@ from adastride.tasks.classification import Classification
 
 _BATCH = 32
 _AT_WORK = 64  # batches that workers have been given and not answered yet
+_SUMS = ("total", "squares", "units", "unit_squares", "products")  # over clips; fields of `Score`
 Sums = tuple[np.ndarray, np.ndarray]
 
 
@@ -35,7 +36,8 @@ class Score:
     """How good a checkpoint is at one point of a sweep, on the clips that have been run so far.
 
     stride: the overall stride it ran with. metric: the headline metric of its task. total, squares: sums over the clips of the
-    metric and of its square. clips: how many clips they are. work: see `Network.work_share`.
+    metric and of its square. clips: how many clips they are. work: see `Network.work_share`. units, unit_squares, products: of a rate,
+    sums over the clips of what it is counted per, of its square, and of its product with the metric; 0 for other metrics.
     """
 
     checkpoint: str
@@ -46,11 +48,15 @@ class Score:
     squares: float
     clips: int
     work: float
+    units: float = 0.0
+    unit_squares: float = 0.0
+    products: float = 0.0
 
     @property
     def value(self) -> float:
-        """The mean of the metric over the clips; an accuracy lies between 0 and 1."""
-        return self.total / self.clips
+        """The metric of all clips, see `Metric.mean`; an accuracy lies between 0 and 1. NaN for a rate of nothing."""
+        sums = {self.metric.name: self.total} | ({self.metric.per: self.units} if self.metric.per else {})
+        return self.metric.mean(sums, self.clips)
 
     @property
     def merit(self) -> float:
@@ -59,18 +65,46 @@ class Score:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The 95 % interval of the value: Wilson's for a share of clips, for other metrics that of a normal distribution."""
+        """The 95 % interval of the value over other clips of the same kind.
+
+        Wilson's for a share of clips; for a rate, which is a ratio of two sums over clips, by the delta method (`intervals.ratio` has
+        the formula); for other metrics that of a normal distribution.
+        """
+        if self.metric.per is not None:
+            return ratio(PairSums(self.total, self.units, self.squares, self.unit_squares, self.products, self.clips))
         if self.metric.proportion:
             return wilson(self.value, self.clips)
         return normal(self.value, math.sqrt(max(self.squares / self.clips - self.value**2, 0.0)), self.clips)
+
+    @property
+    def interval(self) -> str:
+        """How `bounds` are worked out, in words."""
+        if self.metric.per is not None:
+            return "of a ratio of sums over clips, by the delta method"
+        return "Wilson" if self.metric.proportion else "of a normal distribution"
 
     @property
     def text(self) -> str:
         """The value as a person reads it."""
         return self.metric.text(self.value)
 
+    @property
+    def bounds_text(self) -> str:
+        """The 95 % interval as a person reads it: "86.1 – 94.4 %"."""
+        return f"{self.metric.number(self.bounds[0])} – {self.metric.text(self.bounds[1])}"
+
+    @property
+    def basis(self) -> str:
+        """What the value stands on: "180 clips", or "812 words in 180 clips"."""
+        clips = f"{self.clips:,} {'clip' if self.clips == 1 else 'clips'}"
+        if self.metric.per is None:
+            return clips
+        return f"{self.units:,.0f} {self.metric.per.removesuffix('s') if self.units == 1 else self.metric.per} in {clips}"
+
     def on_clips(self) -> str:
-        """The value and the number of clips in words: "91.1 % of 180 clips right"."""
+        """The value and what it stands on: "91.1 % of 180 clips right", "a word error rate of 4.2 % (812 words in 180 clips)"."""
+        if self.metric.per is not None:
+            return f"a {self.metric.label.lower()} of {self.text} ({self.basis})"
         if self.metric.proportion:
             return f"{self.text} of {self.clips} clips right"
         return f"{self.text} on {self.clips} clips"
@@ -103,13 +137,18 @@ def sweep_clips(
     A batch holds clips of about equal length. Batches come in shuffled order, so that early scores stand for clips of every length.
     spread: what runs the batches, this process or `on_ray`; the results are the same. names: what scores call the networks; None
     stands for the networks' own names. Raises SweepError or DataError, before anything is run, where there are no clips, two
-    networks have one name, a network does not know a label, or none of its layers has the σ to sweep.
+    networks have one name or are measured by different numbers, a network can't answer a clip rightly, or none of its layers has the
+    σ to sweep.
     """
     if not clips:
         raise SweepError("there are no clips to sweep: choose a folder or split that has some.")
     names = [model.name for model in models] if names is None else names
     if len(set(names)) < len(models):
         raise SweepError("two of these checkpoints have the same name: rename one of the files.")
+    metrics = list(dict.fromkeys(task_of(model).headline for model in models))
+    if len(metrics) > 1:
+        named = " and ".join(metric.label.lower() for metric in metrics)
+        raise SweepError(f"these checkpoints are measured by different numbers ({named}): sweep them one by one.")
     targets = [task_of(model).targets(model, clips) for model in models]
     resolved = [[layer_settings(model, setting) for setting in settings] for model in models]
     order = sorted(range(len(clips)), key=lambda index: clips[index].samples.size)
@@ -122,7 +161,7 @@ def sweep_clips(
                 yield model, [clips[index].samples for index in batch], [model_targets[index] for index in batch], layers
 
     def results() -> Iterator[Progress]:
-        sums = [np.zeros((len(settings), 2)) for _ in models]
+        sums = [np.zeros((len(settings), len(_SUMS))) for _ in models]
         frames = [np.zeros((len(settings), 1 + len(model.downsamplers)), int) for model in models]
         clips_done = [0] * len(models)
         plan = [(current, len(batch)) for batch in batches for current in range(len(models))]
@@ -132,8 +171,8 @@ def sweep_clips(
             clips_done[current] += size
             scores = tuple(
                 Score(
-                    names[index], setting, overall_stride(layers), task_of(models[index]).headline, *map(float, sums[index][number]),
-                    clips_done[index], models[index].work_share(frames[index][number]),
+                    names[index], setting, overall_stride(layers), metrics[0], clips=clips_done[index],
+                    work=models[index].work_share(frames[index][number]), **dict(zip(_SUMS, map(float, sums[index][number]), strict=True)),
                 )
                 for index in range(len(models)) if clips_done[index]
                 for number, (setting, layers) in enumerate(zip(settings, resolved[index], strict=True))
@@ -148,9 +187,10 @@ def measure_batch(model: Network, sounds: Sequence[np.ndarray], targets: Sequenc
     """Runs one batch at every point and adds up what `sweep_clips` needs.
 
     sounds: waveforms (n,); targets: the right answers, see `Task.targets`. settings: those of every layer, for each point.
-    Returns two arrays of sums over the clips: the headline metric and its square, (points, 2), and the input frames of the network
-    followed by the output frames of each layer, (points, 1 + layers). Each point resumes the run as trained below the first layer
-    it changes; a point with the settings of the one before it, as whole strides make them, is not run again.
+    Returns two arrays of sums over the clips: of the headline metric what `Score` calls total, squares, units, unit_squares and
+    products, (points, 5), and the input frames of the network followed by the output frames of each layer, (points, 1 + layers).
+    Each point resumes the run as trained below the first layer it changes; a point with the settings of the one before it, as whole
+    strides make them, is not run again.
     """
     task, trained = task_of(model), as_trained(model)
     batch = task.batch(model, sounds, targets)
@@ -168,8 +208,10 @@ def measure_batch(model: Network, sounds: Sequence[np.ndarray], targets: Sequenc
         if any(changed):
             shared = changed.index(True)
             output = model(torch.empty(0), settings=layers, resumes=as_trained_output.resumes[: shared + 1])
-        values = task.measure(output, batch)[task.headline.name].cpu()
-        sums.append((float(values.sum()), float(values.square().sum())))
+        measured, per = task.measure(output, batch), task.headline.per
+        values = measured[task.headline.name].cpu()
+        units = torch.zeros_like(values) if per is None else measured[per].cpu()
+        sums.append([float(each.sum()) for each in (values, values.square(), units, units.square(), values * units)])
         frames.append([total, *trained_frames[:shared], *(int(layer_output.lengths.sum()) for layer_output in output.downsampled)])
     return np.array(sums), np.array(frames)
 
@@ -214,15 +256,16 @@ def scores_csv(scores: Iterable[Score]) -> str:
     """Writes a CSV with a line for each score: checkpoint, sigma_inv2, stride, clips, right, accuracy, low, high, work.
 
     sigma_inv2 is empty where σ is as trained. stride is the overall stride. low and high are the ends of the 95 % interval. Where
-    the metric is not a share of clips, its own name replaces "accuracy" and the column "right" is left out. All scores are of one
-    metric. Lines end with a line feed.
+    the metric is not a share of clips, its own name replaces "accuracy" and the column "right" is left out; a rate has in its place
+    how many units it is counted per, in a column of their name, such as "words". All scores are of one metric. Lines end with a line
+    feed.
     """
     scores = list(scores)
     metric = scores[0].metric if scores else Classification.metrics[0]
-    rows: list[list[object]] = [
-        ["checkpoint", "sigma_inv2", "stride", "clips", *["right"] * metric.proportion, metric.name, "low", "high", "work"],
-    ]
+    counted = ["right"] if metric.proportion else [metric.per] if metric.per else []
+    rows: list[list[object]] = [["checkpoint", "sigma_inv2", "stride", "clips", *counted, metric.name, "low", "high", "work"]]
     for score in scores:
-        right, numbers = [round(score.total)] * metric.proportion, (score.value, *score.bounds, score.work)
-        rows.append([score.checkpoint, cell(score.setting.sigma_inv2), cell(score.stride), score.clips, *right, *map(cell, numbers)])
+        counts = [round(score.total if metric.proportion else score.units)] * len(counted)
+        numbers = (score.value, *score.bounds, score.work)
+        rows.append([score.checkpoint, cell(score.setting.sigma_inv2), cell(score.stride), score.clips, *counts, *map(cell, numbers)])
     return csv_text(rows)

@@ -1,7 +1,7 @@
 """Labelled clips from a zip file that somebody has sent: read from memory, bounded in every way, nothing written.
 
-The zip holds sound files and says what they are as a data set on disk does: by a manifest.csv (path, label, and split where there
-is one), or by a folder for each class. What a zip claims about its sizes is not believed: bytes are counted while they are unpacked.
+The zip holds sound files and says what they are as a data set on disk does: by a manifest.csv (path, label or text, and split where
+there is one), or by a folder for each class. What a zip claims about its sizes is not believed: bytes are counted while they are unpacked.
 """
 
 from __future__ import annotations
@@ -113,11 +113,11 @@ class _Reader:
         return b"".join(blocks)
 
     def clips(self, sample_rate: int, progress: Callable[[float], None]) -> list[Clip]:
-        labels = self._labels()
-        if len(labels) > MAX_SOUNDS:
-            raise DataError(f"{self.name} holds {len(labels):,} clips, more than the {MAX_SOUNDS:,} allowed: use `python -m adastride sweep` instead.")
+        answers = self._answers()
+        if len(answers) > MAX_SOUNDS:
+            raise DataError(f"{self.name} holds {len(answers):,} clips, more than the {MAX_SOUNDS:,} allowed: use `python -m adastride sweep` instead.")
         clips, seconds = [], 0.0
-        for number, (path, label) in enumerate(labels.items(), 1):
+        for number, (path, (label, text)) in enumerate(answers.items(), 1):
             try:
                 sound = audio.decode(self._read(path), sample_rate, one_line(path), MAX_CLIP_SECONDS)
             except audio.AudioError as error:
@@ -125,12 +125,12 @@ class _Reader:
             seconds += sound.seconds
             if seconds > MAX_SECONDS:
                 raise DataError(f"{self.name} holds more than {MAX_SECONDS / 60:.0f} minutes of sound: use `python -m adastride sweep` instead.")
-            clips.append(Clip(sound.samples, label, path))
-            progress(number / len(labels))
+            clips.append(Clip(sound.samples, label, path, text=text))
+            progress(number / len(answers))
         return clips
 
-    def _labels(self) -> dict[str, str]:
-        """Label of every clip by its path."""
+    def _answers(self) -> dict[str, tuple[str, str]]:
+        """Label and text of every clip by its path."""
         manifests = sorted((path for path in self.entries if PurePosixPath(path).name == _MANIFEST), key=lambda path: path.count("/"))
         if manifests:
             return self._manifest(manifests[0])
@@ -141,23 +141,23 @@ class _Reader:
         if loose is not None:
             said = f"{self.name} does not say what {one_line(loose, 60)} is"
             raise DataError(f"{said}: put sounds into a folder for each class, or add a manifest.csv (path, label).")
-        return {path: PurePosixPath(path).parts[-2] for path in sounds}
+        return {path: (PurePosixPath(path).parts[-2], "") for path in sounds}
 
-    def _manifest(self, manifest: str) -> dict[str, str]:
+    def _manifest(self, manifest: str) -> dict[str, tuple[str, str]]:
         data = self._read(manifest, MAX_MANIFEST_BYTES + 1)
         if len(data) > MAX_MANIFEST_BYTES:
             raise DataError(
                 f"{self.name} has a manifest.csv of more than {MAX_MANIFEST_BYTES / 1e6:.0f} MB: "
-                "leave out columns other than path and label."
+                "leave out columns other than path, label and text."
             )
         try:
             rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
             columns = next(rows, [])
-            lacking = {"path", "label"} - set(columns)
+            lacking = {"path", "label"} - set(columns) - ({"label"} if "text" in columns else set())
             if lacking:
                 names = " and ".join(sorted(lacking))
-                raise DataError(f"the manifest.csv of {self.name} lacks the column {names}: its first line must name path and label.")
-            places = [columns.index(column) if column in columns else None for column in ("path", "label", "split")]
+                raise DataError(f"the manifest.csv of {self.name} lacks the column {names}: its first line must name path and label or text.")
+            places = [columns.index(column) if column in columns else None for column in ("path", "label", "split", "text")]
             found: list[list[str]] = []
             for row in filter(None, rows):
                 if len(found) == MAX_ENTRIES:
@@ -165,15 +165,15 @@ class _Reader:
                 found.append([row[place] if place is not None and place < len(row) else "" for place in places])
         except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"{self.name} has a manifest.csv that can't be read ({one_line(error)}): save it as UTF-8.") from None
-        labels = {}
-        for name, label, _ in [row for row in found if row[2] == "test"] or found:
+        answers = {}
+        for name, label, _, text in [row for row in found if row[2] == "test"] or found:
             path = (PurePosixPath(manifest).parent / name).as_posix()
-            if path not in self.entries or not label:
+            if path not in self.entries or ("label" in columns and not label):
                 raise DataError(
                     f"the manifest.csv of {self.name} names {one_line(name, 60) or 'nothing'!r}, which has no sound in "
                     "the zip or no label."
                 )
-            labels[path] = label
-        if not labels:
+            answers[path] = label, text
+        if not answers:
             raise DataError(f"the manifest.csv of {self.name} names no clip: give each one a line.")
-        return labels
+        return answers

@@ -104,6 +104,31 @@ def test_two_widths_are_not_mixed(opened: Callable[..., AppTest]):
     assert "99.0" in table(app, "Test")["Accuracy (%)"].to_list()
 
 
+def test_recognisers_stand_beside_classifiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The other kind has another width, other tasks and the paper's other tables; going back and forth keeps both."""
+    lines = [*made_up.many(seeds=2), *made_up.recognisers()]
+    monkeypatch.setenv(RESULTS_VARIABLE, str(made_up.write(tmp_path / "results.csv", lines, made_up.RECOGNISERS)))
+    app = app_pages.opened("pages/results.py")
+    assert app.segmented_control(key="results_kind").options == ["Classifier", "Recogniser"]
+    app.segmented_control(key="results_task").set_value("emotion").run()
+    app.segmented_control(key="results_kind").set_value("recogniser").run()
+    assert not app.exception
+    assert "On **digits-string**, AdaStride is 2.0 points better than strided convolution" in said(app)
+    assert "width 112 (the paper’s networks: 144); 1 seed each" in said(app)
+    assert "one run has no interval" in said(app)
+    shown = table(app, "WER test-clean (%)")
+    assert "4.11" in shown["WER test-clean (%)"].to_list()
+    assert "9.0" in shown["Ours (%)"].to_list()
+    app.segmented_control(key="results_task").set_value("phonemes").run()
+    assert any("Better by in the paper, LibriSpeech test-other, PER" in column for column in table(app, "Test").columns)
+    for section in SECTIONS:
+        show(app, section)
+        assert not app.error
+    app.segmented_control(key="results_kind").set_value("classifier").run()
+    assert not app.exception
+    assert "width 128 (the paper’s networks: 256)" in said(app)
+
+
 def test_times_are_compared_on_one_machine(opened: Callable[..., AppTest]):
     lines = [made_up.row(), made_up.row(method="adastride"), made_up.row(method="adastride", device="NVIDIA", seconds_per_epoch=0.1)]
     app = show(opened(lines), "cost")

@@ -99,7 +99,7 @@ def test_nonsense_in_a_link_is_said_and_the_page_opens():
 
 def test_stride_and_map():
     app = set_(opened(PAGE).segmented_control(key="sigma_kind"), "stride")
-    assert "an overall stride of 8 convolutions work on" in said(app)
+    assert "an overall stride of 8 the network does" in said(app)
     app = set_(app.segmented_control(key="sigma_kind"), "both")
     assert len(app.get("plotly_chart")) == 1
     assert "Ring: as trained, σ⁻² 5 and an overall stride of 8." in said(app)

@@ -1,6 +1,7 @@
 """Links that restore a sweep: ?clip=seven&checkpoint=digits-adastride&sweep=clip&over=sigma&sigmas=0.05,100,25&at=0.8.
 
-sigmas and strides hold the first value, the last value and the number of values. at is the value that is looked at. sigma, stride
+sigmas and strides hold the first value, the last value and the number of values. at is the value that is looked at. said is what was
+said in the clip, where somebody has typed it. sigma, stride
 and variant are what the viewer there was moved to, as in links to the Explore page. The browser writes these three, and
 `write_address` the others.
 """
@@ -17,6 +18,7 @@ from adastride.ui.explore import link
 from adastride.ui.query import LayersOf, Query, one_of
 
 Range = tuple[float, float, int]  # first value, last value, number of values
+MOST_SAID = 500  # letters of what somebody types to have been said
 RANGES = {"sigma": "sigmas", "stride": "strides"}  # what is swept to the name of its range in a link
 
 
@@ -24,8 +26,8 @@ RANGES = {"sigma": "sigmas", "stride": "strides"}  # what is swept to the name o
 class SweepLink:
     """What a link asks for. A field is None, and `ranges` lacks a range, where the link says nothing usable.
 
-    subject: one clip or many. kind: what is swept. at: the value that is looked at. settings: what the viewer was moved to. problems: a
-    sentence for each parameter that was wrong.
+    subject: one clip or many. kind: what is swept. at: the value that is looked at. said: what was said in the clip, "" where nobody
+    says so. settings: what the viewer was moved to. problems: a sentence for each parameter that was wrong.
     """
 
     clip: str | None
@@ -34,6 +36,7 @@ class SweepLink:
     kind: str | None
     ranges: Mapping[str, Range]
     at: float | None
+    said: str
     settings: tuple[LayerSettings, ...]
     problems: tuple[str, ...]
 
@@ -54,6 +57,7 @@ def parse(
         query.read("over", one_of(kinds, f"one of {', '.join(kinds)}"), "the usual is used"),
         {quantity: swept for quantity, swept in ranges.items() if swept},
         query.read("at", _positive, "the usual is used"),
+        query.read("said", _text, "nothing is taken as said") or "",
         moved,
         tuple(query.problems),
     )
@@ -67,6 +71,12 @@ def _positive(text: str) -> float:
     if not (math.isfinite(value) and value > 0):
         raise ValueError("a number above 0")
     return value
+
+
+def _text(text: str) -> str:
+    if len(text) > MOST_SAID or not text.isprintable():
+        raise ValueError(f"a text of up to {MOST_SAID} letters")
+    return text
 
 
 def _range(text: str) -> Range:

@@ -1,0 +1,124 @@
+"""Results of recognisers: error rates, of which fewer are better, beside the paper's tables 3, 11 and 12."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import made_up_results as made_up
+import pytest
+
+from adastride.inspection import figures
+from adastride.inspection.charts import export_figure, plotly_panel
+from adastride.results import core as results
+from adastride.results import report
+from adastride.results.figures import accuracy_chart, shift_chart
+from adastride.results.paper_tables import SPEECH_SPLITS, papers
+from adastride.results.reading import Run
+from adastride.subjects import SUBJECTS
+
+
+def runs_of(folder: Path, seeds: int = 1, **options: object) -> list[Run]:
+    return made_up.runs(folder, made_up.recognisers(seeds, **options), made_up.RECOGNISERS)
+
+
+def test_the_papers_error_rates():
+    """Tables 3, 11 and 12 as they are printed, the one trained on the least first."""
+    tables = {(table.table, table.metric): table for table in papers().recognition}
+    assert list(tables) == [(f"table {number}", metric) for number in (12, 11, 3) for metric in ("WER", "PER")]
+    assert tables["table 3", "WER"].values["adastride"] == (4.05, 10.98, 4.11, 10.75)
+    assert tables["table 3", "PER"].values["adastride-f"] == (1.38, 4.62, 1.53, 4.26)
+    assert tables["table 11", "WER"].values["spectral-pool"] == (25.18, 40.68, 25.58, 41.31)
+    assert tables["table 12", "PER"].values["diffstride"] == (34.06, 43.67, 33.78, 44.51)
+    assert {table.task for table in tables.values()} == {"phonemes", None}
+    for table in tables.values():
+        assert set(table.values) == set(made_up.RECOGNISER_METHODS)
+        assert all(len(rates) == len(SPEECH_SPLITS) for rates in table.values.values())
+    printed = tables["table 12", "WER"].on("test-other")
+    assert (printed.text("adastride"), printed.source) == ("75.10", "AdaStride paper, table 12: LibriSpeech test-other, WER, 1 % of it")
+
+
+def test_subjects_say_what_their_data_is():
+    assert SUBJECTS["digits-string"].title == "Strings of digits"
+    assert SUBJECTS["phonemes"].data == "LibriSpeech, excerpts of 3.7 hours, 39 phonemes"
+
+
+def test_fewer_errors_are_better(tmp_path: Path):
+    runs = runs_of(tmp_path, 3)
+    text, _ = report.story(runs)
+    assert text.startswith("On **digits-string**, AdaStride is 2.0 points better than strided convolution (7.1 ± 0.1 % against 9.1 ± 0.1 %; n = 3, p")
+    assert text.endswith("Lowest mean: 7.1 %, AdaStride.")
+    table = {row["Method"]: row for row in report.comparison_table(runs, "phonemes")}
+    assert table["AdaStride"]["Better by (points)"] == "+2.0"
+    assert table["AdaStride"]["Better by in the paper, LibriSpeech test-clean, PER, 1 % of it (points)"] == "+6.5"
+    assert table["Spectral pooling"]["Better by in the paper, LibriSpeech test-clean, PER, 1 % of it (points)"] == "−4.4"
+
+
+def test_the_order_is_compared_with_the_papers(tmp_path: Path):
+    """Ours has spectral pooling before strided convolution, the paper's networks that learned from 1 % have it behind."""
+    table = next(table for table in results.papers_of(runs_of(tmp_path)).accuracy if table.task)
+    said = report.ranking(runs_of(tmp_path), table)
+    assert "Spectral pooling better than Strided convolution (+0.6 points, in the paper −4.4)" in said
+    assert said.endswith("That is one run each; how far the choice of test clips alone moves an error rate, the file does not say.")
+    assert "From run to run an error rate varies by ± 0.1 points" in report.ranking(runs_of(tmp_path, 3), table)
+
+
+def test_one_run_has_no_interval_and_says_so(tmp_path: Path):
+    runs = runs_of(tmp_path)
+    (own,) = results.compared(runs, "digits-string", "adastride")
+    assert all(map(math.isnan, results.summary([own]).bounds))
+    assert "one run has no interval: the command line’s sweep works one out" in report.comparison_sentence(runs, "digits-string")
+    assert "Without a bar: one run only" in accuracy_chart(runs).facts
+    assert "Wilson" not in accuracy_chart(runs).facts
+    assert report.basis(runs) == "10 runs on CPU x86_64, 1 thread; width 112 (the paper’s networks: 144); 1 seed each; no GPU."
+    assert report.coverage(runs) == ["10 runs of this kind of network are finished: 5 methods on digits-string and phonemes."]
+    assert list(report.coverage_table(runs)[0]) == ["Method", "digits-string", "phonemes"]
+
+
+def test_all_tables_of_the_paper_stand_beside_ours(tmp_path: Path):
+    runs = runs_of(tmp_path, 2)
+    rows = report.recognition_table(runs)
+    assert [row["Whose"] for row in rows[:10]] == ["ours, Strings of digits"] * 5 + ["ours, Read speech, phonemes"] * 5
+    assert [column for column in rows[0] if "WER" in column] == [f"WER {split} (%)" for split in ("test-clean", "test-other", "dev-clean", "dev-other")]
+    assert rows[0]["Ours (%)"] == str(results.summary(results.compared(runs, "digits-string", "strided-conv")))
+    assert len(rows) == 2 * 5 + 3 * 5
+    (row,) = [row for row in rows if row["Whose"] == "AdaStride paper, table 11" and row["Method"] == "AdaStride"]
+    assert {column: text for column, text in row.items() if "(%)" in column} == {
+        "Ours (%)": "–", "PER test-other (%)": "11.70", "WER test-other (%)": "29.97", "PER test-clean (%)": "4.66", "WER test-clean (%)": "15.51",
+        "PER dev-other (%)": "11.65", "WER dev-other (%)": "29.27", "PER dev-clean (%)": "4.50", "WER dev-clean (%)": "15.47",
+    }
+    assert list(csv.DictReader(io.StringIO(report.to_csv(rows)))) == rows
+
+
+def test_the_chart_of_errors(tmp_path: Path):
+    """From none upwards, with the paper's marks beside the phonemes; it opens in all forms."""
+    runs = runs_of(tmp_path, 2)
+    chart = accuracy_chart(runs)
+    digits, phonemes = chart.panels
+    assert digits.x == phonemes.x
+    assert digits.x.low == 0
+    assert digits.x.label.startswith("Error rate (% of ")
+    (hollow,) = [series for series in phonemes.series if series.look == "hollow"]
+    assert {point.x for point in hollow.points} == {28.33, 32.69, 33.78, 21.82, 21.46}
+    assert not any("nan" in point.text for panel in chart.panels for series in panel.series for point in series.points)
+    assert all(point.x <= phonemes.x.high for series in phonemes.series for point in series.points)
+    assert not [series for series in digits.series if series.look == "hollow"]
+    for made in (chart, shift_chart(runs, ["adastride", "strided-conv"])):
+        assert all(plotly_panel(panel) for panel in made.panels)
+        assert figures.render(export_figure(made), "png").startswith(b"\x89PNG")
+
+
+def test_classifiers_keep_their_own_papers(tmp_path: Path):
+    own = made_up.runs(tmp_path, [made_up.row()])
+    assert not results.papers_of(own).recognition
+    assert not any("LibriSpeech" in column for column in report.overview_table(own)[0])
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_sentence_has_a_number_that_is_none(tmp_path: Path, seeds: int):
+    runs = runs_of(tmp_path, seeds)
+    texts = [*report.story(runs), report.basis(runs), report.data_of(runs), *(report.shift_rank(runs, task) for task in results.tasks_of(runs))]
+    texts += [report.comparison_sentence(runs, task) for task in results.tasks_of(runs)]
+    assert not any("nan" in text.split() or "None" in text for text in texts)
