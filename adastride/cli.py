@@ -328,11 +328,11 @@ def _transcribe(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(1)  # see `_explain`
     return_large_blocks()
-    known = [name for name, entry in checkpoints.catalogue().items() if tasks.KINDS[entry.kind].task.name == "recognition"]
+    known = [name for name, entry in checkpoints.catalogue().items() if tasks.KINDS[entry.kind].task.texts]
     if args.checkpoint is None and not known:
         raise CommandError("no recogniser is part of this installation: give the path of one with --checkpoint.")
     model = checkpoints.load(args.checkpoint or next((name for name in known if name.endswith("-adastride")), known[0]))
-    if tasks.task_of(model).name != "recognition":
+    if not tasks.task_of(model).texts:
         raise CommandError(f"{model.name} is a {model.config.kind} and writes no text: choose {' or '.join(known[:3]) or 'a recogniser'}.")
     wrong = 0
     for path, title in found:
@@ -465,7 +465,7 @@ def _train(args: argparse.Namespace) -> None:
             print(text, flush=True)
 
     def settings(clips: Sequence[Clip], sample_rate: int) -> TrainingSettings:
-        preset = args.preset or preset_for(clips, sample_rate, texts=kind.task.name == "recognition")
+        preset = args.preset or preset_for(clips, sample_rate, texts=kind.task.texts)
         say(f"{len(clips)} training clips, settings for {preset}")
         return replace(PRESETS[preset], **overrides)
 

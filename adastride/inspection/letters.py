@@ -78,5 +78,5 @@ def facts(trace: Trace, transcript: Transcript, sound: Sound) -> list[tuple[str,
     needed = frames_needed(transcript.indices)
     if needed:
         most = trace.mel.shape[1] / needed
-        rows.append(("Can be read up to", f"an overall stride of {most:.1f}: it needs {needed} frames"))
+        rows.append(("Can be read up to", f"an overall stride of {most:.1f}: it needs {needed} frame{'s' * (needed != 1)}"))
     return rows

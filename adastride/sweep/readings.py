@@ -85,7 +85,7 @@ class Reading:
 
 def reads_texts(model: Network) -> bool:
     """Whether a network writes what was said, so that its readings can be compared with a text."""
-    return isinstance(task_of(model), Recognition)
+    return task_of(model).texts
 
 
 def reader(model: Network, source: str | Trace) -> Callable[[Trace], Reading]:

@@ -53,7 +53,7 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
 
     name = "recognition"
     mask_value = -5.0  # as loud as the middle of a log-mel
-    whole = True
+    texts = True
 
     def __init__(self, vocabulary: Vocabulary | None = None):
         label, unit = (vocabulary.error_label, vocabulary.unit_name) if vocabulary else ("Error rate", "words, characters or phonemes")

@@ -131,13 +131,13 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     name: what its networks do, "classification". metrics: the numbers that answers are measured by. The first is the headline: pickers
     show it, and training keeps the epoch that is best at it; among equals the second decides, and so on. mask_value: the value with
     which training may mask signals, which it may then also tilt and band-limit, because they are log-mels (SpecAugment). None where it
-    has to leave signals as they are. whole: whether the right answer is that of the whole clip alone, so that training may not cut it.
+    has to leave signals as they are. texts: whether answers are the texts of whole clips, which training may then not cut.
     """
 
     name: ClassVar[str]
     metrics: tuple[Metric, ...]
     mask_value: ClassVar[float | None] = None
-    whole: ClassVar[bool] = False
+    texts: ClassVar[bool] = False
 
     @property
     def headline(self) -> Metric:

@@ -63,13 +63,13 @@ def batches(
     shares have the same size, for which a clip may be used twice.
     """
     task, rate = task_of(network), network.config.mel.sample_rate
-    if task.whole:
+    if task.texts:
         settings = replace(settings, crop_seconds=math.inf, circular=False)
     groups: dict[str, list[int]] = {}
     for index, clip in enumerate(clips):
         groups.setdefault(clip.group, []).append(index)
     order = epoch_order([clip.label for clip in clips], settings.balanced, np.random.default_rng((settings.seed, epoch, _ORDER)))
-    if task.whole and settings.joined == (1, 1):
+    if task.texts and settings.joined == (1, 1):
         order = by_length(order, [clip.samples.size for clip in clips], settings, epoch)
     for step, begin in enumerate(range(0, len(order), settings.batch_size)):
         places = np.arange(begin, min(begin + settings.batch_size, len(order)))
@@ -80,7 +80,7 @@ def batches(
             window = int(np.exp(generator.uniform(*np.log(settings.window_seconds))) * rate)
         if settings.joined == (1, 1):
             chosen = [clips[order[place]].samples for place in places]
-            if task.whole and window is not None:
+            if task.texts and window is not None:
                 window = max(window, int(1.2 * max(samples.size for samples in chosen)))  # also for clips that become slower
             sounds = [
                 augment(samples, window, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, int(place))))

@@ -54,14 +54,16 @@ Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, st
 
 
 def viewer(
-    clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str
+    clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str,
+    said: str = "",
 ) -> Trace | None:
     """Shows a clip and follows the sliders; call it inside of a fragment.
 
     Returns the trace that is shown, or None where the network could not run on a new clip, which the page then says.
     run: computes the trace for settings, given the previous trace, and returns it with a notice for people or None. trained: the
     settings that the reset button returns to. start: the settings that a new `revision` (another checkpoint, another link) begins
-    with; until it changes, those of the browser count. link_checkpoint: the checkpoint's name in links.
+    with; until it changes, those of the browser count. link_checkpoint: the checkpoint's name in links. said: what was said in the clip, to
+    compare a recogniser's reading with until somebody types something else in the viewer.
     """
     state, channel = viewer_state(key), channel_of(key)
     asked = st.session_state.get(key, {}).get("request")
@@ -72,6 +74,7 @@ def viewer(
         request = _request(asked, trained)
         if state.get("revision") != revision:
             state.update(revision=revision, settings=start, trace=None)
+        state["said"] = said
         if channel.is_new(asked):
             state["request"] = request  # of a browser that has asked for nothing yet, none
             if request is not None and request["revision"] == revision:
@@ -146,7 +149,7 @@ def _packed(
             arrays |= {f"{name}{index}": array for name, array in picture_arrays.items()}
     prediction = trace.prediction
     if prediction.transcript is not None:
-        header["transcript"], prediction = _transcript(trace, prediction.transcript, _sound(trace, state), request)
+        header["transcript"], prediction = _transcript(trace, prediction.transcript, _sound(trace, state), request, state["said"])
     header["prediction"], lane_arrays = pack_prediction(prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
     arrays |= lane_arrays
     header["glance"] = glance(trace, _sound(trace, state)).text
@@ -160,10 +163,11 @@ def _packed(
     return pack(header, arrays)
 
 
-def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dict | None) -> tuple[dict, Prediction]:
+def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dict | None, given: str) -> tuple[dict, Prediction]:
     """What the browser writes of a transcript beside the picture, and the prediction with the lane of a text that was said.
 
-    request: says what was said and how many beams a second reading is searched with, where somebody has said so.
+    request: says what was said and how many beams a second reading is searched with, where somebody has said so. given: what was said as
+    far as the page knows.
     """
     vocabulary, prediction = transcript.vocabulary, trace.prediction
     found = letters.shares(trace, transcript, sound)
@@ -175,7 +179,9 @@ def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dic
         "frames": [round(float(frames), 2) for frames in found.frames], "seconds": [round(float(seconds), 3) for seconds in found.seconds],
         "facts": letters.facts(trace, transcript, sound),
     }
-    said, beams = (request["said"], request["beams"]) if request else ("", 0)
+    said, beams = (request["said"], request["beams"]) if request else (None, 0)
+    if said is None:
+        said = described["given"] = given
     if said.strip():
         try:
             edits, placed = transcript.against(said), None
@@ -219,9 +225,11 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
         )
         view = None if value["view"] is None else (float(value["view"][0]), float(value["view"][1]))
         pixels = tuple(max(16, min(int(value["pixels"][axis]), _MOST_PIXELS[axis])) for axis in (0, 1))
+        said = value.get("said")
         request = {
             "sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings,
-            "view": view, "pixels": pixels, "said": str(value.get("said", ""))[:_MOST_SAID], "beams": max(0, min(int(value.get("beams", 0)), MOST_BEAMS)),
+            "view": view, "pixels": pixels, "said": None if said is None else str(said)[:_MOST_SAID],
+            "beams": max(0, min(int(value.get("beams", 0)), MOST_BEAMS)),
         }
     except (TypeError, KeyError, ValueError, OverflowError, IndexError, AttributeError):
         return None

@@ -15,6 +15,7 @@ import { number, percent } from "./lanes.js";
  * @property {number[]} frames @property {number[]} seconds what each got
  * @property {[string, string][]} facts
  * @property {{ text: string, pairs?: Pair[], errors?: number, units?: number, rate?: number, problem?: string }} [said]
+ * @property {string} [given] what was said, as far as the page knows
  * @property {[string, number][] | string} [readings]
  */
 
@@ -51,7 +52,8 @@ export class TranscriptView {
     this.shown = "";
     this.beams.append(...BEAMS.map((count) => new Option(count ? `${count} beams` : "off", String(count))));
     const typed = whenQuiet(() => explorer.requests.ask(), TYPED_MS, explorer.signal);
-    explorer.on(this.said, "input", () => { this.fit(); typed.ask(); });
+    this.typed = false; // what the page knows counts until somebody types
+    explorer.on(this.said, "input", () => { this.typed = true; this.fit(); typed.ask(); });
     explorer.on(this.beams, "change", () => explorer.requests.ask());
     this.heard = /** @type {HTMLElement} */ (explorer.one(".heard"));
     explorer.on(this.heard, "pointerover", (event) => this.point(event));
@@ -59,7 +61,9 @@ export class TranscriptView {
   }
 
   /** What a request says besides the settings; nothing of networks that write nothing. */
-  get asked() { return this.host.hidden ? {} : { said: this.said.value.slice(0, MOST_LETTERS), beams: Number(this.beams.value) }; }
+  get asked() {
+    return this.host.hidden ? {} : { said: this.typed ? this.said.value.slice(0, MOST_LETTERS) : null, beams: Number(this.beams.value) };
+  }
 
   /** The field is as high as its text, within bounds. */
   fit() {
@@ -98,7 +102,8 @@ export class TranscriptView {
   }
 
   /** @param {Transcript} transcript */
-  showSaid({ said, error, unit, spaced }) {
+  showSaid({ said, given, error, unit, spaced }) {
+    if (!this.typed && given !== undefined && this.said.value !== given) { this.said.value = given; this.fit(); }
     const host = /** @type {HTMLElement} */ (this.host.querySelector(".compared")), text = host.querySelector("p");
     host.hidden = !said;
     if (!said) return;
