@@ -487,7 +487,18 @@ def good() -> dict:
 def test_a_good_request_is_read():
     """What the viewer sends is understood."""
     request = _request(good(), TRAINED)
-    assert request == {**good(), "settings": (LayerSettings(1.0, 2.0, "adastride"),) * 3, "view": (0.5, 1.25), "pixels": (900, 112)}
+    assert request == {
+        **good(), "settings": (LayerSettings(1.0, 2.0, "adastride"),) * 3, "view": (0.5, 1.25), "pixels": (900, 112), "said": None, "beams": 0,
+    }
+
+
+def test_what_was_said_and_beams_stay_within_bounds():
+    """Of a text more is not taken than is compared, and no more beams than are offered; what is no number of beams is no request."""
+    request = _request({**good(), "said": "one " * 10_000, "beams": 10**6}, TRAINED)
+    assert (len(request["said"]), request["beams"]) == (12_000, 50)
+    assert _request({**good(), "beams": -3}, TRAINED)["beams"] == 0
+    assert _request({**good(), "beams": "many"}, TRAINED) is None
+    assert _request({**good(), "said": {"a": 1}}, TRAINED)["said"] == "{'a': 1}"
 
 
 def test_slider_ends_are_good_requests():
