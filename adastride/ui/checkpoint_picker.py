@@ -75,8 +75,10 @@ def pick_checkpoint(key: str, help: str | None = None) -> ChosenCheckpoint:
     names = [name for name, entry in known.items() if entry.task == task]
     if st.session_state.get(name_key) not in names:
         st.session_state[name_key] = _most_alike(known[last], names)
-    widths = len({known[name].width for name in names}) > 1
-    name = st.selectbox("Method", names, format_func=lambda name: _option(known[name], widths), key=name_key)
+    entries = [known[name] for name in names]
+    widths = len({entry.width for entry in entries}) > 1
+    sigmas = len({(entry.method, entry.sigma_inv2) for entry in entries}) > len({entry.method for entry in entries})
+    name = st.selectbox("Method", names, format_func=lambda name: _option(known[name], sigmas, widths), key=name_key)
     remembered["checkpoint"] = name
     entry = known[name]
     metric = KINDS[entry.kind].task.headline
@@ -103,9 +105,14 @@ def _most_alike(last: CatalogueEntry, names: list[str]) -> str:
     ))
 
 
-def _option(entry: CatalogueEntry, width: bool) -> str:
-    sigma = "" if entry.sigma_inv2 is None else f" · σ⁻² = {entry.sigma_inv2:g}"
-    return f"{network_label(entry.method)}{sigma}{f' · width {entry.width}' if width else ''} · {entry.headline}"
+def _option(entry: CatalogueEntry, sigma: bool, width: bool) -> str:
+    """A network in the list of methods. sigma, width: whether those of the list differ in it."""
+    parts = [network_label(entry.method)]
+    if sigma and entry.sigma_inv2 is not None:
+        parts.append(f"σ⁻² = {entry.sigma_inv2:g}")
+    if width:
+        parts.append(f"width {entry.width}")
+    return " · ".join([*parts, entry.headline])
 
 
 def _own(key: str) -> ChosenCheckpoint | None:

@@ -356,6 +356,10 @@ def test_the_picker_goes_by_task_method_and_sigma(many: dict[str, CatalogueEntry
     assert "Strided convolution · 91.2 %" in options  # all of one width: it isn't said
     assert "AdaStride-S · σ⁻² = 5 · 91.2 %" in options
     assert any("91.2 % of 1,234 test clips" in caption.value for caption in app.caption)
+    app.selectbox(key="explore_task").select("scenes").run()
+    options = app.selectbox(key="explore_checkpoint").options
+    assert any(option.startswith("AdaStride · ") for option in options)
+    assert not any("σ⁻²" in option for option in options)  # of one σ each: it isn't said either
 
 
 def test_another_task_keeps_method_and_clip(many: dict[str, CatalogueEntry]):
