@@ -9,6 +9,7 @@ from adastride.inspection import figures
 from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.results import core as results
 from adastride.results import report as results_report
+from adastride.results.by_stride import STRIDES, by_stride_chart, read_strides
 from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
 from adastride.results.reading import ResultsError, read, results_path
 from adastride.ui.reachable import make_tables_reachable
@@ -130,6 +131,15 @@ else:
     if papers.accuracy:
         st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
     show_table(results_report.overview_table(runs), "overview")
+
+try:
+    by_stride = by_stride_chart(read_strides(path.with_name(STRIDES.name)), runs[0].kind)
+except ResultsError as error:
+    st.error(plain(str(error)), icon=":material/error:")
+else:
+    if by_stride.panels:
+        st.subheader("How few frames are enough?")
+        show_chart(by_stride, "")
 
 st.subheader("More")
 section = st.segmented_control("Show", list(SECTIONS), format_func=SECTIONS.get, default="sigma", required=True, key="results_section")

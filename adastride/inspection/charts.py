@@ -157,13 +157,14 @@ def _trace(series: Series, panel: Panel, dark: bool, first: bool) -> go.Bar | go
     values = x if panel.rows else y
     whiskers = {"type": "data", "symmetric": False, "array": high - values, "arrayminus": values - low, "width": 0 if not series.thin else 3,
                 "thickness": 1 if series.thin or series.look == "hollow" else 3, "color": colour, "visible": bool(np.isfinite(low).any())}
+    bars = {"error_x" if panel.rows else "error_y": whiskers}
     marker = {"size": 8, "color": colour, "symbol": "circle"}
     if series.look == "hollow":
         marker = {"size": 8, "color": colour, "symbol": "diamond-open", "line": {"width": 1.5}}
     if series.look == "line":
         line = {"color": colour, "width": 2, "dash": "dash" if series.dash else "solid"}
-        return go.Scatter(**common, mode="lines+markers", line=line, marker={**marker, "size": 5})
-    return go.Scatter(**common, mode="markers", marker=marker, **{"error_x" if panel.rows else "error_y": whiskers})
+        return go.Scatter(**common, mode="lines+markers", line=line, marker={**marker, "size": 5}, **bars)
+    return go.Scatter(**common, mode="markers", marker=marker, **bars)
 
 
 # ------------------------------------------------------------------ Matplotlib
