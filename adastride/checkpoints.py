@@ -72,11 +72,11 @@ def catalogue() -> dict[str, CatalogueEntry]:
 
     A checkout has all of them. A wheel carries the catalogue and one small checkpoint, so that it stays small.
     """
-    return {name: entry for name, entry in _shipped().items() if entry.path.is_file()}
+    return {name: entry for name, entry in shipped().items() if entry.path.is_file()}
 
 
 @functools.cache
-def _shipped() -> dict[str, CatalogueEntry]:
+def shipped() -> dict[str, CatalogueEntry]:
     """Every checkpoint that the catalogue lists, whether its file is installed or not."""
     entries = json.loads((FOLDER / "catalogue.json").read_text(encoding="utf-8"))
     return {e["name"]: CatalogueEntry(path=FOLDER / e.pop("file"), **e) for e in entries}
@@ -199,8 +199,8 @@ def _resolve(name_or_path: str | Path) -> Path:
         there = path.suffix == ".safetensors" and path.is_file()
     except (OSError, ValueError):  # a name too long, or with a zero byte in it
         there = False
-    if not there and str(name_or_path) in _shipped():
-        file = _shipped()[str(name_or_path)].path.name
+    if not there and str(name_or_path) in shipped():
+        file = shipped()[str(name_or_path)].path.name
         raise CheckpointError(
             f"{name_or_path} is not part of this installation: get checkpoints/{file} from the project's repository and give the file's path, "
             f"or choose {' or '.join(known)}."

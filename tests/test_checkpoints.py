@@ -137,9 +137,9 @@ def test_the_checkout_has_every_checkpoint_of_the_catalogue():
 
 def test_a_checkpoint_that_is_not_here_is_not_listed(monkeypatch: pytest.MonkeyPatch):
     """An installed wheel: the whole catalogue, and the files of one checkpoint."""
-    shipped = checkpoints._shipped()
+    shipped = checkpoints.shipped()
     here = {name: entry if name == "digits-adastride" else replace(entry, path=Path("elsewhere") / entry.path.name) for name, entry in shipped.items()}
-    monkeypatch.setattr(checkpoints, "_shipped", lambda: here)
+    monkeypatch.setattr(checkpoints, "shipped", lambda: here)
     checkpoints.catalogue.cache_clear()
     try:
         assert list(checkpoints.catalogue()) == ["digits-adastride"]

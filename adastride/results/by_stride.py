@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adastride.checkpoints import catalogue
+from adastride.checkpoints import shipped
 from adastride.inspection.charts import Axis, Chart, Panel, Point, Series
 from adastride.results.core import kind as kind_of_method
 from adastride.results.core import order_of
@@ -59,7 +59,7 @@ def read_strides(path: str | Path = STRIDES) -> list[StrideScore]:
 
 def by_stride_chart(scores: Sequence[StrideScore], kind: str) -> Chart:
     """The metric against the overall stride, a panel for each task of this kind of network and a line for each of its checkpoints."""
-    known = catalogue()
+    known = shipped()
     own = [score for score in scores if score.checkpoint in known and known[score.checkpoint].kind == kind]
     metric, panels = KINDS[kind].task.headline, []
     for task in dict.fromkeys(known[score.checkpoint].task for score in own):
