@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
@@ -20,6 +21,13 @@ def unopened(page: str, **query: str) -> AppTest:
 def opened(page: str, **query: str) -> AppTest:
     """A page as a first visitor's browser runs it, without an exception."""
     app = unopened(page, **query).run()
+    assert not app.exception
+    return app
+
+
+def set_(widget: Any, value: object) -> AppTest:
+    """Gives a widget a value, as its visitor would, and runs the page without an exception."""
+    app = widget.set_value(value).run()
     assert not app.exception
     return app
 

@@ -61,9 +61,9 @@ def shares(trace: Trace, transcript: Transcript, sound: Sound) -> Shares:
     return Shares(seconds, frames, seconds * (len(heard) / trace.waveform.seconds), float(1 - heard.mean()))
 
 
-def facts(trace: Trace, transcript: Transcript, sound: Sound) -> list[tuple[str, str]]:
-    """What matters to recognition, as names and values for people."""
-    vocabulary, found = transcript.vocabulary, shares(trace, transcript, sound)
+def facts(trace: Trace, transcript: Transcript, found: Shares) -> list[tuple[str, str]]:
+    """What matters to recognition, as names and values for people. found: what the tokens got, see `shares`."""
+    vocabulary = transcript.vocabulary
     unit, frames, rows = vocabulary.unit_name.removesuffix("s"), len(transcript.log_probabilities), []
     if transcript.tokens:
         rows.append((f"Output frames for each {unit}", f"{found.frames.mean():.1f} on average, {found.frames.min():.1f} to {found.frames.max():.1f}"))

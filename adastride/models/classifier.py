@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from adastride import alignment as maths
 from adastride.audio import PRESETS, MelPreset
-from adastride.downsampling import METHODS, Downsampler, LayerSettings, build
+from adastride.downsampling import METHODS, Downsampler, LayerSettings
 from adastride.models.blocks import MaskedBatchNorm, ResidualBlock, masked
+from adastride.models.layers import build_layer, check_parameters
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
 
 DOWNSAMPLING_BLOCKS = (0, 2, 4)
@@ -92,34 +93,12 @@ class ClassifierConfig(NetworkConfig):
             raise ValueError(f"unknown front end {self.front_end!r}; choose one of {', '.join(PRESETS)}")
         if type(self.width) is not int or not 1 <= self.width <= 4096:
             raise ValueError(f"width must be a whole number from 1 to 4096, got {self.width}")
-        if type(self.learn_sigma) is not bool:
-            raise ValueError(f"learn_sigma must be true or false, got {self.learn_sigma!r}")
-        if self.learn_sigma and not any("sigma" in METHODS[method].parameters for method in self.methods):
-            raise ValueError(f"there is no sigma to learn in {', '.join(self.methods)}")
         object.__setattr__(self, "parameters", dict(self.parameters))
-        for name, value in self.parameters.items():
-            self._check_parameter(name, value)
-
-    def _check_parameter(self, name: str, value: float) -> None:
-        ranges = [METHODS[method].parameters[name] for method in self.methods if name in METHODS[method].parameters]
-        if name == "sigma" or not ranges:
-            raise ValueError(f"none of the methods {', '.join(self.methods)} takes a parameter {name!r} here")
-        low, high, default = ranges[0]
-        whole = isinstance(default, int)
-        if not low <= float(value) <= high or (whole and not float(value).is_integer()):
-            raise ValueError(f"{name} must be a {'whole ' * whole}number from {low:g} to {high:g}, got {value}")
+        check_parameters(self)
 
     @property
     def mel(self) -> MelPreset:
         return PRESETS[self.front_end]
-
-
-def _layer(config: ClassifierConfig, key: str, stride: float) -> Downsampler:
-    known = METHODS[key].parameters
-    parameters = {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in known}
-    if config.learn_sigma and "sigma" in known:
-        return METHODS[key].build(config.width, stride=stride, learn_sigma=True, **parameters)
-    return build(key, config.width, stride, **parameters)
 
 
 class Classifier(Network):
@@ -137,7 +116,7 @@ class Classifier(Network):
                 blocks.append(ResidualBlock(config.width))
                 continue
             key, stride = places[index]
-            layer = _layer(config, key, stride)
+            layer = build_layer(config, key, stride)
             blocks.append(ResidualBlock(config.width, layer, convolve=not METHODS[key].replaces_convolution))
         self.blocks = nn.ModuleList(blocks)
         self.norm = MaskedBatchNorm(config.width)

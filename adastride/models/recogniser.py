@@ -8,6 +8,7 @@ The settings of one run are arguments; a run never changes the module, which all
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, cast
@@ -19,8 +20,9 @@ from torchaudio.models import Conformer
 
 from adastride import alignment as maths
 from adastride.audio import PRESETS, MelPreset
-from adastride.downsampling import METHODS, Downsampler, LayerSettings, build
+from adastride.downsampling import METHODS, Downsampler, LayerSettings
 from adastride.downsampling.base import by_length
+from adastride.models.layers import build_layer, check_parameters
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
 from adastride.models.squeezeformer import Lines, Squeezeformer
 from adastride.text import Vocabulary
@@ -100,24 +102,13 @@ class RecogniserConfig(NetworkConfig):
             raise ValueError(f"kernel_size must be odd, got {self.kernel_size}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be from 0 to below 1, got {self.dropout}")
-        if type(self.learn_sigma) is not bool:
-            raise ValueError(f"learn_sigma must be true or false, got {self.learn_sigma!r}")
-        if self.learn_sigma and not any("sigma" in METHODS[method].parameters for method in self.methods):
-            raise ValueError(f"there is no sigma to learn in {', '.join(self.methods)}")
-        ranges = {name: limits for method in self.methods for name, limits in METHODS[method].parameters.items() if name != "sigma"}
-        for name, value in self.parameters.items():
-            if name not in ranges:
-                raise ValueError(f"none of the methods {', '.join(self.methods)} takes a parameter {name!r} here")
-            lowest, highest, default = ranges[name]
-            whole = isinstance(default, int)
-            if not lowest <= float(value) <= highest or (whole and not float(value).is_integer()):
-                raise ValueError(f"{name} must be a {'whole ' * whole}number from {lowest:g} to {highest:g}, got {value}")
+        check_parameters(self)
 
     @property
     def mel(self) -> MelPreset:
         return PRESETS[self.front_end]
 
-    @property
+    @functools.cached_property
     def vocabulary(self) -> Vocabulary:
         """What the network writes."""
         return Vocabulary(self.units, self.tokens)
@@ -128,12 +119,7 @@ class SubsamplingBlock(nn.Module):
 
     def __init__(self, config: RecogniserConfig, key: str, stride: float):
         super().__init__()
-        known = METHODS[key].parameters
-        parameters = {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in known}
-        if config.learn_sigma and "sigma" in known:
-            self.downsampler = METHODS[key].build(config.width, stride=stride, learn_sigma=True, **parameters)
-        else:
-            self.downsampler = build(key, config.width, stride, **parameters)
+        self.downsampler = build_layer(config, key, stride)
         self.convolution = None if METHODS[key].replaces_convolution else nn.Conv1d(config.width, config.width, 3, padding=1)
         self.norm = nn.LayerNorm(config.width) if self.downsampler.scored else None
 

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adastride.inspection.tracing import Trace
+from adastride.inspection.transcripts import transcript_of
 from adastride.models.network import Network
 from adastride.tasks import task_of
 from adastride.tasks.recognition import Recognition
-from adastride.tasks.transcript import Transcript, frames_needed
+from adastride.tasks.transcript import frames_needed
 from adastride.text import Vocabulary, compare
 from adastride.wording import one_line
 
@@ -95,12 +96,12 @@ def reader(model: Network, source: str | Trace) -> Callable[[Trace], Reading]:
     what was said where the network can't write it or no word is in it.
     """
     vocabulary, typed = _vocabulary(model), isinstance(source, str)
-    tokens = tuple(vocabulary.encode(source) if isinstance(source, str) else _transcript(source).indices)
+    tokens = tuple(vocabulary.encode(source) if isinstance(source, str) else transcript_of(source).indices)
     reference = Reference(vocabulary.decode(tokens), tokens, typed, vocabulary.error_label, vocabulary.unit_name)
     counted, needed = vocabulary.counted(tokens), frames_needed(tokens)
 
     def read(trace: Trace) -> Reading:
-        transcript = _transcript(trace)
+        transcript = transcript_of(trace)
         (edits,) = compare([counted], [vocabulary.counted(transcript.indices)])
         return Reading(reference, transcript.text, edits.errors, len(counted), trace.layers[-1].output_frames, needed)
 
@@ -117,9 +118,3 @@ def _vocabulary(model: Network) -> Vocabulary:
     assert task.vocabulary is not None
     return task.vocabulary
 
-
-def _transcript(trace: Trace) -> Transcript:
-    """What a recogniser has written in a run."""
-    transcript = trace.prediction.transcript
-    assert transcript is not None
-    return transcript

@@ -71,16 +71,16 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
         """What the network heard, each token a segment over the output frames at which the network decides for it."""
         log_probabilities = torch.log_softmax(output.head[0].float(), dim=1).cpu()
         transcript = Transcript(network.config.vocabulary, tuple(greedy(log_probabilities)), log_probabilities.numpy(), edges())
-        tokens, text = transcript.tokens, transcript.text
+        tokens, text, segments = transcript.tokens, transcript.text, transcript.segments()
         names = [transcript.vocabulary.tokens[token.index] for token in tokens]
         sure = float(np.mean([token.probability for token in tokens])) if tokens else 0.0
         return Prediction(
             bars_title="What the network heard", headline=text or NOTHING, detail=f"{percent(sure)} sure on average" if tokens else "no word in this clip",
-            lanes=(SegmentLane(transcript.vocabulary.unit_name.capitalize(), transcript.segments()),),
+            lanes=(SegmentLane(transcript.vocabulary.unit_name.capitalize(), segments),),
             arrays={
                 "text": np.array(text), "tokens": np.array(names, dtype=np.str_), "vocabulary": np.array(["", *transcript.vocabulary.tokens]),
                 "token_frames": np.array([(token.first, token.last) for token in tokens], np.int64).reshape(-1, 2),
-                "token_seconds": np.array([(segment.start, segment.end) for segment in transcript.segments()]).reshape(-1, 2),
+                "token_seconds": np.array([(segment.start, segment.end) for segment in segments]).reshape(-1, 2),
                 "token_probabilities": np.array([token.probability for token in tokens]), "log_probabilities": transcript.log_probabilities,
             },
             transcript=transcript,

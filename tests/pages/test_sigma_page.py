@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from app_pages import opened, said
+from app_pages import opened, said, set_
 from streamlit.testing.v1 import AppTest
 
 from adastride import checkpoints
@@ -30,12 +30,6 @@ def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The page looks for data sets in an empty folder."""
     monkeypatch.setenv(DATA_ROOT_VARIABLE, str(tmp_path))
     return tmp_path
-
-
-def set_(widget, value) -> AppTest:
-    app = widget.set_value(value).run()
-    assert not app.exception
-    return app
 
 
 def tone(pitch: float) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 import made_up_recognisers as made_up
 import pytest
 import soundfile
-from app_pages import opened, said
+from app_pages import opened, said, set_
 from streamlit.testing.v1 import AppTest
 
 from adastride import checkpoints
@@ -26,12 +26,6 @@ def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv(DATA_ROOT_VARIABLE, str(folder))
     return folder
-
-
-def set_(widget, value) -> AppTest:
-    app = widget.set_value(value).run()
-    assert not app.exception
-    return app
 
 
 def with_recogniser(tmp_path: Path, subject: str = "clip", kind: str = "sigma", **options: object) -> AppTest:

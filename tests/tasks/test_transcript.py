@@ -132,7 +132,7 @@ def test_frames_that_tokens_got(network: Recogniser):
     assert found.frames.sum() + found.silent * frames == pytest.approx(frames)
     assert found.seconds.sum() == pytest.approx(sound.until[-1])
     assert found.even.sum() == pytest.approx(sound.share * frames)
-    names = dict(letters.facts(seen, heard, sound))
+    names = dict(letters.facts(seen, heard, found))
     assert names["Output frames in silence"] == f"{100 * found.silent:.0f} % of {frames}"
     assert names["Can be read up to"].startswith(f"an overall stride of {seen.mel.shape[1] / 2:.1f}")
 
@@ -141,4 +141,4 @@ def test_facts_of_nothing(network: Recogniser):
     seen = trace(network, audio.from_samples(np.zeros(16_000, np.float32), 16_000))
     heard = transcript([0] * seen.layers[-1].output_frames)
     edges = np.array([0.0, 1.0])
-    assert dict(letters.facts(seen, heard, Sound(edges, np.zeros(2)))) == {"Output frames in silence": "100 % of 26"}
+    assert dict(letters.facts(seen, heard, letters.shares(seen, heard, Sound(edges, np.zeros(2))))) == {"Output frames in silence": "100 % of 26"}

@@ -177,19 +177,19 @@ def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dic
         "tokens": [vocabulary.tokens[token.index] for token in transcript.tokens],
         "probabilities": [round(token.probability, 4) for token in transcript.tokens],
         "frames": [round(float(frames), 2) for frames in found.frames], "seconds": [round(float(seconds), 3) for seconds in found.seconds],
-        "facts": letters.facts(trace, transcript, sound),
+        "facts": letters.facts(trace, transcript, found),
     }
     said, beams = (request["said"], request["beams"]) if request else (None, 0)
     if said is None:
         said = described["given"] = given
     if said.strip():
         try:
-            edits, placed = transcript.against(said), None
+            edits = transcript.against(said)
             described["said"] = {
                 "text": said, "pairs": edits.pairs, "errors": edits.errors, "units": edits.units, "rate": min(edits.rate, 1e9),
             }
-            placed = transcript.place(said)
-            prediction = replace(prediction, lanes=(*prediction.lanes, SegmentLane("What was said, where it fits best", placed)))
+            placed = SegmentLane("What was said, where it fits best", transcript.place(said))
+            prediction = replace(prediction, lanes=(*prediction.lanes, placed))
         except TextError as error:
             described["said"] = {**described.get("said", {}), "text": said, "problem": str(error)}
     if beams:

@@ -1,0 +1,53 @@
+"""What the configurations of networks say about their downsampling layers: the same checks, and the same way of building one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from adastride.downsampling import METHODS, Downsampler, build
+
+
+class LayerFields(Protocol):
+    """The fields of a configuration that its downsampling layers are built from; see `ClassifierConfig`."""
+
+    @property
+    def methods(self) -> tuple[str, ...]: ...
+
+    @property
+    def sigma(self) -> float: ...
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def learn_sigma(self) -> bool: ...
+
+    @property
+    def parameters(self) -> Mapping[str, float]: ...
+
+
+def check_parameters(config: LayerFields) -> None:
+    """Raises ValueError for a sigma that can't be learned, and for parameters that no method takes or that are out of range."""
+    listed = ", ".join(config.methods)
+    if type(config.learn_sigma) is not bool:
+        raise ValueError(f"learn_sigma must be true or false, got {config.learn_sigma!r}")
+    if config.learn_sigma and not any("sigma" in METHODS[method].parameters for method in config.methods):
+        raise ValueError(f"there is no sigma to learn in {listed}")
+    for name, value in config.parameters.items():
+        ranges = [METHODS[method].parameters[name] for method in config.methods if name in METHODS[method].parameters]
+        if name == "sigma" or not ranges:
+            raise ValueError(f"none of the methods {listed} takes a parameter {name!r} here")
+        low, high, default = ranges[0]
+        whole = isinstance(default, int)
+        if not low <= float(value) <= high or (whole and not float(value).is_integer()):
+            raise ValueError(f"{name} must be a {'whole ' * whole}number from {low:g} to {high:g}, got {value}")
+
+
+def build_layer(config: LayerFields, key: str, stride: float) -> Downsampler:
+    """Builds the layer of the method `key` with the parameters that a configuration has for it."""
+    known = METHODS[key].parameters
+    parameters = {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in known}
+    if config.learn_sigma and "sigma" in known:
+        return METHODS[key].build(config.width, stride=stride, learn_sigma=True, **parameters)
+    return build(key, config.width, stride, **parameters)
