@@ -18,8 +18,27 @@ from itertools import accumulate
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 CONTEXT = 512  # output frames that attention sees to either side: 20 s at an overall stride of 4
+# How many times as long as the shortest the longest clip of a group may be whose attention is computed at once. On a CPU only clips
+# of one length save time that way; elsewhere a call costs more than the padding does.
+_ALIKE_ON_CPU, _ALIKE = 1.0, 1.5
+
+
+def alike(lengths: Sequence[int], factor: float) -> list[list[int]]:
+    """Groups clips of about equal length: lists of their places, each with no clip more than `factor` times as long as its shortest.
+
+    >>> alike([4, 10, 5, 4], 1.25)
+    [[0, 3, 2], [1]]
+    """
+    groups: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lambda place: (lengths[place], place)):
+        if groups and lengths[place] <= factor * lengths[groups[-1][0]]:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return groups
 
 
 class Lines:
@@ -111,27 +130,45 @@ class RelativeAttention(nn.Module):
     def forward(self, x: Tensor, lines: Lines) -> Tensor:
         width, reach = x.shape[1], min(max(lines.lengths) - 1, 2 * self.context)
         encodings = self.positions(distance_encodings(reach, -reach, width, x)).view(-1, self.heads, width // self.heads).transpose(0, 1)
-        parts = [self._clip(clip, encodings, reach) for clip in self.inputs(x).split(lines.lengths)]
-        return self.output(torch.cat(parts))
+        clips: list[Tensor] = list(self.inputs(x).split(lines.lengths))
+        for places in alike(lines.lengths, _ALIKE_ON_CPU if x.device.type == "cpu" else _ALIKE):
+            attended = self._clips([clips[place] for place in places], encodings, reach)
+            for place, rows in zip(places, attended, strict=True):
+                clips[place] = rows[: lines.lengths[place]]
+        return self.output(torch.cat(clips))
 
-    def _clip(self, projected: Tensor, encodings: Tensor, reach: int) -> Tensor:
-        """One clip. projected: (frames, 3 * width). encodings: (heads, 2 * reach + 1, width / heads), distances reach ... -reach."""
-        frames = len(projected)
-        query, key, value = projected.view(frames, 3, self.heads, -1).permute(1, 2, 0, 3)
+    def _clips(self, projected: Sequence[Tensor], encodings: Tensor, reach: int) -> Tensor:
+        """Clips of about one length. projected: (frames, 3 * width) each. encodings: (heads, 2 * reach + 1, width / heads), distances
+        reach ... -reach. Returns (clips, most frames, width), where what stands behind a shorter clip means nothing.
+        """
+        padded, frames = pad_sequence(list(projected), batch_first=True), max(map(len, projected))
+        query, key, value = padded.view(len(projected), frames, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        absent = None
+        if any(len(clip) < frames for clip in projected):
+            lengths = torch.tensor([len(clip) for clip in projected], device=padded.device)
+            absent = (torch.arange(frames, device=padded.device) >= lengths[:, None])[:, None, None]
         if frames <= self.context + 1:
-            return self._block(query, key, value, 0, 0, encodings, reach)
+            return self._block(query, key, value, 0, 0, encodings, reach, absent)
         # A block of queries and the keys that any of them can see.
         starts = range(0, frames, self.context)
         blocks = [(start, min(start + self.context, frames), max(0, start - self.context), min(start + 2 * self.context, frames)) for start in starts]
         return torch.cat([
-            self._block(query[:, begin:end], key[:, first:last], value[:, first:last], begin, first, encodings, reach)
+            self._block(
+                query[:, :, begin:end], key[:, :, first:last], value[:, :, first:last], begin, first, encodings, reach,
+                None if absent is None else absent[..., first:last],
+            )
             for begin, end, first, last in blocks
-        ])
+        ], dim=1)
 
-    def _block(self, query: Tensor, key: Tensor, value: Tensor, begin: int, first: int, encodings: Tensor, reach: int) -> Tensor:
-        """Attention of the queries of frames begin ... to the keys of frames first ...: (queries, width)."""
-        heads, queries, size = query.shape
-        keys, scale = key.shape[1], 1 / math.sqrt(size)
+    def _block(
+        self, query: Tensor, key: Tensor, value: Tensor, begin: int, first: int, encodings: Tensor, reach: int, absent: Tensor | None,
+    ) -> Tensor:
+        """Attention of the queries of frames begin ... to the keys of frames first ...: (clips, queries, width).
+
+        query, key, value: (clips, heads, frames, width / heads). absent: which keys are padding, (clips, 1, 1, keys); None for none.
+        """
+        clips, heads, queries, size = query.shape
+        keys, scale = key.shape[2], 1 / math.sqrt(size)
         # Distances from that of the last query to the first key down to that of the first query to the last key.
         largest, smallest = begin + queries - 1 - first, begin - (first + keys - 1)
         distances = (query + self.position_bias) @ encodings[:, reach - largest : reach - smallest + 1].transpose(1, 2)
@@ -139,14 +176,18 @@ class RelativeAttention(nn.Module):
         # wants the row as it is.
         columns = queries + keys - 1
         if queries > 1:
-            shifted = distances.reshape(heads, -1)[:, queries - 1 : queries - 1 + queries * (columns - 1)]
-            distances = shifted.view(heads, queries, columns - 1)[:, :, :keys]
+            shifted = distances.reshape(clips, heads, -1)[:, :, queries - 1 : queries - 1 + queries * (columns - 1)]
+            distances = shifted.view(clips, heads, queries, columns - 1)[..., :keys]
         bias = distances * scale
         if max(largest, -smallest) > self.context:
             frames = torch.arange(begin, begin + queries, device=query.device)[:, None] - torch.arange(first, first + keys, device=query.device)
-            bias = bias.masked_fill(frames.abs() > self.context, -math.inf)
-        attended = F.scaled_dot_product_attention((query + self.content_bias)[None], key[None], value[None], bias[None], scale=scale)[0]
-        return attended.transpose(0, 1).reshape(queries, heads * size)
+            far = frames.abs() > self.context
+            # A query behind the end of its clip may see nothing but padding; it may see that, for nobody looks at its answer.
+            absent = far if absent is None else far | (absent & ~(far | absent).all(dim=3, keepdim=True))
+        if absent is not None:
+            bias = bias.masked_fill(absent, -math.inf)
+        attended = F.scaled_dot_product_attention(query + self.content_bias, key, value, bias, scale=scale)
+        return attended.transpose(1, 2).reshape(clips, queries, heads * size)
 
 
 class FeedForward(nn.Module):

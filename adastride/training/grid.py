@@ -44,7 +44,7 @@ from adastride.models.classifier import ClassifierConfig
 from adastride.models.network import Network, NetworkConfig
 from adastride.tables import csv_text, own_text
 from adastride.tasks import KINDS, task_of
-from adastride.training.datasets import Source
+from adastride.training.datasets import Source, share_of
 from adastride.training.evaluate import SHIFTS, Prepared, evaluate, inference_milliseconds
 from adastride.training.loop import Progress, finished_history, train, valid_names
 from adastride.training.settings import PRESETS, TrainingSettings
@@ -431,12 +431,14 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
     best = history[details["metrics"]["epoch"] - 1]
     strides = [layer.stride for layer in model.downsamplers]
     sigmas = [layer.sigma if "sigma" in METHODS[method].parameters else None for layer, method in zip(model.downsamplers, model.config.methods, strict=True)]
-    validated, headline = valid_names(task)[0], task.headline.name
+    validated, headline, share = valid_names(task)[0], task.headline.name, run.task.settings.share
+    trained_on = details.get("device", device_name(device))
     metrics = {**result.metrics, f"{headline}_in_silence": result.value_in_silence, validated: best[validated]}
     row = {
         "run": run.id, "kind": run.task.kind, "task": run.task.name, "fold": run.fold, "method": run.method, "sigma_inv2": run.sigma_inv2,
         "learn_sigma": str(bool(run.options.get("learn_sigma"))).lower(), "seed": run.seed, "width": run.width,
-        "clips_train": sum(listed.split == "train" for source in run.sources for listed in source.rows()), "clips_test": len(clips),
+        "clips_train": sum(listed.split == "train" and share_of(listed.path) < share for source in run.sources for listed in source.rows()),
+        "clips_test": len(clips),
         "epochs": len(history), "best_epoch": best["epoch"], "train_loss": best["loss"],
         **{run_columns.metric_column(name): value for name, value in metrics.items()},
         "silence_stride": result.silence_stride, "sound_stride": result.sound_stride,
@@ -448,7 +450,7 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
         "adaptive_stride_mean": geometry.stride_mean, "adaptive_stride_std": geometry.stride_std,
         **{f"pooled_{n}": share for n, share in enumerate(geometry.pooled)}, "pooled_entropy": geometry.entropy,
         **{f"shift_{n}": prepared.score(model, n) for n in SHIFTS},
-        "device": device_name(device) if device.type == "cuda" else f"CPU {platform.machine()}", "threads": torch.get_num_threads(),
+        "device": f"CPU {platform.machine()}" if trained_on == "CPU" else trained_on, "threads": torch.get_num_threads(),
         "torch": torch.__version__, "version": adastride.__version__, "git": git_revision(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -29,6 +29,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, S
 
 from adastride import checkpoints, tasks
 from adastride.clips import Clip, DataError
+from adastride.device import device_name
 from adastride.files import write_atomically
 from adastride.models.network import Network, NetworkConfig
 from adastride.tasks import Metric, Task, task_of
@@ -97,6 +98,7 @@ def train(
     clips = [clip for clip in clips if share_of(clip.path) < settings.share]
     if not clips:
         raise DataError(f"a share of {settings.share:g} of the training clips is none of them: give a larger one.")
+    clips *= round(1 / settings.share)
 
     set_seed(settings.seed)
     model = tasks.build(_configured(config, clips, valid_clips, sources))
@@ -250,7 +252,7 @@ def _save(model: Network, out: Path, sources: Sequence[Source], settings: Traini
     metrics = {name: history[-1][name] for name in ("epoch", *valid_names(task_of(model)))}
     checkpoints.save_checkpoint(model, out, {
         "data": [source.name for source in sources], "licence": [line for source in sources if (line := licence_line(source.folder))],
-        "training": asdict(settings), "metrics": metrics,
+        "training": asdict(settings), "metrics": metrics, "device": device_name(model.device),
         "versions": {"torch": torch.__version__, "torchaudio": torchaudio.__version__},
     })
 

@@ -13,7 +13,8 @@ from adastride.clips import Clip
 class TrainingSettings:
     """How to train. Values are drawn uniformly from their ranges, unless said otherwise.
 
-    share: of the training clips that are used, always the same ones. epochs: the most epochs. patience: training stops after so
+    share: of the training clips that are used, always the same ones; an epoch goes over them so often that it is about as long as one
+    of all clips. epochs: the most epochs. patience: training stops after so
     many epochs without a better valid split. balanced: whether every class is drawn equally often. score_factor: what places frames
     (scores, log sigma) learns so many times as fast as the rest. window_seconds: the shortest and the longest window of silence
     that a clip is placed in, drawn log-uniformly. as_is: the share of batches whose clips get no silence; 1 switches silence off.
@@ -82,9 +83,10 @@ PRESETS = {
     ),
     # Words cut close that are put one after the other, to recognise strings of them. SpecAugment as in the AdaStride paper's section 4.2.
     # Positions learn slowly: with CTC they run away before there is anything to place (a factor of 4 did not learn to read at all).
+    # Speeds, and pitches with them, are those of many more people than the recordings are of.
     "strings": replace(
         _COMMANDS, epochs=30, patience=30, as_is=1.0, score_factor=0.25, joined=(1, 7), shift_seconds=0.2, band_limited=0.3,
-        snr_db=(5.0, 45.0), crop_seconds=5.0, time_masks=5, time_mask_share=0.05, frequency_masks=1, frequency_mask=27,
+        snr_db=(5.0, 45.0), speed=(0.8, 1.35), crop_seconds=5.0, time_masks=5, time_mask_share=0.05, frequency_masks=1, frequency_mask=27,
     ),
     # Read sentences.
     "reading": replace(

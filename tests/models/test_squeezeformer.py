@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from adastride.models.squeezeformer import ConvolutionModule, Lines, RelativeAttention, Squeezeformer, SqueezeformerBlock
+from adastride.models import squeezeformer
+from adastride.models.squeezeformer import ConvolutionModule, Lines, RelativeAttention, Squeezeformer, SqueezeformerBlock, alike
 
 lengths_of_clips = st.lists(st.integers(1, 40), min_size=1, max_size=5)
 
@@ -148,6 +150,26 @@ def test_clips_of_a_line_do_not_see_each_other(lengths: list[int]):
     torch.testing.assert_close(attention(x, Lines(lengths)), alone)
 
 
+@given(lengths_of_clips, st.sampled_from([2, 5, 99]))
+@settings(max_examples=40)
+def test_attention_of_clips_of_unequal_lengths_at_once_is_each_clips_own(lengths: list[int], context: int):
+    """This is how it is done on a GPU."""
+    attention, x = seeded(RelativeAttention(4, 2, context)), noise(sum(lengths), 4).requires_grad_()
+    alone = torch.cat([attention(clip, Lines([len(clip)])) for clip in x.split(lengths)])
+    weights = noise(sum(lengths), 4, seed=1)
+    (expected,) = torch.autograd.grad((alone * weights).sum(), x)
+    with patch.object(squeezeformer, "_ALIKE_ON_CPU", 100.0):
+        together = attention(x, Lines(lengths))
+    (gradient,) = torch.autograd.grad((together * weights).sum(), x)
+    torch.testing.assert_close(together, alone)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_clips_are_alike_where_the_longest_is_not_much_longer_than_the_shortest():
+    assert alike([10, 14, 15, 16, 24, 10], 1.5) == [[0, 5, 1, 2], [3, 4]]
+    assert alike([3, 3, 4], 1.0) == [[0, 1], [2]]
+
+
 # --- lines
 
 
@@ -254,8 +276,8 @@ def test_memory_of_attention_grows_with_the_length_and_not_with_its_square():
 
     def measure(query: Tensor, key: Tensor, *_: object) -> Tensor:
         nonlocal largest
-        largest = max(largest, query.shape[1] * key.shape[1])
-        return torch.zeros(query.shape[1], 4)
+        largest = max(largest, query.shape[2] * key.shape[2])
+        return torch.zeros(1, query.shape[2], 4)
 
     attention._block = measure
     sizes = []
