@@ -533,7 +533,7 @@ def test_half_precision_is_right_to_half_precision(key: str, dtype: torch.dtype)
 def test_cuda_gives_the_numbers_of_the_cpu(key: str):
     layer, x, sizes = make(key), signal(313, 200), torch.tensor([313, 200])
     expected, expected_dense = layer(x, sizes), layer(x, sizes).alignment.dense()
-    ours = layer.cuda()(x.cuda(), sizes.cuda())
+    ours = layer.cuda()(x.cuda().requires_grad_(), sizes.cuda())
     torch.testing.assert_close(ours.values.cpu(), expected.values)
     torch.testing.assert_close(ours.alignment.dense().cpu(), expected_dense)
     ours.values.square().sum().backward()
