@@ -19,6 +19,7 @@ SUBJECTS = {
     "emotion": Subject("Emotion in speech", "Berlin Database of Emotional Speech, split by speaker, 7 emotions"),
     "scenes": Subject("Environmental sounds", "ESC-10, split by fold, 10 kinds of sounds"),
     "digits-string": Subject("Strings of digits", "Free Spoken Digit Dataset, Speech Commands and espeak-ng voices, 10 words"),
+    "words-string": Subject("Strings of digits and commands", "Free Spoken Digit Dataset, Speech Commands and espeak-ng voices, 20 words"),
     "phonemes": Subject("Read speech, phonemes", "LibriSpeech, excerpts of 3.7 hours, 39 phonemes"),
     "digits-speakers": Subject("Spoken digits, other speakers", "Free Spoken Digit Dataset, one speaker held out in turn, 10 digits"),
 }
