@@ -86,6 +86,7 @@ def ratio(sums: PairSums) -> tuple[float, float]:
 # of 5 in 94 %.
 FEWEST_CLUSTERS = 5
 _RESAMPLES = 5000
+_ROUNDING = 1e-9  # rates that are equal but for it
 
 
 def cluster_ratio(errors: np.ndarray, units: np.ndarray) -> tuple[float, float] | None:
@@ -94,7 +95,8 @@ def cluster_ratio(errors: np.ndarray, units: np.ndarray) -> tuple[float, float] 
     errors, units: (C,) of each cluster. What one speaker says is wrong together, so speakers are what is drawn, with replacement, and
     not clips or words. Percentiles of few clusters are too narrow: they are taken further out, as Hesterberg ("What teachers should
     know about the bootstrap", 2015) does it, at Φ(-t sqrt(C / (C - 1))) with t of Student's distribution for C - 1 degrees of freedom.
-    The draws are always the same ones. Returns None for fewer than `FEWEST_CLUSTERS` that have units.
+    The draws are always the same ones. Returns None for fewer than `FEWEST_CLUSTERS` that have units, and where all have the same rate,
+    as without any error: a spread that is not there can't be drawn from.
 
     >>> tuple(round(x, 3) for x in cluster_ratio(np.array([1, 2, 3, 2, 1, 3, 2, 2]), np.full(8, 20)))
     (0.069, 0.131)
@@ -108,7 +110,7 @@ def cluster_difference(errors: np.ndarray, units: np.ndarray, other_errors: np.n
     """The 95 % interval of a difference of two error rates, Σ errors / Σ units less the other's, which the same clusters were asked for.
 
     errors, units, other_errors, other_units: (C,) with a cluster at the same place in each. It is made as in `cluster_ratio`, and both
-    rates of a draw are those of the same clusters, so that what makes a speaker hard for both is no part of it.
+    rates of a draw are those of the same clusters, so that what makes a speaker hard for both is no part of it. None as there.
     """
     if ((units > 0) & (other_units > 0)).sum() < FEWEST_CLUSTERS:
         return None
@@ -128,7 +130,10 @@ def _draws(clusters: int) -> np.ndarray:
     return np.bincount(drawn.ravel(), minlength=_RESAMPLES * clusters).reshape(_RESAMPLES, clusters).astype(np.float32)
 
 
-def _ends(values: np.ndarray, clusters: int) -> tuple[float, float]:
+def _ends(values: np.ndarray, clusters: int) -> tuple[float, float] | None:
+    """The ends of the interval, from the values of the resamples."""
+    if np.ptp(values) < _ROUNDING:
+        return None
     from scipy.special import ndtr, stdtrit  # only the Results page should wait for them
 
     tail = ndtr(-stdtrit(clusters - 1, 0.975) * math.sqrt(clusters / (clusters - 1)))

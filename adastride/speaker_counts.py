@@ -72,6 +72,8 @@ def read_counts(path: str | Path) -> list[SpeakerCount]:
 
 
 def _count(row: dict[str, str]) -> SpeakerCount:
+    if None in row or None in row.values():  # another number of cells
+        raise ValueError
     count = SpeakerCount(**{name: int(cell) if name in _NUMBERS else own_text(cell) for name, cell in row.items()})  # type: ignore[arg-type]
     if min(count.clips - 1, count.errors, count.units) < 0:
         raise ValueError

@@ -11,7 +11,7 @@ from adastride.results import core as results
 from adastride.results import report as results_report
 from adastride.results.by_stride import STRIDES, by_stride_chart, read_strides
 from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
-from adastride.results.reading import ResultsError, read, results_path
+from adastride.results.reading import ResultsError, read, read_speakers, results_path
 from adastride.ui.reachable import make_tables_reachable
 from adastride.ui.text import bullets, plain
 
@@ -80,7 +80,7 @@ def show_list(texts: list[str]) -> None:
 
 path = results_path()
 try:
-    every_run = read(path)
+    every_run, speakers = read(path), read_speakers(path)
 except ResultsError as error:
     st.error(plain(str(error)), icon=":material/error:")
     st.stop()
@@ -126,11 +126,17 @@ show_table(results_report.comparison_table(runs, task), f"comparison-{task}")
 st.caption(plain(results_report.comparison_sentence(runs, task)))
 if papers.recognition:
     st.markdown("**Our error rates and the paper’s**: neither the same data nor as much of it, so compare the order")
-    show_table(results_report.recognition_table(runs), "recognition")
+    show_table(results_report.recognition_table(runs, speakers), "recognition")
+    if any(run.counts for run in runs):
+        st.caption(plain(f"In brackets: {results_report.intervals_sentence()}"))
 else:
     if papers.accuracy:
         st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
     show_table(results_report.overview_table(runs), "overview")
+
+if little_data := results_report.little_data(runs):
+    st.subheader("Does AdaStride help with little data?")
+    show_list(little_data)
 
 try:
     by_stride = by_stride_chart(read_strides(path.with_name(STRIDES.name)), runs[0].kind)

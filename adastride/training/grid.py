@@ -463,16 +463,19 @@ def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> d
 def speaker_counts(run: Run, options: Options) -> list[SpeakerCount]:
     """The errors of a run's finished network by speaker, on the test clips of its line of the CSV.
 
-    Those of its task's baselines come along where they are not in the file yet.
+    Those of its task's baselines come along where they are not in the file yet, but not where training joins clips: how much is said in
+    these alone is no guess at what is said in several.
     """
     cache, model = options.runs / "cache", checkpoints.load(options.runs / f"{run.id}.safetensors", choose_device(options.device))
     clips = [
         (Path(source.folder).resolve().name, clip) for source in run.sources[: run.task.tested] for clip in source.clips("test", cache=cache)
     ]
     counts, names = count_errors(run.id, model, clips), {name: baseline_run(run.task.name, run.fold, name) for name in BASELINES}
-    if set(names.values()) <= {count.run for count in _counts(options.speakers)}:
+    if run.task.settings.joined != (1, 1) or set(names.values()) <= {count.run for count in _counts(options.speakers)}:
         return counts
-    train_clips = in_share([clip for source in run.sources for clip in source.clips("train", cache=cache)], run.task.settings)
+    train_clips = [
+        clip for source in run.sources for clip in source.clips("train", cache=cache) if in_share(clip.path, run.task.settings)
+    ]
     return [*counts, *count_baselines(names, model, train_clips, clips)]
 
 
@@ -492,7 +495,10 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
     row = {
         "run": run.id, "kind": run.task.kind, "task": run.task.name, "fold": run.fold, "method": run.method, "sigma_inv2": run.sigma_inv2,
         "learn_sigma": str(bool(run.options.get("learn_sigma"))).lower(), "seed": run.seed, "width": run.width,
-        "clips_train": sum(listed.split == "train" for source in run.sources for listed in source.rows()), "clips_test": len(clips),
+        "clips_train": sum(
+            listed.split == "train" and in_share(listed.path, run.task.settings) for source in run.sources for listed in source.rows()
+        ),
+        "clips_test": len(clips),
         "epochs": len(history), "best_epoch": best["epoch"], "train_loss": best["loss"],
         **{run_columns.metric_column(name): value for name, value in metrics.items()},
         "silence_stride": result.silence_stride, "sound_stride": result.sound_stride,

@@ -61,7 +61,7 @@ def test_the_order_is_compared_with_the_papers(tmp_path: Path):
     table = next(table for table in results.papers_of(runs_of(tmp_path)).accuracy if table.task)
     said = report.ranking(runs_of(tmp_path), table)
     assert "Spectral pooling better than Strided convolution (+0.6 points, in the paper −4.4)" in said
-    assert said.endswith("That is one run each; how far the choice of test clips alone moves an error rate, the file does not say.")
+    assert said.endswith("That is one run each; how far the choice of test speakers alone moves an error rate, the file does not say.")
     assert "From run to run an error rate varies by ± 0.1 points" in report.ranking(runs_of(tmp_path, 3), table)
 
 
