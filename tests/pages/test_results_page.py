@@ -129,6 +129,28 @@ def test_recognisers_stand_beside_classifiers(tmp_path: Path, monkeypatch: pytes
     assert "width 128 (the paper’s networks: 256)" in said(app)
 
 
+def test_error_rates_say_how_far_other_speakers_could_move_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With intervals, on how many speakers they stand, what needs no network, and what little data shows."""
+    lines = made_up.recognisers(2, ("phonemes", "phonemes-third", "phonemes-tenth"))
+    path = made_up.write(tmp_path / "results.csv", lines, made_up.RECOGNISERS)
+    monkeypatch.setenv(RESULTS_VARIABLE, str(path))
+    app = app_pages.opened("pages/results.py")
+    assert "Does AdaStride help with little data?" in [heading.value for heading in app.subheader]
+    assert "the file does not say" in said(app)
+    made_up.write_speakers(tmp_path, lines)
+    app.run()
+    assert not app.exception
+    shown = table(app, "Tested on")
+    assert {"Ours, clean (%)", "Ours, other (%)"} <= set(shown.columns)
+    assert "5,000 phonemes of 9 speakers" in shown["Tested on"].to_list()
+    assert "Always empty" in shown["Method"].to_list()
+    assert "In brackets: The 95 % interval is a bootstrap’s over speakers" in said(app).replace("\N{NO-BREAK SPACE}", " ")
+    assert said(app).count("no difference that these speakers could show") == 3
+    (tmp_path / "speakers.csv").write_text("colour\n", encoding="utf-8")
+    app.run()
+    assert "speakers.csv is no file of errors by speaker" in app.error[0].value
+
+
 def test_times_are_compared_on_one_machine(opened: Callable[..., AppTest]):
     lines = [made_up.row(), made_up.row(method="adastride"), made_up.row(method="adastride", device="NVIDIA", seconds_per_epoch=0.1)]
     app = show(opened(lines), "cost")
