@@ -43,7 +43,6 @@ from adastride.results.core import (
 from adastride.results.paper_tables import SPEECH_SPLITS, PaperTable
 from adastride.results.reading import COST_NAMES, Run
 from adastride.results.speakers import CONDITIONS, basis_of, counts_of, interval, rate, speakers_text, within
-from adastride.results.speakers import basis as counted
 from adastride.results.speakers import difference as difference_by_speaker
 from adastride.run_columns import POOLED
 from adastride.speaker_counts import BASELINES, SpeakerCount, baseline_run
@@ -51,7 +50,11 @@ from adastride.subjects import SUBJECTS
 from adastride.tables import csv_text
 from adastride.tasks import Metric
 
-_SHARES = {"": "all of the training clips", "-third": "a third of them", "-tenth": "a tenth of them"}
+_SHARES = {"": "all of it", "-third": "a third of it", "-tenth": "a tenth of it"}
+_INTERVALS = (
+    "is a bootstrap’s over speakers, because what one speaker says is wrong together: how far other speakers of the same kind could move the rate. "
+    f"Fewer than {FEWEST_CLUSTERS} speakers allow none, nor do speakers who all have the same rate."
+)
 _LEVEL = 0.05  # a difference with a larger p-value may be chance
 
 
@@ -339,7 +342,7 @@ def recognition_table(runs: Sequence[Run], speakers: Mapping[str, Sequence[Speak
                     of_condition = counts_of(own, condition)
                     text = _with_interval(str(summary(own, condition)), of_condition, metric) if of_condition else "–"
                     row[f"Ours, {condition} (%)"] = text
-                rows.append(row | ({"Tested on": basis_of(own)} if counts_of(own) else {}))
+                rows.append(row)
         for baseline, title in BASELINES.items():
             if own_counts := [count for fold in folds for count in speakers.get(baseline_run(task, fold, baseline), ())]:
                 row = {"Whose": f"no network, {name}", "Method": title.replace("unit", own_counts[0].unit.removesuffix("s"))}
@@ -347,7 +350,7 @@ def recognition_table(runs: Sequence[Run], speakers: Mapping[str, Sequence[Speak
                     of_condition = within(own_counts, condition)
                     text = _with_interval(metric.number(rate(of_condition)), of_condition, metric) if of_condition else "–"
                     row[f"Ours, {condition} (%)" if condition else "Ours (%)"] = text
-                rows.append(row | {"Tested on": counted(own_counts)})
+                rows.append(row)
     tables = papers_of(runs).recognition
     for trained in dict.fromkeys(table.trained for table in tables):
         own_tables = [table for table in tables if table.trained == trained]
@@ -397,12 +400,13 @@ def _over_speakers(ours: Sequence[Run], base: Sequence[Run], method: str) -> dic
     return {f"95 % interval of that, test speakers ({metric.difference_unit})": cell}
 
 
-def intervals_sentence() -> str:
-    """What the intervals of error rates are."""
-    return (
-        "The 95 % interval is a bootstrap’s over speakers, because what one speaker says is wrong together: how far other speakers of the same kind "
-        f"could move the rate. Fewer than {FEWEST_CLUSTERS} speakers allow none, nor do speakers who all have the same rate."
-    )
+def recognition_sentence(runs: Sequence[Run]) -> str:
+    """On how many words and speakers each task's error rates stand, and what stands in brackets; "" where nobody has counted."""
+    own = {task: basis_of(counted) for task in tasks_of(runs) if (counted := [run for run in runs if run.task == task and run.counts])}
+    if not own:
+        return ""
+    texts = [f"{SUBJECTS[task].title if task in SUBJECTS else task}: {text}" for task, text in own.items()]
+    return f"Tested on: {'; '.join(texts)}. The 95 % interval, in brackets, {_INTERVALS}"
 
 
 def little_data(runs: Sequence[Run]) -> list[str]:
@@ -444,7 +448,8 @@ def comparison_sentence(runs: Sequence[Run], task: str) -> str:
     clips = f"The 95 % interval is Wilson’s, of the mean {metric.label.lower()}: how far other test clips of the same kind could move it."
     if metric.per is not None:
         has_counts = any(run.counts for run in runs if run.task == task and run.usual_sigma)
-        over = intervals_sentence() if has_counts else (
+        over = f"The 95 % interval {_INTERVALS} That of a difference is of the same speakers for both; it speaks of these runs, not of other seeds."
+        over = over if has_counts else (
             "How it varies over speakers is not in the file, so one run has no interval: the command line’s sweep works one out."
         )
         clips = f"The {metric.label.lower()} is the sum of errors over the sum of {metric.per} of all test clips. {over}"

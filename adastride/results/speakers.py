@@ -73,9 +73,5 @@ def speakers_text(counts: Iterable[SpeakerCount]) -> str:
 
 def basis_of(runs: Sequence[Run]) -> str:
     """How many words of how many speakers some runs of a task were tested on, "1,946 words of 26 speakers"; "" where nobody has counted."""
-    return basis([count for run in {run.fold: run for run in runs}.values() for count in run.counts])
-
-
-def basis(counts: Sequence[SpeakerCount]) -> str:
-    """The same of the lines of one run."""
+    counts = [count for run in {run.fold: run for run in runs}.values() for count in run.counts]
     return f"{sum(count.units for count in counts):,} {counts[0].unit} of {speakers_text(counts)}" if counts else ""

@@ -144,7 +144,7 @@ def test_rates_have_intervals_over_speakers_and_say_what_they_stand_on(tmp_path:
     summary = results.summary(results.compared(runs, "phonemes", "strided-conv"))
     assert summary.interval[0] < summary.mean < summary.interval[1]
     assert row["Ours (%)"] == f"{100 * summary.mean:.1f} ({100 * summary.interval[0]:.1f}–{100 * summary.interval[1]:.1f})"
-    assert row["Tested on"] == "5,000 phonemes of 9 speakers", "who is in two parts is one speaker"
+    assert report.recognition_sentence(runs).startswith("Tested on: Read speech, phonemes: 5,000 phonemes of 9 speakers. The 95 % interval, in brackets, is")
     assert math.isclose(summary.mean, 0.3 * (0.5 + 0.7 + 0.9 + 1.1 + 1.3 + 1.4 + 1.5 + 1.6 + 1.7 + 1.8) / 10)
     comparison = {row["Method"]: row for row in report.comparison_table(runs, "phonemes")}
     assert comparison["AdaStride"]["95 % interval, test speakers (%)"] != "–"
@@ -172,7 +172,7 @@ def test_several_seeds_have_a_mean_with_its_spread_and_its_interval(tmp_path: Pa
     row, summary = report.recognition_table(runs, {})[0], results.summary(results.compared(runs, "phonemes", "strided-conv"))
     assert row["Ours (%)"].startswith(f"{summary} (")
     assert row["Ours, clean (%)"] == "24.5 ± 0.7 (4 speakers)"
-    assert row["Tested on"] == "5,000 phonemes of 9 speakers", "seeds are tested on the same speakers"
+    assert ": 5,000 phonemes of 9 speakers." in report.recognition_sentence(runs), "seeds are tested on the same speakers, who may be in two parts"
     one = results.summary(results.compared(counted(tmp_path), "phonemes", "strided-conv"))
     assert summary.interval[1] - summary.interval[0] == pytest.approx(one.interval[1] - one.interval[0], rel=0.02)
 
@@ -194,13 +194,12 @@ def test_what_needs_no_network_stands_under_ours(tmp_path: Path):
     assert empty["Ours (%)"] == "100.0 (9 speakers)", "all of it wrong, for everybody"
     assert frequent["Ours (%)"].startswith("86.1 (")
     assert frequent["Ours, clean (%)"] == "88.5 (4 speakers)"
-    assert empty["Tested on"] == "5,000 phonemes of 9 speakers"
     assert empty["Trained on"] == empty["PER test-clean (%)"] == "–"
 
 
 def test_without_errors_by_speaker_nothing_is_new(tmp_path: Path):
     assert not any("clean (%)" in column and "ER" not in column for column in report.recognition_table(runs_of(tmp_path))[0])
-    assert "Tested on" not in report.recognition_table(runs_of(tmp_path))[0]
+    assert report.recognition_sentence(runs_of(tmp_path)) == ""
     assert report.little_data(runs_of(tmp_path)) == []
 
 
@@ -235,7 +234,7 @@ def test_little_data_is_compared_at_each_share(tmp_path: Path):
     runs = counted(tmp_path, 2, LITTLE)
     texts = report.little_data(runs)
     assert [text.split(" (")[0] for text in texts] == [
-        "**phonemes**, all of the training clips", "**phonemes**, a third of them", "**phonemes**, a tenth of them"
+        "**phonemes**, all of it", "**phonemes**, a third of it", "**phonemes**, a tenth of it"
     ]
     for text in texts:
         assert "strided convolution (" in text
