@@ -402,11 +402,14 @@ def _over_speakers(ours: Sequence[Run], base: Sequence[Run], method: str) -> dic
 
 def recognition_sentence(runs: Sequence[Run]) -> str:
     """On how many words and speakers each task's error rates stand, and what stands in brackets; "" where nobody has counted."""
-    own = {task: basis_of(counted) for task in tasks_of(runs) if (counted := [run for run in runs if run.task == task and run.counts])}
-    if not own:
+    titles: dict[str, list[str]] = {}
+    for task in tasks_of(runs):
+        if text := basis_of([run for run in runs if run.task == task and run.counts]):
+            titles.setdefault(text, []).append(SUBJECTS[task].title if task in SUBJECTS else task)
+    if not titles:
         return ""
-    texts = [f"{SUBJECTS[task].title if task in SUBJECTS else task}: {text}" for task, text in own.items()]
-    return f"Tested on: {'; '.join(texts)}. The 95 % interval, in brackets, {_INTERVALS}"
+    texts = [f"{text} ({'; '.join(names)})" for text, names in titles.items()]
+    return f"Tested on {', and on '.join(texts)}. The 95 % interval, in brackets, {_INTERVALS}"
 
 
 def little_data(runs: Sequence[Run]) -> list[str]:

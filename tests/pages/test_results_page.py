@@ -142,7 +142,7 @@ def test_error_rates_say_how_far_other_speakers_could_move_them(tmp_path: Path, 
     assert not app.exception
     shown = table(app, "Ours, clean (%)")
     assert "24.5 ± 0.7 (4 speakers)" in shown["Ours, clean (%)"].to_list()
-    assert "Tested on: Read speech, phonemes: 5,000 phonemes of 9 speakers; Read speech, a third of it: " in said(app)
+    assert "Tested on 5,000 phonemes of 9 speakers (Read speech, phonemes; Read speech, a third; Read speech, a tenth)." in said(app)
     assert "Always empty" in shown["Method"].to_list()
     assert "in brackets, is a bootstrap’s over speakers" in said(app)
     assert said(app).count("no difference that these speakers could show") == 3

@@ -144,7 +144,7 @@ def test_rates_have_intervals_over_speakers_and_say_what_they_stand_on(tmp_path:
     summary = results.summary(results.compared(runs, "phonemes", "strided-conv"))
     assert summary.interval[0] < summary.mean < summary.interval[1]
     assert row["Ours (%)"] == f"{100 * summary.mean:.1f} ({100 * summary.interval[0]:.1f}–{100 * summary.interval[1]:.1f})"
-    assert report.recognition_sentence(runs).startswith("Tested on: Read speech, phonemes: 5,000 phonemes of 9 speakers. The 95 % interval, in brackets, is")
+    assert report.recognition_sentence(runs).startswith("Tested on 5,000 phonemes of 9 speakers (Read speech, phonemes). The 95 % interval, in brackets, is")
     assert math.isclose(summary.mean, 0.3 * (0.5 + 0.7 + 0.9 + 1.1 + 1.3 + 1.4 + 1.5 + 1.6 + 1.7 + 1.8) / 10)
     comparison = {row["Method"]: row for row in report.comparison_table(runs, "phonemes")}
     assert comparison["AdaStride"]["95 % interval, test speakers (%)"] != "–"
@@ -172,7 +172,7 @@ def test_several_seeds_have_a_mean_with_its_spread_and_its_interval(tmp_path: Pa
     row, summary = report.recognition_table(runs, {})[0], results.summary(results.compared(runs, "phonemes", "strided-conv"))
     assert row["Ours (%)"].startswith(f"{summary} (")
     assert row["Ours, clean (%)"] == "24.5 ± 0.7 (4 speakers)"
-    assert ": 5,000 phonemes of 9 speakers." in report.recognition_sentence(runs), "seeds are tested on the same speakers, who may be in two parts"
+    assert "5,000 phonemes of 9 speakers (" in report.recognition_sentence(runs), "seeds are tested on the same speakers, who may be in two parts"
     one = results.summary(results.compared(counted(tmp_path), "phonemes", "strided-conv"))
     assert summary.interval[1] - summary.interval[0] == pytest.approx(one.interval[1] - one.interval[0], rel=0.02)
 
