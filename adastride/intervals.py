@@ -106,7 +106,9 @@ def cluster_ratio(errors: np.ndarray, units: np.ndarray) -> tuple[float, float] 
     return _ends(_rates(errors, units), len(units))
 
 
-def cluster_difference(errors: np.ndarray, units: np.ndarray, other_errors: np.ndarray, other_units: np.ndarray) -> tuple[float, float] | None:
+def cluster_difference(
+    errors: np.ndarray, units: np.ndarray, other_errors: np.ndarray, other_units: np.ndarray,
+) -> tuple[float, float] | None:
     """The 95 % interval of a difference of two error rates, Σ errors / Σ units less the other's, which the same clusters were asked for.
 
     errors, units, other_errors, other_units: (C,) with a cluster at the same place in each. It is made as in `cluster_ratio`, and both

@@ -9,6 +9,7 @@ import csv
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from adastride.tables import csv_text, own_text
 
@@ -68,13 +69,15 @@ def read_counts(path: str | Path) -> list[SpeakerCount]:
                 raise ValueError
             return [_count(row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error, ValueError, TypeError):
-        raise ValueError(f"{path} is no file of errors by speaker of this version: move it away and run python -m adastride grid again.") from None
+        wrong = "is no file of errors by speaker of this version"
+        raise ValueError(f"{path} {wrong}: move it away and run python -m adastride grid again.") from None
 
 
 def _count(row: dict[str, str]) -> SpeakerCount:
     if None in row or None in row.values():  # another number of cells
         raise ValueError
-    count = SpeakerCount(**{name: int(cell) if name in _NUMBERS else own_text(cell) for name, cell in row.items()})  # type: ignore[arg-type]
+    cells: dict[str, Any] = {name: int(cell) if name in _NUMBERS else own_text(cell) for name, cell in row.items()}
+    count = SpeakerCount(**cells)
     if min(count.clips - 1, count.errors, count.units) < 0:
         raise ValueError
     return count

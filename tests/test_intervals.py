@@ -38,8 +38,8 @@ def test_a_plain_loop_gives_the_same(count: int):
 def test_scipys_bootstrap_gives_the_same():
     errors, units = speakers(np.random.default_rng(3), 25)
     theirs = scipy.stats.bootstrap(
-        (errors, units), lambda e, u, axis: e.sum(axis) / u.sum(axis), paired=True, vectorized=True, method="percentile", n_resamples=20_000,
-        confidence_level=1 - 2 * tail_of(25), rng=0,
+        (errors, units), lambda e, u, axis: e.sum(axis) / u.sum(axis), paired=True, vectorized=True, method="percentile",
+        n_resamples=20_000, confidence_level=1 - 2 * tail_of(25), rng=0,
     ).confidence_interval
     assert cluster_ratio(errors, units) == pytest.approx(tuple(theirs), abs=0.05 * (theirs.high - theirs.low))
 

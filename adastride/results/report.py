@@ -52,8 +52,8 @@ from adastride.tasks import Metric
 
 _SHARES = {"": "all of it", "-third": "a third of it", "-tenth": "a tenth of it"}
 _INTERVALS = (
-    "is a bootstrap’s over speakers, because what one speaker says is wrong together: how far other speakers of the same kind could move the rate. "
-    f"Fewer than {FEWEST_CLUSTERS} speakers allow none, nor do speakers who all have the same rate."
+    "is a bootstrap’s over speakers, because what one speaker says is wrong together: how far other speakers of the same kind could move "
+    f"the rate. Fewer than {FEWEST_CLUSTERS} speakers allow none, nor do speakers who all have the same rate."
 )
 _LEVEL = 0.05  # a difference with a larger p-value may be chance
 
@@ -413,7 +413,10 @@ def recognition_sentence(runs: Sequence[Run]) -> str:
 
 
 def little_data(runs: Sequence[Run]) -> list[str]:
-    """AdaStride against strided convolution on tasks NAME, NAME-third and NAME-tenth, a sentence for each; none without one of the latter."""
+    """AdaStride against strided convolution on tasks NAME, NAME-third and NAME-tenth, a sentence for each.
+
+    There are none where a task has neither of the latter.
+    """
     texts = []
     for name in tasks_of(runs):
         shares = {}
@@ -431,7 +434,8 @@ def _gain(ours: Sequence[Run], base: Sequence[Run]) -> str:
     metric, means = ours[0].headline, [summary(runs) for runs in (ours, base)]
     gain = metric.scale * metric.gain(means[0].mean, means[1].mean)
     where = "level with" if round(gain, metric.digits) == 0 else _apart(metric, gain) + " than"
-    said = f"AdaStride is {where} strided convolution ({means[0]} {metric.unit} against {means[1]} {metric.unit}; {_counted(len(ours), len(base))}"
+    rates = " against ".join(f"{mean} {metric.unit}" for mean in means)
+    said = f"AdaStride is {where} strided convolution ({rates}; {_counted(len(ours), len(base))}"
     counts = counts_of(ours), counts_of(base)
     if not all(counts):
         return f"{said}); how far other speakers could move that, the file does not say."
@@ -451,8 +455,10 @@ def comparison_sentence(runs: Sequence[Run], task: str) -> str:
     clips = f"The 95 % interval is Wilson’s, of the mean {metric.label.lower()}: how far other test clips of the same kind could move it."
     if metric.per is not None:
         has_counts = any(run.counts for run in runs if run.task == task and run.usual_sigma)
-        over = f"The 95 % interval {_INTERVALS} That of a difference is of the same speakers for both; it speaks of these runs, not of other seeds."
-        over = over if has_counts else (
+        over = (
+            f"The 95 % interval {_INTERVALS} That of a difference is of the same speakers for both; it speaks of these runs, not of "
+            "other seeds."
+        ) if has_counts else (
             "How it varies over speakers is not in the file, so one run has no interval: the command line’s sweep works one out."
         )
         clips = f"The {metric.label.lower()} is the sum of errors over the sum of {metric.per} of all test clips. {over}"

@@ -59,7 +59,8 @@ def _sums(counts: Iterable[SpeakerCount], order: Sequence[tuple[str, str, str]] 
 def speakers_text(counts: Iterable[SpeakerCount]) -> str:
     """How many speakers there are, and clips that are of no one speaker.
 
-    >>> speakers_text([SpeakerCount("a", "speech", "", "1272", "", 9, 0, 9, "words"), SpeakerCount("a", "speech", "", "", "x.wav", 1, 0, 9, "words")])
+    >>> one = SpeakerCount("a", "speech", "", "1272", "", 9, 0, 9, "words")
+    >>> speakers_text([one, SpeakerCount("a", "speech", "", "", "x.wav", 1, 0, 9, "words")])
     'one speaker and one clip of several speakers'
     """
     clusters = {count.cluster for count in counts}

@@ -203,8 +203,11 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
         """The metrics of each example of a batch, and what rates are counted per: (batch,) float64 by name; see `Metric.mean`."""
 
     def written(self, network: AnyNetwork, answers: Sequence[Any]) -> list[list[str]]:
-        """The units, such as words, that the headline metric counts in right answers or in a network's; for tasks with `texts`."""
-        raise NotImplementedError(f"{self.name} has no texts")
+        """The units, such as words, that the headline metric counts in right answers or in a network's.
+
+        Raises DataError where answers are no texts.
+        """
+        raise DataError("networks of this kind write no texts whose words could be counted.")
 
     def answers(self, output: Output) -> list[Any]:
         """The answer to each example of a run, as `breakdown` needs it."""

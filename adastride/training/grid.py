@@ -329,9 +329,8 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
     uncounted = {run.id for run in runs if run.id in finished and _uncounted(run, options)}
     pending = [run for run in runs if run.id not in finished or run.id in uncounted]
     again = f" ({len(uncounted)} without errors by speaker, which are counted now)" if uncounted else ""
-    say(
-        f"{len(runs)} runs, {sum(run.id in finished for run in runs)} of them finished before{again}, {jobs} at a time on {device_name(options.device)}"
-    )
+    before = sum(run.id in finished for run in runs)
+    say(f"{len(runs)} runs, {before} of them finished before{again}, {jobs} at a time on {device_name(options.device)}")
     spawn, failed = multiprocessing.get_context("spawn"), []
     active: dict[Any, multiprocessing.context.SpawnProcess] = {}
     previous = signal.signal(signal.SIGTERM, _interrupt)
@@ -467,9 +466,8 @@ def speaker_counts(run: Run, options: Options) -> list[SpeakerCount]:
     these alone is no guess at what is said in several.
     """
     cache, model = options.runs / "cache", checkpoints.load(options.runs / f"{run.id}.safetensors", choose_device(options.device))
-    clips = [
-        (Path(source.folder).resolve().name, clip) for source in run.sources[: run.task.tested] for clip in source.clips("test", cache=cache)
-    ]
+    tested = run.sources[: run.task.tested]
+    clips = [(Path(source.folder).resolve().name, clip) for source in tested for clip in source.clips("test", cache=cache)]
     counts, names = count_errors(run.id, model, clips), {name: baseline_run(run.task.name, run.fold, name) for name in BASELINES}
     if run.task.settings.joined != (1, 1) or set(names.values()) <= {count.run for count in _counts(options.speakers)}:
         return counts

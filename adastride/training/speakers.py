@@ -28,7 +28,9 @@ def count_errors(run: str, network: Network, clips: Sequence[tuple[str, Clip]]) 
     return by_speaker(run, clips, measured[headline.name], measured[str(headline.per)], str(headline.per))
 
 
-def by_speaker(run: str, clips: Sequence[tuple[str, Clip]], errors: Iterable[float], units: Iterable[float], unit: str) -> list[SpeakerCount]:
+def by_speaker(
+    run: str, clips: Sequence[tuple[str, Clip]], errors: Iterable[float], units: Iterable[float], unit: str,
+) -> list[SpeakerCount]:
     """Sums what was counted clip by clip over each speaker and part; a clip of several or of somebody unknown stands alone.
 
     errors, units: (clips,) whole numbers. unit: what the units are, "words".

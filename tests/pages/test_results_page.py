@@ -34,7 +34,8 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., App
 
 def table(app: AppTest, column: str):
     """The table that has a column of this name, as a data frame with plain spaces."""
-    return next(each.value for each in app.table if column in each.value.columns).replace({"\N{NO-BREAK SPACE}": " ", "\N{WORD JOINER}": ""}, regex=True)
+    shown = next(each.value for each in app.table if column in each.value.columns)
+    return shown.replace({"\N{NO-BREAK SPACE}": " ", "\N{WORD JOINER}": ""}, regex=True)
 
 
 def show(app: AppTest, section: str) -> AppTest:

@@ -16,7 +16,7 @@ from adastride.results import core as results
 from adastride.results import report
 from adastride.results.figures import accuracy_chart, shift_chart
 from adastride.results.paper_tables import SPEECH_SPLITS, papers
-from adastride.results.reading import ResultsError, Run, read, read_speakers
+from adastride.results.reading import FOLDER, ResultsError, Run, read, read_speakers
 from adastride.results.speakers import CONDITIONS, basis_of, difference, rate, speakers_text
 from adastride.speaker_counts import FILE, SpeakerCount
 from adastride.subjects import SUBJECTS
@@ -140,11 +140,13 @@ def counted(folder: Path, seeds: int = 1, tasks: tuple[str, ...] = ("phonemes",)
 
 def test_rates_have_intervals_over_speakers_and_say_what_they_stand_on(tmp_path: Path):
     runs = counted(tmp_path)
-    (row,) = [row for row in report.recognition_table(runs, {}) if row["Whose"].startswith("ours") and row["Method"] == "Strided convolution"]
+    row = report.recognition_table(runs, {})[0]
+    assert (row["Whose"], row["Method"]) == ("ours, Read speech, phonemes", "Strided convolution")
     summary = results.summary(results.compared(runs, "phonemes", "strided-conv"))
     assert summary.interval[0] < summary.mean < summary.interval[1]
     assert row["Ours (%)"] == f"{100 * summary.mean:.1f} ({100 * summary.interval[0]:.1f}–{100 * summary.interval[1]:.1f})"
-    assert report.recognition_sentence(runs).startswith("Tested on 5,000 phonemes of 9 speakers (Read speech, phonemes). The 95 % interval, in brackets, is")
+    said = report.recognition_sentence(runs)
+    assert said.startswith("Tested on 5,000 phonemes of 9 speakers (Read speech, phonemes). The 95 % interval, in brackets, is ")
     assert math.isclose(summary.mean, 0.3 * (0.5 + 0.7 + 0.9 + 1.1 + 1.3 + 1.4 + 1.5 + 1.6 + 1.7 + 1.8) / 10)
     comparison = {row["Method"]: row for row in report.comparison_table(runs, "phonemes")}
     assert comparison["AdaStride"]["95 % interval, test speakers (%)"] != "–"
@@ -172,7 +174,7 @@ def test_several_seeds_have_a_mean_with_its_spread_and_its_interval(tmp_path: Pa
     row, summary = report.recognition_table(runs, {})[0], results.summary(results.compared(runs, "phonemes", "strided-conv"))
     assert row["Ours (%)"].startswith(f"{summary} (")
     assert row["Ours, clean (%)"] == "24.5 ± 0.7 (4 speakers)"
-    assert "5,000 phonemes of 9 speakers (" in report.recognition_sentence(runs), "seeds are tested on the same speakers, who may be in two parts"
+    assert "5,000 phonemes of 9 speakers (" in report.recognition_sentence(runs), "both seeds, and both parts, are of the same speakers"
     one = results.summary(results.compared(counted(tmp_path), "phonemes", "strided-conv"))
     assert summary.interval[1] - summary.interval[0] == pytest.approx(one.interval[1] - one.interval[0], rel=0.02)
 
@@ -208,6 +210,15 @@ def test_a_broken_file_of_speakers_is_one_sentence(tmp_path: Path):
     (tmp_path / FILE).write_text("colour\nblue\n", encoding="utf-8")
     with pytest.raises(ResultsError, match=r"speakers\.csv is no file of errors by speaker of this version"):
         read(tmp_path / "results.csv")
+
+
+def test_our_counts_are_those_of_our_error_rates():
+    """The two files of the repository are of the same networks."""
+    counted_runs = [run for run in read(FOLDER / "results.csv") if run.counts]
+    assert counted_runs
+    for run in counted_runs:
+        assert rate(run.counts) == pytest.approx(run.value, rel=1e-5)
+        assert sum(count.clips for count in run.counts) == run.clips_test
 
 
 def test_clips_of_nobody_in_particular_are_counted_apart():
@@ -256,4 +267,6 @@ def test_little_data_without_speakers_says_so(tmp_path: Path):
     assert all(text.endswith("how far other speakers could move that, the file does not say.") for text in report.little_data(runs))
     one = [run for run in runs if run.method != "adastride" or run.task == "phonemes"]
     assert report.little_data(one) == [], "of a share alone there must be both"
-    assert all(text.endswith("too little to say how far other speakers could move that.") for text in report.little_data(counted(tmp_path, 1, LITTLE, most=3)))
+    few = report.little_data(counted(tmp_path, 1, LITTLE, most=3))
+    assert all(text.endswith("too little to say how far other speakers could move that.") for text in few)
+    assert len(few) == 3

@@ -57,7 +57,8 @@ def folder(tmp_path: Path) -> Path:
     rows = [(f"train-{n}.wav", text, "train", f"s{n % 3}", "a-clean") for n, text in enumerate(texts)]
     rows += [("valid-0.wav", "one two", "valid", "v", "a-clean"), ("valid-1.wav", "three", "valid", "v", "a-clean")]
     rows += [
-        ("test-0.wav", "one two", "test", "ann", "a-clean"), ("test-1.wav", "three", "test", "ann", "b-other"), ("test-2.wav", "one", "test", "ann", "a-clean"),
+        ("test-0.wav", "one two", "test", "ann", "a-clean"), ("test-1.wav", "three", "test", "ann", "b-other"),
+        ("test-2.wav", "one", "test", "ann", "a-clean"),
         ("test-3.wav", "two three one", "test", "bob", "b-other"), ("test-4.wav", "one one", "test", "several", "b-other"),
         ("test-5.wav", "two", "test", "", "b-other"),
     ]
