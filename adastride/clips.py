@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+SEVERAL = "several"  # the group of a clip whose words come from more than one speaker
+
 
 class DataError(ValueError):
     """Raised for data or a run that can't be used; the message is one sentence that names the file."""
@@ -16,7 +18,8 @@ class Clip:
     """One labelled recording.
 
     samples: (n,) mono float32 at the network's sample rate. path: where it is from, for messages. group: its speaker, session or
-    fold; "" where none is known. text: what is said; "" where nothing is, or nobody knows.
+    fold; "" where none is known, `SEVERAL` where it is of more than one. text: what is said; "" where nothing is, or nobody knows. part:
+    the corpus, or the part of one, that it was taken from; "" where there is only one.
     """
 
     samples: np.ndarray
@@ -24,3 +27,4 @@ class Clip:
     path: str
     group: str = ""
     text: str = ""
+    part: str = ""

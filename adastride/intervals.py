@@ -1,9 +1,12 @@
-"""95 % intervals of measured numbers: how far other clips of the same kind could move them. Only Python itself is needed."""
+"""95 % intervals of measured numbers: how far other clips, or other speakers, of the same kind could move them."""
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
+
+import numpy as np
 
 _Z = 1.959964  # of a 95 % interval
 
@@ -77,3 +80,64 @@ def ratio(sums: PairSums) -> tuple[float, float]:
     step = _Z**2 * spread / sums.units
     half = math.sqrt(step * rate + step**2 / 4)
     return max(0.0, rate + step / 2 - half), rate + step / 2 + half
+
+
+# Resampling n clusters never leaves the range of the n, which holds the middle in 1 - 2^(1 - n) of all cases: of 2 in half of them,
+# of 5 in 94 %.
+FEWEST_CLUSTERS = 5
+_RESAMPLES = 5000
+_ROUNDING = 1e-9  # rates that are equal but for it
+
+
+def cluster_ratio(errors: np.ndarray, units: np.ndarray) -> tuple[float, float] | None:
+    """The 95 % interval of an error rate Σ errors / Σ units over clusters, such as speakers, by a bootstrap.
+
+    errors, units: (C,) of each cluster. What one speaker says is wrong together, so speakers are what is drawn, with replacement, and
+    not clips or words. Percentiles of few clusters are too narrow: they are taken further out, as Hesterberg ("What teachers should
+    know about the bootstrap", 2015) does it, at Φ(-t sqrt(C / (C - 1))) with t of Student's distribution for C - 1 degrees of freedom.
+    The draws are always the same ones. Returns None for fewer than `FEWEST_CLUSTERS` that have units, and where all have the same rate,
+    as without any error: a spread that is not there can't be drawn from.
+
+    >>> tuple(round(x, 3) for x in cluster_ratio(np.array([1, 2, 3, 2, 1, 3, 2, 2]), np.full(8, 20)))
+    (0.069, 0.131)
+    """
+    if (units > 0).sum() < FEWEST_CLUSTERS:
+        return None
+    return _ends(_rates(errors, units), len(units))
+
+
+def cluster_difference(
+    errors: np.ndarray, units: np.ndarray, other_errors: np.ndarray, other_units: np.ndarray,
+) -> tuple[float, float] | None:
+    """The 95 % interval of a difference of two error rates, Σ errors / Σ units less the other's, which the same clusters were asked for.
+
+    errors, units, other_errors, other_units: (C,) with a cluster at the same place in each. It is made as in `cluster_ratio`, and both
+    rates of a draw are those of the same clusters, so that what makes a speaker hard for both is no part of it. None as there.
+    """
+    if ((units > 0) & (other_units > 0)).sum() < FEWEST_CLUSTERS:
+        return None
+    return _ends(_rates(errors, units) - _rates(other_errors, other_units), len(units))
+
+
+def _rates(errors: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """The error rate of each resample; where it happens to have no unit, as if it had one."""
+    draws = _draws(len(units))
+    return (draws @ errors) / np.maximum(draws @ units, 1)
+
+
+@functools.lru_cache(maxsize=8)
+def _draws(clusters: int) -> np.ndarray:
+    """How often each cluster is in each resample, (resamples, clusters)."""
+    drawn = np.random.default_rng(0).integers(clusters, size=(_RESAMPLES, clusters)) + clusters * np.arange(_RESAMPLES)[:, None]
+    return np.bincount(drawn.ravel(), minlength=_RESAMPLES * clusters).reshape(_RESAMPLES, clusters).astype(np.float32)
+
+
+def _ends(values: np.ndarray, clusters: int) -> tuple[float, float] | None:
+    """The ends of the interval, from the values of the resamples."""
+    if np.ptp(values) < _ROUNDING:
+        return None
+    from scipy.special import ndtr, stdtrit  # only the Results page should wait for them
+
+    tail = ndtr(-stdtrit(clusters - 1, 0.975) * math.sqrt(clusters / (clusters - 1)))
+    low, high = np.quantile(values, (tail, 1 - tail))
+    return float(low), float(high)

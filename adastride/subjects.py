@@ -21,5 +21,7 @@ SUBJECTS = {
     "digits-string": Subject("Strings of digits", "Free Spoken Digit Dataset, Speech Commands and espeak-ng voices, 10 words"),
     "words-string": Subject("Strings of digits and commands", "Free Spoken Digit Dataset, Speech Commands and espeak-ng voices, 20 words"),
     "phonemes": Subject("Read speech, phonemes", "LibriSpeech, excerpts of 3.7 hours, 39 phonemes"),
+    "phonemes-third": Subject("Read speech, a third", "LibriSpeech, a third of the training clips of phonemes"),
+    "phonemes-tenth": Subject("Read speech, a tenth", "LibriSpeech, a tenth of the training clips of phonemes"),
     "digits-speakers": Subject("Spoken digits, other speakers", "Free Spoken Digit Dataset, one speaker held out in turn, 10 digits"),
 }

@@ -11,14 +11,14 @@ from adastride.results import core as results
 from adastride.results import report as results_report
 from adastride.results.by_stride import STRIDES, by_stride_chart, read_strides
 from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
-from adastride.results.reading import ResultsError, read, results_path
+from adastride.results.reading import ResultsError, read, read_speakers, results_path
 from adastride.ui.reachable import make_tables_reachable
 from adastride.ui.text import bullets, plain
 
 PANELS_IN_A_ROW = 2
 MOST_LINES = 6
 MOST_ROWS, TABLE_HEIGHT = 14, 480  # a longer table scrolls inside so many pixels
-NO_BREAK, LONGEST_UNBROKEN = "\N{NO-BREAK SPACE}", 30  # letters: a cell as short as that stays on one line
+NO_BREAK, JOINER, LONGEST_UNBROKEN = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}", 30  # letters: a cell as short as that stays on one line
 USUAL_LINES = ("strided-conv", "spectral-pool", "diffstride", "adastride", "adastride-f")
 SECTIONS = {
     "sigma": "σ",
@@ -61,10 +61,15 @@ def show_chart(chart: Chart, nothing: str) -> None:
             )
 
 
+def together(text: str) -> str:
+    """A text that stays on one line: browsers break at blanks and behind dashes."""
+    return text.replace(" ", NO_BREAK).replace("–", f"–{JOINER}")
+
+
 def show_table(rows: list[dict[str, str]], name: str) -> None:
     """A table, and the same as a file. Wide ones scroll sideways in their place."""
     unbroken = [
-        {column: text.replace(" ", NO_BREAK) if len(text) <= LONGEST_UNBROKEN else text for column, text in row.items()} for row in rows
+        {column: together(text) if 1 < len(text) <= LONGEST_UNBROKEN else text for column, text in row.items()} for row in rows
     ]
     tables.append(name)
     st.table(unbroken, border="horizontal", hide_index=True, height="content" if len(rows) <= MOST_ROWS else TABLE_HEIGHT)
@@ -80,7 +85,7 @@ def show_list(texts: list[str]) -> None:
 
 path = results_path()
 try:
-    every_run = read(path)
+    every_run, speakers = read(path), read_speakers(path)
 except ResultsError as error:
     st.error(plain(str(error)), icon=":material/error:")
     st.stop()
@@ -126,11 +131,16 @@ show_table(results_report.comparison_table(runs, task), f"comparison-{task}")
 st.caption(plain(results_report.comparison_sentence(runs, task)))
 if papers.recognition:
     st.markdown("**Our error rates and the paper’s**: neither the same data nor as much of it, so compare the order")
-    show_table(results_report.recognition_table(runs), "recognition")
+    show_table(results_report.recognition_table(runs, speakers), "recognition")
+    st.caption(plain(results_report.recognition_sentence(runs)))
 else:
     if papers.accuracy:
         st.markdown("**Our accuracies and the papers’**: never the same data, so compare the order, not the numbers")
     show_table(results_report.overview_table(runs), "overview")
+
+if little_data := results_report.little_data(runs):
+    st.subheader("Does AdaStride help with little data?")
+    show_list(little_data)
 
 try:
     by_stride = by_stride_chart(read_strides(path.with_name(STRIDES.name)), runs[0].kind)

@@ -30,6 +30,7 @@ import torch
 import torchaudio
 from make_spoken_digits import ACCENTS, VARIANTS, WORDS, speak
 
+from adastride.clips import SEVERAL
 from adastride.training.data import place_in_silence
 
 RATE = 16_000
@@ -95,7 +96,7 @@ def string(found: list[Word], evenly: bool, generator: np.random.Generator) -> t
     parts = [np.zeros(int(RATE * generator.uniform(0.05, 0.3)), np.float32)]
     for word in chosen:
         parts += [word[2] * np.float32(generator.uniform(0.6, 1.0)), np.zeros(int(RATE * generator.random() ** 2), np.float32)]
-    return " ".join(word[0] for word in chosen), speaker if len(own) < len(found) else "several", _noisy(np.concatenate(parts), generator)
+    return " ".join(word[0] for word in chosen), speaker if len(own) < len(found) else SEVERAL, _noisy(np.concatenate(parts), generator)
 
 
 def uncut(split: str, vocabulary: tuple[str, ...], generator: np.random.Generator) -> tuple[str, str, np.ndarray]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adastride.results import core as results
 from adastride.results.reading import Run, read
+from adastride.speaker_counts import FILE, SpeakerCount, baseline_run, counts_text
 
 TASKS = {"commands": 80.0, "emotion": 55.0, "digits": 97.0, "scenes": 75.0}
 METHODS = {
@@ -55,7 +56,7 @@ RECOGNISER_METHODS = ("strided-conv", "spectral-pool", "diffstride", "adastride"
 
 def recogniser_row(task: str = "digits-string", method: str = "strided-conv", seed: int = 0, **changes: object) -> dict[str, object]:
     """A recogniser's line for a file with the columns `RECOGNISERS`: the methods that are better above have fewer errors here."""
-    percent = ERRORS[task] - METHODS[method] + 0.1 * seed
+    percent = ERRORS[task.partition("-t")[0]] - METHODS[method] + 0.1 * seed
     line = row(task, method, seed, kind="recogniser", width=112, clips_train=1500, clips_test=300, stride_3="", sigma_3="")
     line |= {
         "accuracy": "", "accuracy_in_silence": "", "metric:error_rate": percent / 100, "metric:loss": 0.4, "metric:unreadable": 0.0,
@@ -68,6 +69,34 @@ def recogniser_row(task: str = "digits-string", method: str = "strided-conv", se
 def recognisers(seeds: int = 1, tasks: tuple[str, ...] = tuple(ERRORS)) -> list[dict[str, object]]:
     """Lines of recognisers of every task and of the paper's methods."""
     return [recogniser_row(task, method, seed) for task, method, seed in itertools.product(tasks, RECOGNISER_METHODS, range(seeds))]
+
+
+# Speakers of two parts, whose words are not equally easy; one is in both.
+_SPEAKERS = {("dev-clean-mp3", speaker): 0.5 + 0.2 * speaker for speaker in range(4)}
+_SPEAKERS |= {("test-other", speaker): 1.0 + 0.1 * speaker for speaker in range(3, 9)}
+
+
+def write_speakers(folder: Path, lines: list[dict[str, object]], gain: float = 0.0, swing: float = 0.02, most: int = 99) -> Path:
+    """Errors by speaker beside a results file, and what needs no network. most: how many speakers there are at the most.
+
+    gain: by how much AdaStride's rate is lower. swing: by how much more for a speaker of an even number, and less for one of an odd one.
+    """
+    counts, some = [], list(_SPEAKERS.items())[:most]
+
+    def add(run: str, part: str, speaker: int, rate: float) -> None:
+        counts.append(SpeakerCount(run, "speech", part, str(speaker), "", 10, round(500 * rate), 500, "phonemes"))
+
+    for line in lines:
+        for (part, speaker), hardness in some:
+            better = (gain + swing * (-1) ** speaker) * (line["method"] == "adastride")
+            add(str(line["run"]), part, speaker, 0.3 * hardness - better + 0.01 * int(str(line["seed"])))
+    for task in sorted({str(line["task"]) for line in lines}):
+        for (part, speaker), _ in some:
+            add(baseline_run(task, None, "empty"), part, speaker, 1.0)
+            add(baseline_run(task, None, "frequent"), part, speaker, 0.9 - 0.01 * speaker)
+    path = folder / FILE
+    path.write_text(counts_text(counts), encoding="utf-8")
+    return path
 
 
 def many(seeds: int = 5, tasks: tuple[str, ...] = tuple(TASKS), methods: tuple[str, ...] = tuple(METHODS)) -> list[dict[str, object]]:

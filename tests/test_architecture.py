@@ -23,7 +23,8 @@ FLOORS = (
     ("models",),
     ("downsampling",),
     ("alignment",),
-    ("audio", "clip_parts", "clips", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "subjects", "text"),
+    ("audio", "clip_parts", "clips", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "speaker_counts",
+     "subjects", "text"),
     ("formats", "media", "memory", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where

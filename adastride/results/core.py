@@ -20,6 +20,8 @@ from adastride.models.recogniser import RecogniserConfig
 from adastride.results.paper_tables import Papers, papers
 from adastride.results.reading import COSTS, USUAL_KIND, Run
 from adastride.results.significance import holm, paired, welch
+from adastride.results.speakers import counts_of, rate, within
+from adastride.results.speakers import interval as speaker_interval
 from adastride.subjects import SUBJECTS
 from adastride.tasks import KINDS, Metric
 
@@ -127,8 +129,8 @@ def _by_fold(runs: Sequence[Run]) -> dict[str, float]:
 class Summary:
     """The headline metric of some runs. std: over runs or, where groups were held out in turn, over their means; None for one value.
 
-    interval: Wilson's 95 % interval of the mean on the test clips; None for a metric that is no share of clips. clips: different
-    test clips. unit: what `std` is over, "runs" or "held-out groups".
+    interval: the 95 % interval of the mean, Wilson's on the test clips for a share of clips, and a bootstrap's over the test speakers for
+    a rate; None where there is neither. clips: different test clips. unit: what `std` is over, "runs" or "held-out groups".
     """
 
     metric: Metric
@@ -138,6 +140,11 @@ class Summary:
     runs: int
     clips: int
     unit: str
+
+    @property
+    def sampled(self) -> str:
+        """What other ones of could move the mean inside of its interval."""
+        return sampled(self.metric)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -150,14 +157,25 @@ class Summary:
         return self.metric.number(self.mean) + ("" if self.std is None else f" ± {self.metric.number(self.std)}")
 
 
-def summary(runs: Sequence[Run]) -> Summary:
-    """See `Summary`; of at least one run, all of one kind, task and method."""
-    held_out, metric = runs[0].fold is not None, runs[0].headline
+def sampled(metric: Metric) -> str:
+    """What intervals of a metric are over: "clips", or "speakers" for a rate."""
+    return "clips" if metric.per is None else "speakers"
+
+
+def summary(runs: Sequence[Run], condition: str = "") -> Summary:
+    """See `Summary`; of at least one run, all of one kind, task and method.
+
+    condition: one of `speakers.CONDITIONS`, of which the rate is then; runs have to have its counts.
+    """
+    metric = runs[0].headline
+    if condition:
+        runs = [replace(run, metrics={**run.metrics, metric.name: rate(within(run.counts, condition))}) for run in runs]
+    held_out = runs[0].fold is not None
     values = list(_by_fold(runs).values()) if held_out else [run.value for run in runs]
     clips = sum({run.fold: run.clips_test for run in runs}.values())
     mean = statistics.fmean(values)
     std = statistics.stdev(values) if len(values) > 1 else None
-    interval = wilson(mean, clips) if metric.proportion else None
+    interval = wilson(mean, clips) if metric.proportion else speaker_interval(counts_of(runs, condition))
     return Summary(metric, mean, std, interval, len(runs), clips, "held-out groups" if held_out else "runs")
 
 

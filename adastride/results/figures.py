@@ -234,7 +234,7 @@ def _ours(name: str, outcome: Summary, row: float | None = None, column: float |
     metric, value = outcome.metric, outcome.metric.scale * outcome.mean
     interval = ""
     if outcome.interval:
-        interval = f" (95 % interval of the clips: {metric.number(outcome.interval[0])} – {metric.text(outcome.interval[1])})"
+        interval = f" (95 % interval of the {outcome.sampled}: {metric.number(outcome.interval[0])} – {metric.text(outcome.interval[1])})"
     text = f"{name}: {outcome} {metric.unit}, {_runs(outcome.runs)}, {outcome.clips} test clips{interval}"
     place = (value, row) if column is None else (column, value)
     return Point(*place, text, *(metric.scale * end for end in outcome.bounds))
@@ -278,8 +278,9 @@ def _bars(summaries: Iterable[Summary]) -> str:
     all_summaries = list(summaries)
     units = sorted({outcome.unit for outcome in all_summaries if outcome.std is not None}, reverse=True)
     texts = [f"Thick bars: ± standard deviation over {' or '.join(units)}."] if units else []
-    if any(outcome.std is None and outcome.interval for outcome in all_summaries):
-        texts.append("Thin bars: one run only, Wilson’s 95 % interval of its test clips.")
+    thin = {outcome.sampled for outcome in all_summaries if outcome.std is None and outcome.interval}
+    texts += ["Thin bars: one run only, Wilson’s 95 % interval of its test clips."] * ("clips" in thin)
+    texts += ["Thin bars: one run only, a bootstrap’s 95 % interval over its test speakers."] * ("speakers" in thin)
     if any(outcome.std is None and not outcome.interval for outcome in all_summaries):
-        texts.append("Without a bar: one run only, whose spread over test clips the file does not hold.")
+        texts.append("Without a bar: one run only, whose spread over speakers the file does not hold.")
     return " ".join(texts)

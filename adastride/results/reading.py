@@ -1,4 +1,4 @@
-"""The results file: what its columns mean, and its lines as `Run`s."""
+"""The results file: what its columns mean, and its lines as `Run`s, with the errors by speaker that stand in a file beside it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import itertools
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adastride import run_columns
 from adastride.files import bundled
 from adastride.models.classifier import ClassifierConfig
 from adastride.run_columns import POOLED, SHIFTS
+from adastride.speaker_counts import FILE, SpeakerCount, read_counts
 from adastride.tables import own_text
 from adastride.tasks import KINDS, Metric
 
@@ -37,7 +38,7 @@ class Run:
     clips; the headline also in silence, "accuracy_in_silence", and on the valid split, "valid_accuracy". train_loss: mean of the
     best epoch's training clips. strides, sigmas: of every layer, in input and output frames. pooled: (17,) shares of the output
     frames that got 0 ... 16 or more input frames; pooled_entropy in nats. shifts: (11,) the headline metric with the signal shifted
-    by 0 ... 10 frames. *_stride*: input frames per output frame.
+    by 0 ... 10 frames. *_stride*: input frames per output frame. counts: its errors by speaker, where its answers are texts.
     """
 
     run: str
@@ -67,6 +68,7 @@ class Run:
     sigmas: tuple[float | None, ...]
     pooled: tuple[float, ...]
     shifts: tuple[float, ...]
+    counts: tuple[SpeakerCount, ...] = ()
 
     @property
     def headline(self) -> Metric:
@@ -116,9 +118,26 @@ def results_path() -> Path:
 def read(path: str | Path) -> list[Run]:
     """The runs of a results file, in its order; none where there is no such file. Columns it does not know are ignored.
 
-    Raises ResultsError for a file that can't be read, lacks a column, or has a broken line.
+    Their errors by speaker come from the file beside it. Raises ResultsError for a file that can't be read, lacks a column, or has a
+    broken line.
     """
-    path = Path(path)
+    counts = read_speakers(path)
+    return [replace(run, counts=counts.get(run.run, ())) for run in _read(Path(path))]
+
+
+def read_speakers(path: str | Path) -> dict[str, tuple[SpeakerCount, ...]]:
+    """The errors by speaker beside a results file, by run and baseline. Raises ResultsError for a file that can't be used."""
+    try:
+        lines = read_counts(Path(path).with_name(FILE))
+    except ValueError as error:
+        raise ResultsError(str(error)) from None
+    counts: dict[str, list[SpeakerCount]] = {}
+    for line in lines:
+        counts.setdefault(line.run, []).append(line)
+    return {run: tuple(own) for run, own in counts.items()}
+
+
+def _read(path: Path) -> list[Run]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, strict=True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from adastride.intervals import FEWEST_CLUSTERS
 from adastride.results.core import (
     BASELINE,
     PAPER_SEEDS,
@@ -32,6 +34,7 @@ from adastride.results.core import (
     order_of,
     papers_of,
     pooled,
+    sampled,
     shifted,
     summary,
     tasks_of,
@@ -39,11 +42,19 @@ from adastride.results.core import (
 )
 from adastride.results.paper_tables import SPEECH_SPLITS, PaperTable
 from adastride.results.reading import COST_NAMES, Run
+from adastride.results.speakers import CONDITIONS, basis_of, counts_of, interval, rate, speakers_text, within
+from adastride.results.speakers import difference as difference_by_speaker
 from adastride.run_columns import POOLED
+from adastride.speaker_counts import BASELINES, SpeakerCount, baseline_run
 from adastride.subjects import SUBJECTS
 from adastride.tables import csv_text
 from adastride.tasks import Metric
 
+_SHARES = {"": "all of it", "-third": "a third of it", "-tenth": "a tenth of it"}
+_INTERVALS = (
+    "is a bootstrap’s over speakers, because what one speaker says is wrong together: how far other speakers of the same kind could move "
+    f"the rate. Fewer than {FEWEST_CLUSTERS} speakers allow none, nor do speakers who all have the same rate."
+)
 _LEVEL = 0.05  # a difference with a larger p-value may be chance
 
 
@@ -160,9 +171,14 @@ def _against(difference: Difference, runs: Sequence[Run], task: str) -> str:
     metric = ours.metric
     where = "level with" if round(difference.points, metric.digits) == 0 else _apart(metric, difference.points)
     where += " than" if where.endswith(("better", "worse")) else ""
-    counts = f"n = {difference.runs[0]}" if difference.runs[0] == difference.runs[1] else f"n = {difference.runs[0]} and {difference.runs[1]}"
+    counts = _counted(*difference.runs)
     doubt = "" if difference.adjusted is None or difference.adjusted < _LEVEL or where == "level with" else ", so it may be chance"
     return f"AdaStride is {where} strided convolution ({ours} {metric.unit} against {base} {metric.unit}; {counts}, {verdict(difference)}{doubt})."
+
+
+def _counted(ours: int, base: int) -> str:
+    """How many runs of two methods there are."""
+    return f"n = {ours}" if ours == base else f"n = {ours} and {base}"
 
 
 def _best(runs: Sequence[Run], task: str) -> str:
@@ -219,9 +235,9 @@ def _noise(runs: Sequence[Run], task: str) -> str:
         return f"From run to run {name} varies by ± {metric.scale * statistics.median(spreads):.1f} points (standard deviation)."
     halves = [(one.interval[1] - one.interval[0]) / 2 for one in summaries if one.interval]
     if not halves:
-        return f"That is one run each; how far the choice of test clips alone moves {name}, the file does not say."
+        return f"That is one run each; how far the choice of test {sampled(metric)} alone moves {name}, the file does not say."
     half = metric.scale * statistics.median(halves)
-    return f"That is one run each, and the choice of test clips alone moves {name} by ± {half:.1f} points."
+    return f"That is one run each, and the choice of test {sampled(metric)} alone moves {name} by ± {half:.1f} points."
 
 
 def sigma_ranking(runs: Sequence[Run], table: PaperTable) -> str:
@@ -303,15 +319,38 @@ def overview_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     return rows
 
 
-def recognition_table(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """Error rates of recognisers by method: ours, then the paper's on all splits of LibriSpeech, for each amount of training data."""
-    rows = []
+def _with_interval(text: str, counts: Sequence[SpeakerCount], metric: Metric) -> str:
+    """A rate with its interval, "5.0 (3.1–7.4)", or with what it stands on where that is too little for one, "5.0 (one speaker)"."""
+    ends = interval(counts)
+    return f"{text} ({'–'.join(map(metric.number, ends)) if ends else speakers_text(counts)})" if counts else text
+
+
+def recognition_table(runs: Sequence[Run], speakers: Mapping[str, Sequence[SpeakerCount]] = MappingProxyType({})) -> list[dict[str, str]]:
+    """Error rates of recognisers by method: ours, then the paper's on all splits of LibriSpeech, for each amount of training data.
+
+    speakers: errors by speaker of what needs no network, by the names of `speaker_counts.baseline_run`.
+    """
+    rows: list[dict[str, str]] = []
+    metric, conditions = headline_of(runs), [name for name in CONDITIONS if any(within(run.counts, name) for run in runs)]
     for task in tasks_of(runs):
+        name, folds = SUBJECTS[task].title if task in SUBJECTS else task, {run.fold for run in runs if run.task == task}
         for method in methods_of(run for run in runs if run.usual_sigma):
             if own := compared(runs, task, method):
-                name = SUBJECTS[task].title if task in SUBJECTS else task
-                trained_on = f"{own[0].clips_train:,} clips"
-                rows.append({"Whose": f"ours, {name}", "Trained on": trained_on, "Method": label(method), "Ours (%)": str(summary(own))})
+                row = {"Whose": f"ours, {name}", "Trained on": f"{own[0].clips_train:,} clips", "Method": label(method)}
+                row["Ours (%)"] = _with_interval(str(summary(own)), counts_of(own), metric)
+                for condition in conditions:
+                    of_condition = counts_of(own, condition)
+                    text = _with_interval(str(summary(own, condition)), of_condition, metric) if of_condition else "–"
+                    row[f"Ours, {condition} (%)"] = text
+                rows.append(row)
+        for baseline, title in BASELINES.items():
+            if own_counts := [count for fold in folds for count in speakers.get(baseline_run(task, fold, baseline), ())]:
+                row = {"Whose": f"no network, {name}", "Method": title.replace("unit", own_counts[0].unit.removesuffix("s"))}
+                for condition in ("", *conditions):
+                    of_condition = within(own_counts, condition)
+                    text = _with_interval(metric.number(rate(of_condition)), of_condition, metric) if of_condition else "–"
+                    row[f"Ours, {condition} (%)" if condition else "Ours (%)"] = text
+                rows.append(row)
     tables = papers_of(runs).recognition
     for trained in dict.fromkeys(table.trained for table in tables):
         own_tables = [table for table in tables if table.trained == trained]
@@ -335,9 +374,10 @@ def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
         own, difference = summary(compared(runs, task, method)), tested.get(method)
         row = {
             "Method": label(method), "Runs": str(own.runs), "Test clips": str(own.clips), f"{metric.label} ({metric.unit})": str(own),
-            f"95 % interval, test clips ({metric.unit})": " – ".join(map(metric.number, own.interval)) if own.interval else "–",
+            f"95 % interval, test {sampled(metric)} ({metric.unit})": " – ".join(map(metric.number, own.interval)) if own.interval else "–",
             f"{'Difference' if metric.higher_is_better else 'Better by'} ({metric.difference_unit})":
                 "–" if difference is None else points(difference.points, metric.digits),
+            **_over_speakers(compared(runs, task, method), compared(runs, task, BASELINE), method),
             "p": "–" if difference is None or difference.p is None else _p(difference.p)[2:].removeprefix("= "),
             "Test": "compared with" if method == BASELINE else "no strided convolution yet" if difference is None else verdict(difference),
         }
@@ -346,7 +386,66 @@ def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
             column = f"{'Difference' if metric.higher_is_better else 'Better by'} in the paper, {table.data} (points)"
             row[column] = "–" if value is None or method == BASELINE else points(metric.gain(value[0], base[0]))
         rows.append(row)
-    return rows
+    columns = max(rows, key=len, default={})  # not every run may have counts
+    return [{column: row.get(column, "–") for column in columns} for row in rows]
+
+
+def _over_speakers(ours: Sequence[Run], base: Sequence[Run], method: str) -> dict[str, str]:
+    """The cell with the interval of a difference over speakers; no cell where nobody has counted their errors."""
+    metric, counts = ours[0].headline, (counts_of(ours), counts_of(base))
+    if not counts[0]:
+        return {}
+    ends = difference_by_speaker(*counts)[1] if counts[1] and method != BASELINE else None
+    cell = " to ".join(points(metric.scale * end, metric.digits) for end in ends) if ends else "–"
+    return {f"95 % interval of that, test speakers ({metric.difference_unit})": cell}
+
+
+def recognition_sentence(runs: Sequence[Run]) -> str:
+    """On how many words and speakers each task's error rates stand, and what stands in brackets; "" where nobody has counted."""
+    titles: dict[str, list[str]] = {}
+    for task in tasks_of(runs):
+        if text := basis_of([run for run in runs if run.task == task and run.counts]):
+            titles.setdefault(text, []).append(SUBJECTS[task].title if task in SUBJECTS else task)
+    if not titles:
+        return ""
+    texts = [f"{text} ({'; '.join(names)})" for text, names in titles.items()]
+    return f"Tested on {', and on '.join(texts)}. The 95 % interval, in brackets, {_INTERVALS}"
+
+
+def little_data(runs: Sequence[Run]) -> list[str]:
+    """AdaStride against strided convolution on tasks NAME, NAME-third and NAME-tenth, a sentence for each.
+
+    There are none where a task has neither of the latter.
+    """
+    texts = []
+    for name in tasks_of(runs):
+        shares = {}
+        for ending, share in _SHARES.items():
+            ours, base = (compared(runs, name + ending, method) for method in ("adastride", BASELINE))
+            if ours and base:
+                shares[ending] = f"**{name}**, {share} ({ours[0].clips_train:,} training clips): {_gain(ours, base)}"
+        if shares.keys() - {""}:
+            texts += shares.values()
+    return texts
+
+
+def _gain(ours: Sequence[Run], base: Sequence[Run]) -> str:
+    """What AdaStride gains, and whether other speakers could undo it."""
+    metric, means = ours[0].headline, [summary(runs) for runs in (ours, base)]
+    gain = metric.scale * metric.gain(means[0].mean, means[1].mean)
+    where = "level with" if round(gain, metric.digits) == 0 else _apart(metric, gain) + " than"
+    rates = " against ".join(f"{mean} {metric.unit}" for mean in means)
+    said = f"AdaStride is {where} strided convolution ({rates}; {_counted(len(ours), len(base))}"
+    counts = counts_of(ours), counts_of(base)
+    if not all(counts):
+        return f"{said}); how far other speakers could move that, the file does not say."
+    _, ends = difference_by_speaker(*counts)
+    speakers = speakers_text(counts[0])
+    if ends is None:
+        return f"{said}; {speakers}): too little to say how far other speakers could move that."
+    low, high = (points(metric.scale * end, metric.digits) for end in ends)
+    doubt = "no difference that these speakers could show" if ends[0] <= 0 <= ends[1] else "more than the choice of the speakers explains"
+    return f"{said}; 95 % interval of the difference over {speakers}: {low} to {high} points): {doubt}."
 
 
 def comparison_sentence(runs: Sequence[Run], task: str) -> str:
@@ -354,10 +453,17 @@ def comparison_sentence(runs: Sequence[Run], task: str) -> str:
     count = sum(difference.p is not None for difference in differences(runs, task))
     metric = headline_of(runs)
     clips = f"The 95 % interval is Wilson’s, of the mean {metric.label.lower()}: how far other test clips of the same kind could move it."
-    clips = clips if metric.proportion else "" if metric.per is None else (
-        f"The {metric.label.lower()} is the sum of errors over the sum of {metric.per} of all test clips. How it varies over clips is "
-        "not in the file, so one run has no interval: the command line’s sweep works one out."
-    )
+    if metric.per is not None:
+        has_counts = any(run.counts for run in runs if run.task == task and run.usual_sigma)
+        over = (
+            f"The 95 % interval {_INTERVALS} That of a difference is of the same speakers for both; it speaks of these runs, not of "
+            "other seeds."
+        ) if has_counts else (
+            "How it varies over speakers is not in the file, so one run has no interval: the command line’s sweep works one out."
+        )
+        clips = f"The {metric.label.lower()} is the sum of errors over the sum of {metric.per} of all test clips. {over}"
+    elif not metric.proportion:
+        clips = ""
     if not count:
         return f"No difference is tested: that needs at least two runs of a method and of strided convolution. {clips}"
     held_out = any(run.fold for run in runs if run.task == task)

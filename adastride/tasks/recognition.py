@@ -154,6 +154,9 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
             "unreadable": (~readable).double(),
         }
 
+    def written(self, network: Recogniser, answers: Sequence[list[int]]) -> list[list[str]]:
+        return [network.config.vocabulary.counted(answer) for answer in answers]
+
     def answers(self, output: Output) -> list[list[int]]:
         """The tokens that the network writes for each example."""
         lengths = output.downsampled[-1].lengths.tolist()
@@ -161,8 +164,7 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
 
     def breakdown(self, network: Recogniser, targets: Sequence[list[int]], answers: Sequence[list[int]]) -> Breakdown:
         """How many errors of each sort there are, and the most frequent ones."""
-        vocabulary = network.config.vocabulary
-        edits = compare([vocabulary.counted(target) for target in targets], [vocabulary.counted(answer) for answer in answers])
+        vocabulary, edits = network.config.vocabulary, compare(self.written(network, targets), self.written(network, answers))
         units, empty = sum(edit.units for edit in edits), sum(not answer for answer in answers)
         counts = {name: sum(edit.count(name) for edit in edits) for name in ("substitute", "delete", "insert")}
         pairs: dict[tuple[str, str], int] = {}

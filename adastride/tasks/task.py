@@ -202,6 +202,13 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     def measure(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """The metrics of each example of a batch, and what rates are counted per: (batch,) float64 by name; see `Metric.mean`."""
 
+    def written(self, network: AnyNetwork, answers: Sequence[Any]) -> list[list[str]]:
+        """The units, such as words, that the headline metric counts in right answers or in a network's.
+
+        Raises DataError where answers are no texts.
+        """
+        raise DataError("networks of this kind write no texts whose words could be counted.")
+
     def answers(self, output: Output) -> list[Any]:
         """The answer to each example of a run, as `breakdown` needs it."""
         return [None] * len(output.head)

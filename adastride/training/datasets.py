@@ -50,7 +50,7 @@ class Row:
 
     path is relative to the data set. label: "" where there is none. group: speaker, session or fold; "" where none is known. start,
     seconds: the part of the file that is the clip; where seconds is None, it is all of the file. text: what is said, "" where nothing
-    is.
+    is. part: the corpus, or the part of one, that it was taken from, which a manifest calls its source.
     """
 
     path: str
@@ -60,6 +60,7 @@ class Row:
     start: float = 0.0
     seconds: float | None = None
     text: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Source:
         if row.seconds is not None:
             begin = round(row.start * sample_rate)
             samples = samples[begin : begin + round(row.seconds * sample_rate)]
-        return Clip(samples, row.label, row.path, row.group, row.text)
+        return Clip(samples, row.label, row.path, row.group, row.text, row.part)
 
     def _cached(self, rows: Sequence[Row], sample_rate: int, cache: Path) -> list[Clip]:
         """The clips of the rows, from a file in the cache that is made anew when a name, size or time of any of them changes."""
@@ -136,13 +137,13 @@ class Source:
         file = cache / f"{key.hexdigest()[:20]}.safetensors"
         try:
             tensors = load(file.read_bytes())
-            parts = np.split(tensors["samples"], tensors["ends"][:-1])
+            sounds = np.split(tensors["samples"], tensors["ends"][:-1])
         except (OSError, SafetensorError, KeyError):
             clips = [self._decode(row, sample_rate) for row in rows]
             samples = np.concatenate([clip.samples for clip in clips])
             write_atomically(file, save({"samples": samples, "ends": np.cumsum([clip.samples.size for clip in clips])}))
             return clips
-        return [Clip(part, row.label, row.path, row.group, row.text) for part, row in zip(parts, rows, strict=True)]
+        return [Clip(samples, row.label, row.path, row.group, row.text, row.part) for samples, row in zip(sounds, rows, strict=True)]
 
 
 def default_data_root() -> Path:
@@ -184,7 +185,7 @@ def _manifest(folder: Path) -> list[Row]:
                 label, text = row.get("label") or "", row.get("text") or ""
                 if not (row["path"] and row["split"]) or ("label" in names and not label):
                     raise DataError(f"{manifest} has a line without a path, {'label ' if 'label' in names else ''}or split: line {reader.line_num}.")
-                rows.append(Row(row["path"], label, row["split"], (column and row[column]) or "", text=text))
+                rows.append(Row(row["path"], label, row["split"], (column and row[column]) or "", text=text, part=row.get("source") or ""))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{manifest} can't be read ({getattr(error, 'strerror', None) or error}): name a folder that holds a manifest.csv.") from None
     return rows
@@ -242,7 +243,7 @@ def _librispeech(folder: Path) -> list[Row]:
             if name and not path.is_file():
                 raise DataError(f"{file} names {name}, of which there is no .flac: unpack the corpus again.")
             if name:
-                rows.append(Row(path.relative_to(folder).as_posix(), "", split, file.parent.parent.name, text=text.lower()))
+                rows.append(Row(path.relative_to(folder).as_posix(), "", split, file.parent.parent.name, text=text.lower(), part=part))
     return rows
 
 

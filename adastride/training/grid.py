@@ -1,5 +1,8 @@
 """Trains and tests a grid of runs (tasks x methods x sigma x seeds), each once, and writes a line of a CSV for every run.
 
+Where answers are texts, a second CSV beside it has each speaker's errors (`speaker_counts`). What lacks them there, because it was run
+before, gets them from its finished network.
+
 The grid is a TOML file, whose contents `read_grid` describes. Runs go in the order of its blocks, and inside a block by seed,
 then method, then task. Every run is a process of its own, so that its time and memory can be measured. A run belongs to whoever
 holds the lock on its file in `runs/`, so several grids may work on the same list, on one machine or on a shared disk. An
@@ -42,12 +45,14 @@ from adastride.downsampling import METHODS
 from adastride.files import write_atomically
 from adastride.models.classifier import ClassifierConfig
 from adastride.models.network import Network, NetworkConfig
+from adastride.speaker_counts import BASELINES, FILE, SpeakerCount, baseline_run, counts_text, read_counts
 from adastride.tables import csv_text, own_text
 from adastride.tasks import KINDS, task_of
-from adastride.training.datasets import Source, share_of
+from adastride.training.datasets import Source
 from adastride.training.evaluate import SHIFTS, Prepared, evaluate, inference_milliseconds
-from adastride.training.loop import Progress, finished_history, train, valid_names
+from adastride.training.loop import Progress, finished_history, in_share, train, valid_names
 from adastride.training.settings import PRESETS, TrainingSettings
+from adastride.training.speakers import count_baselines, count_errors
 
 USUAL_SIGMA_INV2 = 5.0
 USUAL_KIND = ClassifierConfig.kind
@@ -125,6 +130,11 @@ class Options:
     runs: Path
     device: str = "cpu"
     deadline: float = float("inf")
+
+    @property
+    def speakers(self) -> Path:
+        """The CSV of errors by speaker, beside that of the results."""
+        return self.results.with_name(FILE)
 
 
 def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
@@ -285,6 +295,29 @@ def append_row(results: Path, row: dict[str, object]) -> None:
         write_atomically(results, text.encode())
 
 
+def _counts(path: Path) -> list[SpeakerCount]:
+    try:
+        return read_counts(path)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+
+
+def append_counts(path: Path, counts: Sequence[SpeakerCount]) -> None:
+    """Adds lines to the CSV of errors by speaker, in one atomic step; those of a run that stands there already are left out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.parent):
+        before = _counts(path)
+        known = {count.run for count in before}
+        write_atomically(path, counts_text([*before, *(count for count in counts if count.run not in known)]).encode())
+
+
+def _uncounted(run: Run, options: Options) -> bool:
+    """Whether a run's errors by speaker are to be counted and can be, from its finished network."""
+    if not KINDS[run.task.kind].task.texts or run.id in {count.run for count in _counts(options.speakers)}:
+        return False
+    return finished_history(options.runs / f"{run.id}.safetensors") is not None
+
+
 def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable[[str], None] = print) -> list[str]:
     """Runs what is not finished yet, `jobs` runs at a time, until all are done or the deadline has come.
 
@@ -293,8 +326,11 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
     """
     options.runs.mkdir(parents=True, exist_ok=True)
     finished = finished_runs(options.results)
-    pending = [run for run in runs if run.id not in finished]
-    say(f"{len(runs)} runs, {len(runs) - len(pending)} of them finished before, {jobs} at a time on {device_name(options.device)}")
+    uncounted = {run.id for run in runs if run.id in finished and _uncounted(run, options)}
+    pending = [run for run in runs if run.id not in finished or run.id in uncounted]
+    again = f" ({len(uncounted)} without errors by speaker, which are counted now)" if uncounted else ""
+    before = sum(run.id in finished for run in runs)
+    say(f"{len(runs)} runs, {before} of them finished before{again}, {jobs} at a time on {device_name(options.device)}")
     spawn, failed = multiprocessing.get_context("spawn"), []
     active: dict[Any, multiprocessing.context.SpawnProcess] = {}
     previous = signal.signal(signal.SIGTERM, _interrupt)
@@ -362,7 +398,7 @@ class _OutOfTime(Exception):
 
 
 def _work(run: Run, options: Options) -> None:
-    """What a run's process does: it claims the run, trains and tests it, and adds its line to the CSV."""
+    """What a run's process does: it claims the run, trains and tests it, and adds its line to the CSV, and its speakers' to theirs."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, _interrupt_once)  # the parent's word to stop, even where a shell has it ignored
 
@@ -377,6 +413,9 @@ def _work(run: Run, options: Options) -> None:
                 headline = KINDS[run.task.kind].task.headline
                 value, in_silence = (float(str(row[run_columns.metric_column(headline.name + end)])) for end in ("", "_in_silence"))
                 say(f"finished: {headline.label.lower()} {headline.text(value)}, in silence {headline.text(in_silence)}")
+            if _uncounted(run, options):
+                append_counts(options.speakers, speaker_counts(run, options))
+                say(f"errors by speaker added to {options.speakers}")
             (options.runs / f"{run.id}.lock").unlink(missing_ok=True)
     except BlockingIOError:
         sys.exit(_TAKEN)
@@ -420,6 +459,24 @@ def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> d
     return _row(run, checkpoints.load(out, device), out, history, cache, device)
 
 
+def speaker_counts(run: Run, options: Options) -> list[SpeakerCount]:
+    """The errors of a run's finished network by speaker, on the test clips of its line of the CSV.
+
+    Those of its task's baselines come along where they are not in the file yet, but not where training joins clips: how much is said in
+    these alone is no guess at what is said in several.
+    """
+    cache, model = options.runs / "cache", checkpoints.load(options.runs / f"{run.id}.safetensors", choose_device(options.device))
+    tested = run.sources[: run.task.tested]
+    clips = [(Path(source.folder).resolve().name, clip) for source in tested for clip in source.clips("test", cache=cache)]
+    counts, names = count_errors(run.id, model, clips), {name: baseline_run(run.task.name, run.fold, name) for name in BASELINES}
+    if run.task.settings.joined != (1, 1) or set(names.values()) <= {count.run for count in _counts(options.speakers)}:
+        return counts
+    train_clips = [
+        clip for source in run.sources for clip in source.clips("train", cache=cache) if in_share(clip.path, run.task.settings)
+    ]
+    return [*counts, *count_baselines(names, model, train_clips, clips)]
+
+
 def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cache: Path, device: torch.device) -> dict[str, object]:
     task = task_of(model)
     tested, extra = run.sources[: run.task.tested], run.sources[run.task.tested :]
@@ -431,13 +488,15 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
     best = history[details["metrics"]["epoch"] - 1]
     strides = [layer.stride for layer in model.downsamplers]
     sigmas = [layer.sigma if "sigma" in METHODS[method].parameters else None for layer, method in zip(model.downsamplers, model.config.methods, strict=True)]
-    validated, headline, share = valid_names(task)[0], task.headline.name, run.task.settings.share
+    validated, headline = valid_names(task)[0], task.headline.name
     trained_on = details.get("device", device_name(device))
     metrics = {**result.metrics, f"{headline}_in_silence": result.value_in_silence, validated: best[validated]}
     row = {
         "run": run.id, "kind": run.task.kind, "task": run.task.name, "fold": run.fold, "method": run.method, "sigma_inv2": run.sigma_inv2,
         "learn_sigma": str(bool(run.options.get("learn_sigma"))).lower(), "seed": run.seed, "width": run.width,
-        "clips_train": sum(listed.split == "train" and share_of(listed.path) < share for source in run.sources for listed in source.rows()),
+        "clips_train": sum(
+            listed.split == "train" and in_share(listed.path, run.task.settings) for source in run.sources for listed in source.rows()
+        ),
         "clips_test": len(clips),
         "epochs": len(history), "best_epoch": best["epoch"], "train_loss": best["loss"],
         **{run_columns.metric_column(name): value for name, value in metrics.items()},

@@ -95,7 +95,7 @@ def train(
     accelerator = Accelerator(cpu=device == "cpu")
     clips, valid_clips = (_clips(sources, split, cache) for split in ("train", "valid"))
     settings = settings(clips, SAMPLE_RATE) if callable(settings) else settings
-    clips = [clip for clip in clips if share_of(clip.path) < settings.share]
+    clips = [clip for clip in clips if in_share(clip.path, settings)]
     if not clips:
         raise DataError(f"a share of {settings.share:g} of the training clips is none of them: give a larger one.")
     clips *= round(1 / settings.share)
@@ -150,6 +150,11 @@ def train(
         state.path.unlink()
     accelerator.wait_for_everyone()
     return checkpoints.load(out, accelerator.device)
+
+
+def in_share(path: str, settings: TrainingSettings) -> bool:
+    """Whether a training clip is used where only a share of them is."""
+    return share_of(path) < settings.share
 
 
 def _clips(sources: Sequence[Source], split: str, cache: Path | None) -> list[Clip]:

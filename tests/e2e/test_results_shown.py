@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import made_up_results as made_up
@@ -24,11 +25,31 @@ _CUT = """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap((plot)
   }).map((text) => text.textContent);
 })"""
 
+# How many lines the text of each cell takes.
+_LINES = """(cells) => cells.map((cell) => {
+  const text = document.createRange();
+  text.selectNodeContents(document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode());
+  return text.getClientRects().length;
+})"""
+
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page of a server that reads a file of made-up results."""
     path = made_up.write(tmp_path_factory.mktemp("results") / "results.csv", made_up.many(2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RESULTS_VARIABLE, str(path))
+        process, server = start_server()
+    yield f"{server}/results"
+    stop_server(process)
+
+
+@pytest.fixture(scope="module")
+def recognisers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same of made-up recognisers, with errors by speaker."""
+    folder, lines = tmp_path_factory.mktemp("recognisers"), made_up.recognisers(2, ("phonemes", "phonemes-third", "phonemes-tenth"))
+    path = made_up.write(folder / "results.csv", lines, made_up.RECOGNISERS)
+    made_up.write_speakers(folder, lines)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(RESULTS_VARIABLE, str(path))
         process, server = start_server()
@@ -66,6 +87,25 @@ def test_what_we_measured_fits(new_page: Callable[..., Page], server: str, width
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(_CUT) == []
     page.screenshot(path=SHOTS / f"results-measured-{scheme}-{width}.png")
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1366, 680, "light"), (390, 844, "dark")])
+def test_error_rates_stand_on_one_line_with_their_intervals(
+    new_page: Callable[..., Page], recognisers: str, width: int, height: int, scheme: str
+):
+    page = new_page(width, height, color_scheme=scheme)
+    page.goto(recognisers)
+    page.get_by_role("heading", name="Does AdaStride help with little data?").wait_for(timeout=60_000)
+    page.get_by_role("heading", name="More").wait_for()
+    cells = page.locator("td").filter(has_text=re.compile(r"[\d.]+\s.\s[\d.]+\s\([\d.]+\W+[\d.]+\)"))
+    cells.first.wait_for()  # tables come in after the headings
+    assert cells.count() >= 10
+    assert set(cells.evaluate_all(_LINES)) == {1}
+    assert unbroken(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.get_by_text("Our error rates and the paper").evaluate("(text) => text.scrollIntoView()")
+    page.screenshot(path=SHOTS / f"results-errors-{scheme}-{width}.png")
 
 
 def test_text_can_be_read_on_a_dark_page(new_page: Callable[..., Page], address: str):

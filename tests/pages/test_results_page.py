@@ -34,7 +34,8 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., App
 
 def table(app: AppTest, column: str):
     """The table that has a column of this name, as a data frame with plain spaces."""
-    return next(each.value for each in app.table if column in each.value.columns).replace("\N{NO-BREAK SPACE}", " ", regex=True)
+    shown = next(each.value for each in app.table if column in each.value.columns)
+    return shown.replace({"\N{NO-BREAK SPACE}": " ", "\N{WORD JOINER}": ""}, regex=True)
 
 
 def show(app: AppTest, section: str) -> AppTest:
@@ -127,6 +128,28 @@ def test_recognisers_stand_beside_classifiers(tmp_path: Path, monkeypatch: pytes
     app.segmented_control(key="results_kind").set_value("classifier").run()
     assert not app.exception
     assert "width 128 (the paper’s networks: 256)" in said(app)
+
+
+def test_error_rates_say_how_far_other_speakers_could_move_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With intervals, on how many speakers they stand, what needs no network, and what little data shows."""
+    lines = made_up.recognisers(2, ("phonemes", "phonemes-third", "phonemes-tenth"))
+    path = made_up.write(tmp_path / "results.csv", lines, made_up.RECOGNISERS)
+    monkeypatch.setenv(RESULTS_VARIABLE, str(path))
+    app = app_pages.opened("pages/results.py")
+    assert "Does AdaStride help with little data?" in [heading.value for heading in app.subheader]
+    assert "the file does not say" in said(app)
+    made_up.write_speakers(tmp_path, lines)
+    app.run()
+    assert not app.exception
+    shown = table(app, "Ours, clean (%)")
+    assert "24.5 ± 0.7 (4 speakers)" in shown["Ours, clean (%)"].to_list()
+    assert "Tested on 5,000 phonemes of 9 speakers (Read speech, phonemes; Read speech, a third; Read speech, a tenth)." in said(app)
+    assert "Always empty" in shown["Method"].to_list()
+    assert "in brackets, is a bootstrap’s over speakers" in said(app)
+    assert said(app).count("no difference that these speakers could show") == 3
+    (tmp_path / "speakers.csv").write_text("colour\n", encoding="utf-8")
+    app.run()
+    assert "speakers.csv is no file of errors by speaker" in app.error[0].value
 
 
 def test_times_are_compared_on_one_machine(opened: Callable[..., AppTest]):

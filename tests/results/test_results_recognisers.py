@@ -16,7 +16,9 @@ from adastride.results import core as results
 from adastride.results import report
 from adastride.results.figures import accuracy_chart, shift_chart
 from adastride.results.paper_tables import SPEECH_SPLITS, papers
-from adastride.results.reading import Run
+from adastride.results.reading import FOLDER, ResultsError, Run, read, read_speakers
+from adastride.results.speakers import CONDITIONS, basis_of, difference, rate, speakers_text
+from adastride.speaker_counts import FILE, SpeakerCount
 from adastride.subjects import SUBJECTS
 
 
@@ -61,7 +63,7 @@ def test_the_order_is_compared_with_the_papers(tmp_path: Path):
     table = next(table for table in results.papers_of(runs_of(tmp_path)).accuracy if table.task)
     said = report.ranking(runs_of(tmp_path), table)
     assert "Spectral pooling better than Strided convolution (+0.6 points, in the paper −4.4)" in said
-    assert said.endswith("That is one run each; how far the choice of test clips alone moves an error rate, the file does not say.")
+    assert said.endswith("That is one run each; how far the choice of test speakers alone moves an error rate, the file does not say.")
     assert "From run to run an error rate varies by ± 0.1 points" in report.ranking(runs_of(tmp_path, 3), table)
 
 
@@ -122,3 +124,149 @@ def test_no_sentence_has_a_number_that_is_none(tmp_path: Path, seeds: int):
     texts = [*report.story(runs), report.basis(runs), report.data_of(runs), *(report.shift_rank(runs, task) for task in results.tasks_of(runs))]
     texts += [report.comparison_sentence(runs, task) for task in results.tasks_of(runs)]
     assert not any("nan" in text.split() or "None" in text for text in texts)
+
+
+# --- errors by speaker
+
+
+def counted(folder: Path, seeds: int = 1, tasks: tuple[str, ...] = ("phonemes",), **options: float) -> list[Run]:
+    """Runs with errors by speaker. Their own rates are what these say."""
+    lines = made_up.recognisers(seeds, tasks)
+    made_up.write_speakers(folder, lines, **options)
+    plain = made_up.runs(folder, lines, made_up.RECOGNISERS)
+    rates = {run.run: rate(run.counts) for run in plain}
+    return made_up.runs(folder, [{**line, "metric:error_rate": rates[str(line["run"])]} for line in lines], made_up.RECOGNISERS)
+
+
+def test_rates_have_intervals_over_speakers_and_say_what_they_stand_on(tmp_path: Path):
+    runs = counted(tmp_path)
+    row = report.recognition_table(runs, {})[0]
+    assert (row["Whose"], row["Method"]) == ("ours, Read speech, phonemes", "Strided convolution")
+    summary = results.summary(results.compared(runs, "phonemes", "strided-conv"))
+    assert summary.interval[0] < summary.mean < summary.interval[1]
+    assert row["Ours (%)"] == f"{100 * summary.mean:.1f} ({100 * summary.interval[0]:.1f}–{100 * summary.interval[1]:.1f})"
+    said = report.recognition_sentence(runs)
+    assert said.startswith("Tested on 5,000 phonemes of 9 speakers (Read speech, phonemes). The 95 % interval, in brackets, is ")
+    assert math.isclose(summary.mean, 0.3 * (0.5 + 0.7 + 0.9 + 1.1 + 1.3 + 1.4 + 1.5 + 1.6 + 1.7 + 1.8) / 10)
+    comparison = {row["Method"]: row for row in report.comparison_table(runs, "phonemes")}
+    assert comparison["AdaStride"]["95 % interval, test speakers (%)"] != "–"
+    low, high = comparison["AdaStride"]["95 % interval of that, test speakers (points)"].split(" to ")
+    assert low.startswith("−")
+    assert high.startswith("+")
+    assert comparison["Strided convolution"]["95 % interval of that, test speakers (points)"] == "–"
+    assert "bootstrap’s over speakers" in report.comparison_sentence(runs, "phonemes")
+    assert "Thin bars: one run only, a bootstrap’s 95 % interval over its test speakers." in accuracy_chart(runs).facts
+    assert "the choice of test speakers alone moves an error rate by ±" in report._noise(runs, "phonemes")
+
+
+def test_clean_and_other_speech_stand_apart(tmp_path: Path):
+    """Four speakers are too few for an interval."""
+    runs = counted(tmp_path)
+    row = report.recognition_table(runs, {})[0]
+    assert [column for column in row if column.startswith("Ours")] == ["Ours (%)", *(f"Ours, {condition} (%)" for condition in CONDITIONS)]
+    assert row["Ours, clean (%)"] == "24.0 (4 speakers)"
+    assert row["Ours, other (%)"].startswith("46.5 (")
+    assert "–" in row["Ours, other (%)"]
+
+
+def test_several_seeds_have_a_mean_with_its_spread_and_its_interval(tmp_path: Path):
+    runs = counted(tmp_path, 2)
+    row, summary = report.recognition_table(runs, {})[0], results.summary(results.compared(runs, "phonemes", "strided-conv"))
+    assert row["Ours (%)"].startswith(f"{summary} (")
+    assert row["Ours, clean (%)"] == "24.5 ± 0.7 (4 speakers)"
+    assert "5,000 phonemes of 9 speakers (" in report.recognition_sentence(runs), "both seeds, and both parts, are of the same speakers"
+    one = results.summary(results.compared(counted(tmp_path), "phonemes", "strided-conv"))
+    assert summary.interval[1] - summary.interval[0] == pytest.approx(one.interval[1] - one.interval[0], rel=0.02)
+
+
+def test_one_speaker_has_no_interval(tmp_path: Path):
+    runs = counted(tmp_path, most=1)
+    row = report.recognition_table(runs, {})[0]
+    assert row["Ours (%)"] == row["Ours, clean (%)"] == "15.0 (one speaker)"
+    assert "Ours, other (%)" not in row, "nobody speaks there"
+    assert results.summary(runs[:1]).interval is None
+
+
+def test_what_needs_no_network_stands_under_ours(tmp_path: Path):
+    runs = counted(tmp_path)
+    rows = report.recognition_table(runs, read_speakers(tmp_path / "results.csv"))
+    empty, frequent = [row for row in rows if row["Whose"] == "no network, Read speech, phonemes"]
+    assert rows.index(empty) == 5, "under ours"
+    assert (empty["Method"], frequent["Method"]) == ("Always empty", "The most frequent phoneme alone")
+    assert empty["Ours (%)"] == "100.0 (9 speakers)", "all of it wrong, for everybody"
+    assert frequent["Ours (%)"].startswith("86.1 (")
+    assert frequent["Ours, clean (%)"] == "88.5 (4 speakers)"
+    assert empty["Trained on"] == empty["PER test-clean (%)"] == "–"
+
+
+def test_without_errors_by_speaker_nothing_is_new(tmp_path: Path):
+    assert not any("clean (%)" in column and "ER" not in column for column in report.recognition_table(runs_of(tmp_path))[0])
+    assert report.recognition_sentence(runs_of(tmp_path)) == ""
+    assert report.little_data(runs_of(tmp_path)) == []
+
+
+def test_a_broken_file_of_speakers_is_one_sentence(tmp_path: Path):
+    runs_of(tmp_path)
+    (tmp_path / FILE).write_text("colour\nblue\n", encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"speakers\.csv is no file of errors by speaker of this version"):
+        read(tmp_path / "results.csv")
+
+
+def test_our_counts_are_those_of_our_error_rates():
+    """The two files of the repository are of the same networks."""
+    counted_runs = [run for run in read(FOLDER / "results.csv") if run.counts]
+    assert counted_runs
+    for run in counted_runs:
+        assert rate(run.counts) == pytest.approx(run.value, rel=1e-5)
+        assert sum(count.clips for count in run.counts) == run.clips_test
+
+
+def test_clips_of_nobody_in_particular_are_counted_apart():
+    one = [SpeakerCount("r", "x", "", "ann", "", 4, 1, 9, "words"), SpeakerCount("r", "x", "", "", "a.wav", 1, 1, 9, "words")]
+    assert speakers_text(one) == "one speaker and one clip of several speakers"
+    assert speakers_text(one[1:] * 2) == "one clip of unknown speakers"
+    assert speakers_text([]) == ""
+
+
+def test_a_difference_is_that_of_the_speakers_that_both_have(tmp_path: Path):
+    runs = counted(tmp_path)
+    ours, base = (results.compared(runs, "phonemes", method)[0].counts for method in ("adastride", "strided-conv"))
+    value, ends = difference(ours[:8], base)
+    assert value == pytest.approx(rate(base[:8]) - rate(ours[:8]))
+    assert ends == difference(tuple(reversed(ours[:8])), base)[1], "whatever their order"
+    assert basis_of(runs[:1]) == "5,000 phonemes of 9 speakers"
+
+
+LITTLE = ("phonemes", "phonemes-third", "phonemes-tenth")
+
+
+def test_little_data_is_compared_at_each_share(tmp_path: Path):
+    """Speakers gain and lose as much, and nothing is claimed."""
+    runs = counted(tmp_path, 2, LITTLE)
+    texts = report.little_data(runs)
+    assert [text.split(" (")[0] for text in texts] == [
+        "**phonemes**, all of it", "**phonemes**, a third of it", "**phonemes**, a tenth of it"
+    ]
+    for text in texts:
+        assert "strided convolution (" in text
+        assert "n = 2; 95 % interval of the difference over 9 speakers: −" in text
+        assert text.endswith("no difference that these speakers could show.")
+
+
+def test_little_data_with_a_clear_difference(tmp_path: Path):
+    lines = made_up.recognisers(1, ("phonemes", "phonemes-tenth"))
+    made_up.write_speakers(tmp_path, lines, gain=0.03, swing=0.01)
+    runs = made_up.runs(tmp_path, lines, made_up.RECOGNISERS)
+    assert [said.split(": ", 1)[1][:26] for said in report.little_data(runs)] == ["AdaStride is 2.0 points be"] * 2
+    assert all(said.endswith("more than the choice of the speakers explains.") for said in report.little_data(runs))
+
+
+def test_little_data_without_speakers_says_so(tmp_path: Path):
+    lines = made_up.recognisers(1, LITTLE)
+    runs = made_up.runs(tmp_path, lines, made_up.RECOGNISERS)
+    assert all(text.endswith("how far other speakers could move that, the file does not say.") for text in report.little_data(runs))
+    one = [run for run in runs if run.method != "adastride" or run.task == "phonemes"]
+    assert report.little_data(one) == [], "of a share alone there must be both"
+    few = report.little_data(counted(tmp_path, 1, LITTLE, most=3))
+    assert all(text.endswith("too little to say how far other speakers could move that.") for text in few)
+    assert len(few) == 3

@@ -339,6 +339,7 @@ def test_a_grid_runs_once_and_a_second_time_does_nothing(folder: Path):
     assert (folder / "results.csv").read_bytes() == before
     assert "2 of them finished before" in lines[-1]
     assert not list((folder / "runs").glob("*.lock"))
+    assert not (folder / "speakers.csv").exists(), "classifiers have no words that speakers could get wrong"
 
 
 def test_a_run_that_another_process_has_is_left_to_it(folder: Path):

@@ -153,6 +153,7 @@ def test_librispeech_is_read_as_it_is_distributed(librispeech: Path):
     assert [clip.text for clip in Source(librispeech).clips("test")] == ["lobsters", "and lobsters"]
     assert [clip.samples.size for clip in Source(librispeech).clips("test")] == [1600, 2400]
     assert Source(librispeech).groups() == ["103", "19", "367", "84"]
+    assert {row.part for row in rows.values()} == {path.name for path in librispeech.iterdir() if path.is_dir()}
     held_out = Source(librispeech, held_out="19").rows()
     assert [row.text for row in held_out if row.split == "test"] == ["northanger abbey"]
 
