@@ -23,6 +23,7 @@ from adastride.inspection.tracing import Trace, trace
 from adastride.models.classifier import network_label
 from adastride.results import read
 from adastride.samples import samples
+from adastride.speaker_counts import BASELINES, FILE, baseline_run, read_counts
 from adastride.subjects import SUBJECTS
 from adastride.training.calibrate import calibrated
 from adastride.training.grid import read_grid
@@ -155,7 +156,25 @@ def _write_tables(entries: list[dict]) -> None:
                 cells += [header["config"]["blocks"], _percent(metrics["valid_error_rate"]), _percent(entry["metrics"]["error_rate"]), entry["clips"]]
             lines.append(f"| {' | '.join(map(str, cells))} |")
         text = _replaced(text, f"<!-- table of {kind}s -->", lines)
+    for task in dict.fromkeys(entry["task"] for entry in entries if entry.get("kind") == "recogniser"):
+        text = _replaced(text, f"<!-- {task} by part -->", _by_part([entry for entry in entries if entry["task"] == task]))
     readme.write_text(text, encoding="utf-8")
+
+
+def _by_part(entries: list[dict]) -> list[str]:
+    """A table of a task's error rates by the parts that its test clips are from, with baselines where there are any."""
+    counts = read_counts(RESULTS / FILE)
+    runs = {entry["name"]: checkpoints.details(HERE / entry["file"])["details"]["run"] for entry in entries}
+    runs |= {BASELINES[baseline].lower(): baseline_run(entries[0]["task"], None, baseline) for baseline in BASELINES}
+    of_first = [count for count in counts if count.run == runs[entries[0]["name"]]]
+    units = {part: sum(count.units for count in of_first if count.part == part) for part in dict.fromkeys(count.part for count in of_first)}
+    heads = ("checkpoint", *(f"{part} ({number:,} {of_first[0].unit})" for part, number in units.items()))
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, run in runs.items():
+        errors = {part: sum(count.errors for count in counts if (count.run, count.part) == (run, part)) for part in units}
+        if any(count.run == run for count in counts):
+            lines.append(f"| {' | '.join((name, *(_percent(errors[part] / number) for part, number in units.items())))} |")
+    return lines
 
 
 def _percent(share: float | None) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from adastride.audio import Waveform
-from adastride.downsampling import METHODS, LayerSettings
+from adastride.downsampling import METHODS, Downsampler, LayerSettings
 from adastride.inspection import analysis, raster
 from adastride.inspection.tracing import Trace, as_trained, resolve_settings, trace
 from adastride.models.network import Network
@@ -132,13 +132,22 @@ def overall_stride(settings: Sequence[LayerSettings]) -> float:
 def spread_stride(model: Network, overall: float) -> tuple[float, ...]:
     """Spreads an overall stride evenly: returns a stride for each layer, lowest first, whose product is the overall one.
 
-    Where a layer can only do whole strides it takes the nearest one, and the layers above it make up for the difference.
+    Where layers can only do whole strides, their product comes as near to the overall one as whole strides next to even ones do.
     """
-    remaining, strides = float(overall), []
-    for index, layer in enumerate(model.downsamplers):
-        strides.append(float(layer.nearest_stride(remaining ** (1 / (len(model.downsamplers) - index)))))
-        remaining = max(1.0, remaining / strides[-1])
-    return tuple(strides)
+    return min(_spreads(model.downsamplers, float(overall)), key=lambda strides: (abs(math.log(math.prod(strides) / overall)), max(strides)))
+
+
+def _spreads(layers: Sequence[Downsampler], overall: float) -> Iterator[tuple[float, ...]]:
+    """Ways to spread a stride over layers: each takes an even share of what is left, or the whole strides around it."""
+    if not layers:
+        yield ()
+        return
+    even = overall ** (1 / len(layers))
+    nearest_stride = layers[0].nearest_stride
+    shares = (even,) if nearest_stride(even) == even else (math.floor(even), math.ceil(even))
+    for stride in sorted({float(nearest_stride(max(1.0, share))) for share in shares}):
+        for above in _spreads(layers[1:], max(1.0, overall / stride)):
+            yield stride, *above
 
 
 def layer_settings(model: Network, setting: Setting) -> tuple[LayerSettings, ...]:

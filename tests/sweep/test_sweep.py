@@ -25,6 +25,7 @@ from adastride.downsampling import LayerSettings
 from adastride.inspection import analysis, tracing
 from adastride.intervals import wilson
 from adastride.models import Classifier, ClassifierConfig
+from adastride.models.recogniser import Recogniser, RecogniserConfig
 from adastride.sweep import core as sweep
 from adastride.sweep import figures as sweep_figures
 from adastride.sweep.answers import clip_answers, map_answers, score_answers, score_map_answers
@@ -107,6 +108,13 @@ def test_a_stride_is_spread_over_the_layers(model: Classifier, strided: Classifi
     assert sweep.spread_stride(model, 8) == pytest.approx((2, 2, 2))
     assert math.prod(sweep.spread_stride(model, 5.5)) == pytest.approx(5.5)
     assert [math.prod(sweep.spread_stride(strided, overall)) for overall in (1, 2, 4, 8, 27)] == [1, 2, 4, 8, 27]
+
+
+def test_whole_strides_come_as_near_as_they_can():
+    """Two layers that take their nearest strides one after the other would make 9 of 8, and 16 of 14."""
+    reader = Recogniser(RecogniserConfig("words", ("one",), ("strided-conv",) * 2, width=8, blocks=1))
+    assert sweep.spread_stride(reader, 4) == (2, 2)
+    assert {overall: math.prod(sweep.spread_stride(reader, overall)) for overall in (6, 8, 9, 14, 16)} == {6: 6, 8: 8, 9: 9, 14: 15, 16: 16}
 
 
 def test_a_setting_means_every_layer_and_leaves_the_model_alone(model: Classifier):
@@ -226,7 +234,7 @@ def test_a_run_that_fails_is_over():
 
 def test_a_stride_sweep_of_whole_strides(strided: Classifier, clip: audio.Waveform):
     columns = list(sweep.sweep_clip(strided, clip, sweep.points((), sweep.stride_values(1, 8, 8))))
-    assert sorted({column.stride for column in columns}) == [1, 2, 4, 8]
+    assert sorted({column.stride for column in columns}) == [1, 2, 3, 4, 6, 8]
     assert columns[0].work == 1 > columns[-1].work
     text = [each.text for each in clip_answers(columns, STRIDE, 8.0)]
     assert any("of the work it does without strides" in each for each in text)
