@@ -318,6 +318,11 @@ CLIPS = (
         "Said in one breath, for the networks that write digits down: raise the stride and see which word vanishes first.",
         lambda: mix(4.5, [(0.5, spoken("three one nine four seven", "en-us+m4", 125))]),
     ),
+    Clip(
+        "clock", "A sentence read aloud: there was no sound in the house but the clock",
+        "For the networks that write phonemes: see whether a short sound gets about as many output frames as a long one.",
+        lambda: mix(4.0, [(0.4, spoken("there was no sound in the house but the clock", "en-us+m7", 150))]),
+    ),
 )
 
 

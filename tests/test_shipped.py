@@ -12,6 +12,7 @@ from adastride.checkpoints import catalogue
 from adastride.inspection.tracing import trace
 from adastride.samples import samples
 from adastride.tasks import KINDS, task_of
+from adastride.text import Vocabulary, compare, learned_tokens
 from adastride.ui.checkpoint_picker import DEFAULT
 from checkpoints.ship import ANSWERED, MOST_BYTES, how_sure
 
@@ -82,6 +83,15 @@ def test_digits_stay_sure_in_silence(name: str):
 def test_a_number_is_read(name: str):
     """Said in one breath by a voice that was not trained on."""
     assert answer(name, "number")[0] == "three one nine four seven"
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "phonemes"])
+def test_a_sentence_is_read(name: str):
+    """By a voice that was not trained on, nor any other synthetic one: every fifth phoneme may be wrong."""
+    vocabulary = Vocabulary("phonemes", learned_tokens("phonemes", ()))
+    said = vocabulary.counted(vocabulary.encode("there was no sound in the house but the clock"))
+    (edits,) = compare([said], [answer(name, "clock")[0].split()])
+    assert edits.errors <= 0.2 * edits.units
 
 
 @pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "commands"])
