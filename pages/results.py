@@ -106,12 +106,12 @@ if len(kinds) > 1:
     kind = st.segmented_control("Kind of network", kinds, format_func=str.capitalize, default=kinds[0], required=True, key="results_kind")
     every_run = [run for run in every_run if run.kind == kind]
 widths = results.widths_of(every_run)
-if st.session_state.get("results_width") not in widths:  # of a first visit, or of another kind of network
-    st.session_state["results_width"] = widths[0]
-width = st.session_state["results_width"]
-if len(widths) > 1:
+runs = every_run
+if widths:
+    if st.session_state.get("results_width") not in widths:  # of a first visit, or of another kind of network
+        st.session_state["results_width"] = widths[0]
     width = st.selectbox("Width of the networks (channels)", widths, key="results_width", width=260)
-runs = [run for run in every_run if run.width == width]
+    runs = [run for run in every_run if run.width == width]
 tasks, papers = results.tasks_of(runs), results.papers_of(runs)
 
 metric = results.headline_of(runs)

@@ -65,16 +65,17 @@ def by_stride_chart(scores: Sequence[StrideScore], kind: str) -> Chart:
     for task in dict.fromkeys(known[score.checkpoint].task for score in own):
         of_task = [score for score in own if known[score.checkpoint].task == task]
         names = sorted(dict.fromkeys(score.checkpoint for score in of_task), key=lambda name: order_of(known[name].method))
+        colours = [_COLOURS[kind_of_method(known[name].method)] for name in names]
         series = tuple(
-            Series(known[name].title.split(" · ")[-1], _COLOURS[kind_of_method(known[name].method)], tuple(
+            Series(known[name].title.split(" · ")[-1], colours[place], tuple(
                 Point(
                     score.stride, metric.scale * score.value,
                     f"{known[name].title}, overall stride {score.stride:g}: {metric.text(score.value)} on {score.clips} clips",
                     metric.scale * score.low, metric.scale * score.high,
                 )
                 for score in _once(of_task, name)
-            ), "line", thin=True)
-            for name in names
+            ), "line", thin=True, dash=colours[place] in colours[:place])
+            for place, name in enumerate(names)
         )
         strides = [score.stride for score in of_task]
         most = max(metric.scale * score.high for score in of_task if math.isfinite(score.high))
@@ -86,7 +87,30 @@ def by_stride_chart(scores: Sequence[StrideScore], kind: str) -> Chart:
         f"Trained at an overall stride of 4 and run at others, on {clips}. Bars: 95 % intervals over clips. Strided convolution takes whole strides "
         "in each layer, so it keeps the ones that are nearest."
     )
+    facts += "".join(f" {sentence}" for task in dict.fromkeys(known[score.checkpoint].task for score in own) if (sentence := _against_fixed(own, task)))
     return Chart("by-stride", f"{metric.label} by overall stride", tuple(panels), facts)
+
+
+def _against_fixed(scores: Sequence[StrideScore], task: str) -> str:
+    """At which strides AdaStride makes more errors than strided convolution and at which fewer; "" where they have none in common."""
+    known = shipped()
+    of_method = {
+        method: {score.stride: score for score in scores if (known[score.checkpoint].task, known[score.checkpoint].method) == (task, method)}
+        for method in ("adastride", "strided-conv")
+    }
+    adaptive, fixed = of_method["adastride"], of_method["strided-conv"]
+    common = sorted(set(adaptive) & set(fixed))
+    parts = []
+    for said, sign in (("more", 1), ("fewer", -1)):
+        strides = [stride for stride in common if sign * (adaptive[stride].value - fixed[stride].value) > 0]
+        if strides:
+            than = "" if parts else " errors than strided convolution"
+            parts.append(f"{said}{than} at {', '.join(f'{stride:g}' for stride in strides)}")
+    apart = [stride for stride in common if max(adaptive[stride].low, fixed[stride].low) > min(adaptive[stride].high, fixed[stride].high)]
+    if not parts:
+        return ""
+    surely = f"; the intervals lie apart at {', '.join(f'{stride:g}' for stride in apart)}" if apart else "; the intervals overlap everywhere"
+    return f"{SUBJECTS[task].title if task in SUBJECTS else task}: AdaStride makes {' and '.join(parts)}{surely}."
 
 
 def _once(scores: Sequence[StrideScore], checkpoint: str) -> list[StrideScore]:

@@ -101,8 +101,11 @@ def papers_of(runs: Sequence[Run]) -> Papers:
 
 
 def widths_of(runs: Iterable[Run]) -> list[int]:
-    """The widths that have runs, the one with most runs first."""
-    widths = [run.width for run in runs]
+    """The widths to choose from, the one with most runs first; none where each task has networks of one width alone."""
+    every_run = list(runs)
+    widths = [run.width for run in every_run]
+    if not any(len({run.width for run in every_run if run.task == task}) > 1 for task in {run.task for run in every_run}):
+        return []
     return sorted(set(widths), key=lambda width: (-widths.count(width), -width))
 
 

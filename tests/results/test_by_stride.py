@@ -55,6 +55,23 @@ def test_the_chart_has_a_line_for_each_network_in_the_order_of_methods():
     assert export_figure(by_stride_chart(made, "recogniser")) is not None
 
 
+def test_lines_of_one_colour_are_told_apart():
+    methods = ("strided-conv", "spectral-pool", "diffstride", "adastride", "adastride-f")
+    made = [StrideScore(f"digits-string-{method}", 4.0, 0.1, 0.05, 0.2, 450) for method in methods]
+    (panel,) = by_stride_chart(made, "recogniser").panels
+    assert len({(series.colour, series.dash) for series in panel.series}) == 5
+
+
+def test_the_caption_says_who_makes_fewer_errors_where():
+    values = {"strided-conv": (0.05, 0.3, 0.6), "adastride": (0.06, 0.25, 0.4)}
+    made = [StrideScore(f"digits-string-{method}", stride, value, value - 0.04, value + 0.04, 450)
+            for method, own in values.items() for stride, value in zip((4.0, 8.0, 16.0), own, strict=True)]
+    assert by_stride_chart(made, "recogniser").facts.endswith(
+        "Strings of digits: AdaStride makes more errors than strided convolution at 4 and fewer at 8, 16; the intervals lie apart at 16."
+    )
+    assert "errors than" not in by_stride_chart([score for score in made if "adastride" in score.checkpoint], "recogniser").facts
+
+
 def test_what_is_shipped_was_measured():
     """Every recogniser of strings at strides from 4 to 16, and fewer frames are never much better."""
     names = {name for name, entry in catalogue().items() if entry.task == "digits-string"}

@@ -42,6 +42,14 @@ def test_the_papers_error_rates():
     assert (printed.text("adastride"), printed.source) == ("75.10", "AdaStride paper, table 12: LibriSpeech test-other, WER, 1 % of it")
 
 
+def test_a_width_is_chosen_only_where_a_task_has_several(tmp_path: Path):
+    """Networks of read speech are wider than those of digits: a choice of the width would hide one or the other."""
+    lines = [made_up.recogniser_row(task, width=width) for task, width in (("digits-string", 112), ("phonemes", 144))]
+    assert results.widths_of(made_up.runs(tmp_path, lines, made_up.RECOGNISERS)) == []
+    lines.append(made_up.recogniser_row("phonemes", width=112))
+    assert results.widths_of(made_up.runs(tmp_path, lines, made_up.RECOGNISERS)) == [112, 144]
+
+
 def test_subjects_say_what_their_data_is():
     assert SUBJECTS["digits-string"].title == "Strings of digits"
     assert SUBJECTS["phonemes"].data == "LibriSpeech, excerpts of 3.7 hours, 39 phonemes"
