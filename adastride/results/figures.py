@@ -39,7 +39,7 @@ _LAYER_COLOURS = (1, 3, 2, 0, 4, 5, 6, 7)  # the lowest first
 
 
 def accuracy_chart(runs: Sequence[Run]) -> Chart:
-    """The headline metric of every method, a panel for each task, all on one axis.
+    """The headline metric of every method, a panel for each task: accuracies on one axis, rates of different units on axes of their own.
 
     The AdaStride paper's numbers stand beside ours where its data is of the same kind.
     """
@@ -50,10 +50,13 @@ def accuracy_chart(runs: Sequence[Run]) -> Chart:
     }
     tables = {task: _paper(papers_of(runs).accuracy, task) for task in tasks_of(comparable)}
     metric = headline_of(runs)
-    ends = [metric.scale * value for outcome in summaries.values() for value in (outcome.mean, *outcome.bounds) if not math.isnan(value)]
-    ends += [mean if math.isnan(std) else mean - std for table in tables.values() if table for mean, std in table.values.values()]
-    share = Axis(_axis_label(metric), 5 * math.floor(min(ends, default=0.0) / 5) - 1, 101)
-    x, panels = share if metric.proportion else _measured(metric, ends), list[Panel]()
+    ends = {
+        task: [metric.scale * value for (other, _), outcome in summaries.items() if other == task for value in (outcome.mean, *outcome.bounds)
+               if not math.isnan(value)] + [mean if math.isnan(std) else mean - std for mean, std in (table.values.values() if table else ())]
+        for task, table in tables.items()
+    }
+    lowest = min((end for own in ends.values() for end in own), default=0.0)
+    share, panels = Axis(_axis_label(metric), 5 * math.floor(lowest / 5) - 1, 101), list[Panel]()
     for task, table in tables.items():
         ours = [method for (other_task, method) in summaries if other_task == task]
         methods = sorted({*ours, *(table.values if table else ())}, key=order_of)
@@ -67,6 +70,7 @@ def accuracy_chart(runs: Sequence[Run]) -> Chart:
         if table:
             printed = [(row, method) for row, method in enumerate(methods) if method in table.values]
             series.append(_theirs(table, tuple(_printed(table, method, label(method), row=row + 0.22) for row, method in printed)))
+        x = share if metric.proportion else _measured(metric, ends[task])
         panels.append(Panel(task, x, _categories("", list(map(label, methods)), rows=True), _drawn(series), rows=True))
     facts = f"{_bars(summaries.values())} {basis(comparable)} {data_of(comparable)}"
     return Chart(metric.name, f"{metric.label} by method and task", tuple(panels), facts)

@@ -46,7 +46,7 @@ def test_a_width_is_chosen_only_where_a_task_has_several(tmp_path: Path):
     """Networks of read speech are wider than those of digits: a choice of the width would hide one or the other."""
     lines = [made_up.recogniser_row(task, width=width) for task, width in (("digits-string", 112), ("phonemes", 144))]
     assert results.widths_of(made_up.runs(tmp_path, lines, made_up.RECOGNISERS)) == []
-    lines.append(made_up.recogniser_row("phonemes", width=112))
+    lines.append(made_up.recogniser_row("phonemes", "adastride", width=112))
     assert results.widths_of(made_up.runs(tmp_path, lines, made_up.RECOGNISERS)) == [112, 144]
 
 
@@ -103,12 +103,12 @@ def test_all_tables_of_the_paper_stand_beside_ours(tmp_path: Path):
 
 
 def test_the_chart_of_errors(tmp_path: Path):
-    """From none upwards, with the paper's marks beside the phonemes; it opens in all forms."""
+    """From none upwards, each task on its own axis, with the paper's marks beside the phonemes; it opens in all forms."""
     runs = runs_of(tmp_path, 2)
     chart = accuracy_chart(runs)
     digits, phonemes = chart.panels
-    assert digits.x == phonemes.x
-    assert digits.x.low == 0
+    assert digits.x.low == phonemes.x.low == 0
+    assert digits.x.high < 12 < 38 < phonemes.x.high
     assert digits.x.label.startswith("Error rate (% of ")
     (hollow,) = [series for series in phonemes.series if series.look == "hollow"]
     assert {point.x for point in hollow.points} == {28.33, 32.69, 33.78, 21.82, 21.46}
