@@ -17,7 +17,7 @@ from adastride.audio import PRESETS, MelPreset
 from adastride.clips import Clip
 from adastride.downsampling import LayerSettings, build
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
-from adastride.tasks import Batch, CurveLane, Metric, PictureLane, Prediction, Segment, SegmentLane, Task
+from adastride.tasks import Audible, Batch, CurveLane, Metric, PictureLane, Prediction, Segment, SegmentLane, Task
 from adastride.tasks.task import stack_mels
 
 
@@ -113,6 +113,11 @@ class Levels(Task[Tower, TowerConfig]):
         return {"error": (output.head - batch.targets[0]).abs().double()}
 
 
+def made_up_tone(seconds: float) -> np.ndarray:
+    """A quiet tone at 8 kHz."""
+    return (0.01 * np.sin(np.arange(int(8_000 * seconds)) / 9)).astype(np.float32)
+
+
 def made_up_prediction(level: float = -12.5, seconds: float = 2.0) -> Prediction:
     """Every kind of lane, no bars, a second sound and an array."""
     edges = np.linspace(0.0, seconds, 41)
@@ -127,7 +132,10 @@ def made_up_prediction(level: float = -12.5, seconds: float = 2.0) -> Prediction
             PictureLane("Reconstruction", values, edges, -1.0, 1.0, "dB", ticks=(("low", 0.0), ("high", 15.0))),
             CurveLane("Pitch", np.linspace(0.0, seconds, 100), curve, "semitones"),
         ),
-        sound=audio.from_samples(np.zeros(16_000, np.float32), 16_000),
+        sounds=(
+            Audible("Made up", f"{level:.6f}", lambda: audio.from_samples(level * made_up_tone(seconds), 8_000)),
+            Audible("Steady", "steady", lambda: audio.from_samples(made_up_tone(seconds), 8_000)),
+        ),
         arrays={"level": np.array(level)},
     )
 

@@ -14,13 +14,13 @@ from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.models.network import Network, NetworkConfig
 from adastride.models.recogniser import Recogniser, RecogniserConfig
 from adastride.tasks.classification import Classification
-from adastride.tasks.prediction import Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane, words
+from adastride.tasks.prediction import Audible, Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane, words
 from adastride.tasks.recognition import Recognition
 from adastride.tasks.task import Batch, Breakdown, Metric, Task
 
 __all__ = [
-    "KINDS", "Bar", "Batch", "Breakdown", "CurveLane", "Kind", "Lane", "Metric", "PictureLane", "Prediction", "Segment", "SegmentLane", "Task", "build",
-    "task_of", "words",
+    "KINDS", "Audible", "Bar", "Batch", "Breakdown", "CurveLane", "Kind", "Lane", "Metric", "PictureLane", "Prediction", "Segment", "SegmentLane", "Task",
+    "build", "task_of", "words",
 ]
 
 

@@ -6,7 +6,7 @@ Class probabilities are bars, a transcript is a lane of segments, a reconstructi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,12 +97,25 @@ Lane = SegmentLane | PictureLane | CurveLane
 
 
 @dataclass(frozen=True)
+class Audible:
+    """A sound that a network answers with, made when somebody wants to hear it.
+
+    title: what its button says. key: the same for sounds that are the same, so that what was heard is not made again. make: makes it, at
+    any rate and as loud as the clip; it may take a second.
+    """
+
+    title: str
+    key: str
+    make: Callable[[], Waveform]
+
+
+@dataclass(frozen=True)
 class Prediction:
     """A network's answer to one clip.
 
     headline: what a person reads first, such as "seven". detail: the number beside it, such as "82 %". bars_title: says what the bars
-    are. lanes: what is drawn, in this order, on the time axis of the clip. sound: a second sound to listen to, None where there is
-    none. arrays: arrays that the export adds, by name. values: numbers that a sweep follows, by label, such as class probabilities.
+    are. lanes: what is drawn, in this order, on the time axis of the clip. sounds: what can be heard besides the clip, at the clip's
+    times. arrays: arrays that the export adds, by name. values: numbers that a sweep follows, by label, such as class probabilities.
     transcript: what was written, by a network that writes; it is shown with what can be said of a text.
     """
 
@@ -111,7 +124,7 @@ class Prediction:
     bars_title: str = ""
     bars: tuple[Bar, ...] = ()
     lanes: tuple[Lane, ...] = ()
-    sound: Waveform | None = None
+    sounds: tuple[Audible, ...] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
     transcript: Transcript | None = None

@@ -1,6 +1,6 @@
 """An app of one viewer, of a network that does not exist: any number of layers, and a prediction with every kind of lane.
 
-?layers=8 says how many, and with fails=1 it can't be run with strides of 2 and more.
+?layers=8 says how many, and with fails=1 it can't be run with strides of 2 and more. With sounds=1 it answers with two sounds.
 What σ and strides do to the prediction is made up, too, but they do something.
 """
 
@@ -13,16 +13,19 @@ import numpy as np
 import streamlit as st
 import torch
 
+from adastride import audio
 from adastride.alignment import Alignment, output_lengths, unit_positions
+from adastride.audio import Waveform
 from adastride.checkpoints import catalogue
 from adastride.downsampling import LayerSettings
 from adastride.inspection.tracing import LayerTrace, Trace
 from adastride.samples import samples
-from adastride.tasks.prediction import Bar, CurveLane, PictureLane, Prediction, Segment, SegmentLane
+from adastride.tasks.prediction import Audible, Bar, CurveLane, PictureLane, Prediction, Segment, SegmentLane
 from adastride.ui import resources
 from adastride.ui.explore.viewer import viewer
 from adastride.ui.source import Clip
 
+SOUND_RATE = 8_000
 LETTERS = "where does a network spend its time"
 
 
@@ -40,6 +43,17 @@ def words(seconds: float) -> SegmentLane:
     ends = np.cumsum([0.05, 0.12, 0.1, 0.02, 0.2, 0.16, 0.1, 0.2]) * seconds
     parts = zip(LETTERS.split(), ends[:-1], ends[1:], range(7), strict=True)
     return SegmentLane("Words", tuple(Segment(float(begin), float(end), text, colour) for text, begin, end, colour in parts))
+
+
+def tone(seconds: float, hertz: float) -> Waveform:
+    return audio.from_samples(0.25 * np.sin(np.arange(round(SOUND_RATE * seconds)) * (2 * np.pi * hertz / SOUND_RATE)), SOUND_RATE)
+
+
+def sounds(seconds: float, stride: float) -> tuple[Audible, ...]:
+    """A tone whose pitch is 200 Hz for every input frame of the stride, and one that stays."""
+    return (
+        Audible("Answer", f"tone {stride:g}", lambda: tone(seconds, 200 * stride)), Audible("Best there is", "steady", lambda: tone(seconds, 300)),
+    )
 
 
 def prediction(seconds: float, settings: tuple[LayerSettings, ...]) -> Prediction:
@@ -62,6 +76,7 @@ def prediction(seconds: float, settings: tuple[LayerSettings, ...]) -> Predictio
             CurveLane("Pitch", times, pitch, "Hz"),
             CurveLane("Error", times, np.sin(times * 7) * sigma, "dB"),
         ),
+        sounds=sounds(seconds, settings[0].stride) if heard else (),
     )
 
 
@@ -91,7 +106,8 @@ def run(settings: tuple[LayerSettings, ...], previous: Trace | None) -> tuple[Tr
 CHECKPOINT, SAMPLE = next(iter(catalogue())), next(iter(samples()))
 st.set_page_config(layout="wide")
 resources.prepare()
-layers, fails = int(st.query_params.get("layers", "8")), st.query_params.get("fails") == "1"
+layers = int(st.query_params.get("layers", "8"))
+fails, heard = (st.query_params.get(name) == "1" for name in ("fails", "sounds"))
 usual = (LayerSettings(sigma=0.45, stride=1.25, variant="adastride"),) * layers
 waveform = resources.sample_waveform(SAMPLE)
 

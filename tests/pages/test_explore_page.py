@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from streamlit.testing.v1 import AppTest
 
-from adastride import audio, checkpoints
+from adastride import checkpoints
 from adastride.checkpoints import CatalogueEntry, catalogue, save_checkpoint
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.models import Classifier, ClassifierConfig
@@ -300,16 +300,6 @@ def test_a_wrong_checkpoint_gets_a_sentence(kind: str):
     assert app.session_state["explore_viewer_state"]["trace"].checkpoint == "digits-adastride"
 
 
-def test_an_answer_with_a_sound_can_be_heard(monkeypatch: pytest.MonkeyPatch):
-    """Under the picture, and only where there is one."""
-    assert not open_page().get("audio")
-    run, sound = resources.sample_trace, audio.from_samples(np.sin(np.arange(8000) / 9), 16_000)
-    monkeypatch.setattr(resources, "sample_trace", lambda *of: replace(run(*of), prediction=Prediction("a tone", sound=sound)))
-    app = open_page()
-    assert not app.exception
-    assert len(app.get("audio")) == 1
-
-
 def test_results_that_are_not_numbers_are_explained(monkeypatch: pytest.MonkeyPatch):
     """A network may fail on one clip alone: a sentence, and no picture of it."""
     run = resources.sample_trace
@@ -493,6 +483,7 @@ def test_a_good_request_is_read():
     request = _request(good(), TRAINED)
     assert request == {
         **good(), "settings": (LayerSettings(1.0, 2.0, "adastride"),) * 3, "view": (0.5, 1.25), "pixels": (900, 112), "said": None, "beams": 0,
+        "hear": set(),
     }
 
 
@@ -502,6 +493,8 @@ def test_what_was_said_and_beams_stay_within_bounds():
     assert (len(request["said"]), request["beams"]) == (12_000, 50)
     assert _request({**good(), "beams": -3}, TRAINED)["beams"] == 0
     assert _request({**good(), "beams": "many"}, TRAINED) is None
+    assert len(_request({**good(), "hear": [*range(100)]}, TRAINED)["hear"]) == 8
+    assert _request({**good(), "hear": 5}, TRAINED) is None
     assert _request({**good(), "said": {"a": 1}}, TRAINED)["said"] == "{'a': 1}"
 
 

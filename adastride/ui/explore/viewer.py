@@ -12,7 +12,7 @@ import json
 import logging
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -46,6 +46,7 @@ _PEAKS = 200_000
 _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many it has
 _MOST_PIXELS = (2048, 256)
 _MOST_SAID = 12_000  # letters of a text that is compared; more words than are compared fit in
+_MOST_SOUNDS = 8
 _MARGIN = 0.25  # of the window in view, sent to either side of it
 
 _component = live_component("explore", "explore/viewer.js")
@@ -111,18 +112,12 @@ def viewer(
             if request is None or request["revision"] != state["revision"]:
                 return None
             trace, notice = _checked(run(request["settings"], state["trace"]))
-            if trace.prediction.sound is not None:
-                return None  # the page plays it
             state.update(request=request, settings=request["settings"], trace=trace)
             return _packed(clip, trace, notice, trained, link_checkpoint, state, channel)
 
-        channel.respond = None if slow or trace.prediction.sound is not None else respond
+        channel.respond = None if slow else respond
         data = _packed(clip, trace, notice, trained, link_checkpoint, state, channel)
     _component(key=key, data=data, default={"request": None}, on_request_change=lambda: None)
-    if (sound := trace.prediction.sound) is not None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("**What the network answers with**")
-            st.audio(sound.samples, sample_rate=sound.sample_rate)
     return trace
 
 
@@ -152,6 +147,8 @@ def _packed(
         header["transcript"], prediction = _transcript(trace, prediction.transcript, _sound(trace, state), request, state["said"])
     header["prediction"], lane_arrays = pack_prediction(prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
     arrays |= lane_arrays
+    header["sounds"], sounds = _sounds(prediction, request["hear"] if request else ())
+    arrays |= sounds
     header["glance"] = glance(trace, _sound(trace, state)).text
     header["sequence"] = request["sequence"] if request else 0
     header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
@@ -200,6 +197,18 @@ def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dic
     return described, prediction
 
 
+def _sounds(prediction: Prediction, wanted: Collection[str]) -> tuple[list[dict], dict[str, np.ndarray]]:
+    """What can be heard besides the clip, and the samples of those whose keys are wanted, 16 bits each."""
+    described, arrays = [], {}
+    for index, audible in enumerate(prediction.sounds):
+        described.append({"title": audible.title, "key": audible.key})
+        if audible.key in wanted:
+            sound = audible.make()
+            described[-1]["rate"] = sound.sample_rate
+            arrays[f"heard{index}"] = np.clip(np.round(sound.samples * 32767), -32768, 32767).astype("<i2")
+    return described, arrays
+
+
 def _sound(trace: Trace, state: dict) -> Sound:
     """Where the clip is sound. state: of the session, which keeps it for as long as the mel stays."""
     mel, sound = state.get("sound", (None, None))
@@ -229,7 +238,7 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
         request = {
             "sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings,
             "view": view, "pixels": pixels, "said": None if said is None else str(said)[:_MOST_SAID],
-            "beams": max(0, min(int(value.get("beams", 0)), MOST_BEAMS)),
+            "beams": max(0, min(int(value.get("beams", 0)), MOST_BEAMS)), "hear": {str(key) for key in value.get("hear", ())[:_MOST_SOUNDS]},
         }
     except (TypeError, KeyError, ValueError, OverflowError, IndexError, AttributeError):
         return None

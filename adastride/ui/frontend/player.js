@@ -21,30 +21,46 @@ export class Player {
     this.button = button;
     this.moved = moved;
     this.failed = failed;
-    this.audio = new Audio();
+    this.signal = signal;
     this.playhead = 0; // seconds
-    /** @type {string | null} */
-    this.url = null;
+    this.audio = this.element();
     button.addEventListener("click", () => this.toggle(), { signal });
-    const { audio } = this;
-    audio.addEventListener("play", () => { button.textContent = "Pause"; this.animate(); }, { signal });
-    for (const type of ["ended", "pause"]) audio.addEventListener(type, () => this.stopped(), { signal });
-    audio.addEventListener("seeked", () => this.moveTo(audio.currentTime), { signal });
     signal.addEventListener("abort", () => this.close());
   }
 
-  /** @param {Blob} sound */
+  /** What plays a sound; of several only the one in use is listened to. */
+  element() {
+    const audio = new Audio(), { signal } = this;
+    /** @param {string} type @param {() => void} act */
+    const on = (type, act) => audio.addEventListener(type, () => { if (audio === this.audio) act(); }, { signal });
+    on("play", () => { this.button.textContent = "Pause"; this.animate(); });
+    for (const type of ["ended", "pause"]) on(type, () => this.stopped());
+    on("seeked", () => this.moveTo(audio.currentTime));
+    return audio;
+  }
+
+  /** Another clip. @param {Blob} sound */
   open(sound) {
     this.close();
-    this.url = URL.createObjectURL(sound);
-    this.audio.src = this.url;
+    this.audio.src = URL.createObjectURL(sound);
     this.playhead = 0;
   }
 
-  close() {
-    this.audio.pause();
-    if (this.url) URL.revokeObjectURL(this.url);
-    this.url = null;
+  /** Another sound of the same clip: it goes on where the last one was. @param {Blob} sound */
+  exchange(sound) {
+    const before = this.audio, playing = !before.paused, next = this.audio = this.element();
+    next.src = URL.createObjectURL(sound);
+    next.currentTime = before.currentTime;
+    if (playing) next.play().catch(() => this.stopped());
+    this.release(before);
+  }
+
+  close() { this.release(this.audio); }
+
+  /** @param {HTMLAudioElement} audio */
+  release(audio) {
+    audio.pause();
+    if (audio.src) URL.revokeObjectURL(audio.src);
   }
 
   toggle() {

@@ -23,6 +23,7 @@ import { Panels } from "./panels.js";
 import { showPrediction, spoken } from "./prediction.js";
 import { exploreTables } from "./tables.js";
 import { TranscriptView } from "./transcript.js";
+import { Sounds } from "./sounds.js";
 
 /**
  * @typedef {import("./layers.js").Layer} Layer
@@ -65,6 +66,7 @@ export class Explorer extends View {
     this.controls = new Controls(this);
     this.panels = new Panels(this);
     this.transcript = new TranscriptView(this);
+    this.sounds = new Sounds(this);
     this.sheet = new Sheet(this, () => this.tables());
     this.drawSoon = onceAFrame(() => this.draw());
     this.coverSoon = onceAFrame(() => this.drawCover());
@@ -91,6 +93,7 @@ export class Explorer extends View {
     this.header = header;
     this.server = layOutAll(header, arrays, this.edges, this.layers);
     this.lanes = unpackLanes(header.prediction.lanes, arrays);
+    this.sounds.take(header.sounds, arrays);
     const sequence = this.requests.answered();
     if (sequence !== null) requestAnimationFrame(() => note("followed", sequence));
     this.tickLayer = Math.min(this.tickLayer, header.layers.length - 1);
@@ -136,7 +139,7 @@ export class Explorer extends View {
     this.everything = true; // nothing that is drawn now is of this clip
     this.hover = null;
     this.pinned = null;
-    this.player.open(encoded ? new Blob([encoded], { type: "audio/flac" }) : wavBlob(clip.wave, clip.sampleRate));
+    this.sounds.open(encoded ? new Blob([encoded], { type: "audio/flac" }) : wavBlob(clip.wave, clip.sampleRate));
   }
 
   /** Draws what the settings in hand mean now. */
@@ -210,8 +213,8 @@ export class Explorer extends View {
   request(sequence) {
     this.root.dataset.state = "following";
     note("sent", sequence);
-    const { revision, clip, settings, transcript, screen } = this;
-    return { sequence, revision, have: clip?.id ?? "", settings: copySettings(settings), ...transcript.asked, ...screen };
+    const { revision, clip, settings, transcript, sounds, screen } = this;
+    return { sequence, revision, have: clip?.id ?? "", settings: copySettings(settings), ...transcript.asked, ...sounds.asked, ...screen };
   }
 
   /** Nothing is under way and nothing waits: the address bar and screen readers get the result. */
@@ -221,6 +224,7 @@ export class Explorer extends View {
     this.say(`${spoken(this.header.prediction)}${this.header.glance} ${layers.join(" ")}`);
     this.panels.describe();
     this.root.dataset.state = "settled";
+    this.sounds.settled();
   }
 
   link() {
@@ -289,10 +293,12 @@ export class Explorer extends View {
   /** Gives whether the key meant something. @param {KeyboardEvent} event */
   key(event) {
     const target = /** @type {HTMLElement} */ (event.composedPath()[0]), panel = this.panels.of(target);
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !target.matches("textarea, select");
     const up = { ArrowUp: 1, ArrowDown: -1 }[event.key], along = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === "Escape") this.putAway();
     else if (this.sheet.holds(target)) return false; // keys scroll the tables
     else if (event.key === " " && !target.matches("button, textarea, select")) this.player.toggle();
+    else if (plain && event.key.toLowerCase() === "a") return this.sounds.next();
     else if (target.matches("input, button, select, textarea")) return false;
     else if (zoomWithKey(event.key, this.timeline, this.centre)) return true;
     else if (event.key === "Enter" && panel) this.player.playFrom(this.hover ? this.panels.spanOf(this.hover).from : this.timeline.from);

@@ -1,0 +1,95 @@
+// @ts-check
+// The sounds of a clip: its own, and those that the network answers with. One is chosen; another goes on at the same place.
+
+import { wavBlob } from "../player.js";
+import { whenQuiet } from "../view.js";
+import { segments } from "./controls.js";
+
+/** @typedef {{ title: string, key: string, rate?: number }} Described */
+
+const QUIET_MS = 120; // no setting has moved for so long: time to make the sound of it
+const MOST_KEPT = 12; // sounds of earlier settings, of which somebody may want one again
+
+export class Sounds {
+  /** @param {import("./viewer.js").Explorer} explorer */
+  constructor(explorer) {
+    this.explorer = explorer;
+    this.host = explorer.one(".hear");
+    /** @type {Described[]} */
+    this.offered = [];
+    /** @type {Map<string, Blob>} by key, the latest last */
+    this.made = new Map();
+    /** @type {Blob | null} of the clip itself */
+    this.own = null;
+    /** @type {Blob | null} */
+    this.playing = null;
+    this.chosen = 0; // 0 is the clip, n the n-th of those offered
+    this.wanting = false;
+    this.soon = whenQuiet(() => this.want(), QUIET_MS, explorer.signal);
+  }
+
+  /** Another clip. @param {Blob} own */
+  open(own) {
+    this.own = this.playing = own;
+    this.made.clear();
+    this.explorer.player.open(own);
+  }
+
+  /** What an answer offers, and the sounds that came with it. @param {Described[]} offered @param {Record<string, any>} arrays */
+  take(offered, arrays) {
+    this.offered = offered;
+    offered.forEach(({ key, rate }, n) => { if (arrays[`heard${n}`]) this.keep(key, wavBlob(arrays[`heard${n}`], rate)); });
+    if (this.chosen > offered.length) this.chosen = 0;
+    this.refresh();
+  }
+
+  /** @param {string} key @param {Blob} sound */
+  keep(key, sound) {
+    this.made.delete(key);
+    this.made.set(key, sound);
+    if (this.made.size > MOST_KEPT) this.made.delete(this.made.keys().next().value);
+  }
+
+  /** Keys of sounds that are to come with the next answer; none unless somebody wants to hear them. */
+  get asked() {
+    const hear = this.wanting ? this.missing : [];
+    this.wanting = false;
+    return { hear };
+  }
+
+  /** @returns {string[]} */
+  get missing() { return this.offered.map(({ key }) => key).filter((key) => !this.made.has(key)); }
+
+  want() {
+    if (!this.chosen || !this.missing.length) return;
+    this.wanting = true;
+    this.explorer.requests.ask();
+  }
+
+  /** @param {number} n */
+  choose(n) {
+    this.chosen = n;
+    this.refresh();
+    if (n && this.missing.length) this.want();
+  }
+
+  /** The next sound. Gives whether there is one. */
+  next() {
+    if (this.offered.length) this.choose((this.chosen + 1) % (this.offered.length + 1));
+    return this.offered.length > 0;
+  }
+
+  refresh() {
+    const { host, offered, chosen } = this;
+    host.hidden = !offered.length;
+    segments(host, [[0, "Original"], ...offered.map(({ title }, n) => [n + 1, title])], chosen, (n) => this.choose(n));
+    const sound = chosen ? this.made.get(offered[chosen - 1].key) : this.own;
+    host.setAttribute("aria-busy", String(!sound));
+    if (!sound || sound === this.playing) return;
+    this.playing = sound;
+    this.explorer.player.exchange(sound);
+  }
+
+  /** All settings are as the server has them: the sound of them may be made. */
+  settled() { if (this.chosen && this.missing.length) this.soon.ask(); }
+}
