@@ -308,3 +308,15 @@ def test_the_default_network_has_the_unet():
     encoder = Recogniser(RecogniserConfig("words", TOKENS)).encoder
     assert isinstance(encoder, Squeezeformer)
     assert encoder.reduced < encoder.recovered < len(encoder.blocks) == 4
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("method", METHODS)
+def test_cuda_gives_the_numbers_of_the_cpu(method: str):
+    """For clips of unequal lengths, whose attention is computed at once there; convolutions may be rounded to 10 bits (TF32)."""
+    network, signal, lengths = recogniser(method), mels(5, 80, 157), torch.tensor([157, 120, 90, 31, 12])
+    expected = network(signal, lengths)
+    found = network.cuda()(signal.cuda(), lengths.cuda())
+    assert found.downsampled[-1].lengths.tolist() == expected.downsampled[-1].lengths.tolist()
+    torch.testing.assert_close(found.head.cpu(), expected.head, atol=2e-2, rtol=1e-2)
