@@ -127,7 +127,7 @@ def test_the_grid_of_the_repository_can_be_read():
     """Without the data: only leaving speakers out needs to know who they are."""
     text = (ROOT / "results" / "grid.toml").read_text(encoding="utf-8")
     assert text.count("[[blocks]]") >= 8
-    if default_data_root().is_dir() and (ROOT / "build" / "spoken-digits").is_dir():
+    if (default_data_root() / "fsdd").is_dir() and (ROOT / "build" / "spoken-digits").is_dir():
         runs = read_grid(ROOT / "results" / "grid.toml", default_data_root())
         assert len({run.id for run in runs}) == len(runs) > 300
         assert {run.width for run in runs} == {128}
