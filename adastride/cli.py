@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DEFAULT_CHECKPOINT = "digits-adastride"
 BAD_INPUT, INTERRUPTED = 2, 130
 
-_PRESETS = ("commands", "digits", "emotion", "scenes", "strings", "reading")
+_PRESETS = ("commands", "digits", "emotion", "scenes", "strings", "reading", "codec")
 # What only some commands need, and the extra of pyproject.toml that brings it.
 _EXTRAS = {"streamlit": "app", "matplotlib": "app", "plotly": "app", "accelerate": "train", "jiwer": "train", "tokenizers": "train"}
 _PLACED_SECONDS, _SNR_DB = 2.0, 30.0
@@ -126,23 +126,25 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(train)
     kinds = train.add_mutually_exclusive_group()
     kinds.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
-    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification or recognition")
+    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification, recognition or reconstruction")
     train.add_argument("--units", choices=("words", "characters", "phonemes", "pieces"), help="what a recogniser writes (default: characters)")
     train.add_argument("--blocks", metavar="N", type=_whole(1, 64), help="of a recogniser's encoder (default: 4)")
     train.add_argument("--encoder", choices=("squeezeformer", "conformer"), help="of a recogniser (default: squeezeformer)")
+    train.add_argument("--codes", metavar="N", type=_whole(2, 65_536), help="of a codec's codebook (default: 512)")
     train.add_argument("--front-end", metavar="NAME", help="log-mel front end (default: the network's)")
     methods = train.add_mutually_exclusive_group()
     methods.add_argument("--method", metavar="METHOD", default="adastride",
-                         help="downsampler of all layers, or a network's own name such as adastride-s or adastride-sigma (default: %(default)s)")
+                         help="downsampler of all layers (of a codec the upper one), or a network's own name such as adastride-s or adastride-sigma "
+                         "(default: %(default)s)")
     methods.add_argument("--methods", metavar="A,B,C", help="downsampler of each layer, the lowest first")
     train.add_argument("--stride", metavar="S", type=_number(1), default=2.0,
                        help="input frames per output frame of every layer (default: %(default)g)")
-    train.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE), default=5.0,
-                       help="σ⁻² of every adaptive layer (default: %(default)g)")
+    train.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
+                       help="σ⁻² of every adaptive layer (default: 5, of a codec 10)")
     train.add_argument("--learn-sigma", action="store_true", help="every adaptive layer learns its own σ, beginning with --sigma-inv2")
     train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],
                        help="another parameter of the method, such as smoothness=8 or filter_size=5; may be repeated")
-    train.add_argument("--width", metavar="N", type=_whole(1, 4096), help="channels of the network (default: 256, of a recogniser 144)")
+    train.add_argument("--width", metavar="N", type=_whole(1, 4096), help="channels of the network (default: 256, of a recogniser 144, of a codec 128)")
     train.add_argument("--preset", choices=_PRESETS, help="what kind of sound the settings below are for (default: by the clips' texts and lengths)")
     train.add_argument("--epochs", metavar="N", type=_whole(1, 100_000), help="the most epochs (default: the preset's)")
     train.add_argument("--patience", metavar="N", type=_whole(1, 100_000), help="stop after so many epochs without a better valid split")
@@ -451,7 +453,7 @@ def _train(args: argparse.Namespace) -> None:
     from adastride.training.settings import PRESETS, preset_for
 
     kind = _kind(args)
-    options = _network(args, kind)
+    options, sample_rate = _network(args, kind)
     device = _device(args.device)
     state = out.with_suffix(".state")
     overrides = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,
@@ -465,7 +467,7 @@ def _train(args: argparse.Namespace) -> None:
             print(text, flush=True)
 
     def settings(clips: Sequence[Clip], sample_rate: int) -> TrainingSettings:
-        preset = args.preset or preset_for(clips, sample_rate, texts=kind.task.texts)
+        preset = args.preset or kind.task.preset or preset_for(clips, sample_rate, texts=kind.task.texts)
         say(f"{len(clips)} training clips, settings for {preset}")
         return replace(PRESETS[preset], **overrides)
 
@@ -484,7 +486,7 @@ def _train(args: argparse.Namespace) -> None:
         )
 
     try:
-        train(_sources(args), out, config, settings, str(device), report)
+        train(_sources(args), out, config, settings, str(device), report, sample_rate=sample_rate)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped {reached or 'before another epoch was complete'}: run the same command again to go on.") from None
     except torch.OutOfMemoryError:
@@ -509,8 +511,11 @@ def _kind(args: argparse.Namespace) -> Kind:
     return names[args.kind]
 
 
-def _network(args: argparse.Namespace, kind: Kind) -> dict[str, Any]:
-    """The fields of the network's configuration that the options set. Raises CommandError for options that can't be combined."""
+def _network(args: argparse.Namespace, kind: Kind) -> tuple[dict[str, Any], int]:
+    """The fields of the network's configuration that the options set, and its sample rate in Hz.
+
+    Raises CommandError for options that can't be combined.
+    """
     from adastride.training.grid import ANY_CLIPS
 
     try:
@@ -523,17 +528,18 @@ def _network(args: argparse.Namespace, kind: Kind) -> dict[str, Any]:
             if len(keys) != layers:
                 raise CommandError(f"--methods needs {layers} methods separated by commas, got {len(keys)}.")
             options = {"methods": keys}
-        options |= {"strides": (args.stride,) * len(options["methods"]), "sigma": args.sigma_inv2**-0.5}
-        given = {"width": args.width, "units": args.units, "blocks": args.blocks, "encoder": args.encoder, "front_end": args.front_end}
+        options |= {"strides": (args.stride,) * len(options["methods"])}
+        options |= {} if args.sigma_inv2 is None else {"sigma": args.sigma_inv2**-0.5}
+        given = {"width": args.width, "units": args.units, "blocks": args.blocks, "encoder": args.encoder, "codes": args.codes, "front_end": args.front_end}
         options |= {name: value for name, value in given.items() if value is not None}
         options |= {"learn_sigma": True} if args.learn_sigma else {}
         options |= {"parameters": dict(args.parameter)} if args.parameter else {}
-        kind.learn_config(ANY_CLIPS, ANY_CLIPS, **options)
+        sample_rate = kind.learn_config(ANY_CLIPS, ANY_CLIPS, **options).mel.sample_rate
     except ValueError as error:
         raise CommandError(f"{error}.") from None
     except TypeError as error:
         raise CommandError(f"a {args.kind} does not take all of these options ({error}).") from None
-    return options
+    return options, sample_rate
 
 
 def _device(name: str) -> torch.device:

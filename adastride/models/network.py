@@ -196,7 +196,10 @@ class Network(nn.Module, ABC):
         """
 
     def signal(self, waveform: Waveform) -> Tensor:
-        """The network's input for a sound: its log-mel, (1, n_mels, T)."""
+        """The network's input for a sound of any rate: its log-mel, (1, n_mels, T)."""
+        rate = self.config.mel.sample_rate
+        if waveform.sample_rate != rate:
+            waveform = audio.from_samples(waveform.samples, waveform.sample_rate, rate)
         return audio.log_mel(torch.from_numpy(waveform.samples.copy()), self.config.mel)[None]
 
     @property

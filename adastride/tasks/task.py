@@ -131,13 +131,15 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     name: what its networks do, "classification". metrics: the numbers that answers are measured by. The first is the headline: pickers
     show it, and training keeps the epoch that is best at it; among equals the second decides, and so on. mask_value: the value with
     which training may mask signals, which it may then also tilt and band-limit, because they are log-mels (SpecAugment). None where it
-    has to leave signals as they are. texts: whether answers are the texts of whole clips, which training may then not cut.
+    has to leave signals as they are. texts: whether answers are the texts of whole clips, which training may then not cut. preset: the
+    name of the settings of training that suit the task; None where that goes by the clips.
     """
 
     name: ClassVar[str]
     metrics: tuple[Metric, ...]
     mask_value: ClassVar[float | None] = None
     texts: ClassVar[bool] = False
+    preset: ClassVar[str | None] = None
 
     @property
     def headline(self) -> Metric:
