@@ -1,4 +1,5 @@
-"""The command line: it explains a clip, writes down what is said, trains one network or a grid, evaluates, sweeps, and starts the app.
+"""The command line: it explains a clip, writes down what is said, encodes and decodes, trains one network or a grid, evaluates, sweeps,
+and starts the app.
 
 Whatever is wrong with the input ends in one sentence on stderr and exit code 2. Heavy imports wait until a command
 needs them, so that `--help` and a mistyped option answer at once.
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from adastride.clips import Clip
     from adastride.inspection.tracing import Trace
-    from adastride.models import NetworkConfig
+    from adastride.models import Codec, NetworkConfig
     from adastride.tasks import Kind
     from adastride.training.datasets import Source
     from adastride.training.evaluate import Evaluation
@@ -76,9 +77,10 @@ def _sentence(error: Exception) -> str | None:
     from adastride.checkpoints import CheckpointError
     from adastride.clips import DataError
     from adastride.sweep.core import SweepError
+    from adastride.tasks.codes import CodesError
     from adastride.text import TextError
 
-    return str(error) if isinstance(error, AudioError | CheckpointError | DataError | SweepError | TextError) else None
+    return str(error) if isinstance(error, AudioError | CheckpointError | CodesError | DataError | SweepError | TextError) else None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -121,6 +123,22 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("--textgrid", metavar="OUT", help="write the tokens and their times for Praat")
     transcribe.add_argument("--srt", metavar="OUT", help="write subtitles")
     transcribe.set_defaults(run=_transcribe)
+
+    encode = commands.add_parser("encode", help="write a clip as the codes and durations of a codec", allow_abbrev=False)
+    encode.add_argument("clip", metavar="CLIP", help=f"a {FORMATS} file of up to 15 minutes, or the name of a bundled sample")
+    encode.add_argument("--checkpoint", metavar="NAME", help="a shipped codec or a .safetensors file (default: the first that is shipped)")
+    encode.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE), help="σ⁻² of the upper layer (default: as trained)")
+    encode.add_argument("--stride", metavar="S", type=_number(1), help="input frames per code of the upper layer (default: as trained)")
+    encode.add_argument("--out", metavar="FILE", required=True, help="the JSON file to write: codes, durations in mel frames, mel_frames")
+    encode.set_defaults(run=_encode)
+
+    decode = commands.add_parser("decode", help="make a sound of the codes that encode wrote, or that were edited", allow_abbrev=False)
+    decode.add_argument("codes", metavar="CODES", help="the JSON file")
+    decode.add_argument("--checkpoint", metavar="NAME", help="the codec that wrote them (default: the shipped one that they name)")
+    decode.add_argument("--wav", metavar="OUT", help="write the sound")
+    decode.add_argument("--mel", metavar="OUT", help="write the log-mel, (bands, frames) as a NumPy array")
+    decode.add_argument("--iterations", metavar="N", type=_whole(1, 1000), default=32, help="of Griffin-Lim (default: %(default)s)")
+    decode.set_defaults(run=_decode)
 
     train = commands.add_parser("train", help="train a network on a labelled folder; run it again to go on", allow_abbrev=False)
     _add_data(train)
@@ -366,6 +384,88 @@ def _transcribe(args: argparse.Namespace) -> None:
         raise CommandError(f"{wrong} of {len(found)} clips could not be read: the lines above say why.")
 
 
+# encode and decode
+
+
+def _encode(args: argparse.Namespace) -> None:
+    clip, title = _find_clip(args.clip)
+    out = Path(args.out)
+    _check_outputs({"out": out}, clip)
+
+    import torch
+
+    from adastride import audio
+    from adastride.downsampling import LayerSettings
+    from adastride.tasks import codes
+
+    torch.set_num_threads(1)  # see `_explain`
+    network = _codec(args.checkpoint)
+    waveform = audio.read(clip, network.config.mel.sample_rate)
+    sigma = None if args.sigma_inv2 is None else args.sigma_inv2**-0.5
+    encoded = codes.encode(network, waveform, LayerSettings(sigma=sigma, stride=args.stride))
+    _write(out, encoded.to_json().encode())
+    seconds = encoded.mel_frames / network.config.mel.frames_per_second
+    print(
+        f"{title}: {len(encoded.codes)} codes, {len(set(encoded.codes))} of them distinct, {len(encoded.codes) / seconds:.1f} a second, "
+        f"{len(encoded.codes) * math.log2(network.config.codes) / seconds:.0f} bits a second without their durations"
+    )
+    print(f"wrote {out}")
+
+
+def _decode(args: argparse.Namespace) -> None:
+    outputs = {kind: Path(path) for kind in ("wav", "mel") if (path := getattr(args, kind)) is not None}
+    if not outputs:
+        raise CommandError("there is nothing to write: give --wav OUT, --mel OUT or both.")
+    path = Path(args.codes)
+    if not path.is_file():
+        raise CommandError(f"there is no file {args.codes!r}: name a JSON file that `python -m adastride encode` wrote.")
+    _check_outputs(outputs, path, "CODES")
+
+    import io
+
+    import numpy as np
+    import soundfile
+    import torch
+
+    from adastride import checkpoints, vocoder
+    from adastride.tasks import codes
+
+    torch.set_num_threads(1)  # see `_explain`
+    if path.stat().st_size > codes.MOST_BYTES:
+        raise CommandError(f"{path} has {path.stat().st_size / 1e6:.0f} MB, more than the {codes.MOST_BYTES / 1e6:.0f} MB allowed.")
+    known = codes.Codes.from_json(path.read_bytes(), path.name)
+    if args.checkpoint is None and known.checkpoint not in checkpoints.catalogue():
+        raise CommandError(f"{path.name} is of {known.checkpoint[:80]!r}, which is not part of this installation: give its file with --checkpoint.")
+    network = _codec(args.checkpoint or known.checkpoint)
+    mel = codes.decode(network, known)
+    files = {}
+    if "mel" in outputs:
+        data = io.BytesIO()
+        np.save(data, mel, allow_pickle=False)
+        files["mel"] = data.getvalue()
+    if "wav" in outputs:
+        data, waveform = io.BytesIO(), vocoder.sound(torch.from_numpy(mel), network.config.mel, args.iterations)
+        soundfile.write(data, waveform.samples, waveform.sample_rate, format="WAV", subtype="PCM_16")
+        files["wav"] = data.getvalue()
+    for kind, content in files.items():
+        _write(outputs[kind], content)
+        print(f"wrote {outputs[kind]} ({len(content) / 1e3:.0f} kB)")
+
+
+def _codec(name: str | None) -> Codec:
+    """The codec of a name or a path, by default the first that is shipped. Raises CommandError for a network of another kind."""
+    from adastride import checkpoints
+    from adastride.models import Codec
+
+    known = [entry.name for entry in checkpoints.catalogue().values() if entry.kind == "codec"]
+    if name is None and not known:
+        raise CommandError("no codec is part of this installation: give the path of one with --checkpoint.")
+    network = checkpoints.load(name or next((one for one in known if one.endswith("-adastride")), known[0]))
+    if not isinstance(network, Codec):
+        raise CommandError(f"{network.name} is a {network.config.kind} and has no codes: choose {' or '.join(known[:3]) or 'a codec'}.")
+    return network
+
+
 def _find_clip(name: str) -> tuple[Path, str]:
     """The file that CLIP stands for, and its title. A file of that name goes before a bundled sample of that name."""
     path = Path(name)
@@ -380,9 +480,9 @@ def _find_clip(name: str) -> tuple[Path, str]:
     raise CommandError(f"there is no file {name!r}: name a {FORMATS} file, or one of the samples {', '.join(samples())}.")
 
 
-def _check_outputs(outputs: dict[str, Path], clip: Path) -> None:
-    """Finds out before the work starts whether its results can be written."""
-    taken = {clip.resolve(): "CLIP"}
+def _check_outputs(outputs: dict[str, Path], source: Path, name: str = "CLIP") -> None:
+    """Finds out before the work starts whether its results can be written, and none over what is read, which is called `name`."""
+    taken = {source.resolve(): name}
     for kind, path in outputs.items():
         if not path.parent.is_dir():
             raise CommandError(f"{path} can't be written: there is no folder {path.parent}.")

