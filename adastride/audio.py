@@ -365,6 +365,13 @@ def log_mel(samples: Tensor, preset: MelPreset = PRESETS["classification"]) -> T
     return torch.cat(parts, dim=-1).clamp_(min=LOG_FLOOR).log_()
 
 
+def mel_of(waveform: Waveform, preset: MelPreset) -> Tensor:
+    """`log_mel` of a sound of any rate, which is resampled to the preset's: (n_mels, T)."""
+    if waveform.sample_rate != preset.sample_rate:
+        waveform = from_samples(waveform.samples, waveform.sample_rate, preset.sample_rate)
+    return log_mel(torch.from_numpy(waveform.samples.copy()), preset)
+
+
 def mel_filters(preset: MelPreset = PRESETS["classification"]) -> Tensor:
     """The weights of the mel bands, (window // 2 + 1, n_mels): a mel is their product with a magnitude spectrum."""
     return _mel_transform(preset).mel_scale.fb

@@ -700,6 +700,7 @@ def _evaluation_report(result: Evaluation) -> str:
     lines = _columns([
         (f"{headline.label.lower()}, clips as they are", headline.text(result.value)),
         (f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", headline.text(result.value_in_silence)),
+        *((f"{metric.label.lower()}, clips as they are", metric.text(result.metrics[metric.name])) for metric in result.others),
         ("mean stride of layer 1 in silence, input frames per output frame", stride(result.silence_stride)),
         ("mean stride of layer 1 in sound, input frames per output frame", stride(result.sound_stride)),
         ("stride in silence / stride in sound", stride(result.stride_ratio)),

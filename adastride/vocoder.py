@@ -43,11 +43,12 @@ def sound(mel: Tensor, preset: MelPreset, iterations: int = ITERATIONS) -> Wavef
     mel: natural-log (n_mels, T), as `audio.log_mel` makes it. iterations: of Griffin-Lim. Its samples are T hops, at the preset's rate;
     nothing is done about its level but that no sample is beyond full scale.
     """
-    # A frame more, for n frames without their padded ends are n - 1 hops of sound.
-    magnitudes = spectrum(F.pad(mel.detach().cpu()[None], (0, 1), mode="replicate")[0], preset)
+    # n frames are n - 1 hops of sound, which must be longer than the half window that is reflected at each end.
+    frames = max(mel.shape[1], preset.window // 2 // preset.hop + 1)
+    magnitudes = spectrum(F.pad(mel.detach().cpu()[None], (0, frames + 1 - mel.shape[1]), mode="replicate")[0], preset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        samples = _griffin_lim(preset, iterations)(magnitudes)
+        samples = _griffin_lim(preset, iterations)(magnitudes)[: mel.shape[1] * preset.hop]
     samples = samples / samples.abs().max().clamp(min=1.0)
     return audio.from_samples(samples.numpy(), preset.sample_rate, preset.sample_rate)
 

@@ -197,10 +197,7 @@ class Network(nn.Module, ABC):
 
     def signal(self, waveform: Waveform) -> Tensor:
         """The network's input for a sound of any rate: its log-mel, (1, n_mels, T)."""
-        rate = self.config.mel.sample_rate
-        if waveform.sample_rate != rate:
-            waveform = audio.from_samples(waveform.samples, waveform.sample_rate, rate)
-        return audio.log_mel(torch.from_numpy(waveform.samples.copy()), self.config.mel)[None]
+        return audio.mel_of(waveform, self.config.mel)[None]
 
     @property
     def device(self) -> torch.device:

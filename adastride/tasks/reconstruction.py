@@ -99,7 +99,8 @@ class Reconstruction(Task[Codec, CodecConfig]):
         values = {"mel error in dB": DECIBELS * error, "codes a second": rate, "bits a second": bits * rate, "distinct codes": float(len(set(codes)))}
         low, high = float(coded.signal[0].min()), float(coded.signal[0].max())
         return Prediction(
-            headline=f"{len(segments)} codes, {len(set(codes))} of them distinct", detail=f"mel error {DECIBELS * error:.2f} dB",
+            headline="1 code" if len(segments) == 1 else f"{len(segments)} codes, {len(set(codes))} of them distinct",
+            detail=f"mel error {DECIBELS * error:.2f} dB",
             lanes=(
                 SegmentLane("Codes", segments),
                 PictureLane("Reconstruction", mel, mel_edges, low, max(high, low + 1e-3), "ln of magnitude", ticks=band_ticks(preset)),
@@ -181,7 +182,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
         return Breakdown(title, tuple(rows), {
             "distinct_codes": distinct, "codes": known, "entropy_bits": entropy, "codes_per_second": rate, "bits_per_second": entropy * rate,
             "durations": {str(frames): count for frames, count in sorted(lasting.items())},
-        })
+        }, {"distinct_codes": float(distinct), "entropy_bits": entropy, "codes_per_second": rate})
 
 
 def lasting_durations(answer: Coding) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -96,12 +96,14 @@ class Metric:
 class Breakdown:
     """What an evaluation says besides the metrics, such as a confusion matrix.
 
-    title: one line for people. table: rows of cells, of which the first is the header. data: the same as an object for JSON.
+    title: one line for people. table: rows of cells, of which the first is the header. data: the same as an object for JSON. numbers:
+    what is said of all clips together, as no mean over clips could, by its name in a results file.
     """
 
     title: str
     table: tuple[tuple[str, ...], ...]
     data: Mapping[str, Any]
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

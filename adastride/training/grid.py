@@ -495,7 +495,8 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
     sigmas = [layer.sigma if "sigma" in METHODS[method].parameters else None for layer, method in zip(model.downsamplers, model.config.methods, strict=True)]
     validated, headline = valid_names(task)[0], task.headline.name
     trained_on = details.get("device", device_name(device))
-    metrics = {**result.metrics, f"{headline}_in_silence": result.value_in_silence, validated: best[validated]}
+    numbers = result.breakdown.numbers if result.breakdown else {}
+    metrics = {**result.metrics, **numbers, f"{headline}_in_silence": result.value_in_silence, validated: best[validated]}
     row = {
         "run": run.id, "kind": run.task.kind, "task": run.task.name, "fold": run.fold, "method": run.method, "sigma_inv2": run.sigma_inv2,
         "learn_sigma": str(bool(run.options.get("learn_sigma"))).lower(), "seed": run.seed, "width": run.width,
@@ -519,6 +520,7 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     tests = {f"test_{headline}": result.value, f"test_{headline}_in_silence": result.value_in_silence}
+    tests |= {f"test_{name}": value for name, value in numbers.items()}
     others = {source.name: evaluate(model, source.clips("test", run.sample_rate, cache)).value for source in extra}
     metrics = {**details["metrics"], **tests, f"test_{headline}_of": others}
     checkpoints.save_checkpoint(model, out, {**details, "run": run.id, "task": run.task.name, "metrics": metrics})

@@ -140,16 +140,17 @@ def first(name: str, value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("", "is not JSON"), ("{", "is not JSON"), ("[" * 100_000, "is not JSON"), ("[1, 2]", "holds no codes and durations"), ("{}", "holds no codes"),
-    (edited(format=2), "another version"), (edited(format=True), "another version"), (edited(format="out"), "another version"),
-    (edited(codes=[]), "no code left"), (edited(codes="abc"), "codes must be a list"), (edited(**first("codes", 1.5)), "codes must be whole numbers, got 1.5"),
-    (edited(**first("codes", None)), "codes must be whole numbers"), (edited(**first("durations", 0)), "the code in place 0 lasts for 0 mel frames"),
-    (edited(**first("durations", -3)), "lasts for -3 mel frames"), (edited(**first("durations", 2**40)), "durations must be whole numbers"),
-    (edited(**first("durations", 2**30)), "more than the 1000000 allowed"), (edited(durations=[1]), "and 1 durations"), (edited(mel_frames=5), "make them equal"),
-    (edited(mel_frames="out"), "mel_frames is None"), (edited(strides=[0, 2]), "strides must be"), (edited(sigma=-1.0), "sigma"),
-    (edited(sigma="wide"), "sigma must be numbers"), (edited(**first("positions", -1.0)), "positions do not rise"),
-    (edited(**first("positions", float("nan"))), "positions must be numbers"), (edited(**first("positions", 1e9)), "positions do not rise"),
-    (edited(skipped=[[0]]), "pairs of a place and a code"), (edited(skipped=[[900, 1]]), "not in order"), (edited(checkpoint=7), "checkpoint must be a text"),
+    ("", "is not JSON"), ("{", "is not JSON"), ("[" * 100_000, "is not JSON"), ("[1, 2]", "holds no codes and durations"),
+    ("{}", "holds no codes"), (edited(format=2), "another version"), (edited(format=True), "another version"),
+    (edited(format="out"), "another version"), (edited(codes=[]), "no code left"), (edited(codes="abc"), "codes must be a list"),
+    (edited(**first("codes", 1.5)), "codes must be whole numbers, got 1.5"), (edited(**first("codes", None)), "codes must be whole numbers"),
+    (edited(**first("durations", 0)), "the code in place 0 lasts for 0 mel frames"), (edited(**first("durations", -3)), "lasts for -3 mel frames"),
+    (edited(**first("durations", 2**40)), "durations must be whole numbers"), (edited(**first("durations", 2**30)), "more than the 1000000 allowed"),
+    (edited(durations=[1]), "and 1 durations"), (edited(mel_frames=5), "make them equal"), (edited(mel_frames="out"), "mel_frames is None"),
+    (edited(strides=[0, 2]), "strides must be"), (edited(sigma=-1.0), "sigma"), (edited(sigma="wide"), "sigma must be numbers"),
+    (edited(**first("positions", -1.0)), "positions do not rise"), (edited(**first("positions", float("nan"))), "positions must be numbers"),
+    (edited(**first("positions", 1e9)), "positions do not rise"), (edited(skipped=[[0]]), "pairs of a place and a code"),
+    (edited(skipped=[[900, 1]]), "not in order"), (edited(checkpoint=7), "checkpoint must be a text"),
     (edited(fingerprint="out"), "fingerprint must be a text"),
 ])
 def test_a_file_that_cannot_be(text: str, said: str):
