@@ -127,7 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     encode = commands.add_parser("encode", help="write a clip as the codes and durations of a codec", allow_abbrev=False)
     encode.add_argument("clip", metavar="CLIP", help=f"a {FORMATS} file of up to 15 minutes, or the name of a bundled sample")
     encode.add_argument("--checkpoint", metavar="NAME", help="a shipped codec or a .safetensors file (default: the first that is shipped)")
-    encode.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE), help="σ⁻² of the upper layer (default: as trained)")
+    encode.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
+                        help="σ⁻² of the upper layer (default: as trained)")
     encode.add_argument("--stride", metavar="S", type=_number(1), help="input frames per code of the upper layer (default: as trained)")
     encode.add_argument("--out", metavar="FILE", required=True, help="the JSON file to write: codes, durations in mel frames, mel_frames")
     encode.set_defaults(run=_encode)
@@ -152,8 +153,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--front-end", metavar="NAME", help="log-mel front end (default: the network's)")
     methods = train.add_mutually_exclusive_group()
     methods.add_argument("--method", metavar="METHOD", default="adastride",
-                         help="downsampler of all layers (of a codec the upper one), or a network's own name such as adastride-s or adastride-sigma "
-                         "(default: %(default)s)")
+                         help="downsampler of all layers (of a codec the upper one), or a network's own name such as adastride-s or "
+                         "adastride-sigma (default: %(default)s)")
     methods.add_argument("--methods", metavar="A,B,C", help="downsampler of each layer, the lowest first")
     train.add_argument("--stride", metavar="S", type=_number(1), default=2.0,
                        help="input frames per output frame of every layer (default: %(default)g)")
@@ -162,7 +163,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--learn-sigma", action="store_true", help="every adaptive layer learns its own σ, beginning with --sigma-inv2")
     train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],
                        help="another parameter of the method, such as smoothness=8 or filter_size=5; may be repeated")
-    train.add_argument("--width", metavar="N", type=_whole(1, 4096), help="channels of the network (default: 256, of a recogniser 144, of a codec 128)")
+    train.add_argument("--width", metavar="N", type=_whole(1, 4096),
+                       help="channels of the network (default: 256, of a recogniser 144, of a codec 128)")
     train.add_argument("--preset", choices=_PRESETS, help="what kind of sound the settings below are for (default: by the clips' texts and lengths)")
     train.add_argument("--epochs", metavar="N", type=_whole(1, 100_000), help="the most epochs (default: the preset's)")
     train.add_argument("--patience", metavar="N", type=_whole(1, 100_000), help="stop after so many epochs without a better valid split")
@@ -429,13 +431,15 @@ def _decode(args: argparse.Namespace) -> None:
 
     from adastride import checkpoints, vocoder
     from adastride.tasks import codes
+    from adastride.wording import one_line
 
     torch.set_num_threads(1)  # see `_explain`
     if path.stat().st_size > codes.MOST_BYTES:
         raise CommandError(f"{path} has {path.stat().st_size / 1e6:.0f} MB, more than the {codes.MOST_BYTES / 1e6:.0f} MB allowed.")
     known = codes.Codes.from_json(path.read_bytes(), path.name)
     if args.checkpoint is None and known.checkpoint not in checkpoints.catalogue():
-        raise CommandError(f"{path.name} is of {known.checkpoint[:80]!r}, which is not part of this installation: give its file with --checkpoint.")
+        named = one_line(known.checkpoint, 60)
+        raise CommandError(f"{path.name} is of {named}, which is not part of this installation: give its file with --checkpoint.")
     network = _codec(args.checkpoint or known.checkpoint)
     mel = codes.decode(network, known)
     files = {}
@@ -630,7 +634,8 @@ def _network(args: argparse.Namespace, kind: Kind) -> tuple[dict[str, Any], int]
             options = {"methods": keys}
         options |= {"strides": (args.stride,) * len(options["methods"])}
         options |= {} if args.sigma_inv2 is None else {"sigma": args.sigma_inv2**-0.5}
-        given = {"width": args.width, "units": args.units, "blocks": args.blocks, "encoder": args.encoder, "codes": args.codes, "front_end": args.front_end}
+        names = ("width", "units", "blocks", "encoder", "codes", "front_end")
+        given = {name: getattr(args, name) for name in names}
         options |= {name: value for name, value in given.items() if value is not None}
         options |= {"learn_sigma": True} if args.learn_sigma else {}
         options |= {"parameters": dict(args.parameter)} if args.parameter else {}

@@ -24,7 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoints.save_checkpoint(codec("strided-conv"), path / "other.safetensors", {})
     checkpoints.save_checkpoint(Classifier(ClassifierConfig(("a", "b"), width=8)), path / "sorter.safetensors", {})
     soundfile.write(path / "clip.wav", speech(0.8).samples, 22_050)
-    assert cli.main(["encode", str(path / "clip.wav"), "--checkpoint", str(path / "teller.safetensors"), "--out", str(path / "codes.json")]) == 0
+    own, out = ["--checkpoint", str(path / "teller.safetensors")], ["--out", str(path / "codes.json")]
+    assert cli.main(["encode", str(path / "clip.wav"), *own, *out]) == 0
     return path
 
 
@@ -56,12 +57,14 @@ def test_what_encode_says_and_its_settings(capsys, folder: Path, tmp_path: Path)
     out = tmp_path / "c.json"
     counts = []
     for stride in (1, 2, 8):
-        code, said, _ = run(capsys, "encode", folder / "clip.wav", "--checkpoint", folder / "teller.safetensors", "--stride", stride, "--out", out)
+        own = ("--checkpoint", folder / "teller.safetensors", "--stride", stride)
+        code, said, _ = run(capsys, "encode", folder / "clip.wav", *own, "--out", out)
         assert code == 0
         assert "bits a second without their durations" in said
         counts.append(len(json.loads(out.read_text())["codes"]))
     assert counts == sorted(counts, reverse=True)
-    assert run(capsys, "encode", "seven", "--checkpoint", folder / "other.safetensors", "--sigma-inv2", 5, "--out", out)[0] == 0, "a bundled sample"
+    other = ("--checkpoint", folder / "other.safetensors", "--sigma-inv2", 5)
+    assert run(capsys, "encode", "seven", *other, "--out", out)[0] == 0, "a bundled sample"
 
 
 def changed(folder: Path, tmp_path: Path, **changes: Any) -> Path:
@@ -102,7 +105,8 @@ def test_what_decode_refuses(capsys, folder: Path, tmp_path: Path):
 def test_what_encode_refuses(capsys, folder: Path, tmp_path: Path):
     out = ("--out", tmp_path / "c.json")
     assert "there is no file" in refused(capsys, "encode", tmp_path / "no.wav", "--checkpoint", folder / "teller.safetensors", *out)
-    assert "is a classifier and has no codes" in refused(capsys, "encode", folder / "clip.wav", "--checkpoint", folder / "sorter.safetensors", *out)
+    sorter = ("--checkpoint", folder / "sorter.safetensors")
+    assert "is a classifier and has no codes" in refused(capsys, "encode", folder / "clip.wav", *sorter, *out)
     assert "are the same file" in refused(capsys, "encode", folder / "clip.wav", "--out", folder / "clip.wav")
     assert "there is no folder" in refused(capsys, "encode", folder / "clip.wav", "--out", tmp_path / "no" / "c.json")
     (tmp_path / "broken.wav").write_bytes(b"RIFF no sound")

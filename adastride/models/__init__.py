@@ -9,5 +9,6 @@ from adastride.models.network import Network, NetworkConfig, Output, Resume
 from adastride.models.recogniser import Recogniser, RecogniserConfig
 
 __all__ = [
-    "Classifier", "ClassifierConfig", "Codec", "CodecConfig", "Network", "NetworkConfig", "Output", "Recogniser", "RecogniserConfig", "Resume",
+    "Classifier", "ClassifierConfig", "Codec", "CodecConfig", "Network", "NetworkConfig", "Output", "Recogniser", "RecogniserConfig",
+    "Resume",
 ]

@@ -241,7 +241,8 @@ class Codec(Network):
         mel = self.reconstruct(quantised.values, lengths, upsamplings)
         loss = torch.stack([down.position_loss for down in results]).sum()
         return Coded(
-            mel, tuple(results), loss, tuple(kept), signal, upsamplings[0].lengths, quantised.indices, _composed(upsamplings), quantised.commitment,
+            mel, tuple(results), loss, tuple(kept), signal=signal, lengths=upsamplings[0].lengths, codes=quantised.indices,
+            origins=_composed(upsamplings), commitment=quantised.commitment,
         )
 
     def reconstruct(self, values: Tensor, lengths: Tensor, upsamplings: Sequence[Upsampling]) -> Tensor:
@@ -268,14 +269,18 @@ class Codec(Network):
         >>> round(network.work_share([80, 40, 20, 10]), 3)
         0.333
         """
-        convolved = sum(frames[place + METHODS[method].replaces_convolution] for place, method in enumerate(self.config.methods))  # first of a block
+        # The encoder's blocks that downsample begin at the rate above, or below where the downsampler convolves itself.
+        convolved = sum(frames[place + METHODS[method].replaces_convolution] for place, method in enumerate(self.config.methods))
         convolved += 3 * sum(frames[1:])  # the second of a block that downsamples, and both of the next
         convolved += 2 * frames[-1] + sum(frames[1:]) + sum(frames[:-1]) + 2 * sum(frames[1:-1])  # the decoder's
         return float(convolved / (4 * BLOCKS * frames[0]))
 
 
 class _Last(nn.Module):
-    """What stands behind a stack of blocks: normalisation, ReLU and a 1x1 convolution. Shape: (batch, width, time) -> (batch, outputs, time)."""
+    """What stands behind a stack of blocks: normalisation, ReLU and a 1x1 convolution.
+
+    Shape: (batch, width, time) -> (batch, outputs, time).
+    """
 
     def __init__(self, width: int, outputs: int):
         super().__init__()

@@ -1,4 +1,6 @@
-"""Vector quantisation: every vector is replaced by the nearest one of a codebook (van den Oord et al., 2017; the AdaStride paper's appendix B).
+"""Vector quantisation: every vector is replaced by the nearest one of a codebook.
+
+Sources: van den Oord et al., 2017, and the AdaStride paper's appendix B.
 
 - Straight-through: the gradient of the result goes to the input as if nothing had been replaced.
 - Commitment (equation 9): the squared distance between an input and its code, whose gradient pulls the input alone.

@@ -70,7 +70,8 @@ class Codes:
         if self.mel_frames > _MOST_FRAMES:
             raise CodesError(f"the durations sum to {self.mel_frames} mel frames, more than the {_MOST_FRAMES} allowed: shorten them.")
         if any(not 1 <= stride <= _MOST_STRIDE for stride in self.strides):
-            raise CodesError(f"strides must be from 1 to {_MOST_STRIDE}, got {one_line(str(list(self.strides)), 60)}: encode the clip again.")
+            said = one_line(str(list(self.strides)), 60)
+            raise CodesError(f"strides must be from 1 to {_MOST_STRIDE}, got {said}: encode the clip again.")
         if self.sigma is not None and not maths.SIGMA_LIMITS[0] <= self.sigma <= maths.SIGMA_LIMITS[1]:
             raise CodesError(f"a sigma of {self.sigma:g} is out of range: encode the clip again.")
         places = [place for place, _ in self.skipped]
@@ -78,7 +79,9 @@ class Codes:
             raise CodesError("the places of the skipped codes are not in order: encode the clip again.")
         inside = all(math.isfinite(position) and 0 <= position <= self.count - 1 for position in self.positions)
         if not inside or any(other < one for one, other in pairwise(self.positions)):
-            raise CodesError("the positions do not rise from the first code to the last: encode the clip again, or take positions and skipped out.")
+            raise CodesError(
+                "the positions do not rise from the first code to the last: encode the clip again, or take positions and skipped out."
+            )
 
     @property
     def mel_frames(self) -> int:
@@ -109,10 +112,14 @@ class Codes:
 
     @classmethod
     def from_json(cls, text: str | bytes, name: str = "this file") -> Codes:
-        """Reads the text of a file that anybody may have edited. Raises CodesError, one sentence naming `name`, for any that can't be used."""
+        """Reads the text of a file that anybody may have edited.
+
+        Raises CodesError, one sentence naming `name`, for any that can't be used.
+        """
         name = one_line(name)
         if len(text) > MOST_BYTES:
-            raise CodesError(f"{name} has {len(text) / 1e6:.0f} MB, more than the {MOST_BYTES / 1e6:.0f} MB allowed: encode a part of the clip.")
+            most = f"{MOST_BYTES / 1e6:.0f} MB"
+            raise CodesError(f"{name} has {len(text) / 1e6:.0f} MB, more than the {most} allowed: encode a part of the clip.")
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -141,7 +148,8 @@ class Codes:
 def encode(network: Codec, waveform: Waveform, settings: LayerSettings | None = None) -> Codes:
     """The codes and durations of a clip. settings: of the upper layer. Raises CodesError for a clip of more than `MAX_SECONDS` seconds."""
     if waveform.seconds > MAX_SECONDS:
-        raise CodesError(f"the clip lasts {waveform.seconds:.0f} s, more than the {MAX_SECONDS:.0f} s that can be encoded: cut out a part of it.")
+        most = f"{MAX_SECONDS:.0f} s"
+        raise CodesError(f"the clip lasts {waveform.seconds:.0f} s, more than the {most} that can be encoded: cut out a part of it.")
     with torch.inference_mode(), network.evaluating():
         signal = network.signal(waveform).to(network.device)
         fixed = len(network.downsamplers) - 1
@@ -149,12 +157,13 @@ def encode(network: Codec, waveform: Waveform, settings: LayerSettings | None = 
     durations, codes = durations_of(coded).tolist(), coded.codes[0].tolist()
     hidden = coded.resumes[-1]
     way = Upsampling.of(coded.downsampled[-1].alignment, hidden.lengths, hidden.hidden.shape[2])
+    positions = way.alignment.positions[0] if way.alignment else way.origins[0].double() if 0 in durations else torch.zeros(0)
     skipped = tuple((place, code) for place, (code, duration) in enumerate(zip(codes, durations, strict=True)) if not duration)
     return Codes(
         codes=tuple(code for code, duration in zip(codes, durations, strict=True) if duration), durations=tuple(d for d in durations if d),
         strides=tuple(int(layer.stride) for layer in network.downsamplers[:-1]), checkpoint=network.name, fingerprint=network.fingerprint,
         sigma=None if way.alignment is None else float(way.alignment.sigma), skipped=skipped,
-        positions=tuple(way.alignment.positions[0].tolist()) if way.alignment else tuple(way.origins[0].double().tolist()) if skipped else (),
+        positions=tuple(positions.tolist()),
     )
 
 
@@ -176,7 +185,8 @@ def decode(network: Codec, codes: Codes) -> np.ndarray:
     if seconds > MAX_SECONDS:
         raise CodesError(f"these codes last {seconds:.0f} s, more than the {MAX_SECONDS:.0f} s that can be decoded: decode a part of them.")
     if len(codes.strides) != len(network.downsamplers) - 1:
-        raise CodesError(f"these codes name {len(codes.strides)} strides and {network.name} has {len(network.downsamplers) - 1}: encode the clip again.")
+        fixed = len(network.downsamplers) - 1
+        raise CodesError(f"these codes name {len(codes.strides)} strides and {network.name} has {fixed}: encode the clip again.")
     line, upsamplings = _upsamplings(codes, network.device)
     with torch.inference_mode(), network.evaluating():
         values = network.quantiser.vectors(torch.tensor(line, device=network.device)).T[None]

@@ -46,7 +46,10 @@ def durations_of(coded: Coded, example: int = 0) -> Tensor:
 
 
 def averaged(mel: Tensor, lengths: Tensor, step: int = STEP) -> Tensor:
-    """Log-mels averaged over groups of `step` frames and repeated: (batch, n_mels, T) -> the same shape, zero past each example's length."""
+    """Log-mels averaged over groups of `step` frames and repeated.
+
+    Shape: (batch, n_mels, T) -> the same, zero past each example's length.
+    """
     valid = maths.length_mask(lengths, mel.shape[2])[:, None].to(mel.dtype)
     rest = -mel.shape[2] % step
     sums, counts = (F.pad(x, (0, rest)).unflatten(2, (-1, step)).sum(dim=3) for x in (mel * valid, valid))
@@ -96,7 +99,10 @@ class Reconstruction(Task[Codec, CodecConfig]):
         )
         bits = math.log2(network.config.codes)
         rate = len(segments) / max(seconds, 1e-9)
-        values = {"mel error in dB": DECIBELS * error, "codes a second": rate, "bits a second": bits * rate, "distinct codes": float(len(set(codes)))}
+        values = {
+            "mel error in dB": DECIBELS * error, "codes a second": rate, "bits a second": bits * rate,
+            "distinct codes": float(len(set(codes))),
+        }
         low, high = float(coded.signal[0].min()), float(coded.signal[0].max())
         return Prediction(
             headline="1 code" if len(segments) == 1 else f"{len(segments)} codes, {len(set(codes))} of them distinct",
@@ -174,13 +180,14 @@ class Reconstruction(Task[Codec, CodecConfig]):
         rate = int(used.sum()) / seconds
         lasting = Counter(duration for answer in answers for duration in lasting_durations(answer))
         total = sum(lasting.values())
-        rows = [("mel frames", "share of codes"), *((str(frames), f"{100 * count / total:.1f} %") for frames, count in sorted(lasting.items())[:20])]
+        shares = [(str(frames), f"{100 * count / total:.1f} %") for frames, count in sorted(lasting.items())[:20]]
         title = (
             f"{distinct} of {known} codes are used, {entropy:.2f} bits each; {rate:.1f} codes and {entropy * rate:.0f} bits a second "
             f"({math.log2(known) * rate:.0f} if all were used evenly); how long codes last, equal neighbours together"
         )
-        return Breakdown(title, tuple(rows), {
-            "distinct_codes": distinct, "codes": known, "entropy_bits": entropy, "codes_per_second": rate, "bits_per_second": entropy * rate,
+        return Breakdown(title, (("mel frames", "share of codes"), *shares), {
+            "distinct_codes": distinct, "codes": known, "entropy_bits": entropy, "codes_per_second": rate,
+            "bits_per_second": entropy * rate,
             "durations": {str(frames): count for frames, count in sorted(lasting.items())},
         }, {"distinct_codes": float(distinct), "entropy_bits": entropy, "codes_per_second": rate})
 

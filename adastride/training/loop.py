@@ -161,7 +161,9 @@ def _clips(sources: Sequence[Source], split: str, sample_rate: int, cache: Path 
     return [clip for source in sources for clip in source.clips(split, sample_rate, cache)]
 
 
-def _configured(config: Configure, clips: Sequence[Clip], valid_clips: Sequence[Clip], sources: Sequence[Source], sample_rate: int) -> NetworkConfig:
+def _configured(
+    config: Configure, clips: Sequence[Clip], valid_clips: Sequence[Clip], sources: Sequence[Source], sample_rate: int,
+) -> NetworkConfig:
     """Makes the configuration. Raises DataError, with the folders' names, for clips that nothing can be learned from."""
     try:
         configuration = config(clips, valid_clips)

@@ -136,7 +136,9 @@ def test_a_resumed_run_gives_what_a_whole_run_gives(method: str, layer: int):
     assert last.shape != before.shape or not torch.equal(last, before)
 
 
-@pytest.mark.parametrize("chosen", [LayerSettings(sigma=1.0), LayerSettings(stride=1.0), LayerSettings(stride=7.3), LayerSettings(variant="adastride-f")])
+@pytest.mark.parametrize("chosen", [
+    LayerSettings(sigma=1.0), LayerSettings(stride=1.0), LayerSettings(stride=7.3), LayerSettings(variant="adastride-f"),
+])
 def test_the_decoder_follows_the_settings_of_the_adaptive_layer(chosen: LayerSettings):
     network, signal = codec("adastride"), mels(1, 80, 61)
     as_trained, other = network(signal), network(signal, settings=[None, None, chosen])
