@@ -365,8 +365,20 @@ def log_mel(samples: Tensor, preset: MelPreset = PRESETS["classification"]) -> T
     return torch.cat(parts, dim=-1).clamp_(min=LOG_FLOOR).log_()
 
 
+def mel_of(waveform: Waveform, preset: MelPreset) -> Tensor:
+    """`log_mel` of a sound of any rate, which is resampled to the preset's: (n_mels, T)."""
+    if waveform.sample_rate != preset.sample_rate:
+        waveform = from_samples(waveform.samples, waveform.sample_rate, preset.sample_rate)
+    return log_mel(torch.from_numpy(waveform.samples.copy()), preset)
+
+
+def mel_filters(preset: MelPreset = PRESETS["classification"]) -> Tensor:
+    """The weights of the mel bands, (window // 2 + 1, n_mels): a mel is their product with a magnitude spectrum."""
+    return _mel_transform(preset).mel_scale.fb
+
+
 def mel_band_centres(preset: MelPreset = PRESETS["classification"]) -> np.ndarray:
     """Centre frequencies of the mel bands in Hz, (n_mels,), for axis labels."""
-    filters = _mel_transform(preset).mel_scale.fb  # (bins, n_mels)
+    filters = mel_filters(preset)
     frequencies = torch.linspace(0, preset.sample_rate / 2, filters.shape[0])
     return ((filters * frequencies[:, None]).sum(0) / filters.sum(0).clamp(min=1e-9)).numpy()

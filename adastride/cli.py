@@ -1,4 +1,5 @@
-"""The command line: it explains a clip, writes down what is said, trains one network or a grid, evaluates, sweeps, and starts the app.
+"""The command line: it explains a clip, writes down what is said, encodes and decodes, trains one network or a grid, evaluates, sweeps,
+and starts the app.
 
 Whatever is wrong with the input ends in one sentence on stderr and exit code 2. Heavy imports wait until a command
 needs them, so that `--help` and a mistyped option answer at once.
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from adastride.clips import Clip
     from adastride.inspection.tracing import Trace
-    from adastride.models import NetworkConfig
+    from adastride.models import Codec, NetworkConfig
     from adastride.tasks import Kind
     from adastride.training.datasets import Source
     from adastride.training.evaluate import Evaluation
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 DEFAULT_CHECKPOINT = "digits-adastride"
 BAD_INPUT, INTERRUPTED = 2, 130
 
-_PRESETS = ("commands", "digits", "emotion", "scenes", "strings", "reading")
+_PRESETS = ("commands", "digits", "emotion", "scenes", "strings", "reading", "codec")
 # What only some commands need, and the extra of pyproject.toml that brings it.
 _EXTRAS = {"streamlit": "app", "matplotlib": "app", "plotly": "app", "accelerate": "train", "jiwer": "train", "tokenizers": "train"}
 _PLACED_SECONDS, _SNR_DB = 2.0, 30.0
@@ -76,9 +77,10 @@ def _sentence(error: Exception) -> str | None:
     from adastride.checkpoints import CheckpointError
     from adastride.clips import DataError
     from adastride.sweep.core import SweepError
+    from adastride.tasks.codes import CodesError
     from adastride.text import TextError
 
-    return str(error) if isinstance(error, AudioError | CheckpointError | DataError | SweepError | TextError) else None
+    return str(error) if isinstance(error, AudioError | CheckpointError | CodesError | DataError | SweepError | TextError) else None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -122,27 +124,47 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("--srt", metavar="OUT", help="write subtitles")
     transcribe.set_defaults(run=_transcribe)
 
+    encode = commands.add_parser("encode", help="write a clip as the codes and durations of a codec", allow_abbrev=False)
+    encode.add_argument("clip", metavar="CLIP", help=f"a {FORMATS} file of up to 15 minutes, or the name of a bundled sample")
+    encode.add_argument("--checkpoint", metavar="NAME", help="a shipped codec or a .safetensors file (default: the first that is shipped)")
+    encode.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
+                        help="σ⁻² of the upper layer (default: as trained)")
+    encode.add_argument("--stride", metavar="S", type=_number(1), help="input frames per code of the upper layer (default: as trained)")
+    encode.add_argument("--out", metavar="FILE", required=True, help="the JSON file to write: codes, durations in mel frames, mel_frames")
+    encode.set_defaults(run=_encode)
+
+    decode = commands.add_parser("decode", help="make a sound of the codes that encode wrote, or that were edited", allow_abbrev=False)
+    decode.add_argument("codes", metavar="CODES", help="the JSON file")
+    decode.add_argument("--checkpoint", metavar="NAME", help="the codec that wrote them (default: the shipped one that they name)")
+    decode.add_argument("--wav", metavar="OUT", help="write the sound")
+    decode.add_argument("--mel", metavar="OUT", help="write the log-mel, (bands, frames) as a NumPy array")
+    decode.add_argument("--iterations", metavar="N", type=_whole(1, 1000), default=32, help="of Griffin-Lim (default: %(default)s)")
+    decode.set_defaults(run=_decode)
+
     train = commands.add_parser("train", help="train a network on a labelled folder; run it again to go on", allow_abbrev=False)
     _add_data(train)
     kinds = train.add_mutually_exclusive_group()
     kinds.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
-    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification or recognition")
+    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification, recognition or reconstruction")
     train.add_argument("--units", choices=("words", "characters", "phonemes", "pieces"), help="what a recogniser writes (default: characters)")
     train.add_argument("--blocks", metavar="N", type=_whole(1, 64), help="of a recogniser's encoder (default: 4)")
     train.add_argument("--encoder", choices=("squeezeformer", "conformer"), help="of a recogniser (default: squeezeformer)")
+    train.add_argument("--codes", metavar="N", type=_whole(2, 65_536), help="of a codec's codebook (default: 512)")
     train.add_argument("--front-end", metavar="NAME", help="log-mel front end (default: the network's)")
     methods = train.add_mutually_exclusive_group()
     methods.add_argument("--method", metavar="METHOD", default="adastride",
-                         help="downsampler of all layers, or a network's own name such as adastride-s or adastride-sigma (default: %(default)s)")
+                         help="downsampler of all layers (of a codec the upper one), or a network's own name such as adastride-s or "
+                         "adastride-sigma (default: %(default)s)")
     methods.add_argument("--methods", metavar="A,B,C", help="downsampler of each layer, the lowest first")
     train.add_argument("--stride", metavar="S", type=_number(1), default=2.0,
                        help="input frames per output frame of every layer (default: %(default)g)")
-    train.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE), default=5.0,
-                       help="σ⁻² of every adaptive layer (default: %(default)g)")
+    train.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
+                       help="σ⁻² of every adaptive layer (default: 5, of a codec 10)")
     train.add_argument("--learn-sigma", action="store_true", help="every adaptive layer learns its own σ, beginning with --sigma-inv2")
     train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],
                        help="another parameter of the method, such as smoothness=8 or filter_size=5; may be repeated")
-    train.add_argument("--width", metavar="N", type=_whole(1, 4096), help="channels of the network (default: 256, of a recogniser 144)")
+    train.add_argument("--width", metavar="N", type=_whole(1, 4096),
+                       help="channels of the network (default: 256, of a recogniser 144, of a codec 128)")
     train.add_argument("--preset", choices=_PRESETS, help="what kind of sound the settings below are for (default: by the clips' texts and lengths)")
     train.add_argument("--epochs", metavar="N", type=_whole(1, 100_000), help="the most epochs (default: the preset's)")
     train.add_argument("--patience", metavar="N", type=_whole(1, 100_000), help="stop after so many epochs without a better valid split")
@@ -364,6 +386,90 @@ def _transcribe(args: argparse.Namespace) -> None:
         raise CommandError(f"{wrong} of {len(found)} clips could not be read: the lines above say why.")
 
 
+# encode and decode
+
+
+def _encode(args: argparse.Namespace) -> None:
+    clip, title = _find_clip(args.clip)
+    out = Path(args.out)
+    _check_outputs({"out": out}, clip)
+
+    import torch
+
+    from adastride import audio
+    from adastride.downsampling import LayerSettings
+    from adastride.tasks import codes
+
+    torch.set_num_threads(1)  # see `_explain`
+    network = _codec(args.checkpoint)
+    waveform = audio.read(clip, network.config.mel.sample_rate)
+    sigma = None if args.sigma_inv2 is None else args.sigma_inv2**-0.5
+    encoded = codes.encode(network, waveform, LayerSettings(sigma=sigma, stride=args.stride))
+    _write(out, encoded.to_json().encode())
+    seconds = encoded.mel_frames / network.config.mel.frames_per_second
+    print(
+        f"{title}: {len(encoded.codes)} codes, {len(set(encoded.codes))} of them distinct, {len(encoded.codes) / seconds:.1f} a second, "
+        f"{len(encoded.codes) * math.log2(network.config.codes) / seconds:.0f} bits a second without their durations"
+    )
+    print(f"wrote {out}")
+
+
+def _decode(args: argparse.Namespace) -> None:
+    outputs = {kind: Path(path) for kind in ("wav", "mel") if (path := getattr(args, kind)) is not None}
+    if not outputs:
+        raise CommandError("there is nothing to write: give --wav OUT, --mel OUT or both.")
+    path = Path(args.codes)
+    if not path.is_file():
+        raise CommandError(f"there is no file {args.codes!r}: name a JSON file that `python -m adastride encode` wrote.")
+    _check_outputs(outputs, path, "CODES")
+
+    import io
+
+    import numpy as np
+    import soundfile
+    import torch
+
+    from adastride import checkpoints, vocoder
+    from adastride.tasks import codes
+    from adastride.wording import one_line
+
+    torch.set_num_threads(1)  # see `_explain`
+    if path.stat().st_size > codes.MOST_BYTES:
+        raise CommandError(f"{path} has {path.stat().st_size / 1e6:.0f} MB, more than the {codes.MOST_BYTES / 1e6:.0f} MB allowed.")
+    known = codes.Codes.from_json(path.read_bytes(), path.name)
+    if args.checkpoint is None and known.checkpoint not in checkpoints.catalogue():
+        named = one_line(known.checkpoint, 60)
+        raise CommandError(f"{path.name} is of {named}, which is not part of this installation: give its file with --checkpoint.")
+    network = _codec(args.checkpoint or known.checkpoint)
+    mel = codes.decode(network, known)
+    files = {}
+    if "mel" in outputs:
+        data = io.BytesIO()
+        np.save(data, mel, allow_pickle=False)
+        files["mel"] = data.getvalue()
+    if "wav" in outputs:
+        data, waveform = io.BytesIO(), vocoder.sound(torch.from_numpy(mel), network.config.mel, args.iterations)
+        soundfile.write(data, waveform.samples, waveform.sample_rate, format="WAV", subtype="PCM_16")
+        files["wav"] = data.getvalue()
+    for kind, content in files.items():
+        _write(outputs[kind], content)
+        print(f"wrote {outputs[kind]} ({len(content) / 1e3:.0f} kB)")
+
+
+def _codec(name: str | None) -> Codec:
+    """The codec of a name or a path, by default the first that is shipped. Raises CommandError for a network of another kind."""
+    from adastride import checkpoints
+    from adastride.models import Codec
+
+    known = [entry.name for entry in checkpoints.catalogue().values() if entry.kind == "codec"]
+    if name is None and not known:
+        raise CommandError("no codec is part of this installation: give the path of one with --checkpoint.")
+    network = checkpoints.load(name or next((one for one in known if one.endswith("-adastride")), known[0]))
+    if not isinstance(network, Codec):
+        raise CommandError(f"{network.name} is a {network.config.kind} and has no codes: choose {' or '.join(known[:3]) or 'a codec'}.")
+    return network
+
+
 def _find_clip(name: str) -> tuple[Path, str]:
     """The file that CLIP stands for, and its title. A file of that name goes before a bundled sample of that name."""
     path = Path(name)
@@ -378,9 +484,9 @@ def _find_clip(name: str) -> tuple[Path, str]:
     raise CommandError(f"there is no file {name!r}: name a {FORMATS} file, or one of the samples {', '.join(samples())}.")
 
 
-def _check_outputs(outputs: dict[str, Path], clip: Path) -> None:
-    """Finds out before the work starts whether its results can be written."""
-    taken = {clip.resolve(): "CLIP"}
+def _check_outputs(outputs: dict[str, Path], source: Path, name: str = "CLIP") -> None:
+    """Finds out before the work starts whether its results can be written, and none over what is read, which is called `name`."""
+    taken = {source.resolve(): name}
     for kind, path in outputs.items():
         if not path.parent.is_dir():
             raise CommandError(f"{path} can't be written: there is no folder {path.parent}.")
@@ -451,7 +557,7 @@ def _train(args: argparse.Namespace) -> None:
     from adastride.training.settings import PRESETS, preset_for
 
     kind = _kind(args)
-    options = _network(args, kind)
+    options, sample_rate = _network(args, kind)
     device = _device(args.device)
     state = out.with_suffix(".state")
     overrides = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,
@@ -465,7 +571,7 @@ def _train(args: argparse.Namespace) -> None:
             print(text, flush=True)
 
     def settings(clips: Sequence[Clip], sample_rate: int) -> TrainingSettings:
-        preset = args.preset or preset_for(clips, sample_rate, texts=kind.task.texts)
+        preset = args.preset or kind.task.preset or preset_for(clips, sample_rate, texts=kind.task.texts)
         say(f"{len(clips)} training clips, settings for {preset}")
         return replace(PRESETS[preset], **overrides)
 
@@ -484,7 +590,7 @@ def _train(args: argparse.Namespace) -> None:
         )
 
     try:
-        train(_sources(args), out, config, settings, str(device), report)
+        train(_sources(args), out, config, settings, str(device), report, sample_rate=sample_rate)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped {reached or 'before another epoch was complete'}: run the same command again to go on.") from None
     except torch.OutOfMemoryError:
@@ -509,8 +615,11 @@ def _kind(args: argparse.Namespace) -> Kind:
     return names[args.kind]
 
 
-def _network(args: argparse.Namespace, kind: Kind) -> dict[str, Any]:
-    """The fields of the network's configuration that the options set. Raises CommandError for options that can't be combined."""
+def _network(args: argparse.Namespace, kind: Kind) -> tuple[dict[str, Any], int]:
+    """The fields of the network's configuration that the options set, and its sample rate in Hz.
+
+    Raises CommandError for options that can't be combined.
+    """
     from adastride.training.grid import ANY_CLIPS
 
     try:
@@ -523,17 +632,19 @@ def _network(args: argparse.Namespace, kind: Kind) -> dict[str, Any]:
             if len(keys) != layers:
                 raise CommandError(f"--methods needs {layers} methods separated by commas, got {len(keys)}.")
             options = {"methods": keys}
-        options |= {"strides": (args.stride,) * len(options["methods"]), "sigma": args.sigma_inv2**-0.5}
-        given = {"width": args.width, "units": args.units, "blocks": args.blocks, "encoder": args.encoder, "front_end": args.front_end}
+        options |= {"strides": (args.stride,) * len(options["methods"])}
+        options |= {} if args.sigma_inv2 is None else {"sigma": args.sigma_inv2**-0.5}
+        names = ("width", "units", "blocks", "encoder", "codes", "front_end")
+        given = {name: getattr(args, name) for name in names}
         options |= {name: value for name, value in given.items() if value is not None}
         options |= {"learn_sigma": True} if args.learn_sigma else {}
         options |= {"parameters": dict(args.parameter)} if args.parameter else {}
-        kind.learn_config(ANY_CLIPS, ANY_CLIPS, **options)
+        sample_rate = kind.learn_config(ANY_CLIPS, ANY_CLIPS, **options).mel.sample_rate
     except ValueError as error:
         raise CommandError(f"{error}.") from None
     except TypeError as error:
         raise CommandError(f"a {args.kind} does not take all of these options ({error}).") from None
-    return options
+    return options, sample_rate
 
 
 def _device(name: str) -> torch.device:
@@ -594,6 +705,7 @@ def _evaluation_report(result: Evaluation) -> str:
     lines = _columns([
         (f"{headline.label.lower()}, clips as they are", headline.text(result.value)),
         (f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", headline.text(result.value_in_silence)),
+        *((f"{metric.label.lower()}, clips as they are", metric.text(result.metrics[metric.name])) for metric in result.others),
         ("mean stride of layer 1 in silence, input frames per output frame", stride(result.silence_stride)),
         ("mean stride of layer 1 in sound, input frames per output frame", stride(result.sound_stride)),
         ("stride in silence / stride in sound", stride(result.stride_ratio)),

@@ -24,14 +24,15 @@ FLOORS = (
     ("downsampling",),
     ("alignment",),
     ("audio", "clip_parts", "clips", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "speaker_counts",
-     "subjects", "text"),
+     "subjects", "text", "vocoder"),
     ("formats", "media", "memory", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where
 # labelled clips are chosen, use it, and nobody else.
 TRAINING = "training"
 # Arrows on one floor that are meant.
-NEIGHBOURS = {("__main__", "cli"), ("app", "pages"), ("checkpoints", "tasks"), ("clip_parts", "audio"), ("samples", "files")}
+NEIGHBOURS = {("__main__", "cli"), ("app", "pages"), ("checkpoints", "tasks"), ("clip_parts", "audio"), ("samples", "files"),
+              ("vocoder", "audio")}
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Features:
 
 def mel_features(waveform: Waveform, preset: MelPreset = PRESETS["classification"]) -> Features:
     """The log-mel of a clip, worked out without any network and therefore without learned scores."""
-    mel = audio.log_mel(torch.from_numpy(waveform.samples.copy()), preset)
+    mel = audio.mel_of(waveform, preset)
     edges = np.clip((np.arange(mel.shape[1] + 1) - 0.5) / preset.frames_per_second, 0.0, waveform.seconds)
     return Features("mel", mel[None], edges, True, None, f"{waveform.sha256[:16]}/mel")
 

@@ -4,7 +4,11 @@ What a network's answer means is said in `adastride.tasks`.
 """
 
 from adastride.models.classifier import Classifier, ClassifierConfig
+from adastride.models.codec import Codec, CodecConfig
 from adastride.models.network import Network, NetworkConfig, Output, Resume
 from adastride.models.recogniser import Recogniser, RecogniserConfig
 
-__all__ = ["Classifier", "ClassifierConfig", "Network", "NetworkConfig", "Output", "Recogniser", "RecogniserConfig", "Resume"]
+__all__ = [
+    "Classifier", "ClassifierConfig", "Codec", "CodecConfig", "Network", "NetworkConfig", "Output", "Recogniser", "RecogniserConfig",
+    "Resume",
+]

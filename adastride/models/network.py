@@ -196,8 +196,8 @@ class Network(nn.Module, ABC):
         """
 
     def signal(self, waveform: Waveform) -> Tensor:
-        """The network's input for a sound: its log-mel, (1, n_mels, T)."""
-        return audio.log_mel(torch.from_numpy(waveform.samples.copy()), self.config.mel)[None]
+        """The network's input for a sound of any rate: its log-mel, (1, n_mels, T)."""
+        return audio.mel_of(waveform, self.config.mel)[None]
 
     @property
     def device(self) -> torch.device:

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 from adastride.clips import Clip
 from adastride.models.classifier import Classifier, ClassifierConfig
+from adastride.models.codec import Codec, CodecConfig
 from adastride.models.network import Network, NetworkConfig
 from adastride.models.recogniser import Recogniser, RecogniserConfig
 from adastride.tasks.classification import Classification
 from adastride.tasks.prediction import Audible, Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane, words
 from adastride.tasks.recognition import Recognition
+from adastride.tasks.reconstruction import Reconstruction
 from adastride.tasks.task import Batch, Breakdown, Metric, Task
 
 __all__ = [
@@ -47,6 +49,7 @@ class Kind(NamedTuple):
 KINDS: dict[str, Kind] = {
     ClassifierConfig.kind: Kind(ClassifierConfig, Classifier, Classification()),
     RecogniserConfig.kind: Kind(RecogniserConfig, Recogniser, Recognition()),
+    CodecConfig.kind: Kind(CodecConfig, Codec, Reconstruction()),
 }
 
 

@@ -32,7 +32,8 @@ class Evaluation:
     clips: how many they were. headline: the metric that stands for all of them. metrics: all metrics of the task, by name, for the
     clips as they are; in_silence: the same for the clips placed at random in a longer window of quiet noise. silence_stride,
     sound_stride: mean input frames per output frame of the first layer in these windows, over the output frames whose middle lies
-    outside or inside of the clip; NaN where there are none. breakdown: what else the task says about the clips as they are.
+    outside or inside of the clip; NaN where there are none. breakdown: what else the task says about the clips as they are. others: the
+    task's metrics behind the headline.
     """
 
     clips: int
@@ -42,6 +43,7 @@ class Evaluation:
     silence_stride: float
     sound_stride: float
     breakdown: Breakdown | None = None
+    others: tuple[Metric, ...] = ()
 
     @property
     def value(self) -> float:
@@ -169,7 +171,7 @@ def evaluate(network: Network, clips: Sequence[Clip], *, placed_seconds: float =
     return Evaluation(
         clips=len(clips), headline=task.headline, metrics=as_they_are.means(), in_silence=in_silence.means(),
         silence_stride=_mean(in_silence.outside), sound_stride=_mean(in_silence.inside),
-        breakdown=task.breakdown(network, targets, as_they_are.answers),
+        breakdown=task.breakdown(network, targets, as_they_are.answers), others=tuple(task.metrics[1:]),
     )
 
 

@@ -113,6 +113,11 @@ class Run:
         sigma = {} if self.sigma_inv2 is None else {"sigma": self.sigma_inv2**-0.5}
         return KINDS[self.task.kind].options(self.method, **sigma, width=self.width, **self.task.network)
 
+    @property
+    def sample_rate(self) -> int:
+        """The rate of the network's front end in Hz, which does not depend on the clips."""
+        return self.config(ANY_CLIPS, ANY_CLIPS).mel.sample_rate
+
     def config(self, train_clips: Sequence[Clip], valid_clips: Sequence[Clip]) -> NetworkConfig:
         """The network's configuration, made from the clips it is trained on and chosen by; see `tasks.Kind.learn_config`."""
         return KINDS[self.task.kind].learn_config(train_clips, valid_clips, **self.options)
@@ -453,7 +458,7 @@ def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> d
 
     history = finished_history(out)
     if history is None:
-        train(run.sources, out, run.config, replace(run.task.settings, seed=run.seed), options.device, report, cache)
+        train(run.sources, out, run.config, replace(run.task.settings, seed=run.seed), options.device, report, cache, run.sample_rate)
         history = finished_history(out) or []
     device = choose_device(options.device)
     return _row(run, checkpoints.load(out, device), out, history, cache, device)
@@ -467,12 +472,12 @@ def speaker_counts(run: Run, options: Options) -> list[SpeakerCount]:
     """
     cache, model = options.runs / "cache", checkpoints.load(options.runs / f"{run.id}.safetensors", choose_device(options.device))
     tested = run.sources[: run.task.tested]
-    clips = [(Path(source.folder).resolve().name, clip) for source in tested for clip in source.clips("test", cache=cache)]
+    clips = [(Path(source.folder).resolve().name, clip) for source in tested for clip in source.clips("test", run.sample_rate, cache)]
     counts, names = count_errors(run.id, model, clips), {name: baseline_run(run.task.name, run.fold, name) for name in BASELINES}
     if run.task.settings.joined != (1, 1) or set(names.values()) <= {count.run for count in _counts(options.speakers)}:
         return counts
     train_clips = [
-        clip for source in run.sources for clip in source.clips("train", cache=cache) if in_share(clip.path, run.task.settings)
+        clip for source in run.sources for clip in source.clips("train", run.sample_rate, cache) if in_share(clip.path, run.task.settings)
     ]
     return [*counts, *count_baselines(names, model, train_clips, clips)]
 
@@ -480,7 +485,7 @@ def speaker_counts(run: Run, options: Options) -> list[SpeakerCount]:
 def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cache: Path, device: torch.device) -> dict[str, object]:
     task = task_of(model)
     tested, extra = run.sources[: run.task.tested], run.sources[run.task.tested :]
-    clips = [clip for source in tested for clip in source.clips("test", cache=cache)]
+    clips = [clip for source in tested for clip in source.clips("test", run.sample_rate, cache)]
     result = evaluate(model, clips)
     prepared = Prepared.of(model, [clip.samples for clip in clips], task.targets(model, clips))
     geometry = prepared.geometry(model)
@@ -490,7 +495,8 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
     sigmas = [layer.sigma if "sigma" in METHODS[method].parameters else None for layer, method in zip(model.downsamplers, model.config.methods, strict=True)]
     validated, headline = valid_names(task)[0], task.headline.name
     trained_on = details.get("device", device_name(device))
-    metrics = {**result.metrics, f"{headline}_in_silence": result.value_in_silence, validated: best[validated]}
+    numbers = result.breakdown.numbers if result.breakdown else {}
+    metrics = {**result.metrics, **numbers, f"{headline}_in_silence": result.value_in_silence, validated: best[validated]}
     row = {
         "run": run.id, "kind": run.task.kind, "task": run.task.name, "fold": run.fold, "method": run.method, "sigma_inv2": run.sigma_inv2,
         "learn_sigma": str(bool(run.options.get("learn_sigma"))).lower(), "seed": run.seed, "width": run.width,
@@ -514,7 +520,8 @@ def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cac
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     tests = {f"test_{headline}": result.value, f"test_{headline}_in_silence": result.value_in_silence}
-    others = {source.name: evaluate(model, source.clips("test", cache=cache)).value for source in extra}
+    tests |= {f"test_{name}": value for name, value in numbers.items()}
+    others = {source.name: evaluate(model, source.clips("test", run.sample_rate, cache)).value for source in extra}
     metrics = {**details["metrics"], **tests, f"test_{headline}_of": others}
     checkpoints.save_checkpoint(model, out, {**details, "run": run.id, "task": run.task.name, "metrics": metrics})
     return {name: _cell(row.get(name)) for name in run_columns.united((), list(row))}

@@ -41,7 +41,6 @@ from adastride.training.measure import PeakMemory, stopwatch
 from adastride.training.settings import TrainingSettings
 
 PLACED_SECONDS = 2.0
-SAMPLE_RATE = 16_000
 _WARM_UP, _LOWEST = 0.05, 0.01  # of all steps; of the learning rate
 Settings = TrainingSettings | Callable[[Sequence[Clip], int], TrainingSettings]
 # A network's configuration, made of the training and the valid clips: see `tasks.Kind.learn_config`.
@@ -78,13 +77,14 @@ class Progress:
 
 def train(
     data: Sequence[str | Path | Source], out: str | Path, config: Configure, settings: Settings, device: str = "cpu",
-    report: Callable[[Progress], None] = lambda _: None, cache: Path | None = None,
+    report: Callable[[Progress], None] = lambda _: None, cache: Path | None = None, sample_rate: int = 16_000,
 ) -> Network:
     """Trains on the folders' train splits and writes the best epoch's network to the checkpoint `out`.
 
     config: makes the network's configuration from the training and the valid clips; `KINDS[kind].learn_config` with some options
     does that. settings: how to train, or a function that makes them from the training clips and their rate in Hz. device: "cpu", or
-    anything else for the accelerator there is. report: called after every epoch. cache: see `Source.clips`.
+    anything else for the accelerator there is. report: called after every epoch. cache: see `Source.clips`. sample_rate: of the network's
+    front end, in Hz.
 
     The best epoch has the best headline metric on the valid splits, the mean of clips as they are and in silence; among equals the
     second metric decides. The state of an unfinished run lies beside `out` with the suffix .state, and a call with the same settings
@@ -93,15 +93,15 @@ def train(
     """
     out, sources = Path(out), [as_source(folder) for folder in data]
     accelerator = Accelerator(cpu=device == "cpu")
-    clips, valid_clips = (_clips(sources, split, cache) for split in ("train", "valid"))
-    settings = settings(clips, SAMPLE_RATE) if callable(settings) else settings
+    clips, valid_clips = (_clips(sources, split, sample_rate, cache) for split in ("train", "valid"))
+    settings = settings(clips, sample_rate) if callable(settings) else settings
     clips = [clip for clip in clips if in_share(clip.path, settings)]
     if not clips:
         raise DataError(f"a share of {settings.share:g} of the training clips is none of them: give a larger one.")
     clips *= round(1 / settings.share)
 
     set_seed(settings.seed)
-    model = tasks.build(_configured(config, clips, valid_clips, sources))
+    model = tasks.build(_configured(config, clips, valid_clips, sources, sample_rate))
     task, names = task_of(model), [source.name for source in sources]
     targets = task.targets(model, clips)
     optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate)
@@ -157,18 +157,20 @@ def in_share(path: str, settings: TrainingSettings) -> bool:
     return share_of(path) < settings.share
 
 
-def _clips(sources: Sequence[Source], split: str, cache: Path | None) -> list[Clip]:
-    return [clip for source in sources for clip in source.clips(split, cache=cache)]
+def _clips(sources: Sequence[Source], split: str, sample_rate: int, cache: Path | None) -> list[Clip]:
+    return [clip for source in sources for clip in source.clips(split, sample_rate, cache)]
 
 
-def _configured(config: Configure, clips: Sequence[Clip], valid_clips: Sequence[Clip], sources: Sequence[Source]) -> NetworkConfig:
+def _configured(
+    config: Configure, clips: Sequence[Clip], valid_clips: Sequence[Clip], sources: Sequence[Source], sample_rate: int,
+) -> NetworkConfig:
     """Makes the configuration. Raises DataError, with the folders' names, for clips that nothing can be learned from."""
     try:
         configuration = config(clips, valid_clips)
     except DataError as error:
         raise DataError(f"{', '.join(str(source.folder) for source in sources)}: {error}") from None
-    if configuration.mel.sample_rate != SAMPLE_RATE:
-        raise DataError(f"a front end of {configuration.mel.sample_rate} Hz can't be trained here: choose one of {SAMPLE_RATE} Hz.")
+    if configuration.mel.sample_rate != sample_rate:
+        raise ValueError(f"the front end hears {configuration.mel.sample_rate} Hz, and clips were decoded at {sample_rate} Hz")
     return configuration
 
 

@@ -1,0 +1,128 @@
+"""What a codec's answer means: its loss, its metrics against plain loops, and what an evaluation says of the codebook."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from made_up_codecs import clips, codec, speech
+
+from adastride import audio
+from adastride.clips import Clip
+from adastride.inspection.tracing import trace
+from adastride.tasks import KINDS, task_of
+from adastride.tasks.reconstruction import COMMITMENT, Coding, averaged, entropy_bits, lasting_durations
+from adastride.training.evaluate import Prepared, evaluate, measure
+
+TASK = KINDS["codec"].task
+
+
+def run(method: str = "adastride", count: int = 4):
+    network, sounds = codec(method), [clip.samples for clip in clips(count)]
+    batch = TASK.batch(network, sounds, [None] * count)
+    with torch.no_grad():
+        return network, batch, network(batch.signal, batch.lengths)
+
+
+def test_the_loss_is_equation_10_and_padding_takes_no_part():
+    _, batch, output = run()
+    errors, count = 0.0, 0
+    for row, length in enumerate(batch.lengths.tolist()):
+        errors += float((output.head[row, :, :length] - batch.signal[row, :, :length]).abs().sum())
+        count += 80 * length
+    assert float(TASK.loss(output, batch)) == pytest.approx(errors / count + COMMITMENT * float(output.commitment), rel=1e-5)
+
+
+def test_metrics_against_plain_loops():
+    _, batch, output = run()
+    values = TASK.measure(output, batch)
+    for row, length in enumerate(batch.lengths.tolist()):
+        mel, made = batch.signal[row, :, :length].double(), output.head[row, :, :length].double()
+        assert float(values["mel_error"][row]) == pytest.approx(float((mel - made).abs().sum()), rel=1e-6)
+        assert float(values["mel_error_db"][row]) == pytest.approx(20 / math.log(10) * float((mel - made).abs().sum()), rel=1e-6)
+        codes = output.codes[row][output.codes[row] >= 0].tolist()
+        counts = Counter(codes)
+        assert float(values["distinct"][row]) == len(counts)
+        entropy = -sum(n / len(codes) * math.log2(n / len(codes)) for n in counts.values())
+        assert float(values["entropy"][row]) == pytest.approx(entropy)
+        level = 20 * torch.log10(mel.exp().sum(dim=0))
+        loud = level >= level.max() - 30
+        assert float(values["duration_loud"][row]) == int(loud.sum())
+        assert float(values["values_quiet"][row]) == 80 * int((~loud).sum())
+        parts = values["mel_error_loud_db"][row] + values["mel_error_quiet_db"][row]
+        assert float(parts) == pytest.approx(float(values["mel_error_db"][row]))
+        steps = sum(float((mel[:, at : at + 8] - mel[:, at : at + 8].mean(dim=1, keepdim=True)).abs().sum()) for at in range(0, length, 8))
+        assert float(values["step_error"][row]) == pytest.approx(steps, rel=1e-6)
+        lasting = len(set(output.origins[row, :length].tolist()))
+        assert float(values["codes_loud"][row] + values["codes_quiet"][row]) == pytest.approx(lasting)
+
+
+def test_every_metric_has_a_value_and_a_rate_what_it_is_counted_per():
+    _, batch, output = run()
+    values = TASK.measure(output, batch)
+    for metric in TASK.metrics:
+        assert metric.name in values
+        assert metric.per is None or metric.per in values
+    assert all(value.shape == (4,) and value.dtype == torch.float64 and bool(value.isfinite().all()) for value in values.values())
+
+
+def test_means_over_frames():
+    mel = torch.arange(10.0)[None, None].repeat(2, 1, 1)
+    made = averaged(mel, torch.tensor([10, 5]), step=4)
+    assert made[0, 0].tolist() == [1.5] * 4 + [5.5] * 4 + [8.5] * 2
+    assert made[1, 0].tolist() == [1.5] * 4 + [4.0] + [0.0] * 5
+
+
+def test_durations_sum_to_the_clip():
+    for method in ("strided-conv", "spectral-pool", "adastride", "cif"):
+        _, batch, output = run(method)
+        for answer, length in zip(TASK.answers(output), batch.lengths.tolist(), strict=True):
+            assert int(answer.durations.sum()) == length
+            assert len(answer.codes) == len(answer.durations)
+
+
+def test_equal_neighbours_last_together():
+    assert lasting_durations(Coding(np.array([1, 2, 2, 3, 3, 2]), np.array([8, 8, 8, 0, 4, 4]))) == [8, 16, 4, 4]
+    assert entropy_bits([5]) == 0.0
+
+
+def test_an_evaluation_says_how_the_codebook_is_used():
+    network, heard = codec("strided-conv"), clips()
+    result = evaluate(network, heard)
+    assert result.headline.name == "mel_error"
+    assert result.breakdown is not None
+    data = result.breakdown.data
+    codes = np.concatenate([TASK.answers(network(network.signal(speech_of(clip))))[0].codes for clip in heard])
+    assert data["distinct_codes"] == len(set(codes.tolist()))
+    assert data["entropy_bits"] == pytest.approx(entropy_bits(np.bincount(codes).tolist()))
+    assert data["codes_per_second"] == pytest.approx(22_050 / 256 / 8, rel=0.05)
+    assert sum(data["durations"].values()) <= len(codes)
+    values = measure(network, heard)
+    assert result.metrics["step_error"] == pytest.approx(values["step_error"].sum() / values["values"].sum())
+
+
+def speech_of(clip: Clip):
+    return audio.from_samples(clip.samples, 22_050, 22_050)
+
+
+def test_a_shifted_signal_is_compared_with_itself():
+    """What moves comes back moved: the error of a shifted signal is no larger for being shifted."""
+    network, sounds = codec("strided-conv"), [clip.samples for clip in clips(3)]
+    prepared = Prepared.of(network, sounds, [None] * 3)
+    assert prepared.score(network, 8) == pytest.approx(prepared.score(network), rel=0.2)
+
+
+def test_the_task_is_known_by_both_names():
+    assert task_of(codec()).name == "reconstruction"
+    assert TASK.describe(codec().config) == "16 codes"
+    with pytest.raises(ValueError, match="has 9000 codes, more than the 4096"):
+        TASK.check_config(codec(codes=16).config.from_dict({**codec().config.to_dict(), "codes": 9000}))
+
+
+def test_a_prediction_of_one_mel_frame():
+    prediction = trace(codec(), speech(0.001)).prediction
+    assert prediction.headline == "1 code"
+    assert len(prediction.lanes[0].segments) == 1

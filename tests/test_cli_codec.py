@@ -1,0 +1,119 @@
+"""`encode` and `decode` on the command line: a round trip, and that bad input ends in one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from made_up_codecs import codec, speech
+
+from adastride import audio, checkpoints, cli
+from adastride.models import Classifier, ClassifierConfig
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two codecs, a classifier, a clip, and the clip's codes."""
+    path = tmp_path_factory.mktemp("codec")
+    checkpoints.save_checkpoint(codec(), path / "teller.safetensors", {})
+    checkpoints.save_checkpoint(codec("strided-conv"), path / "other.safetensors", {})
+    checkpoints.save_checkpoint(Classifier(ClassifierConfig(("a", "b"), width=8)), path / "sorter.safetensors", {})
+    soundfile.write(path / "clip.wav", speech(0.8).samples, 22_050)
+    own, out = ["--checkpoint", str(path / "teller.safetensors")], ["--out", str(path / "codes.json")]
+    assert cli.main(["encode", str(path / "clip.wav"), *own, *out]) == 0
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = cli.main([*map(str, arguments)])
+    seen = capsys.readouterr()
+    return code, seen.out, seen.err
+
+
+def test_a_round_trip(capsys, folder: Path, tmp_path: Path):
+    network = checkpoints.load(folder / "teller.safetensors")
+    values = json.loads((folder / "codes.json").read_text())
+    assert values["mel_frames"] == sum(values["durations"]) == 69
+    assert values["checkpoint"] == "teller"
+    assert values["fingerprint"] == network.fingerprint
+    wav, mel = tmp_path / "out.wav", tmp_path / "out.npy"
+    code, out, _ = run(capsys, "decode", folder / "codes.json", "--checkpoint", folder / "teller.safetensors", "--wav", wav, "--mel", mel)
+    assert code == 0
+    assert f"wrote {wav}" in out
+    with torch.inference_mode():
+        expected = network(network.signal(audio.read(folder / "clip.wav", 22_050))).head[0].numpy()
+    np.testing.assert_allclose(np.load(mel, allow_pickle=False), expected, atol=1e-4, rtol=1e-4)
+    samples, rate = soundfile.read(wav)
+    assert (samples.size, rate) == (69 * 256, 22_050)
+    assert np.abs(samples).max() > 0
+
+
+def test_what_encode_says_and_its_settings(capsys, folder: Path, tmp_path: Path):
+    out = tmp_path / "c.json"
+    counts = []
+    for stride in (1, 2, 8):
+        own = ("--checkpoint", folder / "teller.safetensors", "--stride", stride)
+        code, said, _ = run(capsys, "encode", folder / "clip.wav", *own, "--out", out)
+        assert code == 0
+        assert "bits a second without their durations" in said
+        counts.append(len(json.loads(out.read_text())["codes"]))
+    assert counts == sorted(counts, reverse=True)
+    other = ("--checkpoint", folder / "other.safetensors", "--sigma-inv2", 5)
+    assert run(capsys, "encode", "seven", *other, "--out", out)[0] == 0, "a bundled sample"
+
+
+def changed(folder: Path, tmp_path: Path, **changes: Any) -> Path:
+    path = tmp_path / "edited.json"
+    path.write_text(json.dumps({**json.loads((folder / "codes.json").read_text()), **changes}))
+    return path
+
+
+def refused(capsys, *arguments: object) -> str:
+    code, _, said = run(capsys, *arguments)
+    assert code == 2
+    assert said.count("\n") == 1
+    return said
+
+
+def test_what_decode_refuses(capsys, folder: Path, tmp_path: Path):
+    values = json.loads((folder / "codes.json").read_text())
+    own, wav = ("--checkpoint", folder / "teller.safetensors"), ("--wav", tmp_path / "o.wav")
+    assert "there is nothing to write" in refused(capsys, "decode", folder / "codes.json", *own)
+    assert "there is no file" in refused(capsys, "decode", tmp_path / "no.json", *own, *wav)
+    assert "mean nothing to other" in refused(capsys, "decode", folder / "codes.json", "--checkpoint", folder / "other.safetensors", *wav)
+    assert "is a classifier and has no codes" in refused(capsys, "decode", folder / "codes.json", "--checkpoint", "digits-adastride", *wav)
+    assert "give its file with --checkpoint" in refused(capsys, "decode", folder / "codes.json", *wav)
+    secret = changed(folder, tmp_path, checkpoint=str(folder / "teller.safetensors"))
+    assert "give its file with --checkpoint" in refused(capsys, "decode", secret, *wav), "a file does not say which others are opened"
+    for changes, said in (
+        ({"codes": [16, *values["codes"][1:]]}, "is not in the codebook"), ({"codes": values["codes"][1:]}, "give every code one duration"),
+        ({"durations": [0, *values["durations"][1:]]}, "lasts for 0 mel frames"), ({"mel_frames": 1}, "make them equal"),
+        ({"codes": [], "durations": [], "mel_frames": 0}, "no code left"), ({"codes": None}, "codes must be a list"),
+    ):
+        assert said in refused(capsys, "decode", changed(folder, tmp_path, **changes), *own, *wav)
+    (tmp_path / "edited.json").write_bytes(b"\xff\xfe codes")
+    assert "is not JSON" in refused(capsys, "decode", tmp_path / "edited.json", *own, *wav)
+    assert "are the same file" in refused(capsys, "decode", folder / "codes.json", *own, "--mel", folder / "codes.json")
+    assert not (tmp_path / "o.wav").exists()
+
+
+def test_what_encode_refuses(capsys, folder: Path, tmp_path: Path):
+    out = ("--out", tmp_path / "c.json")
+    assert "there is no file" in refused(capsys, "encode", tmp_path / "no.wav", "--checkpoint", folder / "teller.safetensors", *out)
+    sorter = ("--checkpoint", folder / "sorter.safetensors")
+    assert "is a classifier and has no codes" in refused(capsys, "encode", folder / "clip.wav", *sorter, *out)
+    assert "are the same file" in refused(capsys, "encode", folder / "clip.wav", "--out", folder / "clip.wav")
+    assert "there is no folder" in refused(capsys, "encode", folder / "clip.wav", "--out", tmp_path / "no" / "c.json")
+    (tmp_path / "broken.wav").write_bytes(b"RIFF no sound")
+    assert "can't be decoded" in refused(capsys, "encode", tmp_path / "broken.wav", "--checkpoint", folder / "teller.safetensors", *out)
+
+
+def test_without_a_codec_the_command_says_so(capsys, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    without = {name: entry for name, entry in checkpoints.catalogue().items() if entry.kind != "codec"}
+    monkeypatch.setattr(checkpoints, "catalogue", lambda: without)
+    assert "no codec is part of this installation" in refused(capsys, "encode", folder / "clip.wav", "--out", tmp_path / "c.json")

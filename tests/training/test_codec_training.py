@@ -1,0 +1,138 @@
+"""A codec is trained by the loop and the grid that all networks are: at its own rate, on clips without labels, and it learns."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from made_up_codecs import clips
+from safetensors.torch import load_file
+
+from adastride import checkpoints, cli
+from adastride.models import Codec
+from adastride.tasks import KINDS
+from adastride.training.augment import batches
+from adastride.training.datasets import load_split
+from adastride.training.grid import Options, execute, read_grid
+from adastride.training.loop import Progress, train
+from adastride.training.settings import PRESETS, TrainingSettings
+
+KIND = KINDS["codec"]
+GRID = """
+[tasks.codec]
+kind = "codec"
+network = {codes = 8}
+preset = "codec"
+data = ["voice"]
+settings = {epochs = 1, batch_size = 4}
+
+[[blocks]]
+tasks = ["codec"]
+methods = ["strided-conv", "adastride"]
+sigma_inv2 = [10.0]
+seeds = [0]
+width = 8
+"""
+SETTINGS = TrainingSettings(**{**vars(PRESETS["codec"]), "epochs": 3, "batch_size": 4, "learning_rate": 5e-3, "crop_seconds": 0.6})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a manifest that has texts and no labels."""
+    folder = tmp_path_factory.mktemp("root") / "voice"
+    folder.mkdir()
+    rows = [("path", "text", "speaker", "split")]
+    for number, clip in enumerate(clips(9)):
+        soundfile.write(folder / f"{number}.wav", np.clip(clip.samples, -1, 1), 22_050)
+        rows.append((f"{number}.wav", "a sound", "nobody", "train" if number < 5 else "valid" if number < 7 else "test"))
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return folder
+
+
+def config(train_clips, valid_clips):
+    return KIND.learn_config(train_clips, valid_clips, **KIND.options("adastride", width=8, codes=8))
+
+
+def test_it_learns_and_an_interruption_changes_nothing(data: Path, tmp_path: Path):
+    """The codebook, its counts and its sums go on from where they were, in float32."""
+    seen: list[Progress] = []
+    whole = train([data], tmp_path / "whole.safetensors", config, SETTINGS, report=seen.append, sample_rate=22_050)
+    assert isinstance(whole, Codec)
+    assert seen[-1].loss < seen[0].loss
+    assert set(seen[-1].history[0]) >= {"valid_mel_error", "valid_step_error", "valid_distinct"}
+
+    def halt(progress: Progress) -> None:
+        if progress.epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train([data], tmp_path / "halted.safetensors", config, SETTINGS, report=halt, sample_rate=22_050)
+    torch.rand(7)
+    train([data], tmp_path / "halted.safetensors", config, SETTINGS, sample_rate=22_050)
+    ours, theirs = load_file(tmp_path / "whole.safetensors"), load_file(tmp_path / "halted.safetensors")
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert {ours[f"quantiser.{name}"].dtype for name in ("codebook", "counts", "sums")} == {torch.float32}
+
+
+def test_training_hears_the_sound_as_it_is(data: Path):
+    """Pieces of it, of the length that is asked for: no noise to speak of, no other speed, no tilt and no mask."""
+    network, heard = Codec(config((), ())), load_split(data, "train", 22_050)
+    assert heard[0].samples.size == clips(1)[0].samples.size, "decoded at its own rate"
+    settings = TrainingSettings(**{**vars(PRESETS["codec"]), "crop_seconds": 0.5, "gain_db": (0.0, 0.0), "batch_size": 5})
+    (batch,) = batches(network, heard, [None] * 5, settings, 0)
+    assert batch.lengths.tolist() == [1 + int(0.5 * 22_050) // 256] * 5
+    whole = [network.config.mel, *(KIND.task.batch(network, [clip.samples], [None]).signal[0] for clip in heard)][1:]
+    loud = batch.signal > -6
+    for row in range(5):
+        # A piece of one of them: with the right clip and place in it, its inner frames are those of the clip.
+        inner = slice(4, 36)
+        differences = [
+            float((batch.signal[row, :, inner] - mel[:, at + 4 : at + 36]).abs()[loud[row, :, inner]].mean())
+            for mel in whole for at in range(mel.shape[1] - 44)
+        ]
+        assert min(differences) < 0.35
+
+
+def test_the_command_line_trains_a_codec(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "m.safetensors"
+    start = ["train", "--task", "codec", "--data", str(data), "--out", str(out), "--device", "cpu"]
+    assert cli.main([*start, "--width", "8", "--codes", "8", "--epochs", "1", "--method", "spectral-pool"]) == 0
+    said = capsys.readouterr().out
+    assert "5 training clips, settings for codec" in said
+    assert "training a codec with strided-conv, strided-conv, spectral-pool, 8 codes" in said
+    assert "validation mel error" in said
+    network = checkpoints.load(out)
+    assert (network.config.codes, network.config.sigma**-2) == (8, pytest.approx(10.0))
+    assert cli.main(["evaluate", str(out), "--data", str(data), "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert "of 8 codes are used" in said
+    assert "mel error of means over 8 frames" in said
+    assert cli.main([*start, "--methods", "adastride,adastride,adastride"]) == 2
+    assert "the lower methods of a codec must be strided-conv" in capsys.readouterr().err
+    assert cli.main(["train", "--task", "classification", "--data", str(data), "--out", str(out), "--codes", "8"]) == 2
+    assert "does not take all of these options" in capsys.readouterr().err
+
+
+def test_the_grid_trains_and_tests_it(data: Path, tmp_path: Path):
+    (tmp_path / "grid.toml").write_text(GRID, encoding="utf-8")
+    runs = read_grid(tmp_path / "grid.toml", data.parent)
+    assert [run.id for run in runs] == ["codec-codec-strided-conv-w8-s0", "codec-codec-adastride-sigma_inv2=10-w8-s0"]
+    assert {run.sample_rate for run in runs} == {22_050}
+    (tmp_path / "runs").mkdir()
+    rows = [execute(run, Options(tmp_path / "results.csv", tmp_path / "runs"), lambda _: None) for run in runs]
+    for row in rows:
+        assert float(row["metric:mel_error"]) > 0
+        assert float(row["metric:step_error"]) > 0
+        assert 1 <= float(row["metric:distinct_codes"]) <= 8
+        assert 0 <= float(row["metric:entropy_bits"]) <= 3
+
+
+def test_the_grid_of_the_project_can_be_read():
+    runs = read_grid(Path(__file__).resolve().parents[2] / "results" / "codec.toml", "nowhere")
+    assert len(runs) == 12
+    assert {run.options.get("codes", 512) for run in runs} == {64, 512}
