@@ -93,7 +93,8 @@ PRESETS = {
         _COMMANDS, epochs=50, patience=50, batch_size=8, as_is=1.0, score_factor=0.25, snr_db=(15.0, 50.0), speed=(0.9, 1.1),
         gain_db=(-10.0, 6.0), tilt=0.8, shift_seconds=0.1, time_masks=5, time_mask_share=0.05, frequency_masks=1, frequency_mask=27,
     ),
-    # Sound that is to come back as it is: pieces of it, at other levels and with next to no noise.
+    # Sound that is to come back as it is: pieces of it at about their own level, for levels take codes, and with next to no noise. Positions
+    # that learn faster than by a factor of 4 become no more uneven.
     "codec": replace(
         _COMMANDS, epochs=100, patience=100, batch_size=16, as_is=1.0, crop_seconds=2.0, shift_seconds=0.0, snr_db=(60.0, 80.0),
         speed=(1.0, 1.0),
