@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -18,18 +19,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adastride import alignment as maths
-from adastride import audio
+from adastride import audio, vocoder
 from adastride.clips import Clip
 from adastride.models.codec import Codec, CodecConfig, Coded, codec_options
 from adastride.models.network import Output
-from adastride.tasks.prediction import PictureLane, Prediction, Segment, SegmentLane
+from adastride.tasks.prediction import Audible, Bar, CurveLane, PictureLane, Prediction, Segment, SegmentLane
 from adastride.tasks.task import Batch, Breakdown, Metric, Task, stack_mels
 
 COMMITMENT = 0.1  # its weight, alpha of equation 10
 DECIBELS = 20 / math.log(10)  # of a natural-log level of 1
 QUIET_DB = -30.0  # a frame so far below a clip's loudest is quiet
+LARGE_DB = 12.0  # a mel error that fills its bar
 STEP = 8  # frames of the mel that is averaged and repeated
 MOST_CODES = 4096  # of a network of somebody's own that a page shows
+MOST_HEARD = 30.0  # seconds of a clip whose sounds are offered: making them takes a twentieth of that
 
 
 class Coding(NamedTuple):
@@ -54,6 +57,13 @@ def averaged(mel: Tensor, lengths: Tensor, step: int = STEP) -> Tensor:
     rest = -mel.shape[2] % step
     sums, counts = (F.pad(x, (0, rest)).unflatten(2, (-1, step)).sum(dim=3) for x in (mel * valid, valid))
     return (sums / counts.clamp(min=1)).repeat_interleave(step, dim=2)[:, :, : mel.shape[2]] * valid
+
+
+def quiet_frames(signal: Tensor, lengths: Tensor) -> Tensor:
+    """Which frames of log-mels (batch, n_mels, T) are quiet, see `QUIET_DB`: (batch, T) bool, False past each example's length."""
+    valid = maths.length_mask(lengths, signal.shape[2])
+    levels = DECIBELS * torch.logsumexp(signal, dim=1).masked_fill(~valid, -math.inf)
+    return valid & (levels < levels.amax(dim=1, keepdim=True) + QUIET_DB)
 
 
 def entropy_bits(counts: Sequence[int]) -> float:
@@ -84,10 +94,12 @@ class Reconstruction(Task[Codec, CodecConfig]):
     )
 
     def predict(self, network: Codec, output: Output, edges: Callable[[], np.ndarray]) -> Prediction:
-        """The codes as segments as long as they last, and the reconstructed mel."""
+        """The codes as segments as long as they last, the reconstructed mel and its error; and the sound of it.
+
+        What a mel loses on its way to sound and back is not the codec's fault, so the original mel can be heard by the same way as well.
+        """
         coded = _coded(output)
         mel, preset = coded.head[0].float().cpu().numpy(), network.config.mel
-        error = float((coded.head[0] - coded.signal[0]).abs().mean())
         codes, durations = coded.codes[0].cpu().numpy(), durations_of(coded).numpy()
         seconds = float(edges()[-1])
         # Mel frame j is centred on j hops, so it spans half a hop to either side.
@@ -99,18 +111,25 @@ class Reconstruction(Task[Codec, CodecConfig]):
         )
         bits = math.log2(network.config.codes)
         rate = len(segments) / max(seconds, 1e-9)
+        signal = coded.signal[0].float().cpu().numpy()
+        low, high = float(signal.min()), float(signal.max())
+        errors, quiet = DECIBELS * np.abs(mel - signal).mean(axis=0), quiet_frames(coded.signal, coded.lengths)[0].cpu().numpy()
+        parts = {"all frames": errors, "loud frames": errors[~quiet], "quiet frames": errors[quiet]}
+        means = {name: float(part.mean()) for name, part in parts.items() if part.size}
+        distinct = len({segment.colour for segment in segments})
         values = {
-            "mel error in dB": DECIBELS * error, "codes a second": rate, "bits a second": bits * rate,
-            "distinct codes": float(len(set(codes))),
+            "mel error in dB": means["all frames"], "codes a second": rate, "bits a second": bits * rate, "distinct codes": float(distinct),
         }
-        low, high = float(coded.signal[0].min()), float(coded.signal[0].max())
         return Prediction(
-            headline="1 code" if len(segments) == 1 else f"{len(segments)} codes, {len(set(codes))} of them distinct",
-            detail=f"mel error {DECIBELS * error:.2f} dB",
+            headline="1 code" if len(segments) == 1 else f"{len(segments)} codes, {distinct} distinct",
+            detail=f"{rate:.1f} codes and {bits * rate:.0f} bits a second",
+            bars_title="Mel error", bars=tuple(Bar(name, min(1.0, mean / LARGE_DB), f"{mean:.2f} dB") for name, mean in means.items()),
             lanes=(
                 SegmentLane("Codes", segments),
-                PictureLane("Reconstruction", mel, mel_edges, low, max(high, low + 1e-3), "ln of magnitude", ticks=band_ticks(preset)),
+                PictureLane("Reconstruction", DECIBELS * mel, mel_edges, DECIBELS * low, DECIBELS * max(high, low + 1e-3), "dB", ticks=band_ticks(preset)),
+                CurveLane("Mel error, mean over bands", np.arange(mel.shape[1]) / preset.frames_per_second, errors, "dB"),
             ),
+            sounds=(_audible("Decoded", mel, preset, signal), _audible("Mel only", signal, preset, signal)) if seconds <= MOST_HEARD else (),
             arrays={"codes": codes, "durations": durations, "reconstruction": mel}, values=values,
         )
 
@@ -145,8 +164,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
         valid = maths.length_mask(lengths, signal.shape[2])
         errors = (coded.head.double() - signal).abs().sum(dim=1) * valid
         bands, frames = signal.shape[1], valid.double()
-        levels = DECIBELS * torch.logsumexp(signal, dim=1).masked_fill(~valid, -math.inf)
-        quiet = valid & (levels < levels.amax(dim=1, keepdim=True) + QUIET_DB)
+        quiet = quiet_frames(signal, lengths)
         loud, quiet = (valid & ~quiet).double(), quiet.double()
         counts = torch.zeros(coded.codes.shape, dtype=torch.float64, device=signal.device)
         counts.scatter_add_(1, coded.origins.clamp(min=0), frames)
@@ -200,6 +218,21 @@ def lasting_durations(answer: Coding) -> list[int]:
     """
     lasting = [(int(code), int(duration)) for code, duration in zip(*answer, strict=True) if duration]
     return [sum(duration for _, duration in run) for _, run in groupby(lasting, key=lambda pair: pair[0])]
+
+
+def _audible(title: str, mel: np.ndarray, preset: audio.MelPreset, original: np.ndarray) -> Audible:
+    """The sound of a log-mel (n_mels, T) by `vocoder.sound`, as loud as the spectrum of the original log-mel says."""
+
+    def make() -> audio.Waveform:
+        sound = vocoder.sound(torch.from_numpy(mel), preset)
+        samples = torch.tensor(sound.samples)
+        window = torch.hann_window(preset.window)
+        heard = torch.stft(samples, preset.window, preset.hop, window=window, return_complex=True).abs().square().sum()
+        gain = (vocoder.spectrum(torch.from_numpy(original), preset).square().sum() / heard.clamp(min=1e-9)).sqrt()
+        samples *= gain.clamp(max=1 / samples.abs().max().clamp(min=1e-9))
+        return audio.from_samples(samples.numpy(), preset.sample_rate, preset.sample_rate)
+
+    return Audible(title, f"{title} {zlib.crc32(mel.tobytes()):08x}", make)
 
 
 def _coded(output: Output) -> Coded:

@@ -33,7 +33,8 @@ def test_explore_shows_it(data: bytes):
     trace = app.session_state["explore_viewer_state"]["trace"]
     said = " ".join(caption.value for caption in app.caption)
     assert "16 codes" in said
-    assert [lane.title for lane in trace.prediction.lanes] == ["Codes", "Reconstruction"]
+    assert [lane.title for lane in trace.prediction.lanes] == ["Codes", "Reconstruction", "Mel error, mean over bands"]
+    assert [sound.title for sound in trace.prediction.sounds] == ["Decoded", "Mel only"]
     assert trace.waveform.sample_rate == 16_000
     assert trace.mel.shape[1] == 1 + round(trace.waveform.seconds * 22_050) // 256, "as it is heard at 22 050 Hz"
 

@@ -12,6 +12,7 @@ from made_up_codecs import clips, codec, speech
 
 from adastride import audio
 from adastride.clips import Clip
+from adastride.downsampling import LayerSettings
 from adastride.inspection.tracing import trace
 from adastride.tasks import KINDS, task_of
 from adastride.tasks.reconstruction import COMMITMENT, Coding, averaged, entropy_bits, lasting_durations
@@ -126,3 +127,31 @@ def test_a_prediction_of_one_mel_frame():
     prediction = trace(codec(), speech(0.001)).prediction
     assert prediction.headline == "1 code"
     assert len(prediction.lanes[0].segments) == 1
+
+
+def test_a_prediction_tells_loud_frames_from_quiet_ones():
+    """Bars with the task's own numbers; the curve's mean is that of all frames."""
+    network, clip = codec(), audio.from_samples(np.pad(speech(1.0).samples, (6000, 3000)), 22_050, 22_050)
+    prediction = trace(network, clip).prediction
+    assert [bar.label for bar in prediction.bars] == ["all frames", "loud frames", "quiet frames"]
+    batch = TASK.batch(network, [clip.samples], [None])
+    sums = {name: float(value.sum()) for name, value in TASK.measure(network(batch.signal, batch.lengths), batch).items()}
+    for bar, (errors, values) in zip(prediction.bars, (("", ""), ("_loud", "_loud"), ("_quiet", "_quiet")), strict=True):
+        assert float(bar.text.removesuffix(" dB")) == pytest.approx(sums[f"mel_error{errors}_db"] / sums[f"values{values}"], abs=0.011)
+    curve = prediction.lanes[2]
+    assert float(curve.values.mean()) == pytest.approx(prediction.values["mel error in dB"], rel=1e-4)
+
+
+def test_what_is_decoded_can_be_heard_as_loud_as_the_clip():
+    """Beside it the original mel by the same way; a key stands for what is heard, whatever the settings are."""
+    network, clip = codec(), speech(1.0)
+    run = trace(network, clip)
+    decoded, mel_only = run.prediction.sounds
+    assert decoded.key != mel_only.key
+    sounds = [audible.make() for audible in (decoded, mel_only)]
+    levels = [20 * np.log10(np.sqrt(np.mean(sound.samples**2)) / np.sqrt(np.mean(clip.samples**2))) for sound in sounds]
+    assert all(sound.seconds == pytest.approx(clip.seconds, abs=0.02) for sound in sounds)
+    assert max(map(abs, levels)) < 1.5
+    other = trace(network, clip, [None, None, LayerSettings(stride=4.0)]).prediction
+    assert (other.sounds[0].key != decoded.key, other.sounds[1].key == mel_only.key) == (True, True)
+    assert trace(network, speech(31.0)).prediction.sounds == ()
