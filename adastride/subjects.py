@@ -23,5 +23,7 @@ SUBJECTS = {
     "phonemes": Subject("Read speech, phonemes", "LibriSpeech, excerpts of 3.7 hours, 39 phonemes"),
     "phonemes-third": Subject("Read speech, a third", "LibriSpeech, a third of the training clips of phonemes"),
     "phonemes-tenth": Subject("Read speech, a tenth", "LibriSpeech, a tenth of the training clips of phonemes"),
+    "codec": Subject("Codec of one voice", "CMU Arctic prompts read by one woman, 57 minutes, and clips of another voice to test"),
+    "codec-64": Subject("Codec of one voice, 64 codes", "CMU Arctic prompts read by one woman, 57 minutes, and clips of another voice to test"),
     "digits-speakers": Subject("Spoken digits, other speakers", "Free Spoken Digit Dataset, one speaker held out in turn, 10 digits"),
 }

@@ -123,7 +123,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
         return Prediction(
             headline="1 code" if len(segments) == 1 else f"{len(segments)} codes, {distinct} distinct",
             detail=f"{rate:.1f} codes and {bits * rate:.0f} bits a second",
-            bars_title="Mel error", bars=tuple(Bar(name, min(1.0, mean / LARGE_DB), f"{mean:.2f} dB") for name, mean in means.items()),
+            bars_title="Mel error", bars=tuple(Bar(name, min(1.0, mean / LARGE_DB), f"{mean:.1f} dB") for name, mean in means.items()),
             lanes=(
                 SegmentLane("Codes", segments),
                 PictureLane("Reconstruction", DECIBELS * mel, mel_edges, DECIBELS * low, DECIBELS * max(high, low + 1e-3), "dB", ticks=band_ticks(preset)),

@@ -137,7 +137,7 @@ def test_a_prediction_tells_loud_frames_from_quiet_ones():
     batch = TASK.batch(network, [clip.samples], [None])
     sums = {name: float(value.sum()) for name, value in TASK.measure(network(batch.signal, batch.lengths), batch).items()}
     for bar, (errors, values) in zip(prediction.bars, (("", ""), ("_loud", "_loud"), ("_quiet", "_quiet")), strict=True):
-        assert float(bar.text.removesuffix(" dB")) == pytest.approx(sums[f"mel_error{errors}_db"] / sums[f"values{values}"], abs=0.011)
+        assert float(bar.text.removesuffix(" dB")) == pytest.approx(sums[f"mel_error{errors}_db"] / sums[f"values{values}"], abs=0.051)
     curve = prediction.lanes[2]
     assert float(curve.values.mean()) == pytest.approx(prediction.values["mel error in dB"], rel=1e-4)
 
