@@ -109,6 +109,7 @@ export class Panels {
       head.innerHTML = "<b></b> <span></span>";
       head.querySelector("b").textContent = clip.title;
       head.querySelector("span").textContent = `${clip.details} · amplitude, 1 is full scale`;
+      head.append(this.explorer.sounds.host);
     } else if (panel.kind === "lane") this.writeLaneHead(head, panel);
   }
 

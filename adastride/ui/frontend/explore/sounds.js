@@ -14,7 +14,12 @@ export class Sounds {
   /** @param {import("./viewer.js").Explorer} explorer */
   constructor(explorer) {
     this.explorer = explorer;
-    this.host = explorer.one(".hear");
+    this.host = document.createElement("span"); // stands over the waveform
+    this.host.className = "segments hear";
+    this.host.hidden = true;
+    this.host.setAttribute("role", "radiogroup");
+    this.host.setAttribute("aria-label", "Sound to hear");
+    this.host.title = "Goes on at the same place; key A takes the next one";
     /** @type {Described[]} */
     this.offered = [];
     /** @type {Map<string, Blob>} by key, the latest last */
