@@ -27,3 +27,8 @@ SUBJECTS = {
     "codec-64": Subject("Codec of one voice, 64 codes", "CMU Arctic prompts read by one woman, 57 minutes, and clips of another voice to test"),
     "digits-speakers": Subject("Spoken digits, other speakers", "Free Spoken Digit Dataset, one speaker held out in turn, 10 digits"),
 }
+
+
+def title_of(task: str) -> str:
+    """What people call what a network was trained on; a task of somebody's own has no other name."""
+    return SUBJECTS[task].title if task in SUBJECTS else task

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from made_up_networks import unsettle
 from torch import Tensor
 
 from adastride import audio
@@ -22,12 +23,8 @@ def codec(method: str = "adastride", **options: Any) -> Codec:
     """In evaluation mode. It places frames unevenly, its biases are not 0, and its codebook is made of what it says of noise."""
     torch.manual_seed(0)
     network = Codec(CodecConfig(**{"codes": 16, "width": 12, **codec_options(method), **options}))
+    unsettle(network)
     with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if ".score." in name:
-                parameter.normal_(0, 0.3)
-            elif name.endswith("bias"):
-                parameter.normal_(0, 0.1)
         network.train()(mels(4, 80, 200))
     network.eval().requires_grad_(False)
     network.name = "teller"

@@ -146,6 +146,16 @@ def tower(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(tasks.KINDS, "tower", tasks.Kind(TowerConfig, Tower, Levels()))
 
 
+def unsettle(network: nn.Module) -> None:
+    """Gives an untrained network positions that are not those of a fixed stride, and biases that are not 0."""
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if ".score." in name:
+                parameter.normal_(0, 0.3)
+            elif name.endswith("bias"):
+                parameter.normal_(0, 0.1)
+
+
 def tower_network(layers: int = 2, **options: object) -> Tower:
     """An untrained network that places frames unevenly, in evaluation mode."""
     torch.manual_seed(0)

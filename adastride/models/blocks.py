@@ -1,11 +1,15 @@
-"""Parts that networks are built of: batch normalisation that sees valid frames only, and residual blocks that downsample."""
+"""Parts that networks of log-mels are built of: batch normalisation that sees valid frames only, and residual blocks that downsample."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adastride import alignment as maths
 from adastride.downsampling import Downsampler
+
+# Natural-log mel runs from -11.5 (the floor) to about 2; these centre it without looking at the clip.
+CENTRE, SPREAD = -5.0, 4.0
 
 
 class MaskedBatchNorm(nn.BatchNorm1d):
@@ -49,3 +53,13 @@ class ResidualBlock(nn.Module):
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:
     """x (batch, channels, time) with zeros outside of a (batch, time) mask; None stands for a mask of ones."""
     return x if mask is None else x * mask[:, None]
+
+
+def padding_mask(lengths: Tensor, time: int) -> Tensor | None:
+    """The (batch, time) mask of valid frames, or None where no example is padded."""
+    return None if min(maths.whole_numbers(lengths)) == time else maths.length_mask(lengths, time)
+
+
+def centred(mel: Tensor) -> Tensor:
+    """A natural-log mel of any shape as networks take it in, about 0 and about as large as 1."""
+    return (mel - CENTRE) / SPREAD

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from adastride import alignment as maths
 from adastride.audio import PRESETS, MelPreset
 from adastride.downsampling import METHODS, Downsampler, LayerSettings
-from adastride.models.blocks import MaskedBatchNorm, ResidualBlock, masked
-from adastride.models.layers import build_layer, check_parameters
+from adastride.models.blocks import MaskedBatchNorm, ResidualBlock, centred, masked, padding_mask
+from adastride.models.layers import build_blocks, check_parameters
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
 
 DOWNSAMPLING_BLOCKS = (0, 2, 4)
@@ -109,16 +109,7 @@ class Classifier(Network):
     def __init__(self, config: ClassifierConfig):
         super().__init__(config)
         self.projection = nn.Conv1d(config.mel.n_mels, config.width, 1)
-        places = dict(zip(DOWNSAMPLING_BLOCKS, zip(config.methods, config.strides, strict=True), strict=True))
-        blocks = []
-        for index in range(BLOCKS):
-            if index not in places:
-                blocks.append(ResidualBlock(config.width))
-                continue
-            key, stride = places[index]
-            layer = build_layer(config, key, stride)
-            blocks.append(ResidualBlock(config.width, layer, convolve=not METHODS[key].replaces_convolution))
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = build_blocks(config, ResidualBlock, BLOCKS, DOWNSAMPLING_BLOCKS)
         self.norm = MaskedBatchNorm(config.width)
         self.classifier = nn.Linear(config.width, len(config.labels))
 
@@ -141,12 +132,11 @@ class Classifier(Network):
         kept, results = list(resumes), []
         if kept:
             first, (x,), lengths = DOWNSAMPLING_BLOCKS[len(kept) - 1], kept[-1].carried, kept[-1].lengths
-            mask = _padding_mask(lengths, x.shape[2])
+            mask = padding_mask(lengths, x.shape[2])
         else:
             first, lengths = 0, maths.check_lengths(lengths, signal)
-            mask = _padding_mask(lengths, signal.shape[2])
-            # Natural-log mel runs from -11.5 (the floor) to about 2; this centres it without looking at the clip.
-            x = masked(self.projection((signal + 5.0) / 4.0), mask)
+            mask = padding_mask(lengths, signal.shape[2])
+            x = masked(self.projection(centred(signal)), mask)
         for index, block in enumerate(self._stack[first:], start=first):
             if block.downsampler is None:
                 x = block.after(block.before(x, mask), x, mask)
@@ -160,7 +150,7 @@ class Classifier(Network):
                 shortcut = block.downsampler.shortcut(resume.carried[0], lengths, down)
             results.append(down)
             lengths = down.lengths
-            mask = _padding_mask(lengths, down.values.shape[2])
+            mask = padding_mask(lengths, down.values.shape[2])
             x = block.after(down.values, shortcut, mask)
         x = masked(F.relu(self.norm(x, mask)), mask)
         pooled = x.sum(dim=2) / lengths[:, None].to(x.dtype)
@@ -180,8 +170,3 @@ class Classifier(Network):
             stage += block in DOWNSAMPLING_BLOCKS
             worked += frames[stage]
         return float(worked / (2 * BLOCKS * frames[0]))
-
-
-def _padding_mask(lengths: Tensor, time: int) -> Tensor | None:
-    """The (batch, time) mask of valid frames, or None where no example is padded."""
-    return None if min(maths.whole_numbers(lengths)) == time else maths.length_mask(lengths, time)

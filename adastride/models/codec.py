@@ -22,16 +22,14 @@ from adastride import alignment as maths
 from adastride.alignment import Alignment, AnyAlignment
 from adastride.audio import PRESETS, MelPreset
 from adastride.downsampling import METHODS, Downsampler, LayerSettings
-from adastride.models.blocks import MaskedBatchNorm, ResidualBlock, masked
-from adastride.models.layers import build_layer, check_parameters
+from adastride.models.blocks import CENTRE, SPREAD, MaskedBatchNorm, ResidualBlock, centred, masked, padding_mask
+from adastride.models.layers import build_blocks, check_parameters
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
 from adastride.models.quantiser import Quantiser
 
 BLOCKS = 6
 DOWNSAMPLING_BLOCKS = (0, 2, 4)  # of the encoder; the decoder upsamples in the blocks behind, the last layer first
 FIXED = "strided-conv"  # what the layers below the chosen one are
-# Natural-log mel runs from -11.5 (the floor) to about 2; this centres it without looking at the clip.
-_CENTRE, _SCALE = -5.0, 4.0
 
 
 def codec_options(name: str) -> dict[str, Any]:
@@ -176,15 +174,7 @@ class Codec(Network):
     def __init__(self, config: CodecConfig):
         super().__init__(config)
         self.projection = nn.Conv1d(config.mel.n_mels, config.width, 1)
-        places = dict(zip(DOWNSAMPLING_BLOCKS, zip(config.methods, config.strides, strict=True), strict=True))
-        blocks = []
-        for index in range(BLOCKS):
-            if index not in places:
-                blocks.append(CodecBlock(config.width))
-                continue
-            key, stride = places[index]
-            blocks.append(CodecBlock(config.width, build_layer(config, key, stride), convolve=not METHODS[key].replaces_convolution))
-        self.encoder = nn.ModuleList(blocks)
+        self.encoder = build_blocks(config, CodecBlock, BLOCKS, DOWNSAMPLING_BLOCKS)
         self.encoded = _Last(config.width, config.width)
         self.quantiser = Quantiser(config.codes, config.width)
         self.decoder = nn.ModuleList(ResidualBlock(config.width) for _ in range(BLOCKS))
@@ -219,7 +209,7 @@ class Codec(Network):
             first, lengths = 0, maths.check_lengths(lengths, signal)
             mask = padding_mask(lengths, signal.shape[2])
             signal = masked(signal, mask)
-            x = masked(self.projection((signal - _CENTRE) / _SCALE), mask)
+            x = masked(self.projection(centred(signal)), mask)
         for index, block in enumerate(self._encoder[first:], start=first):
             if block.downsampler is None:
                 x = block.after(block.before(x, mask), x, mask)
@@ -260,7 +250,7 @@ class Codec(Network):
                 hidden, x = upsample(hidden), upsample(x)
                 mask = padding_mask(upsample.lengths, x.shape[2])
             x = block.after(hidden, x, mask)
-        return masked(self.decoded(x, mask) * _SCALE + _CENTRE, mask)
+        return masked(self.decoded(x, mask) * SPREAD + CENTRE, mask)
 
     def work_share(self, frames: Sequence[int]) -> float:
         """The share of frames that convolutions work on, relative to the same network with no stride anywhere.
@@ -298,8 +288,3 @@ def _composed(upsamplings: Sequence[Upsampling]) -> Tensor:
         origins = upsampling.origins.gather(1, origins.clamp(max=upsampling.origins.shape[1] - 1))
     mask = padding_mask(upsamplings[0].lengths, origins.shape[1])
     return origins if mask is None else origins.masked_fill(~mask, -1)
-
-
-def padding_mask(lengths: Tensor, time: int) -> Tensor | None:
-    """The (batch, time) mask of valid frames, or None where no example is padded."""
-    return None if min(maths.whole_numbers(lengths)) == time else maths.length_mask(lengths, time)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from torch import nn
+
 from adastride.downsampling import METHODS, Downsampler, build
+from adastride.models.blocks import ResidualBlock
 
 
 class LayerFields(Protocol):
@@ -13,6 +16,9 @@ class LayerFields(Protocol):
 
     @property
     def methods(self) -> tuple[str, ...]: ...
+
+    @property
+    def strides(self) -> tuple[float, ...]: ...
 
     @property
     def sigma(self) -> float: ...
@@ -51,3 +57,16 @@ def build_layer(config: LayerFields, key: str, stride: float) -> Downsampler:
     if config.learn_sigma and "sigma" in known:
         return METHODS[key].build(config.width, stride=stride, learn_sigma=True, **parameters)
     return build(key, config.width, stride, **parameters)
+
+
+def build_blocks(config: LayerFields, block: type[ResidualBlock], count: int, downsampling: Sequence[int]) -> nn.ModuleList:
+    """Builds `count` residual blocks, those in the places of `downsampling` with the configuration's layers, lowest first."""
+    layers = dict(zip(downsampling, zip(config.methods, config.strides, strict=True), strict=True))
+    blocks = []
+    for place in range(count):
+        if place not in layers:
+            blocks.append(block(config.width))
+            continue
+        key, stride = layers[place]
+        blocks.append(block(config.width, build_layer(config, key, stride), convolve=not METHODS[key].replaces_convolution))
+    return nn.ModuleList(blocks)

@@ -22,6 +22,7 @@ from adastride import alignment as maths
 from adastride.audio import PRESETS, MelPreset
 from adastride.downsampling import METHODS, Downsampler, LayerSettings
 from adastride.downsampling.base import by_length
+from adastride.models.blocks import centred
 from adastride.models.layers import build_layer, check_parameters
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
 from adastride.models.squeezeformer import Lines, Squeezeformer
@@ -185,9 +186,8 @@ class Recogniser(Network):
         kept, results, x = list(resumes), [], signal
         if not kept:
             lengths = maths.check_lengths(lengths, signal)
-            # Natural-log mel runs from -11.5 (the floor) to about 2; this centres it without looking at the clip.
             lines = Lines(maths.whole_numbers(lengths), signal.device)
-            line = lines.convolve((lines.join(signal) + 5.0) / 4.0, self.projection)
+            line = lines.convolve(centred(lines.join(signal)), self.projection)
             x = lines.split(line, signal.shape[2]).transpose(1, 2)
         for place in range(max(len(kept) - 1, 0), SUBSAMPLING_BLOCKS):
             block = self._stack[place]

@@ -17,7 +17,7 @@ from adastride.inspection.charts import Axis, Chart, Panel, Point, Series
 from adastride.results.core import kind as kind_of_method
 from adastride.results.core import order_of
 from adastride.results.reading import FOLDER, ResultsError
-from adastride.subjects import SUBJECTS
+from adastride.subjects import title_of
 from adastride.tasks import KINDS
 
 STRIDES = FOLDER / "strides.csv"
@@ -81,7 +81,7 @@ def by_stride_chart(scores: Sequence[StrideScore], kind: str) -> Chart:
         most = max(metric.scale * score.high for score in of_task if math.isfinite(score.high))
         x = Axis("Overall stride (input frames per output frame)", min(strides) - 0.5, max(strides) + 0.5)
         y = Axis(f"{metric.label} (%)", 0.0, max(1.05 * most, 5.0))
-        panels.append(Panel(SUBJECTS[task].title if task in SUBJECTS else task, x, y, series))
+        panels.append(Panel(title_of(task), x, y, series))
     clips = ", ".join(dict.fromkeys(f"{score.clips} test clips" for score in own))
     facts = (
         f"Trained at an overall stride of 4 and run at others, on {clips}. Bars: 95 % intervals over clips. Strided convolution takes whole strides "
@@ -110,7 +110,7 @@ def _against_fixed(scores: Sequence[StrideScore], task: str) -> str:
     if not parts:
         return ""
     surely = f"; the intervals lie apart at {', '.join(f'{stride:g}' for stride in apart)}" if apart else "; the intervals overlap everywhere"
-    return f"{SUBJECTS[task].title if task in SUBJECTS else task}: AdaStride makes {' and '.join(parts)}{surely}."
+    return f"{title_of(task)}: AdaStride makes {' and '.join(parts)}{surely}."
 
 
 def _once(scores: Sequence[StrideScore], checkpoint: str) -> list[StrideScore]:

@@ -46,7 +46,7 @@ from adastride.results.speakers import CONDITIONS, basis_of, counts_of, interval
 from adastride.results.speakers import difference as difference_by_speaker
 from adastride.run_columns import POOLED
 from adastride.speaker_counts import BASELINES, SpeakerCount, baseline_run
-from adastride.subjects import SUBJECTS
+from adastride.subjects import SUBJECTS, title_of
 from adastride.tables import csv_text
 from adastride.tasks import Metric
 
@@ -333,7 +333,7 @@ def recognition_table(runs: Sequence[Run], speakers: Mapping[str, Sequence[Speak
     rows: list[dict[str, str]] = []
     metric, conditions = headline_of(runs), [name for name in CONDITIONS if any(within(run.counts, name) for run in runs)]
     for task in tasks_of(runs):
-        name, folds = SUBJECTS[task].title if task in SUBJECTS else task, {run.fold for run in runs if run.task == task}
+        name, folds = title_of(task), {run.fold for run in runs if run.task == task}
         for method in methods_of(run for run in runs if run.usual_sigma):
             if own := compared(runs, task, method):
                 row = {"Whose": f"ours, {name}", "Trained on": f"{own[0].clips_train:,} clips", "Method": label(method)}
@@ -405,7 +405,7 @@ def recognition_sentence(runs: Sequence[Run]) -> str:
     titles: dict[str, list[str]] = {}
     for task in tasks_of(runs):
         if text := basis_of([run for run in runs if run.task == task and run.counts]):
-            titles.setdefault(text, []).append(SUBJECTS[task].title if task in SUBJECTS else task)
+            titles.setdefault(text, []).append(title_of(task))
     if not titles:
         return ""
     texts = [f"{text} ({'; '.join(names)})" for text, names in titles.items()]

@@ -97,8 +97,7 @@ PRESETS = {
     # that learn faster than by a factor of 4 become no more uneven.
     "codec": replace(
         _COMMANDS, epochs=100, patience=100, batch_size=16, as_is=1.0, crop_seconds=2.0, shift_seconds=0.0, snr_db=(60.0, 80.0),
-        speed=(1.0, 1.0),
-        gain_db=(-2.0, 2.0), score_factor=4.0, learning_rate=2e-3,
+        speed=(1.0, 1.0), gain_db=(-2.0, 2.0), score_factor=4.0, learning_rate=2e-3,
     ),
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from made_up_networks import unsettle
 from torch import Tensor, nn
 
 from adastride import checkpoints
@@ -33,12 +34,7 @@ def recogniser(method: str = "adastride", **options: Any) -> Recogniser:
     """An untrained network whose positions are not those of a fixed stride, and whose biases are not 0."""
     torch.manual_seed(0)
     network = Recogniser(config(method, **options)).eval()
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if ".score." in name:
-                parameter.normal_(0, 0.3)
-            elif name.endswith("bias"):
-                parameter.normal_(0, 0.1)
+    unsettle(network)
     return network
 
 
