@@ -261,8 +261,8 @@ def _draw_segments(ax: Axes, lane: SegmentLane, colour_axis: Callable[[], Axes])
     begin, end = ax.get_xlim()
     points = 72 * _WIDTH * _PANEL_SHARE / max(end - begin, 1e-9)
     for segment in lane.segments:
-        colour = _SEGMENT_COLOURS[segment.colour % len(_SEGMENT_COLOURS)]
-        alpha = 0.25 + 0.5 * min(max(segment.strength, 0.0), 1.0)
+        colour = segment.paint[0] if segment.paint else _SEGMENT_COLOURS[segment.colour % len(_SEGMENT_COLOURS)]
+        alpha = (0.25 + 0.5 * min(max(segment.strength, 0.0), 1.0)) if segment.paint is None else 1.0
         ax.axvspan(segment.start, segment.end, 0.08, 0.92, facecolor=colour, alpha=alpha, linewidth=0)
         room = points * (segment.end - segment.start) - 2
         text = _fit(segment.text, room, 7) if room > 4 else ""

@@ -141,7 +141,7 @@ class Coded(Output):
 
     signal: the log-mel that was encoded, of the same shape. lengths: (batch,) its valid frames. codes: (batch, L) int64, -1 past an
     example's last code. origins: (batch, T) int64, the place of the code that each mel frame is made of most, -1 past its length: what
-    durations are counted by. commitment: a scalar, equation 9.
+    durations are counted by. commitment: a scalar, equation 9. upsamplings: how the decoder got back, of every layer, lowest first.
     """
 
     signal: Tensor
@@ -149,6 +149,13 @@ class Coded(Output):
     codes: Tensor
     origins: Tensor
     commitment: Tensor
+    upsamplings: tuple[Upsampling, ...]
+
+
+def durations_of(coded: Coded, example: int = 0) -> Tensor:
+    """How many mel frames are made most of each code of an example: (L,) int64, which sum to its mel frames. A code may have none."""
+    count = int(coded.downsampled[-1].lengths[example])
+    return torch.bincount(coded.origins[example, : int(coded.lengths[example])].cpu(), minlength=count)
 
 
 class CodecBlock(ResidualBlock):
@@ -232,7 +239,7 @@ class Codec(Network):
         loss = torch.stack([down.position_loss for down in results]).sum()
         return Coded(
             mel, tuple(results), loss, tuple(kept), signal=signal, lengths=upsamplings[0].lengths, codes=quantised.indices,
-            origins=_composed(upsamplings), commitment=quantised.commitment,
+            origins=_composed(upsamplings), commitment=quantised.commitment, upsamplings=tuple(upsamplings),
         )
 
     def reconstruct(self, values: Tensor, lengths: Tensor, upsamplings: Sequence[Upsampling]) -> Tensor:

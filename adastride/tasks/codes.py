@@ -26,8 +26,7 @@ from adastride import alignment as maths
 from adastride.alignment import Alignment
 from adastride.audio import MAX_SECONDS, Waveform
 from adastride.downsampling import LayerSettings
-from adastride.models.codec import Codec, Upsampling
-from adastride.tasks.reconstruction import durations_of
+from adastride.models.codec import Codec, Coded, Upsampling, durations_of
 from adastride.wording import one_line
 
 FORMAT = 1
@@ -98,13 +97,15 @@ class Codes:
         return replace(self, durations=tuple(durations), positions=(), skipped=())
 
     def stretched(self, factor: float) -> Codes:
-        """Everything `factor` times as long, to the nearest frame: ends are rounded, so that errors do not add up. No code vanishes."""
-        ends = [round(factor * end) for end in np.cumsum(self.durations)]
-        kept, durations = 0, []
-        for end in ends:
-            durations.append(max(1, end - kept))
-            kept += durations[-1]
-        return self.with_durations(durations)
+        """Everything `factor` times as long, to the nearest frame. No code vanishes."""
+        return self.with_durations(_whole_durations(factor * np.array(self.durations, float)))
+
+    def edited(self, codes: Sequence[int], durations: Sequence[int]) -> Codes:
+        """The same recording with other codes and durations, any number of them; itself where nothing differs."""
+        codes, durations = tuple(codes), tuple(durations)
+        if (codes, durations) == (self.codes, self.durations):
+            return self
+        return replace(self, codes=codes, durations=durations, positions=(), skipped=())
 
     def to_json(self) -> str:
         """The text of a file: an object with codes, durations and mel_frames, the checkpoint, and what else the decoder needs."""
@@ -145,6 +146,52 @@ class Codes:
         return made
 
 
+def with_durations_of(network: Codec, codes: Codes, other: Codes) -> Codes:
+    """Codes as long as those of another recording of the same words last.
+
+    What belongs together is found by dynamic time warping (Sakoe and Chiba, 1978) of the codes' vectors. Each code gets the time of all
+    codes of the other recording that it belongs to; where several share one of them, they share its time as they share their own.
+    Raises CodesError for a code that the network's codebook does not have.
+    """
+    for recording in (codes, other):
+        _check_known(network, recording.codes)
+    vectors = network.quantiser.codebook.double().cpu()
+    pairs = _warped(torch.cdist(vectors[list(codes.codes)], vectors[list(other.codes)]).numpy())
+    sharing = np.zeros(len(other.codes))
+    for own, theirs in pairs:
+        sharing[theirs] += codes.durations[own]
+    wanted = np.zeros(len(codes.codes))
+    for own, theirs in pairs:
+        wanted[own] += other.durations[theirs] * codes.durations[own] / sharing[theirs]
+    return codes.with_durations(_whole_durations(wanted))
+
+
+def _warped(costs: np.ndarray) -> list[tuple[int, int]]:
+    """The cheapest way through a matrix of costs (n, m) from corner to corner, one step down, right, or both at a time."""
+    n, m = costs.shape
+    total = np.full((n + 1, m + 1), math.inf)
+    total[0, 0] = 0.0
+    for diagonal in range(2, n + m + 1):  # all cells of one depend on the two before alone
+        row = np.arange(max(1, diagonal - m), min(n, diagonal - 1) + 1)
+        column = diagonal - row
+        before = np.minimum(total[row - 1, column - 1], np.minimum(total[row - 1, column], total[row, column - 1]))
+        total[row, column] = costs[row - 1, column - 1] + before
+    way, row, column = [(n - 1, m - 1)], n, m
+    while (row, column) != (1, 1):
+        row, column = min(((row - 1, column - 1), (row - 1, column), (row, column - 1)), key=lambda cell: total[cell])
+        way.append((row - 1, column - 1))
+    return way[::-1]
+
+
+def _whole_durations(durations: np.ndarray) -> list[int]:
+    """Durations in whole frames, of at least one. Ends are rounded, so that errors do not add up."""
+    kept, whole = 0, []
+    for end in np.cumsum(durations):
+        whole.append(max(1, round(end) - kept))
+        kept += whole[-1]
+    return whole
+
+
 def encode(network: Codec, waveform: Waveform, settings: LayerSettings | None = None) -> Codes:
     """The codes and durations of a clip. settings: of the upper layer. Raises CodesError for a clip of more than `MAX_SECONDS` seconds."""
     if waveform.seconds > MAX_SECONDS:
@@ -153,15 +200,18 @@ def encode(network: Codec, waveform: Waveform, settings: LayerSettings | None = 
     with torch.inference_mode(), network.evaluating():
         signal = network.signal(waveform).to(network.device)
         fixed = len(network.downsamplers) - 1
-        coded = network(signal, settings=[None] * fixed + [settings])
+        return codes_of(network, network(signal, settings=[None] * fixed + [settings]))
+
+
+def codes_of(network: Codec, coded: Coded) -> Codes:
+    """The codes and durations of a run on one clip."""
     durations, codes = durations_of(coded).tolist(), coded.codes[0].tolist()
-    hidden = coded.resumes[-1]
-    way = Upsampling.of(coded.downsampled[-1].alignment, hidden.lengths, hidden.hidden.shape[2])
+    *fixed, way = coded.upsamplings
     positions = way.alignment.positions[0] if way.alignment else way.origins[0].double() if 0 in durations else torch.zeros(0)
     skipped = tuple((place, code) for place, (code, duration) in enumerate(zip(codes, durations, strict=True)) if not duration)
     return Codes(
         codes=tuple(code for code, duration in zip(codes, durations, strict=True) if duration), durations=tuple(d for d in durations if d),
-        strides=tuple(int(layer.stride) for layer in network.downsamplers[:-1]), checkpoint=network.name, fingerprint=network.fingerprint,
+        strides=tuple(int((below.origins[0] == 0).sum()) for below in fixed), checkpoint=network.name, fingerprint=network.fingerprint,
         sigma=None if way.alignment is None else float(way.alignment.sigma), skipped=skipped,
         positions=tuple(positions.tolist()),
     )
@@ -177,10 +227,7 @@ def decode(network: Codec, codes: Codes) -> np.ndarray:
             f"these codes are of {one_line(codes.checkpoint, 60)} and mean nothing to {network.name}, whose weights are others: "
             "decode them with the checkpoint that encoded them."
         )
-    known = network.config.codes
-    for place, code in enumerate([*codes.codes, *(code for _, code in codes.skipped)]):
-        if not 0 <= code < known:
-            raise CodesError(f"the code {code} in place {place} is not in the codebook of {network.name}: its codes are 0 to {known - 1}.")
+    _check_known(network, [*codes.codes, *(code for _, code in codes.skipped)])
     seconds = codes.mel_frames / network.config.mel.frames_per_second
     if seconds > MAX_SECONDS:
         raise CodesError(f"these codes last {seconds:.0f} s, more than the {MAX_SECONDS:.0f} s that can be decoded: decode a part of them.")
@@ -192,6 +239,13 @@ def decode(network: Codec, codes: Codes) -> np.ndarray:
         values = network.quantiser.vectors(torch.tensor(line, device=network.device)).T[None]
         mel = network.reconstruct(values, maths.known_lengths([len(line)], network.device), upsamplings)
     return mel[0].float().cpu().numpy()
+
+
+def _check_known(network: Codec, codes: Sequence[int]) -> None:
+    known = network.config.codes
+    for place, code in enumerate(codes):
+        if not 0 <= code < known:
+            raise CodesError(f"the code {code} in place {place} is not in the codebook of {network.name}: its codes are 0 to {known - 1}.")
 
 
 def _frames(codes: Codes) -> list[int]:

@@ -16,6 +16,7 @@ from adastride.audio import Waveform
 
 if TYPE_CHECKING:
     from adastride.tasks.transcript import Transcript
+    from adastride.tasks.workbench import Workbench
 
 
 def words(label: str) -> str:
@@ -42,7 +43,8 @@ class Segment:
 
     start, end: seconds of the clip. colour: an index into the viewer's colours; segments of the same thing have the same colour.
     strength: how strongly it is drawn, from 0, hardly visible, to 1. frames: the first and the last output frame of the uppermost layer
-    that it is made of, None where it is made of none in particular.
+    that it is made of, None where it is made of none in particular. paint: its CSS colours on a light and on a dark page, where there
+    are more things than the viewer has colours.
     """
 
     start: float
@@ -51,6 +53,7 @@ class Segment:
     colour: int = 0
     strength: float = 1.0
     frames: tuple[int, int] | None = None
+    paint: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,13 +113,26 @@ class Audible:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """A number that the uppermost layer's stride divides, such as bits a second.
+
+    title, unit: its name. undivided: its value with a stride of 1 there, and all other settings as they are.
+    """
+
+    title: str
+    unit: str
+    undivided: float
+
+
+@dataclass(frozen=True)
 class Prediction:
     """A network's answer to one clip.
 
     headline: what a person reads first, such as "seven". detail: the number beside it, such as "82 %". bars_title: says what the bars
     are. lanes: what is drawn, in this order, on the time axis of the clip. sounds: what can be heard besides the clip, at the clip's
     times. arrays: arrays that the export adds, by name. values: numbers that a sweep follows, by label, such as class probabilities.
-    transcript: what was written, by a network that writes; it is shown with what can be said of a text.
+    transcript: what was written, by a network that writes; it is shown with what can be said of a text. workbench: what was coded, by a
+    network that codes, where it can be edited. rate: what a person may set in place of the uppermost layer's stride.
     """
 
     headline: str
@@ -128,6 +144,8 @@ class Prediction:
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
     transcript: Transcript | None = None
+    workbench: Workbench | None = None
+    rate: Rate | None = None
 
     @property
     def top(self) -> str:

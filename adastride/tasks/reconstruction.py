@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import math
-import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -19,12 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adastride import alignment as maths
-from adastride import audio, vocoder
+from adastride import audio
 from adastride.clips import Clip
-from adastride.models.codec import Codec, CodecConfig, Coded, codec_options
+from adastride.models.codec import Codec, CodecConfig, Coded, codec_options, durations_of
 from adastride.models.network import Output
-from adastride.tasks.prediction import Audible, Bar, CurveLane, PictureLane, Prediction, Segment, SegmentLane
+from adastride.tasks.codes import codes_of
+from adastride.tasks.mel_sound import mel_sound, power
+from adastride.tasks.prediction import Bar, CurveLane, PictureLane, Prediction, Rate, Segment, SegmentLane
 from adastride.tasks.task import Batch, Breakdown, Metric, Task, stack_mels
+from adastride.tasks.workbench import MOST_EDITED, Workbench, map_of
 
 COMMITMENT = 0.1  # its weight, alpha of equation 10
 DECIBELS = 20 / math.log(10)  # of a natural-log level of 1
@@ -40,12 +42,6 @@ class Coding(NamedTuple):
 
     codes: np.ndarray
     durations: np.ndarray
-
-
-def durations_of(coded: Coded, example: int = 0) -> Tensor:
-    """How many mel frames are made most of each code of an example: (L,) int64, which sum to its mel frames. A code may have none."""
-    count = int(coded.downsampled[-1].lengths[example])
-    return torch.bincount(coded.origins[example, : int(coded.lengths[example])].cpu(), minlength=count)
 
 
 def averaged(mel: Tensor, lengths: Tensor, step: int = STEP) -> Tensor:
@@ -105,8 +101,9 @@ class Reconstruction(Task[Codec, CodecConfig]):
         # Mel frame j is centred on j hops, so it spans half a hop to either side.
         mel_edges = np.clip((np.arange(mel.shape[1] + 1) - 0.5) / preset.frames_per_second, 0.0, seconds)
         bounds = mel_edges[np.concatenate([[0], np.cumsum(durations)])]
+        paints = map_of(network).paints
         segments = tuple(
-            Segment(float(begin), float(end), str(code), int(code), frames=(place, place))
+            Segment(float(begin), float(end), str(code), int(code), frames=(place, place), paint=paints[code])
             for place, (code, begin, end) in enumerate(zip(codes, bounds[:-1], bounds[1:], strict=True)) if end > begin
         )
         bits = math.log2(network.config.codes)
@@ -116,6 +113,14 @@ class Reconstruction(Task[Codec, CodecConfig]):
         errors, quiet = DECIBELS * np.abs(mel - signal).mean(axis=0), quiet_frames(coded.signal, coded.lengths)[0].cpu().numpy()
         parts = {"all frames": errors, "loud frames": errors[~quiet], "quiet frames": errors[quiet]}
         means = {name: float(part.mean()) for name, part in parts.items() if part.size}
+        below = int(coded.upsamplings[-1].lengths[0])
+
+        @functools.cache
+        def louder() -> float:
+            return power(signal, preset) / max(power(mel, preset), 1e-12)
+
+        heard = seconds <= MOST_HEARD
+        workbench = Workbench(network, codes_of(network, coded), louder) if heard and len(segments) <= MOST_EDITED else None
         distinct = len({segment.colour for segment in segments})
         values = {
             "mel error in dB": means["all frames"], "codes a second": rate, "bits a second": bits * rate, "distinct codes": float(distinct),
@@ -129,8 +134,9 @@ class Reconstruction(Task[Codec, CodecConfig]):
                 PictureLane("Reconstruction", DECIBELS * mel, mel_edges, DECIBELS * low, DECIBELS * max(high, low + 1e-3), "dB", ticks=band_ticks(preset)),
                 CurveLane("Mel error, mean over bands", np.arange(mel.shape[1]) / preset.frames_per_second, errors, "dB"),
             ),
-            sounds=(_audible("Decoded", mel, preset, signal), _audible("Mel only", signal, preset, signal)) if seconds <= MOST_HEARD else (),
-            arrays={"codes": codes, "durations": durations, "reconstruction": mel}, values=values,
+            sounds=(mel_sound("Decoded", mel, preset, louder), mel_sound("Mel only", signal, preset)) if heard else (),
+            arrays={"codes": codes, "durations": durations, "reconstruction": mel}, values=values, workbench=workbench,
+            rate=Rate("Bit rate", "bits a second", bits * below / max(seconds, 1e-9)),
         )
 
     def describe(self, config: CodecConfig) -> str:
@@ -218,21 +224,6 @@ def lasting_durations(answer: Coding) -> list[int]:
     """
     lasting = [(int(code), int(duration)) for code, duration in zip(*answer, strict=True) if duration]
     return [sum(duration for _, duration in run) for _, run in groupby(lasting, key=lambda pair: pair[0])]
-
-
-def _audible(title: str, mel: np.ndarray, preset: audio.MelPreset, original: np.ndarray) -> Audible:
-    """The sound of a log-mel (n_mels, T) by `vocoder.sound`, as loud as the spectrum of the original log-mel says."""
-
-    def make() -> audio.Waveform:
-        sound = vocoder.sound(torch.from_numpy(mel), preset)
-        samples = torch.tensor(sound.samples)
-        window = torch.hann_window(preset.window)
-        heard = torch.stft(samples, preset.window, preset.hop, window=window, return_complex=True).abs().square().sum()
-        gain = (vocoder.spectrum(torch.from_numpy(original), preset).square().sum() / heard.clamp(min=1e-9)).sqrt()
-        samples *= gain.clamp(max=1 / samples.abs().max().clamp(min=1e-9))
-        return audio.from_samples(samples.numpy(), preset.sample_rate, preset.sample_rate)
-
-    return Audible(title, f"{title} {zlib.crc32(mel.tobytes()):08x}", make)
 
 
 def _coded(output: Output) -> Coded:

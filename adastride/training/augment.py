@@ -75,16 +75,17 @@ def batches(
         places = np.arange(begin, min(begin + settings.batch_size, len(order)))
         places = np.resize(places, -(-len(places) // processes) * processes)[process::processes]
         generator = np.random.default_rng((settings.seed, epoch, _BATCH, step))
-        window = None
-        if generator.random() >= settings.as_is:
-            window = int(np.exp(generator.uniform(*np.log(settings.window_seconds))) * rate)
+        windows = [_window(settings, rate, generator)] * len(places)
+        if settings.mixed:
+            windows = [_window(settings, rate, generator) for _ in places]
         if settings.joined == (1, 1):
             chosen = [clips[order[place]].samples for place in places]
-            if task.texts and window is not None:
-                window = max(window, int(1.2 * max(samples.size for samples in chosen)))  # also for clips that become slower
+            if task.texts:  # nothing is cut off, also of clips that become slower
+                longest = int(1.2 * max(samples.size for samples in chosen))
+                windows = [None if window is None else max(window, longest) for window in windows]
             sounds = [
                 augment(samples, window, rate, settings, np.random.default_rng((settings.seed, epoch, _CLIP, int(place))))
-                for samples, place in zip(chosen, places, strict=True)
+                for samples, window, place in zip(chosen, windows, places, strict=True)
             ]
             answers = [targets[order[place]] for place in places]
         else:
@@ -98,6 +99,11 @@ def batches(
             masks = np.random.default_rng((settings.seed, epoch, _MASK, step, process))
             batch = replace(batch, signal=mask_mels(batch.signal, batch.lengths, settings, masks, task.mask_value))
         yield batch
+
+
+def _window(settings: TrainingSettings, rate: int, generator: np.random.Generator) -> int | None:
+    """The samples of a window of silence for clips, None for clips as they are."""
+    return None if generator.random() < settings.as_is else int(np.exp(generator.uniform(*np.log(settings.window_seconds))) * rate)
 
 
 def step_seed(settings: TrainingSettings, epoch: int, step: int, process: int = 0) -> int:

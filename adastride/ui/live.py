@@ -33,7 +33,7 @@ MOST_CHARACTERS = 20_000  # of a request; ours have about one thousand
 # Close codes: the first two are the WebSocket standard's, the third is what the front end's protocol.js goes by.
 UNREADABLE, REFUSED, UNKNOWN = 1003, 1008, 4404
 # Runs of all sessions, one after another: each uses one core, and two that share the interpreter would only wait for each other. Those
-# of several networks or methods, which take ten times as long, have a worker of their own and never stand before the short ones.
+# of several networks or methods and those with a sound, which take ten times as long, have a worker of their own and never stand before the short ones.
 _SHORT, _LONGER = (ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("live", "live-longer"))
 _channels: weakref.WeakValueDictionary[str, Channel] = weakref.WeakValueDictionary()
 _serving = False
@@ -125,7 +125,8 @@ async def _serve(connection: WebSocket) -> None:
             if channel is None or request is None:
                 await connection.close(UNKNOWN if channel is None else UNREADABLE)
                 return
-            answer = await loop.run_in_executor(_LONGER if channel.longer else _SHORT, channel.answer, request)
+            longer = channel.longer or (isinstance(request, dict) and bool(request.get("hear")))  # a sound takes a while to make
+            answer = await loop.run_in_executor(_LONGER if longer else _SHORT, channel.answer, request)
             del channel
             await connection.send_bytes(answer or b"")
     except WebSocketDisconnect:  # while it was being answered

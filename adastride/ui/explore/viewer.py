@@ -14,7 +14,8 @@ import math
 import zlib
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -28,8 +29,10 @@ from adastride.inspection import letters, raster
 from adastride.inspection.glance import RULE, Sound, glance, sound_of
 from adastride.inspection.tracing import Trace
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
+from adastride.tasks.codes import CodesError
 from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
 from adastride.tasks.transcript import MOST_BEAMS, Transcript
+from adastride.tasks.workbench import MOST_SECONDS, Edit, Workbench
 from adastride.text import TextError
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
@@ -47,6 +50,7 @@ _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many 
 _MOST_PIXELS = (2048, 256)
 _MOST_SAID = 12_000  # letters of a text that is compared; more words than are compared fit in
 _MOST_SOUNDS = 8
+_MOST_NUMBERS, _MOST_WHOLE = 5_000, 10**6  # of codes and durations in a request; what can be edited is less and is said in a sentence
 _MARGIN = 0.25  # of the window in view, sent to either side of it
 
 _component = live_component("explore", "explore/viewer.js")
@@ -149,6 +153,9 @@ def _packed(
     arrays |= lane_arrays
     header["sounds"], sounds = _sounds(prediction, request["hear"] if request else ())
     arrays |= sounds
+    if prediction.workbench is not None:
+        header["workbench"], edited = _workbench(prediction.workbench, request)
+        arrays |= edited
     header["glance"] = glance(trace, _sound(trace, state)).text
     header["sequence"] = request["sequence"] if request else 0
     header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
@@ -209,6 +216,40 @@ def _sounds(prediction: Prediction, wanted: Collection[str]) -> tuple[list[dict]
     return described, arrays
 
 
+def _workbench(workbench: Workbench, request: dict | None) -> tuple[dict, dict[str, np.ndarray]]:
+    """What can be edited, and what has become of it: codes and durations, and of an edit its mel in uint8 and its sound.
+
+    The map of the codebook is sent to a browser that does not have it yet.
+    """
+    codes, preset = workbench.codes, workbench.network.config.mel
+    described: dict[str, object] = {
+        "codes": codes.codes, "durations": codes.durations, "book": codes.fingerprint, "framesPerSecond": preset.frames_per_second,
+        "known": workbench.network.config.codes, "mostSeconds": MOST_SECONDS,
+    }
+    arrays = {}
+    if request is None or request["book"] != codes.fingerprint:
+        book = workbench.map
+        described |= {"paints": book.paints, "explained": round(book.explained, 3)}
+        arrays["bookPoints"] = np.round(book.points * 32767).astype("<i2")
+    if request and request["edit"]:
+        try:
+            edited = workbench.apply(request["edit"])
+        except CodesError as error:
+            described["problem"] = str(error)
+            return described, arrays
+        levels, (low, high) = edited.mel * _DECIBELS, np.array([edited.mel.min(), edited.mel.max()]) * _DECIBELS
+        arrays["editedMel"] = np.clip((levels - low) * (255 / max(high - low, 1e-3)), 0, 255).astype("u1").T
+        described["edited"] = {
+            "codes": edited.codes.codes, "durations": edited.codes.durations, "key": edited.sound.key, "low": float(low), "high": float(high),
+            "bands": edited.mel.shape[0],
+        }
+        if edited.sound.key in request["hear"]:
+            sound = edited.sound.make()
+            described["rate"] = sound.sample_rate
+            arrays["editedSound"] = np.clip(np.round(sound.samples * 32767), -32768, 32767).astype("<i2")
+    return described, arrays
+
+
 def _sound(trace: Trace, state: dict) -> Sound:
     """Where the clip is sound. state: of the session, which keeps it for as long as the mel stays."""
     mel, sound = state.get("sound", (None, None))
@@ -239,6 +280,7 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
             "sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings,
             "view": view, "pixels": pixels, "said": None if said is None else str(said)[:_MOST_SAID],
             "beams": max(0, min(int(value.get("beams", 0)), MOST_BEAMS)), "hear": {str(key) for key in value.get("hear", ())[:_MOST_SOUNDS]},
+            "book": str(value.get("book", "")), "edit": _edit(value.get("edit")),
         }
     except (TypeError, KeyError, ValueError, OverflowError, IndexError, AttributeError):
         return None
@@ -252,6 +294,23 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
         for layer, trained_layer in zip(settings, trained, strict=True)
     )
     return request if in_range else None
+
+
+def _edit(value: Any) -> Edit | None:
+    """An edit as a browser asks for it. Raises TypeError, KeyError or ValueError for what is none of its kind."""
+    if value is None:
+        return None
+    like, stretch = value.get("like"), value.get("stretch")
+    return Edit(
+        codes=_wholes(value["codes"]), durations=_wholes(value["durations"]), stretch=None if stretch is None else float(stretch),
+        like=None if like is None else (_wholes(like["codes"]), _wholes(like["durations"])),
+    )
+
+
+def _wholes(values: Any) -> tuple[int, ...]:
+    if not isinstance(values, list) or len(values) > _MOST_NUMBERS or any(type(value) is not int or abs(value) > _MOST_WHOLE for value in values):
+        raise ValueError("no list of whole numbers")
+    return tuple(values)
 
 
 def _within(value: float, limits: tuple[float, float]) -> bool:
@@ -311,6 +370,8 @@ def pack_prediction(
         "bars": [{"label": bar.label, "share": round(bar.share, 6), "text": bar.text} for bar in prediction.bars],
         "lanes": lanes,
     }
+    if prediction.rate is not None:
+        header["rate"] = asdict(prediction.rate)
     return header, arrays
 
 
@@ -320,7 +381,7 @@ def _pack_segments(lane: SegmentLane, window: tuple[float, float], columns: int)
         {
             "start": round(segment.start, 4), "end": round(segment.end, 4), "text": segment.text,
             "colour": segment.colour, "strength": round(min(max(segment.strength, 0.0), 1.0), 3),
-            **({"frames": segment.frames} if segment.frames else {}),
+            **({"frames": segment.frames} if segment.frames else {}), **({"paint": segment.paint} if segment.paint else {}),
         }
         for segment in lane.segments if segment.end > begin and segment.start < end
     ]

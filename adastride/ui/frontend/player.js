@@ -5,6 +5,9 @@ import { clamp } from "./numbers.js";
 
 /** @typedef {import("./timeline.js").Timeline} Timeline */
 
+/** @type {Player | null} of all players of the page, the one that was started last */
+let sounding = null;
+
 const NEARLY = 0.02; // seconds before the window's end: playing on from there would be over at once
 
 export class Player {
@@ -23,6 +26,7 @@ export class Player {
     this.failed = failed;
     this.signal = signal;
     this.playhead = 0; // seconds
+    this.until = Infinity; // seconds at which it stops
     this.audio = this.element();
     button.addEventListener("click", () => this.toggle(), { signal });
     signal.addEventListener("abort", () => this.close());
@@ -33,7 +37,12 @@ export class Player {
     const audio = new Audio(), { signal } = this;
     /** @param {string} type @param {() => void} act */
     const on = (type, act) => audio.addEventListener(type, () => { if (audio === this.audio) act(); }, { signal });
-    on("play", () => { this.button.textContent = "Pause"; this.animate(); });
+    on("play", () => {
+      if (sounding !== this) sounding?.audio.pause();
+      sounding = this;
+      this.button.textContent = "Pause";
+      this.animate();
+    });
     for (const type of ["ended", "pause"]) on(type, () => this.stopped());
     on("seeked", () => this.moveTo(audio.currentTime));
     return audio;
@@ -69,8 +78,9 @@ export class Player {
     else this.playFrom(this.playhead > from && this.playhead < to - NEARLY ? this.playhead : from);
   }
 
-  /** @param {number} seconds */
-  playFrom(seconds) {
+  /** @param {number} seconds @param {number} [until] seconds at which it stops */
+  playFrom(seconds, until = Infinity) {
+    this.until = until;
     const time = clamp(seconds, 0, Math.max(0, this.timeline.seconds - 0.01));
     this.audio.currentTime = time;
     this.audio.play().catch(() => this.failed("This browser can't play the clip."));
@@ -91,6 +101,7 @@ export class Player {
   animate() {
     if (this.audio.paused) return;
     const { from, to, seconds } = this.timeline, now = this.audio.currentTime;
+    if (now >= this.until) this.audio.pause();
     if (now > to && to < seconds) this.timeline.show(now, now + to - from);
     this.moveTo(now);
     requestAnimationFrame(() => this.animate());

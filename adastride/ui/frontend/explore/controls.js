@@ -61,14 +61,15 @@ export class Controls {
     const key = JSON.stringify([this.scope, chosen.map((k) => settings[k].variant), header.revision, settings.length]);
     if (key !== this.built) this.build(chosen); // only when they change, so that focus stays where it is during a drag
     this.built = key;
-    for (const slider of explorer.root.querySelectorAll(".slider")) this.refreshSlider(/** @type {HTMLElement} */ (slider), chosen);
+    for (const slider of explorer.root.querySelectorAll(".bar .slider")) this.refreshSlider(/** @type {HTMLElement} */ (slider), chosen);
+    this.refreshRate(explorer.one('.slider[data-name="rate"]'));
     explorer.one(".reset").disabled = settings.every((each, k) => sameSettings(each, header.trained[k]));
   }
 
   /** @param {number[]} chosen */
   build(chosen) {
     const { explorer } = this, { settings } = explorer;
-    for (const slider of explorer.root.querySelectorAll(".slider")) {
+    for (const slider of explorer.root.querySelectorAll(".bar .slider")) {
       const { name } = /** @type {HTMLElement} */ (slider).dataset, [low, high] = explorer.header.ranges[name];
       Object.assign(slider.querySelector("input"), { min: String(placeOf(name, low)), max: String(placeOf(name, high)) });
     }
@@ -115,6 +116,23 @@ export class Controls {
     input.setAttribute("aria-valuetext", words);
     const usual = header.trained[leading[0]][name];
     markTrained(slider, input, placeOf(name, usual), value(name, usual, !free.length));
+  }
+
+  /** What the stride of the uppermost layer divides, where there is such a number. @param {HTMLElement} slider */
+  refreshRate(slider) {
+    const { settings, header } = this.explorer, { rate } = header.prediction, top = settings.length - 1;
+    slider.hidden = !rate || settings[top].stride == null;
+    if (slider.hidden) return;
+    const input = slider.querySelector("input"), { undivided, title, unit } = rate, [low, high] = header.ranges.stride;
+    Object.assign(input, { min: String(undivided / high), max: String(undivided / low) });
+    input.setAttribute("aria-label", `${title}, ${unit}, by the stride of layer ${top + 1}`);
+    write(slider.querySelector("b"), title);
+    const words = `${Math.round(undivided / settings[top].stride)} ${unit}`;
+    write(slider.querySelector("output"), words);
+    input.setAttribute("aria-valuetext", words);
+    this.placeThumb(input, "rate", undivided / settings[top].stride, "any");
+    const usual = undivided / header.trained[top].stride;
+    markTrained(slider, input, usual, `${Math.round(usual)} ${unit}`);
   }
 
   /** @param {HTMLInputElement} input @param {string} name @param {number} setting @param {string} step */

@@ -13,7 +13,8 @@ import { labelPlace } from "./drawing.js";
  * @typedef {import("../canvas.js").Box} Box
  * @typedef {import("../colours.js").Theme} Theme
  * @typedef {import("../timeline.js").Timeline} Timeline
- * @typedef {{ start: number, end: number, text: string, colour: number, strength: number, frames?: [number, number] }} Segment
+ * @typedef {{ start: number, end: number, text: string, colour: number, strength: number, frames?: [number, number],
+ *   paint?: [string, string] }} Segment paint: its own colours on a light and on a dark page
  * @typedef {{ from: number, to: number, text: string, frames?: [number, number] }} Item seconds, the words of the tip, and the first and
  *   the last output frame of the uppermost layer that it is made of
  *
@@ -63,15 +64,15 @@ const LABEL_ROOM = 12; // CSS pixels from a label to the next one under it
 
 /** @param {CanvasRenderingContext2D} context @param {Box} box @param {Theme} theme @param {Timeline} timeline @param {Lane} lane */
 function drawSegments(context, box, theme, timeline, lane) {
-  lane.segments.forEach(({ start, end, text, colour, strength }, n) => {
+  lane.segments.forEach(({ start, end, text, colour, strength, paint }, n) => {
     const left = clamp(box.x + timeline.share(start) * box.width, box.x, box.x + box.width);
     const right = clamp(box.x + timeline.share(end) * box.width, box.x, box.x + box.width);
     if (right <= left) return;
-    context.fillStyle = context.strokeStyle = layerColour(theme.name, colour);
-    context.globalAlpha = 0.12 + 0.5 * strength;
+    context.fillStyle = paint ? paint[theme.name === "light" ? 0 : 1] : layerColour(theme.name, colour);
+    context.globalAlpha = paint ? 1 : 0.12 + 0.5 * strength;
     context.fillRect(left, 1, Math.max(1, right - left - 1), box.height - 2);
     context.globalAlpha = 1;
-    context.fillRect(left, box.height - 3, Math.max(1, right - left - 1), 2);
+    if (!paint) context.fillRect(left, box.height - 3, Math.max(1, right - left - 1), 2);
     context.font = `${13 * theme.scale}px ${theme.font}`;
     const needed = context.measureText(text).width + 2 * PADDING, next = lane.segments[n + 1];
     const free = next ? Math.min(box.x + box.width, box.x + timeline.share(next.start) * box.width) : box.x + box.width;

@@ -23,6 +23,7 @@ import { Panels } from "./panels.js";
 import { showPrediction, spoken } from "./prediction.js";
 import { exploreTables } from "./tables.js";
 import { TranscriptView } from "./transcript.js";
+import { Bench } from "./bench.js";
 import { Sounds } from "./sounds.js";
 
 /**
@@ -67,6 +68,7 @@ export class Explorer extends View {
     this.panels = new Panels(this);
     this.transcript = new TranscriptView(this);
     this.sounds = new Sounds(this);
+    this.bench = new Bench(this);
     this.sheet = new Sheet(this, () => this.tables());
     this.drawSoon = onceAFrame(() => this.draw());
     this.coverSoon = onceAFrame(() => this.drawCover());
@@ -94,6 +96,7 @@ export class Explorer extends View {
     this.server = layOutAll(header, arrays, this.edges, this.layers);
     this.lanes = unpackLanes(header.prediction.lanes, arrays);
     this.sounds.take(header.sounds, arrays);
+    this.bench.take(header.workbench, arrays);
     const sequence = this.requests.answered();
     if (sequence !== null) requestAnimationFrame(() => note("followed", sequence));
     this.tickLayer = Math.min(this.tickLayer, header.layers.length - 1);
@@ -188,9 +191,17 @@ export class Explorer extends View {
   /** @param {string} name @param {number} value of the slider */
   slide(name, value) {
     const began = performance.now(), { trained, layers } = this.header;
+    if (name === "rate") return this.slideRate(value);
     const setting = /** @type {"sigma" | "stride"} */ (name);
     this.change(this.controls.chosen, setting, (k) => valueOf(name, value, trained[k][setting], layers[k].wholeStrides));
     requestAnimationFrame(() => note("local", performance.now() - began));
+  }
+
+  /** The stride of the uppermost layer that gives a rate. @param {number} value of the slider */
+  slideRate(value) {
+    const { header: { trained, layers, prediction, ranges } } = this, top = layers.length - 1;
+    const stride = clamp(prediction.rate.undivided / value, ranges.stride[0], ranges.stride[1]);
+    this.change([top], "stride", (k) => valueOf("stride", stride, trained[k].stride, layers[k].wholeStrides));
   }
 
   /** What the server should draw for: the window in view, null for all of the clip, and the device pixels of a layer's plot. */
@@ -213,8 +224,9 @@ export class Explorer extends View {
   request(sequence) {
     this.root.dataset.state = "following";
     note("sent", sequence);
-    const { revision, clip, settings, transcript, sounds, screen } = this;
-    return { sequence, revision, have: clip?.id ?? "", settings: copySettings(settings), ...transcript.asked, ...sounds.asked, ...screen };
+    const { revision, clip, settings, transcript, sounds, bench, screen } = this, edited = bench.asked;
+    const hear = [...sounds.asked.hear, ...edited.hear];
+    return { sequence, revision, have: clip?.id ?? "", settings: copySettings(settings), ...transcript.asked, ...edited, hear, ...screen };
   }
 
   /** Nothing is under way and nothing waits: the address bar and screen readers get the result. */
@@ -225,6 +237,7 @@ export class Explorer extends View {
     this.panels.describe();
     this.root.dataset.state = "settled";
     this.sounds.settled();
+    this.bench.settled();
   }
 
   link() {
@@ -340,7 +353,10 @@ export class Explorer extends View {
     if (!this.layers || !this.root.isConnected || !this.root.clientWidth) return;
     const { everything } = this;
     this.everything = false;
-    if (everything) this.panels.measure();
+    if (everything) {
+      this.panels.measure();
+      this.bench.drawSoon();
+    }
     if (everything || !this.theme) {
       this.theme = readTheme(this.root);
       paintRamp(this.one(".alignment-ramp"), RAMPS[this.theme.name]);

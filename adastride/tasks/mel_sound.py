@@ -1,0 +1,34 @@
+"""The sound of a log-mel as a network's answer: made when somebody wants to hear it, and as loud as it should be."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from adastride import audio, vocoder
+from adastride.tasks.prediction import Audible
+
+
+def power(mel: np.ndarray, preset: audio.MelPreset) -> float:
+    """The power of the spectrum that a natural-log mel (n_mels, T) is of, summed over bins and frames."""
+    return float(vocoder.spectrum(torch.from_numpy(mel), preset).square().sum())
+
+
+def mel_sound(title: str, mel: np.ndarray, preset: audio.MelPreset, louder: Callable[[], float] = lambda: 1.0) -> Audible:
+    """The sound of a natural-log mel (n_mels, T) by `vocoder.sound`, as loud as its spectrum says; full scale is kept.
+
+    louder: by how much its power shall be more than that.
+    """
+
+    def make() -> audio.Waveform:
+        sound = vocoder.sound(torch.from_numpy(mel), preset)
+        samples = torch.tensor(sound.samples)
+        heard = torch.stft(samples, preset.window, preset.hop, window=torch.hann_window(preset.window), return_complex=True).abs().square().sum()
+        gain = (louder() * power(mel, preset) / heard.clamp(min=1e-9)).sqrt()
+        samples *= gain.clamp(max=1 / samples.abs().max().clamp(min=1e-9))
+        return audio.from_samples(samples.numpy(), preset.sample_rate, preset.sample_rate)
+
+    return Audible(title, f"{title} {zlib.crc32(mel.tobytes()):08x}", make)
