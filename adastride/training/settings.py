@@ -100,7 +100,7 @@ PRESETS = {
     # than half as many of twice the clips. Half of the clips stand in silence, as recordings do: without it, positions stay even. Every
     # clip has a silence of its own: where a batch has one alike for all, what batch normalisation keeps suits neither kind.
     "codec": replace(
-        _COMMANDS, epochs=100, patience=100, batch_size=8, as_is=0.5, mixed=True, window_seconds=(1.6, 4.0), crop_seconds=1.5, shift_seconds=0.0,
+        _COMMANDS, epochs=100, patience=100, batch_size=8, as_is=0.5, mixed=True, window_seconds=(1.8, 2.8), crop_seconds=1.5, shift_seconds=0.0,
         snr_db=(35.0, 70.0), speed=(1.0, 1.0), gain_db=(-2.0, 2.0), score_factor=16.0, learning_rate=1e-3,
     ),
 }

@@ -1,6 +1,7 @@
 """An app of one viewer, of a network that does not exist: any number of layers, and a prediction with every kind of lane.
 
-?layers=8 says how many, and with fails=1 it can't be run with strides of 2 and more. With sounds=1 it answers with two sounds.
+?layers=8 says how many, and with fails=1 it can't be run with strides of 2 and more. With sounds=1 it answers with two sounds. With
+codec=16 the network is a small untrained codec of so many codes, whose codes can be edited.
 What σ and strides do to the prediction is made up, too, but they do something.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -18,12 +21,15 @@ from adastride.alignment import Alignment, output_lengths, unit_positions
 from adastride.audio import Waveform
 from adastride.checkpoints import catalogue
 from adastride.downsampling import LayerSettings
-from adastride.inspection.tracing import LayerTrace, Trace
+from adastride.inspection.tracing import LayerTrace, Trace, as_trained, trace
 from adastride.samples import samples
 from adastride.tasks.prediction import Audible, Bar, CurveLane, PictureLane, Prediction, Segment, SegmentLane
 from adastride.ui import resources
 from adastride.ui.explore.viewer import viewer
 from adastride.ui.source import Clip
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from made_up_codecs import codec, speech
 
 SOUND_RATE = 8_000
 LETTERS = "where does a network spend its time"
@@ -106,6 +112,8 @@ def run(settings: tuple[LayerSettings, ...], previous: Trace | None) -> tuple[Tr
 CHECKPOINT, SAMPLE = next(iter(catalogue())), next(iter(samples()))
 st.set_page_config(layout="wide")
 resources.prepare()
+small_codec, small_sound = st.cache_resource(lambda codes: codec(codes=codes)), st.cache_resource(lambda: speech(1.2))
+codes = int(st.query_params.get("codec", "0"))
 layers = int(st.query_params.get("layers", "8"))
 fails, heard = (st.query_params.get(name) == "1" for name in ("fails", "sounds"))
 usual = (LayerSettings(sigma=0.45, stride=1.25, variant="adastride"),) * layers
@@ -114,6 +122,14 @@ waveform = resources.sample_waveform(SAMPLE)
 
 @st.fragment
 def live() -> None:
+    if codes:
+        network, sound = small_codec(codes), small_sound()
+        clip = Clip(id="speech", title="A made-up codec", waveform=sound, sample=None, link="speech")
+        viewer(
+            clip, lambda settings, previous: (trace(network, sound, settings, previous), None), as_trained(network), as_trained(network),
+            revision=f"codec {codes}", link_checkpoint="none", key="made_up_codec",
+        )
+        return
     clip = Clip(id=SAMPLE, title="A made-up network", waveform=waveform, sample=SAMPLE, link=SAMPLE)
     viewer(clip, run, usual, usual, revision=f"{layers}", link_checkpoint="none", key="made_up")
 

@@ -37,7 +37,7 @@ sigma_inv2 = [10.0]
 seeds = [0]
 width = 8
 """
-SETTINGS = TrainingSettings(**{**vars(PRESETS["codec"]), "epochs": 3, "batch_size": 4, "learning_rate": 5e-3, "crop_seconds": 0.6})
+SETTINGS = TrainingSettings(**{**vars(PRESETS["codec"]), "epochs": 8, "batch_size": 2, "learning_rate": 1e-2, "crop_seconds": 0.6})
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_training_hears_the_sound_as_it_is(data: Path):
     """Pieces of it, of the length that is asked for: no noise to speak of, no other speed, no tilt and no mask."""
     network, heard = Codec(config((), ())), load_split(data, "train", 22_050)
     assert heard[0].samples.size == clips(1)[0].samples.size, "decoded at its own rate"
-    settings = TrainingSettings(**{**vars(PRESETS["codec"]), "crop_seconds": 0.5, "gain_db": (0.0, 0.0), "batch_size": 5})
+    settings = TrainingSettings(**{**vars(PRESETS["codec"]), "crop_seconds": 0.5, "gain_db": (0.0, 0.0), "batch_size": 5, "as_is": 1.0})
     (batch,) = batches(network, heard, [None] * 5, settings, 0)
     assert batch.lengths.tolist() == [1 + int(0.5 * 22_050) // 256] * 5
     whole = [network.config.mel, *(KIND.task.batch(network, [clip.samples], [None]).signal[0] for clip in heard)][1:]

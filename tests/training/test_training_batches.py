@@ -154,8 +154,25 @@ def test_a_preset_is_found_by_the_clips_lengths(seconds: tuple[float, ...], pres
 
 def test_presets_place_short_words_in_silence_and_nothing_else():
     assert {name: settings.as_is < 1 for name, settings in presets.PRESETS.items()} == {
-        "commands": True, "digits": True, "emotion": False, "scenes": False, "strings": False, "reading": False, "codec": False,
+        "commands": True, "digits": True, "emotion": False, "scenes": False, "strings": False, "reading": False, "codec": True,
     }
+
+
+def test_clips_of_a_batch_have_a_silence_of_their_own_where_they_are_mixed():
+    """About half of them get one, each another; where they are not, a batch has one window for all."""
+    settings = replace(PLAIN, as_is=0.5, window_seconds=(0.5, 0.9), snr_db=(60.0, 60.0), batch_size=40)
+    (mixed,) = collect(replace(settings, mixed=True), count=40)
+    as_they_are = mixed[1] == 1 + int(0.3 * 16_000) // 256
+    assert 10 < int(as_they_are.sum()) < 30
+    placed = mixed[1][~as_they_are]
+    assert len(set(placed.tolist())) > 4
+    assert (int(placed.min()), int(placed.max())) >= (31, 45)
+    for row, length in enumerate(mixed[1].tolist()):
+        quiet = int((mixed[0][row, :, :length].mean(dim=0) < mixed[0][row, :, :length].mean(dim=0).max() - 3).sum())
+        assert quiet == pytest.approx(length - 18, abs=5), "what is around a clip is silence"
+    for epoch in range(6):
+        (same,) = collect(settings, epoch, count=40)
+        assert len(set(same[1].tolist())) == 1
 
 
 def test_time_on_one_thread_is_the_processors():

@@ -114,8 +114,8 @@ export class CodeMap {
       context.stroke();
     }
     if (bench.chosen >= 0) {
-      const [x, y] = this.placeOf(bench.chosen), right = x > size * 0.7;
-      label(context, theme, `${bench.chosen}`, x + (right ? -16 : 16), y, { align: right ? "right" : "left", alpha: 1, size: 12, rim: true });
+      const [x, y] = this.placeOf(bench.chosen), right = x > size * 0.7, align = right ? "right" : "left";
+      label(context, theme, `${bench.chosen}`, x + (right ? -16 : 16), y, { align, alpha: 1, size: 12, rim: true });
     }
   }
 }
