@@ -323,6 +323,13 @@ CLIPS = (
         "For the networks that write phonemes: see whether a short sound gets about as many output frames as a long one.",
         lambda: mix(4.0, [(0.4, spoken("there was no sound in the house but the clock", "en-us+m7", 150))]),
     ),
+    Clip(
+        "clock-halting", "The same sentence with rests: there was no sound … in the house … but the clock",
+        "For codecs: keep the durations of one of the two readings, open the other, and give it these durations.",
+        lambda: after_pauses(5.5, [
+            (pause, spoken(words, "en-us+m7", 135)) for pause, words in ((0.4, "there was no sound"), (0.7, "in the house"), (0.5, "but the clock"))
+        ]),
+    ),
 )
 
 

@@ -3,13 +3,14 @@
 // edited here the server decodes; its mel and its sound come with the viewer's answers.
 
 import { fillPicture } from "../alignment.js";
-import { frame, label, moment, paintPixels, prepare } from "../canvas.js";
+import { frame, label, moment, paintPixels, paintRamp, prepare } from "../canvas.js";
 import { RAMPS } from "../colours.js";
 import { clamp } from "../numbers.js";
 import { Player, wavBlob } from "../player.js";
 import { Timeline, timeTicks, zoomWithKey } from "../timeline.js";
 import { describe, onceAFrame, whenQuiet, write } from "../view.js";
 import { CodeMap } from "./codemap.js";
+import { number } from "./lanes.js";
 
 /**
  * @typedef {{ codes: number[], durations: number[] }} Coding durations in mel frames
@@ -94,6 +95,7 @@ export class Bench {
     this.player = new EditedPlayer(this, this.timeline, {
       button: this.element(".bench-play"), moved: () => this.coverSoon(), failed: (message) => this.say(message),
     }, explorer.signal);
+    paintRamp(this.element(".bench-foot .ramp"), RAMPS.mel);
     this.map = new CodeMap(this, this.element(".map"));
     this.drawSoon = onceAFrame(() => this.draw());
     this.coverSoon = onceAFrame(() => this.drawCover());
@@ -153,6 +155,8 @@ export class Bench {
     }
     if (!sameCoding(coding, this.now)) return; // an answer to an edit on the way
     this.made = { data: arrays.editedMel, coding, key: edited.key, bands: edited.bands };
+    write(this.element(".bench-low"), `mel ${number(edited.low)}`);
+    write(this.element(".bench-high"), `${number(edited.high)} dB`);
     if (arrays.editedSound) this.takeSound(arrays.editedSound, rate, edited.key);
   }
 
