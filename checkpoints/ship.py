@@ -30,7 +30,7 @@ from adastride.training.grid import read_grid
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "results"
-USUAL_SIGMA, OTHER_SIGMAS = 5.0, (0.1, 1.0, 10.0)  # the others of digits alone
+OTHER_SIGMAS = (0.1, 1.0, 10.0)  # sigma_inv2, of digits alone
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Shipped:
     """What is shipped of a task.
 
     does: what its networks do, a sentence without its end. data: the folder of its data in the folder of the data sets, or one that the
-    grid's script has made. grid: the file in results that trains them. methods: of which one network each is shipped.
+    grid's script has made. grid: the file in results that trains them. methods: of which one network each is shipped. sigma_inv2: of those
+    methods that have a sigma.
     """
 
     does: str
@@ -46,6 +47,7 @@ class Shipped:
     grid: str = "grid.toml"
     kind: str = "classifier"
     methods: tuple[str, ...] = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
+    sigma_inv2: float = 5.0
 
 
 TASKS = {
@@ -58,10 +60,14 @@ TASKS = {
         ("strided-conv", "spectral-pool", "diffstride", "adastride", "adastride-f"),
     ),
     "phonemes": Shipped("Writes down the phonemes of read English", "speech", "recognition.toml", "recogniser", ("strided-conv", "adastride")),
+    "codec": Shipped(
+        "Says a sound in codes and durations, and makes its mel of them again", "voice", "codec.toml", "codec",
+        ("strided-conv", "spectral-pool", "adastride"), sigma_inv2=1.0,
+    ),
 }
 # Words that people hear in seconds of silence: how many seconds a network is calibrated in, on the valid split (adastride/training/calibrate.py).
 CALIBRATED = {"digits": (2.0, 7.0)}
-MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000}
+MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000}
 ANSWERED = ("seven", "left", "rhythm", "number", "clock")  # bundled clips
 TOLERANCE = 0.002  # of the headline metric, between the catalogue and a check
 
@@ -69,7 +75,7 @@ TOLERANCE = 0.002  # of the headline metric, between the catalogue and a check
 def shipped_runs() -> dict[str, tuple[str, str, float | None]]:
     """The run that every shipped checkpoint is, by the checkpoint's name: task, method, and sigma_inv2, None for a method without sigma."""
     names = {
-        f"{task}-{method}": (task, method, USUAL_SIGMA if method.startswith("adastride") else None)
+        f"{task}-{method}": (task, method, shipped.sigma_inv2 if method.startswith("adastride") else None)
         for task, shipped in TASKS.items() for method in shipped.methods
     }
     return names | {f"digits-adastride-{sigma:g}": ("digits", "adastride", sigma) for sigma in OTHER_SIGMAS}
@@ -129,6 +135,8 @@ def _layers(kind: str, method: str) -> str:
     if kind == "recogniser":
         above = " and spectral pooling" if method == "diffstride" else ""
         return f"Two subsampling blocks with {network_label(method)}{above} under Squeezeformer blocks"
+    if kind == "codec":
+        return f"Two strided convolutions and above them {network_label(method)}, with a mirrored decoder"
     return "Two strided convolutions and an AdaStride layer above them" if method == "adastride-s" else f"Three layers of {network_label(method)}"
 
 
@@ -137,6 +145,7 @@ def _write_tables(entries: list[dict]) -> None:
     columns = {
         "classifier": ("valid", "test", "test, in silence", "test clips", "espeak-ng voices"),
         "recogniser": ("blocks", "valid, error rate", "test, error rate", "test clips"),
+        "codec": ("codes", "valid, mel error", "test, mel error", "test clips"),
     }
     readme = HERE / "README.md"
     text = readme.read_text(encoding="utf-8")
@@ -152,6 +161,8 @@ def _write_tables(entries: list[dict]) -> None:
             if kind == "classifier":
                 shares = (metrics.get("valid_accuracy"), entry["metrics"]["accuracy"], metrics.get("test_accuracy_in_silence"))
                 cells += [*map(_percent, shares), entry["clips"], _percent(metrics.get("test_accuracy_of", {}).get("spoken-digits"))]
+            elif kind == "codec":
+                cells += [header["config"]["codes"], f"{metrics['valid_mel_error']:.3f}", f"{entry['metrics']['mel_error']:.3f}", entry["clips"]]
             else:
                 cells += [header["config"]["blocks"], _percent(metrics["valid_error_rate"]), _percent(entry["metrics"]["error_rate"]), entry["clips"]]
             lines.append(f"| {' | '.join(map(str, cells))} |")
@@ -200,7 +211,9 @@ def _write_answers() -> None:
 
 
 def how_sure(seen: Trace) -> float:
-    """How probable a network finds its answer: the label, or each token on average."""
+    """How probable a network finds its answer: the label, or each token on average; of a codec the mel error in dB."""
+    if seen.prediction.workbench is not None:
+        return seen.prediction.values["mel error in dB"]
     if seen.prediction.transcript is None:
         return seen.prediction.values[seen.top]
     tokens = seen.prediction.transcript.tokens

@@ -44,7 +44,8 @@ def test_a_network_is_what_the_catalogue_says(name: str):
     if entry.sigma_inv2 is not None:
         assert model.config.sigma**-2 == pytest.approx(entry.sigma_inv2)
     value = entry.metrics[task_of(model).headline.name]
-    assert 0.5 < value <= 1 if task_of(model).headline.higher_is_better else 0 <= value < 0.55
+    low, high = {"classifier": (0.5, 1.0), "recogniser": (0.0, 0.55), "codec": (0.0, 0.7)}[entry.kind]
+    assert low <= value <= high
 
 
 def test_answers_of_every_network_are_written_down():
@@ -57,7 +58,8 @@ def test_a_network_answers_as_it_did(name: str):
     """Bundled clips that no network was trained on; `python -m checkpoints.ship take` wrote the answers down."""
     for clip, (label, probability) in ANSWERS[name].items():
         found = answer(name, clip)
-        assert found == (label, pytest.approx(probability, abs=0.02)), clip
+        # A code that is as near as another may be the other one on another processor: some hundredths of a decibel.
+        assert found == (label, pytest.approx(probability, abs=0.1 if catalogue()[name].kind == "codec" else 0.02)), clip
 
 
 @pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "digits"])
@@ -92,6 +94,19 @@ def test_a_sentence_is_read(name: str):
     said = vocabulary.counted(vocabulary.encode("there was no sound in the house but the clock"))
     (edits,) = compare([said], [answer(name, "clock")[0].split()])
     assert edits.errors <= 0.2 * edits.units
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "codec"])
+def test_a_codec_says_a_sentence_in_few_codes(name: str):
+    """Nine bits for each code at most, as many codes as the strides say, and a mel nearer to the sentence than its own mean over time."""
+    clip = audio.read(samples()["clock"].path)
+    seen = trace(checkpoints.load(name), clip).prediction
+    assert seen.values["codes a second"] == pytest.approx(22_050 / 256 / 8, rel=0.03)
+    assert seen.values["bits a second"] == pytest.approx(9 * seen.values["codes a second"])
+    assert seen.values["distinct codes"] > 10
+    mel = seen.arrays["reconstruction"]
+    original = audio.mel_of(clip, audio.PRESETS["vq-vae"]).numpy()
+    assert abs(mel - original).mean() < 0.6 * abs(original - original.mean(axis=1, keepdims=True)).mean()
 
 
 @pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "commands"])
