@@ -215,6 +215,20 @@ def test_other_settings_are_other_codes(editor: Editor):
     assert editor.heard()
 
 
+def test_a_code_is_named_without_a_probability(editor: Editor):
+    """In the tip of its segment, of an output frame, and in the table."""
+    code, _ = editor.select(0)
+    lane = editor.page.locator(".panel.lane canvas.base").first
+    lane.focus()
+    lane.press("ArrowRight")
+    wait_for(lambda: editor.tip.inner_text().startswith(f"Codes: {code}, "))
+    assert re.search(rf"{code}, [\d.]+–[\d.]+ s \(\d+ ms\), output frame 0$", editor.tip.inner_text())
+    editor.hover("layer", 0.99, 0.98, 2)
+    assert re.search(r"Codes here: \d+\.$", editor.tip.inner_text())
+    editor.page.locator("button.table").click()
+    assert "probability" not in editor.page.locator(".sheet").inner_text()
+
+
 def test_durations_go_from_one_recording_to_another(new_page: Callable[..., Page], server: str, tmp_path: Path):
     """Kept from one clip, taken by the next: it lasts as long, and its codes stay. On the app itself, with a checkpoint of one's own."""
     path = tmp_path / "teller.safetensors"

@@ -89,7 +89,8 @@ const segments = {
   at(lane, time) { return lane.segments.findIndex(({ start, end }) => time >= start && time < end); },
   /** @param {Lane} lane @param {number} item @returns {Item} */
   item({ segments }, item) {
-    const { start, end, text, strength, frames } = segments[item];
+    const { start, end, text, strength, frames, paint } = segments[item];
+    if (paint) return { from: start, to: end, text: `${text}, ${span(start, end)}${frames ? `, ${framesNamed(frames)}` : ""}`, frames };
     const sure = frames ? `probability ${percent(strength)}, ${framesNamed(frames)}` : `strength ${digits(strength, 2)}`;
     return { from: start, to: end, text: `“${text}”, ${span(start, end)}, ${sure}`, frames };
   },

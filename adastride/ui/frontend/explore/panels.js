@@ -279,9 +279,11 @@ export class Panels {
 
   /** Which segments that are made of output frames lie in a stretch of time, in words. @param {number} from @param {number} to */
   heardIn(from, to) {
-    const all = this.explorer.lanes.flatMap((lane) => (lane.kind === "segments" ? lane.segments : []));
-    const here = all.filter((segment) => segment.frames && segment.end > from && segment.start < to).map(({ text }) => `“${text}”`);
-    return here.length ? ` Heard here: ${[...new Set(here)].join(", ")}.` : "";
+    return this.explorer.lanes.filter((lane) => lane.kind === "segments").map((lane) => {
+      const here = lane.segments.filter((segment) => segment.frames && segment.end > from && segment.start < to);
+      const texts = [...new Set(here.map(({ text, paint }) => (paint ? text : `“${text}”`)))].join(", ");
+      return texts && ` ${here[0].paint ? lane.title : "Heard"} here: ${texts}.`;
+    }).join("");
   }
 
   /** Where the tip may stand so that it is never cut. @param {MouseEvent | undefined} event */
