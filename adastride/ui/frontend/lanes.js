@@ -2,17 +2,17 @@
 // Lanes: what a network answers over time, on the axis of the layers. A kind of lane says how it is drawn, which of its items lies
 // at a moment, and how an item reads; it knows no task.
 
-import { fillPicture } from "../alignment.js";
-import { dashedLine, frame, label, paintPixels } from "../canvas.js";
-import { RAMPS, layerColour } from "../colours.js";
-import { apart } from "../heights.js";
-import { clamp, digits, lowerBound } from "../numbers.js";
-import { labelPlace } from "./drawing.js";
+import { fillPicture } from "./alignment.js";
+import { dashedLine, frame, label, labelPlace, paintPixels } from "./canvas.js";
+import { RAMPS, layerColour } from "./colours.js";
+import { apart } from "./heights.js";
+import { clamp, digits, lowerBound } from "./numbers.js";
+import { listedFrames } from "./sheet.js";
 
 /**
- * @typedef {import("../canvas.js").Box} Box
- * @typedef {import("../colours.js").Theme} Theme
- * @typedef {import("../timeline.js").Timeline} Timeline
+ * @typedef {import("./canvas.js").Box} Box
+ * @typedef {import("./colours.js").Theme} Theme
+ * @typedef {import("./timeline.js").Timeline} Timeline
  * @typedef {{ start: number, end: number, text: string, colour: number, strength: number, frames?: [number, number] }} Segment
  * @typedef {{ from: number, to: number, text: string, frames?: [number, number] }} Item seconds, the words of the tip, and the first and
  *   the last output frame of the uppermost layer that it is made of
@@ -195,3 +195,11 @@ export function stepItem(lane, item, by, time) {
 
 /** What a lane is called, with its unit. @param {Lane} lane */
 export const laneTitle = ({ title, unit, kind }) => (kind === "curve" && unit ? `${title}, ${unit}` : title);
+
+/** @param {Lane} lane @param {{ from: number, to: number }} view @returns {import("./sheet.js").Table} */
+export function laneTable(lane, view) {
+  const { count, item } = LANES[lane.kind], all = Array.from({ length: count(lane) }, (_, n) => item(lane, n));
+  const { first, stop, words } = listedFrames([...all.map(({ from }) => from), all.at(-1)?.to ?? 0], view);
+  const rows = all.slice(first, stop).map(({ text }, n) => [`${first + n}`, text]);
+  return { caption: `${laneTitle(lane)}: ${words}`, heads: ["Place", "What is there"], rows };
+}
