@@ -5,7 +5,6 @@ A mel is natural-log, so an error of 1 is 8.7 dB. What any codec has to beat is 
 
 from __future__ import annotations
 
-import functools
 import math
 import zlib
 from collections import Counter
@@ -126,7 +125,10 @@ class Reconstruction(Task[Codec, CodecConfig]):
             bars_title="Mel error", bars=tuple(Bar(name, min(1.0, mean / LARGE_DB), f"{mean:.1f} dB") for name, mean in means.items()),
             lanes=(
                 SegmentLane("Codes", segments),
-                PictureLane("Reconstruction", DECIBELS * mel, mel_edges, DECIBELS * low, DECIBELS * max(high, low + 1e-3), "dB", ticks=band_ticks(preset)),
+                PictureLane(
+                    "Reconstruction", DECIBELS * mel, mel_edges, DECIBELS * low, DECIBELS * max(high, low + 1e-3), "dB",
+                    ticks=audio.mel_band_ticks(preset),
+                ),
                 CurveLane("Mel error, mean over bands", np.arange(mel.shape[1]) / preset.frames_per_second, errors, "dB"),
             ),
             sounds=(_audible("Decoded", mel, preset, signal), _audible("Mel only", signal, preset, signal)) if seconds <= MOST_HEARD else (),
@@ -238,11 +240,3 @@ def _audible(title: str, mel: np.ndarray, preset: audio.MelPreset, original: np.
 def _coded(output: Output) -> Coded:
     assert isinstance(output, Coded)
     return output
-
-
-@functools.cache
-def band_ticks(preset: audio.MelPreset) -> tuple[tuple[str, float], ...]:
-    """Frequencies along the axis of a mel's bands, for a picture: (text, band)."""
-    centres = audio.mel_band_centres(preset)
-    hertz = [float(value) for value in (250, 1000, 4000) if centres[0] <= value <= centres[-1]]
-    return tuple((f"{value / 1000:g} kHz", float(np.interp(value, centres, np.arange(len(centres))))) for value in hertz)

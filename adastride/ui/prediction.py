@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import zlib
 from collections.abc import Collection, Sequence
 
 import numpy as np
+import soundfile
 
+from adastride.audio import Waveform
 from adastride.tasks.prediction import Audible, CurveLane, PictureLane, Prediction, SegmentLane
 
 MOST_SOUNDS = 8  # that are made for one request
+
+
+def require_numbers(prediction: Prediction) -> None:
+    """Raises FloatingPointError where what a prediction says in numbers is not a number."""
+    if not all(map(math.isfinite, [*prediction.values.values(), *(bar.share for bar in prediction.bars)])):
+        raise FloatingPointError("the network's results are not numbers")
 
 
 def pack_prediction(
@@ -102,3 +112,10 @@ def pack_sounds(sounds: Sequence[Audible], wanted: Collection[str]) -> tuple[lis
             described[-1]["rate"] = sound.sample_rate
             arrays[f"heard{index}"] = np.clip(np.round(sound.samples * 32767), -32768, 32767).astype("<i2")
     return described, arrays
+
+
+def encoded(waveform: Waveform) -> np.ndarray:
+    """A clip as a browser plays it: the bytes of a FLAC file."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform.samples, waveform.sample_rate, format="FLAC", subtype="PCM_16")
+    return np.frombuffer(buffer.getvalue(), "u1")

@@ -33,7 +33,7 @@ from adastride.tasks.transcript import MOST_BEAMS, Transcript
 from adastride.text import TextError
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
-from adastride.ui.prediction import MOST_SOUNDS, pack_prediction, pack_sounds
+from adastride.ui.prediction import MOST_SOUNDS, pack_prediction, pack_sounds, require_numbers
 from adastride.ui.queue import SHORT_SECONDS, Busy, show_busy
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -123,9 +123,7 @@ def viewer(
 
 def _checked(result: tuple[Trace, str | None]) -> tuple[Trace, str | None]:
     """A run's result; FloatingPointError where it holds what is not a number."""
-    prediction = result[0].prediction
-    if not all(map(math.isfinite, [*prediction.values.values(), *(bar.share for bar in prediction.bars)])):
-        raise FloatingPointError("the network's results are not numbers")
+    require_numbers(result[0].prediction)
     return result
 
 
