@@ -55,7 +55,9 @@ for name in CHOICES:  # another page forgets this page's widgets
     st.session_state.setdefault(f"compare_{name}", list(value) if name == "methods" else value)
 
 st.session_state.setdefault("compare_what", st.session_state["compare_kept_what"])
-what = st.segmented_control("What to compare", list(WHAT), format_func=WHAT.get, required=True, key="compare_what", label_visibility="collapsed")
+first_row = st.container(horizontal=True, vertical_alignment="bottom")
+with first_row:
+    what = st.segmented_control("Compare", list(WHAT), format_func=WHAT.get, required=True, key="compare_what")
 st.session_state["compare_kept_what"] = what
 with st.sidebar:
     clip = pick_clip()
@@ -63,7 +65,8 @@ with st.sidebar:
 
 def show_networks() -> None:
     """Trained networks side by side, and their numbers as a file."""
-    chosen = pick_networks("compare_networks", networks.MOST)
+    with first_row:
+        chosen = pick_networks("compare_networks", networks.MOST)
     if len(chosen) < networks.FEWEST:
         st.info("Choose at least two networks: a comparison needs something to compare with.", icon=":material/view_agenda:")
         return
@@ -97,12 +100,13 @@ if what == "networks":
 with st.sidebar:
     checkpoint = pick_checkpoint("compare", help="It lends its score to the methods that place frames, and its features as a source.")
 
-methods = st.multiselect(
-    f"Methods to compare, {FEWEST_METHODS} to {MOST_METHODS}",
-    list(METHODS),
-    format_func=lambda key: METHODS[key].label,
-    key="compare_methods",
-)
+with first_row:
+    methods = st.multiselect(
+        f"{FEWEST_METHODS} to {MOST_METHODS} methods",
+        list(METHODS),
+        format_func=lambda key: METHODS[key].label,
+        key="compare_methods",
+    )
 with st.container(horizontal=True, vertical_alignment="bottom"):
     choices = sources(len(resources.model(checkpoint.network).downsamplers))
     if st.session_state["compare_source"] not in choices:  # another network has fewer layers

@@ -124,7 +124,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
             detail=f"{rate:.1f} codes and {bits * rate:.0f} bits a second",
             bars_title="Mel error", bars=tuple(Bar(name, min(1.0, mean / LARGE_DB), f"{mean:.1f} dB") for name, mean in means.items()),
             lanes=(
-                SegmentLane("Codes", segments),
+                SegmentLane("Codes", segments, strength=""),
                 PictureLane(
                     "Reconstruction", DECIBELS * mel, mel_edges, DECIBELS * low, DECIBELS * max(high, low + 1e-3), "dB",
                     ticks=audio.mel_band_ticks(preset),

@@ -186,7 +186,7 @@ def pick_networks(key: str, most: int) -> list[ChosenCheckpoint]:
     titles = {name: entry.title for name, entry in known.items()} | {name: each.title for name, each in own.items()}
     options = list(dict.fromkeys([*names, *own, *st.session_state[chosen_key]]))
     picked = st.multiselect(
-        f"Networks to compare, 2 to {most}", options, format_func=titles.__getitem__, key=chosen_key, max_selections=most,
+        f"2 to {most} networks", options, format_func=titles.__getitem__, key=chosen_key, max_selections=most,
     )
     remembered.update(task=task, chosen=picked)
     return [ChosenCheckpoint(own[name], name, own[name].title, f"upload:{own[name].title}") if name in own else _shipped(name) for name in picked]

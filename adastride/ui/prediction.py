@@ -60,7 +60,7 @@ def _pack_segments(lane: SegmentLane, window: tuple[float, float], columns: int)
         }
         for segment in lane.segments if segment.end > begin and segment.start < end
     ]
-    return {"kind": "segments", "unit": "", "segments": segments}, {}
+    return {"kind": "segments", "unit": "", "strength": lane.strength, "segments": segments}, {}
 
 
 def _pack_picture(lane: PictureLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:

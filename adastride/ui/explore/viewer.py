@@ -183,7 +183,7 @@ def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dic
             described["said"] = {
                 "text": said, "pairs": edits.pairs, "errors": edits.errors, "units": edits.units, "rate": min(edits.rate, 1e9),
             }
-            placed = SegmentLane("What was said, where it fits best", transcript.place(said))
+            placed = SegmentLane("What was said, where it fits best", transcript.place(said), strength="probability")
             prediction = replace(prediction, lanes=(*prediction.lanes, placed))
         except TextError as error:
             described["said"] = {**described.get("said", {}), "text": said, "problem": str(error)}

@@ -24,7 +24,7 @@ import { listedFrames } from "./sheet.js";
  * @property {string} unit
  * @property {boolean} whole false: only what is in view was sent
  * @property {number} low @property {number} high the ends of the scale
- * @property {Segment[]} segments
+ * @property {Segment[]} segments @property {string} strength what theirs is, "probability" for instance; "" for nothing
  * @property {boolean} sequential @property {number} rows @property {[string, number][]} ticks
  * @property {Uint8Array} data @property {Float32Array} edges
  * @property {Float32Array} times @property {Float32Array} values
@@ -87,10 +87,11 @@ const segments = {
   /** @param {Lane} lane @param {number} time */
   at(lane, time) { return lane.segments.findIndex(({ start, end }) => time >= start && time < end); },
   /** @param {Lane} lane @param {number} item @returns {Item} */
-  item({ segments }, item) {
+  item({ segments, strength: name }, item) {
     const { start, end, text, strength, frames } = segments[item];
-    const sure = frames ? `probability ${percent(strength)}, ${framesNamed(frames)}` : `strength ${digits(strength, 2)}`;
-    return { from: start, to: end, text: `“${text}”, ${span(start, end)}, ${sure}`, frames };
+    const sure = name && `${name} ${name === "probability" ? percent(strength) : digits(strength, 2)}`;
+    const words = [`“${text}”`, span(start, end), sure, frames && framesNamed(frames)];
+    return { from: start, to: end, text: words.filter(Boolean).join(", "), frames };
   },
   /** @param {Lane} lane */
   describe({ segments }) {

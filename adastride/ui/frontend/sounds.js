@@ -60,9 +60,13 @@ export class Sounds {
     if (this.made.size > MOST_KEPT) this.made.delete(this.made.keys().next().value);
   }
 
-  /** Keys of sounds that are to come with the next answer; none unless somebody wants to hear them. */
+  /**
+   * Keys of sounds that are to come with the next answer; none unless somebody wants to hear them. Making one may take a second, so that
+   * they come one at a time, and the chosen one first.
+   */
   get asked() {
-    const hear = this.wanting ? this.missing : [];
+    const { missing } = this, chosen = this.offered[this.chosen - 1]?.key, first = missing.includes(chosen) ? chosen : missing[0];
+    const hear = this.wanting && first ? [first] : [];
     this.wanting = false;
     return { hear };
   }
