@@ -80,12 +80,13 @@ class Reconstruction(Task[Codec, CodecConfig]):
 
     name = "reconstruction"
     preset = "codec"
+    codes = True
     metrics = (
-        Metric("mel_error", "Mel error", "", higher_is_better=False, digits=3, per="values"),
+        Metric("mel_error", "Mel error", "nats", higher_is_better=False, digits=3, per="values"),
         Metric("mel_error_db", "Mel error", "dB", higher_is_better=False, digits=2, per="values"),
         Metric("mel_error_loud_db", "Mel error of loud frames", "dB", higher_is_better=False, digits=2, per="values_loud"),
         Metric("mel_error_quiet_db", "Mel error of quiet frames", "dB", higher_is_better=False, digits=2, per="values_quiet"),
-        Metric("step_error", f"Mel error of means over {STEP} frames", "", higher_is_better=False, digits=3, per="values"),
+        Metric("step_error", f"Mel error of means over {STEP} frames", "nats", higher_is_better=False, digits=3, per="values"),
         Metric("distinct", "Distinct codes of a clip", "", digits=1),
         Metric("entropy", "Entropy of the codes of a clip", "bits", digits=2),
         Metric("duration_loud", "Duration of codes in loud frames", "mel frames", digits=2, per="codes_loud"),
@@ -209,7 +210,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
             "distinct_codes": distinct, "codes": known, "entropy_bits": entropy, "codes_per_second": rate,
             "bits_per_second": entropy * rate,
             "durations": {str(frames): count for frames, count in sorted(lasting.items())},
-        }, {"distinct_codes": float(distinct), "entropy_bits": entropy, "codes_per_second": rate})
+        }, {"distinct_codes": float(distinct), "codes": float(known), "entropy_bits": entropy, "codes_per_second": rate}, dict(sorted(lasting.items())))
 
 
 def lasting_durations(answer: Coding) -> list[int]:
