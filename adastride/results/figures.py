@@ -145,6 +145,9 @@ def durations_chart(runs: Sequence[Run]) -> Chart:
         panels.append(Panel(f"{durations.codes} codes, {label(method)}", x, y, (series,), f"mean {durations.mean:.1f} mel frames"))
     used = [run for task, method in found for run in compared(runs, task, method) if run.durations]
     how = "Equal codes beside each other count as one."
+    below = {math.prod(run.strides[:-1]) for run in used if None not in run.strides}
+    if len(below) == 1:
+        how += f" A frame before the last downsampling, which the paper counts in, is {below.pop():g} mel frames."
     return Chart("durations", "How long codes last", tuple(panels), f"{how} {basis(used)} {data_of(used)}")
 
 

@@ -621,21 +621,30 @@ def phonemes_table(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 
 def codes_sentences(runs: Sequence[Run]) -> list[str]:
-    """For each task which method uses the fewest codes and which reconstructs best, and whether the order is the paper's."""
+    """For each task which methods use the fewest codes, which reconstructs best and whether that is better than no codec at all."""
     texts = []
     for task in tasks_of(runs):
-        found = {method: compared(runs, task, method) for method in methods_of(runs)}
-        distinct = {method: number.mean for method, own in found.items() if (number := spread(own, "distinct_codes"))}
-        errors = {method: number.mean for method, own in found.items() if (number := spread(own, "mel_error_db"))}
+        own = {method: compared(runs, task, method) for method in methods_of(runs)}
+        distinct, errors, steps = (
+            {method: number.mean for method, group in own.items() if (number := spread(group, name))}
+            for name in ("distinct_codes", "mel_error", "step_error")
+        )
         if len(distinct) < 2 or len(errors) < 2:
             continue
         order, best = sorted(distinct, key=distinct.__getitem__), min(errors, key=errors.__getitem__)
         counted = ", ".join(f"{label(method)} {distinct[method]:.0f}" for method in order)
-        text = f"On **{title_of(task)}**, distinct codes from the fewest: {counted}. The smallest mel error has {label(best)}, {errors[best]:.2f} dB."
+        text = f"On **{title_of(task)}**, distinct codes from the fewest: {counted}."
         for table in papers_of(runs).codes:
             printed = [method for method in sorted(table.values, key=table.values.__getitem__) if method in distinct]
-            if len(printed) > 1 and codebook(runs, task) == table.codes:
-                same = printed == [method for method in order if method in printed]
-                text += f" The order of distinct codes is {'the paper’s' if same else 'not the paper’s, ' + ', '.join(map(label, printed))}."
-        texts.append(text)
+            ours, theirs = [method for method in order if method in printed], " before ".join(map(label, printed))
+            if len(printed) < 2 or codebook(runs, task) != table.codes:
+                continue
+            if len({round(distinct[method]) for method in printed}) < len(printed):
+                text += f" Some are equal; the paper’s order is {theirs}."
+            else:
+                text += " The order is the paper’s." if ours == printed else f" The order is not the paper’s, {theirs}."
+        text += f" The smallest mel error has {label(best)}, {errors[best]:.3f} nats"
+        if best in steps:
+            text += f"; the mel averaged over 8 frames has {steps[best]:.3f}, so it is {'better' if errors[best] < steps[best] else 'no better'} than that"
+        texts.append(f"{text}.")
     return texts
