@@ -36,7 +36,8 @@ VIEWER, NETWORKS = "compare_viewer", "compare_networks"
 WHAT = {"methods": "Methods", "networks": "Trained networks"}
 CHOICES = ("methods", "source", "scores", "both_axes")
 # Query parameters that only one of the two comparisons has.
-OF_METHODS, OF_NETWORKS = ("checkpoint", "methods", "source", "scores", "axes", "stride", "sigma", "drawn", "view", "pin"), ("networks", "upper")
+OF_METHODS = ("checkpoint", "methods", "source", "scores", "axes", "stride", "sigma", "drawn", "view", "pin")
+OF_NETWORKS = ("networks", "upper")
 
 resources.prepare_comparison()
 if "compare_link" not in st.session_state:  # a link counts once, when the session opens

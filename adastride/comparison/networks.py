@@ -101,9 +101,10 @@ def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:
     """
     rows = [Numbers("Answer", tuple(", ".join(filter(None, (each.headline, each.detail))) for each in predictions))]
     labels = list(dict.fromkeys(label for each in predictions for label in each.values))[:MOST_NUMBERS]
-    rows += [Numbers(label, tuple(_number(each.values[label]) if label in each.values else "none" for each in predictions)) for label in labels]
+    for label in labels:
+        rows.append(Numbers(label, tuple(_number(each.values[label]) if label in each.values else "none" for each in predictions)))
     bars = [
-        {(f"{each.bars_title}, {bar.label}" if each.bars_title else bar.label): bar.text for bar in each.bars if bar.label not in each.values}
+        {", ".join(filter(None, (each.bars_title, bar.label))): bar.text for bar in each.bars if bar.label not in each.values}
         for each in predictions
     ]
     named = list(dict.fromkeys(label for own in bars for label in own))[:MOST_NUMBERS]

@@ -51,7 +51,7 @@ class Chosen:
     """One of the networks to compare.
 
     id: unique by content. name: what tells it apart from the others here. stride: of its uppermost layer, as trained. settings:
-    `comparison.settings_with` of it. run: runs it on the clip, given settings and an earlier trace, and returns a notice for people as well.
+    `comparison.settings_with` of it. run: runs it on the clip, given settings and an earlier trace, and returns a notice for people, too.
     """
 
     id: str
@@ -143,7 +143,8 @@ def _run(clip: Clip, chosen: Sequence[Chosen], state: dict[str, Any]) -> None:
             trace, notice = network.run(network.settings(state["stride"]), previous)
             require_numbers(trace.prediction)
         except FloatingPointError as error:
-            raise _Failed(f"The results of {plain(network.name)} for {plain(clip.title)} are not numbers: choose another network.") from error
+            whose = f"{plain(network.name)} for {plain(clip.title)}"
+            raise _Failed(f"The results of {whose} are not numbers: choose another network.") from error
         except (MemoryError, RuntimeError, ValueError) as error:
             wrong = f"{plain(network.name)} could not run on {plain(clip.title)}"
             raise _Failed(f"{wrong}: choose a shorter clip, a larger stride or another network.") from error
@@ -229,7 +230,10 @@ def _status(answers: Sequence[Answer], notice: str) -> str:
 
 
 def _in_groups(predictions: Sequence[Prediction]) -> list[tuple[int, int]]:
-    """Which lanes stand under each other: (network, lane) for each row. Those of one kind and title are together, in the networks' order."""
+    """Which lanes stand under each other: (network, lane) for each row.
+
+    Those of one kind and title are together, in the networks' order.
+    """
     groups: dict[tuple[type, str], list[tuple[int, int]]] = {}
     for owner, prediction in enumerate(predictions):
         for place, lane in enumerate(prediction.lanes):
