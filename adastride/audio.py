@@ -382,3 +382,11 @@ def mel_band_centres(preset: MelPreset = PRESETS["classification"]) -> np.ndarra
     filters = mel_filters(preset)
     frequencies = torch.linspace(0, preset.sample_rate / 2, filters.shape[0])
     return ((filters * frequencies[:, None]).sum(0) / filters.sum(0).clamp(min=1e-9)).numpy()
+
+
+@functools.cache
+def mel_band_ticks(preset: MelPreset) -> tuple[tuple[str, float], ...]:
+    """Frequencies along the axis of a mel's bands, for a picture: (text, band)."""
+    centres = mel_band_centres(preset)
+    hertz = [float(value) for value in (250, 1000, 4000) if centres[0] <= value <= centres[-1]]
+    return tuple((f"{value / 1000:g} kHz", float(np.interp(value, centres, np.arange(len(centres))))) for value in hertz)

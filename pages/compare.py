@@ -1,6 +1,6 @@
-"""Compare downsamplers: two to four methods on one clip, in columns that follow the sliders together.
+"""Compare two to four methods on one clip, in columns that follow the sliders together, or two to four trained networks.
 
-Demonstrates: the comparison component, method cards from the registry, links, exports.
+Demonstrates: the comparison components, method cards from the registry, links, exports.
 """
 
 import math
@@ -9,20 +9,35 @@ import streamlit as st
 
 from adastride.checkpoints import catalogue
 from adastride.comparison import core as comparison
+from adastride.comparison import networks
 from adastride.comparison.figure import comparison_figure
 from adastride.comparison.settings import FEWEST_METHODS, MOST_METHODS, SCORES, ComparisonSettings, sources
 from adastride.downsampling import METHODS
 from adastride.inspection import figures
 from adastride.samples import samples
 from adastride.ui import resources, shell
-from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
+from adastride.ui.checkpoint_picker import (
+    choose_checkpoint,
+    choose_networks,
+    layers_of,
+    networks_widgets,
+    pick_checkpoint,
+    pick_networks,
+    picker_widgets,
+)
 from adastride.ui.compare import link as comparison_link
+from adastride.ui.compare.networks import chosen_network, networks_viewer
+from adastride.ui.compare.networks import kept_state as networks_state
 from adastride.ui.compare.viewer import compare_viewer, kept_state, pinned_scores
 from adastride.ui.queue import in_line
 from adastride.ui.source import WIDGETS, choose_sample, pick_clip
 
-VIEWER = "compare_viewer"
+VIEWER, NETWORKS = "compare_viewer", "compare_networks"
+WHAT = {"methods": "Methods", "networks": "Trained networks"}
 CHOICES = ("methods", "source", "scores", "both_axes")
+# Query parameters that only one of the two comparisons has.
+OF_METHODS = ("checkpoint", "methods", "source", "scores", "axes", "stride", "sigma", "drawn", "view", "pin")
+OF_NETWORKS = ("networks", "upper")
 
 resources.prepare_comparison()
 if "compare_link" not in st.session_state:  # a link counts once, when the session opens
@@ -33,21 +48,66 @@ if "compare_link" not in st.session_state:  # a link counts once, when the sessi
     choose_checkpoint("compare", link.checkpoint)
     for problem in link.problems:
         st.toast(problem, icon=":material/link_off:", duration="long")
+    choose_networks("compare_networks", link.networks or ())
+    st.session_state["compare_kept_what"] = "methods" if link.networks is None else "networks"
 link, remembered_choices = st.session_state["compare_link"], st.session_state["compare_choices"]
 for name in CHOICES:  # another page forgets this page's widgets
     value = remembered_choices[name]
     st.session_state.setdefault(f"compare_{name}", list(value) if name == "methods" else value)
 
+st.session_state.setdefault("compare_what", st.session_state["compare_kept_what"])
+first_row = st.container(horizontal=True, vertical_alignment="bottom")
+with first_row:
+    what = st.segmented_control("Compare", list(WHAT), format_func=WHAT.get, required=True, key="compare_what")
+st.session_state["compare_kept_what"] = what
 with st.sidebar:
     clip = pick_clip()
+
+
+def show_networks() -> None:
+    """Trained networks side by side, and their numbers as a file."""
+    with first_row:
+        chosen = pick_networks("compare_networks", networks.MOST)
+    if len(chosen) < networks.FEWEST:
+        st.info("Choose at least two networks: a comparison needs something to compare with.", icon=":material/view_agenda:")
+        return
+    names = networks.short_names([each.title for each in chosen])
+    shown = [chosen_network(each, name, clip) for each, name in zip(chosen, names, strict=True)]
+
+    @shell.live(lambda: shell.values(*WIDGETS, "compare_what", *networks_widgets("compare_networks")))
+    def live_networks() -> None:
+        query = {"clip": clip.link, "networks": ",".join(each.link for each in chosen), **dict.fromkeys(OF_METHODS)}
+        networks_viewer(clip, shown, link.upper, query, revision="link", key=NETWORKS)
+
+    answers = networks_state(NETWORKS)
+    live_networks()
+    if answers["answers"]:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("**Take it away**")
+            st.download_button(
+                "CSV numbers",
+                in_line(lambda: networks.to_csv(answers["answers"]), "csv", clip.waveform.seconds),
+                f"adastride-networks-{clip.sample or 'clip'}.csv",
+                "text/csv",
+                on_click="ignore",
+                help="One line for each network: stride and output frames of its uppermost layer, its answer and its numbers.",
+            )
+
+
+if what == "networks":
+    show_networks()
+    st.stop()
+
+with st.sidebar:
     checkpoint = pick_checkpoint("compare", help="It lends its score to the methods that place frames, and its features as a source.")
 
-methods = st.multiselect(
-    f"Methods to compare, {FEWEST_METHODS} to {MOST_METHODS}",
-    list(METHODS),
-    format_func=lambda key: METHODS[key].label,
-    key="compare_methods",
-)
+with first_row:
+    methods = st.multiselect(
+        f"{FEWEST_METHODS} to {MOST_METHODS} methods",
+        list(METHODS),
+        format_func=lambda key: METHODS[key].label,
+        key="compare_methods",
+    )
 with st.container(horizontal=True, vertical_alignment="bottom"):
     choices = sources(len(resources.model(checkpoint.network).downsamplers))
     if st.session_state["compare_source"] not in choices:  # another network has fewer layers
@@ -85,7 +145,7 @@ with st.container(), st.spinner("Preparing the clip …", show_time=True):
     mel, preset = resources.clip_mel(checkpoint.network, clip.waveform)
 
 
-@shell.live(lambda: shell.values(*WIDGETS, *picker_widgets("compare"), *(f"compare_{name}" for name in CHOICES)))
+@shell.live(lambda: shell.values(*WIDGETS, *picker_widgets("compare"), "compare_what", *(f"compare_{name}" for name in CHOICES)))
 def live() -> None:
     compare_viewer(
         clip,
@@ -104,6 +164,7 @@ def live() -> None:
             "source": source,
             "scores": scores,
             "axes": "2" if both_axes else None,
+            **dict.fromkeys(OF_NETWORKS),
         },
     )
 

@@ -10,8 +10,8 @@ from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.results import core as results
 from adastride.results import report as results_report
 from adastride.results.by_stride import STRIDES, by_stride_chart, read_strides
-from adastride.results.figures import accuracy_chart, cost_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
-from adastride.results.reading import ResultsError, read, read_speakers, results_path
+from adastride.results.figures import accuracy_chart, cost_chart, durations_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
+from adastride.results.reading import ResultsError, read, read_speakers, results_path, usual_sigma_inv2
 from adastride.ui.reachable import make_tables_reachable
 from adastride.ui.text import bullets, plain
 
@@ -119,6 +119,15 @@ metric = results.headline_of(runs)
 show_list(results_report.story(runs))
 st.caption(plain(results_report.basis(runs)) + " " + plain(results_report.coverage(runs)[0]))
 
+if papers.codes:
+    st.subheader("Codes and how long they last")
+    show_list(results_report.codes_sentences(runs))
+    show_table(results_report.codes_table(runs), "codes")
+    show_chart(durations_chart(runs), "Nobody has counted yet how long codes last: `python -m adastride grid results/codec.toml` does.")
+    st.caption(papers.notes["durations"])
+    st.markdown("**Phoneme error rates in the paper**, which take a recogniser of another data set to measure")
+    show_table(results_report.phonemes_table(runs), "phonemes")
+
 st.subheader(metric.label)
 show_chart(accuracy_chart(runs), "There is no run with the usual σ yet.")
 rankings = [text for table in papers.accuracy if (text := results_report.ranking(runs, table))]
@@ -184,7 +193,7 @@ elif section == "strides":
     show_table(results_report.stride_table(runs), "strides")
 else:
     show_list(results_report.coverage(runs))
-    st.caption("Number of finished runs, with the usual σ⁻² of 5 where a method has one.")
+    st.caption(f"Number of finished runs, with the usual σ⁻² of {usual_sigma_inv2(runs[0].kind):g} where a method has one.")
     show_table(results_report.coverage_table(runs), "coverage")
 
 make_tables_reachable(tables, key="results_reachable")

@@ -90,10 +90,12 @@ def layers_of(runs: Iterable[Run]) -> int:
 
 def papers_of(runs: Sequence[Run]) -> Papers:
     """The papers' numbers of one kind of network: of classifiers, of recognisers, whose error rates on the test splits stand in the
-    place of accuracies, or none."""
+    place of accuracies, of codecs, whose codes are counted, or none."""
     printed, kind = papers(), runs[0].kind if runs else USUAL_KIND
     if kind == USUAL_KIND:
-        return replace(printed, recognition=())
+        return replace(printed, recognition=(), codes=(), phonemes=())
+    if KINDS[kind].task.codes:
+        return Papers((), (), (), (), printed.notes, codes=printed.codes, phonemes=printed.phonemes)
     if kind != RecogniserConfig.kind:
         return Papers((), (), (), (), printed.notes)
     test = tuple(table.on(split) for table in printed.recognition for split in ("test-clean", "test-other"))
@@ -220,6 +222,67 @@ def differences(runs: Sequence[Run], task: str) -> list[Difference]:
         tested.append((method, metric.gain(metric.scale * points), p, (len(own), len(base))))
     adjusted = holm([p for _, _, p, _ in tested])
     return [Difference(method, points, p, a, counts) for (method, points, p, counts), a in zip(tested, adjusted, strict=True)]
+
+
+# ------------------------------------------------------------------ codes
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number of some runs: its mean, and its standard deviation over them, None for one value."""
+
+    mean: float
+    std: float | None
+
+    def text(self, digits: int) -> str:
+        """As a table shows it.
+
+        >>> Spread(390.0, None).text(0), Spread(4.5, 0.25).text(2)
+        ('390', '4.50 ± 0.25')
+        """
+        return f"{self.mean:.{digits}f}" + ("" if self.std is None else f" ± {self.std:.{digits}f}")
+
+
+def spread(runs: Iterable[Run], name: str) -> Spread | None:
+    """One of the metrics of some runs; None where no run has it."""
+    values = [value for run in runs if (value := run.metric(name)) is not None]
+    return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None) if values else None
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """How long the codes of some runs last (the AdaStride paper's figure 5), equal neighbours as one.
+
+    shares: by input frames, in rising order, of all codes; the mean over runs. codes: how many the codebook has.
+    """
+
+    shares: dict[int, float]
+    codes: int
+    runs: int
+
+    @property
+    def mean(self) -> float:
+        """How many input frames a code lasts."""
+        return sum(frames * share for frames, share in self.shares.items())
+
+
+def lasting(runs: Sequence[Run], task: str, method: str) -> Lasting | None:
+    """See `Lasting`; None where no run has been counted."""
+    own = [run for run in compared(runs, task, method) if run.durations]
+    if not own:
+        return None
+    totals = {run.run: sum(line.count for line in run.durations) for run in own}
+    shares: dict[int, float] = {}
+    for line in sorted((line for run in own for line in run.durations), key=lambda line: line.frames):
+        shares[line.frames] = shares.get(line.frames, 0.0) + line.count / totals[line.run] / len(own)
+    return Lasting(shares, own[0].durations[0].codes, len(own))
+
+
+def codebook(runs: Sequence[Run], task: str) -> int | None:
+    """How many codes the networks of a task can use; None where nobody has said."""
+    known = [line.codes for run in runs if run.task == task for line in run.durations[:1]]
+    known += [round(value) for run in runs if run.task == task and (value := run.metric("codes"))]
+    return known[0] if known else None
 
 
 # ------------------------------------------------------------------ figure 10, figure 11, times, strides

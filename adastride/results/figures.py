@@ -9,12 +9,14 @@ from adastride.inspection.charts import COLOURS, PAPER, Axis, Chart, Panel, Poin
 from adastride.results.core import (
     BASELINE,
     SIGMAS_INV2,
+    Lasting,
     Summary,
     compared,
     costs,
     headline_of,
     kind,
     label,
+    lasting,
     layer_values,
     layers_of,
     methods_of,
@@ -27,7 +29,7 @@ from adastride.results.core import (
     with_sigma,
 )
 from adastride.results.paper_tables import PaperTable
-from adastride.results.reading import COST_NAMES, USUAL_SIGMA_INV2, Run
+from adastride.results.reading import COST_NAMES, Run, usual_sigma_inv2
 from adastride.results.report import basis, data_of
 from adastride.results.report import points as points_text
 from adastride.run_columns import POOLED, SHIFTS
@@ -35,6 +37,7 @@ from adastride.tasks import Metric
 
 _KIND_COLOURS = {"fixed": 0, "learned": 2, "adaptive": 1}
 _KIND_NAMES = {"fixed": "fixed stride", "learned": "learned stride", "adaptive": "adaptive stride"}
+MOST_LASTING = 40  # mel frames that have a bar of their own; what lasts longer has the last one
 _LAYER_COLOURS = (1, 3, 2, 0, 4, 5, 6, 7)  # the lowest first
 
 
@@ -123,6 +126,37 @@ def pooled_chart(runs: Sequence[Run], method: str) -> Chart:
     return Chart(f"pooled-{method}", f"Frames pooled by {label(method)}", tuple(panels), f"{how} {basis(used)} {data_of(used)}")
 
 
+def durations_chart(runs: Sequence[Run]) -> Chart:
+    """How long codes last, equal neighbours as one (the AdaStride paper's figure 5): a panel for each task and method."""
+    found = {
+        (task, method): durations for task in tasks_of(runs) for method in methods_of(runs) if (durations := lasting(runs, task, method))
+    }
+    top = 100 * max((max(_binned(durations)) for durations in found.values()), default=1.0)
+    x = Axis("Duration of a code (mel frames)", 0.4, MOST_LASTING + 0.6, tuple(
+        (frames, f"{frames}" if frames < MOST_LASTING else f"{frames}+") for frames in range(8, MOST_LASTING + 1, 8)
+    ))
+    y, panels = Axis("Share of codes (%)", 0, 1.12 * top), []
+    for (_, method), durations in found.items():
+        points = tuple(
+            Point(frames, 100 * share, f"{frames}{' or more' * (frames == MOST_LASTING)} mel frames: {100 * share:.1f} % of codes")
+            for frames, share in enumerate(_binned(durations), start=1)
+        )
+        series = Series(f"{label(method)}, mean of {_runs(durations.runs)}", _KIND_COLOURS[kind(method)], points, "bar")
+        panels.append(Panel(f"{durations.codes} codes, {label(method)}", x, y, (series,), f"mean {durations.mean:.1f} mel frames"))
+    used = [run for task, method in found for run in compared(runs, task, method) if run.durations]
+    how = "Equal codes beside each other count as one."
+    below = {math.prod(run.strides[:-1]) for run in used if None not in run.strides}
+    if len(below) == 1:
+        how += f" A frame before the last downsampling, which the paper counts in, is {below.pop():g} mel frames."
+    return Chart("durations", "How long codes last", tuple(panels), f"{how} {basis(used)} {data_of(used)}")
+
+
+def _binned(durations: Lasting) -> list[float]:
+    """The shares of codes that last 1 ... `MOST_LASTING` frames, the last with all that last longer."""
+    shares = [durations.shares.get(frames, 0.0) for frames in range(1, MOST_LASTING)]
+    return [*shares, sum(share for frames, share in durations.shares.items() if frames >= MOST_LASTING)]
+
+
 def shift_chart(runs: Sequence[Run], methods: Sequence[str]) -> Chart:
     """By how much the headline metric at shifts of 0 to 10 frames differs from its average over them (the paper's figure 11).
 
@@ -193,7 +227,7 @@ def stride_chart(runs: Sequence[Run]) -> Chart:
             continue
         tasks = list(groups)
         used += [run for own in groups.values() for run in own]
-        stride, sigma = ("strides", "Stride (input frames per output frame)", 2.0), ("sigmas", "σ⁻² (per squared output frame)", USUAL_SIGMA_INV2)
+        stride, sigma = ("strides", "Stride (input frames per output frame)", 2.0), ("sigmas", "σ⁻² (per squared output frame)", usual_sigma_inv2(own[0].kind))
         column, name, start = stride if strides else sigma
         series = []
         layers = layers_of(run for own in groups.values() for run in own)
@@ -222,7 +256,7 @@ def _paper(tables: Sequence[PaperTable], task: str) -> PaperTable | None:
 
 def _axis_label(metric: Metric) -> str:
     """The label of a metric's axis: "Accuracy (% of test clips)", "Error rate (% of words)"."""
-    of = " of test clips" if metric.proportion else f" of {metric.per}" if metric.per else ""
+    of = " of test clips" if metric.proportion else f" of {metric.per}" if metric.per and metric.unit == "%" else ""
     return f"{metric.label} ({metric.unit}{of})"
 
 

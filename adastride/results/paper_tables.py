@@ -65,6 +65,33 @@ class PaperErrors:
 
 
 @dataclass(frozen=True)
+class PaperCodes:
+    """How many of a paper's codes are used on all of its data, by method. codes: how many the codebook has."""
+
+    paper: str
+    table: str
+    data: str
+    codes: int
+    values: dict[str, int]
+
+
+@dataclass(frozen=True)
+class PaperPhonemes:
+    """Phoneme error rates of a paper's codecs by method, in percent.
+
+    per_r: of a recogniser that hears what is made of the codes. per_c: of one that is trained on the codes, with their durations where
+    these vary. per_c_without_alignments: on the codes alone.
+    """
+
+    paper: str
+    table: str
+    data: str
+    per_r: dict[str, float]
+    per_c: dict[str, float]
+    per_c_without_alignments: dict[str, float]
+
+
+@dataclass(frozen=True)
 class PaperCost:
     """Times and memory of one paper, relative to strided convolution, by kind of cost and method."""
 
@@ -77,7 +104,8 @@ class PaperCost:
 @dataclass(frozen=True)
 class Papers:
     """results/papers.toml. accuracy: or what else networks are compared by. strides: the first layer's over time, under the key
-    "diffstride". notes: what figures show, in words. recognition: error rates of recognisers, those trained on the least first."""
+    "diffstride". notes: what figures show, in words. recognition: error rates of recognisers, those trained on the least first.
+    codes, phonemes: of codecs."""
 
     accuracy: tuple[PaperTable, ...]
     sigma: tuple[PaperTable, ...]
@@ -85,6 +113,8 @@ class Papers:
     cost: tuple[PaperCost, ...]
     notes: dict[str, str]
     recognition: tuple[PaperErrors, ...] = ()
+    codes: tuple[PaperCodes, ...] = ()
+    phonemes: tuple[PaperPhonemes, ...] = ()
 
 
 @functools.cache
@@ -106,4 +136,6 @@ def papers() -> Papers:
                     {method: tuple(rates) for method, rates in entry["values"].items()})
         for entry in reversed(read_in["recognition"])
     )
-    return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"], errors)
+    codes = tuple(PaperCodes(**entry) for entry in read_in["codes"])
+    phonemes = tuple(PaperPhonemes(**entry) for entry in read_in["phonemes"])
+    return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"], errors, codes, phonemes)

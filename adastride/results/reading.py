@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import itertools
 import math
 import os
@@ -11,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adastride import run_columns
+from adastride.code_durations import FILE as DURATIONS
+from adastride.code_durations import DurationCount, read_durations
 from adastride.files import bundled
 from adastride.models.classifier import ClassifierConfig
 from adastride.run_columns import POOLED, SHIFTS
@@ -26,6 +29,17 @@ COSTS = {"training_time": "seconds_per_epoch", "training_memory": "peak_memory_m
 COST_NAMES = {"training_time": "Training time", "training_memory": "Training memory", "inference_time": "Inference time"}
 
 
+@functools.cache
+def usual_sigma_inv2(kind: str) -> float:
+    """The σ⁻² that networks of a kind have where nothing else is said.
+
+    >>> usual_sigma_inv2("classifier"), usual_sigma_inv2("codec")
+    (5.0, 1.0)
+    """
+    sigma: float = getattr(KINDS[kind].config, "sigma", USUAL_SIGMA_INV2**-0.5)
+    return round(sigma**-2, 6)
+
+
 class ResultsError(ValueError):
     """A results file that can't be used; the message is one sentence that names the file, the line and what to do."""
 
@@ -38,7 +52,8 @@ class Run:
     clips; the headline also in silence, "accuracy_in_silence", and on the valid split, "valid_accuracy". train_loss: mean of the
     best epoch's training clips. strides, sigmas: of every layer, in input and output frames. pooled: (17,) shares of the output
     frames that got 0 ... 16 or more input frames; pooled_entropy in nats. shifts: (11,) the headline metric with the signal shifted
-    by 0 ... 10 frames. *_stride*: input frames per output frame. counts: its errors by speaker, where its answers are texts.
+    by 0 ... 10 frames. *_stride*: input frames per output frame. counts: its errors by speaker, where its answers are texts. durations: how
+    often its codes last so long, where they are codes.
     """
 
     run: str
@@ -69,6 +84,7 @@ class Run:
     pooled: tuple[float, ...]
     shifts: tuple[float, ...]
     counts: tuple[SpeakerCount, ...] = ()
+    durations: tuple[DurationCount, ...] = ()
 
     @property
     def headline(self) -> Metric:
@@ -91,8 +107,8 @@ class Run:
 
     @property
     def usual_sigma(self) -> bool:
-        """Whether it belongs into a comparison of methods: no sigma, or the one the papers use."""
-        return self.sigma_inv2 in (None, USUAL_SIGMA_INV2)
+        """Whether it belongs into a comparison of methods: no sigma, or the usual one of its kind."""
+        return self.sigma_inv2 in (None, usual_sigma_inv2(self.kind))
 
     @property
     def machine(self) -> str:
@@ -118,11 +134,18 @@ def results_path() -> Path:
 def read(path: str | Path) -> list[Run]:
     """The runs of a results file, in its order; none where there is no such file. Columns it does not know are ignored.
 
-    Their errors by speaker come from the file beside it. Raises ResultsError for a file that can't be read, lacks a column, or has a
-    broken line.
+    Their errors by speaker, and how long their codes last, come from the files beside it. Raises ResultsError for a file that can't be
+    read, lacks a column, or has a broken line.
     """
     counts = read_speakers(path)
-    return [replace(run, counts=counts.get(run.run, ())) for run in _read(Path(path))]
+    try:
+        durations = read_durations(Path(path).with_name(DURATIONS))
+    except ValueError as error:
+        raise ResultsError(str(error)) from None
+    return [
+        replace(run, counts=counts.get(run.run, ()), durations=tuple(line for line in durations if line.run == run.run))
+        for run in _read(Path(path))
+    ]
 
 
 def read_speakers(path: str | Path) -> dict[str, tuple[SpeakerCount, ...]]:

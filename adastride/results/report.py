@@ -22,6 +22,7 @@ from adastride.results.core import (
     PLANNED_TASKS,
     SIGMAS_INV2,
     Difference,
+    codebook,
     compared,
     costs,
     differences,
@@ -36,6 +37,7 @@ from adastride.results.core import (
     pooled,
     sampled,
     shifted,
+    spread,
     summary,
     tasks_of,
     with_sigma,
@@ -571,3 +573,78 @@ def stride_table(runs: Sequence[Run]) -> list[dict[str, str]]:
         stride = shown(table.values["diffstride"])
         rows.append(empty | {"Method": "DiffStride", "Where": where, "Runs": str(table.runs), "Stride, layer 1 (frames)": stride})
     return rows
+
+
+# ------------------------------------------------------------------ codes
+
+
+# What a table says of codecs: column, metric, digits.
+_OF_CODES = (
+    ("Entropy (bits a code)", "entropy_bits", 2), ("Codes a second", "codes_per_second", 1), ("Mel error (nats)", "mel_error", 3),
+    ("Mel error (dB)", "mel_error_db", 2), ("Mel averaged over 8 frames (nats)", "step_error", 3),
+    ("Duration in loud frames (mel frames)", "duration_loud", 1), ("Duration in quiet frames (mel frames)", "duration_quiet", 1),
+)
+
+
+def codes_table(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """What codecs of each method make of their codes, tasks and so the sizes of codebooks apart, and the paper's distinct codes (table 5)."""
+    rows = []
+    for task in tasks_of(runs):
+        size = codebook(runs, task)
+        for method in methods_of(run for run in runs if run.task == task and run.usual_sigma):
+            own = compared(runs, task, method)
+            row = {"Whose": f"ours, {title_of(task)}", "Method": label(method), "Runs": str(len(own))}
+            for column, name, digits in (("Distinct codes", "distinct_codes", 0), *_OF_CODES):
+                found = spread(own, name)
+                row[column] = found.text(digits) if found else "–"
+            if size:
+                row["Distinct codes"] += f" of {size}"
+            rows.append(row)
+    for table in papers_of(runs).codes:
+        for method, distinct in table.values.items():
+            whose = f"{table.paper} paper, {table.table}: {table.data}"
+            rows.append({"Whose": whose, "Method": label(method), "Distinct codes": f"{distinct} of {table.codes}"})
+    columns = list(dict.fromkeys(itertools.chain(*rows)))
+    return [{column: row.get(column, "–") for column in columns} for row in rows]
+
+
+def phonemes_table(runs: Sequence[Run]) -> list[dict[str, str]]:
+    """The paper's phoneme error rates of codecs (table 4), which we have no recogniser to measure."""
+    return [
+        {
+            "Whose": f"{table.paper} paper, {table.table}: {table.data}", "Method": label(method), "PER-R (%)": f"{table.per_r[method]:.2f}",
+            "PER-C (%)": f"{table.per_c[method]:.2f}",
+            "PER-C without alignments (%)": f"{table.per_c_without_alignments[method]:.2f}" if method in table.per_c_without_alignments else "–",
+        }
+        for table in papers_of(runs).phonemes for method in table.per_r
+    ]
+
+
+def codes_sentences(runs: Sequence[Run]) -> list[str]:
+    """For each task which methods use the fewest codes, which reconstructs best and whether that is better than no codec at all."""
+    texts = []
+    for task in tasks_of(runs):
+        own = {method: compared(runs, task, method) for method in methods_of(runs)}
+        distinct, errors, steps = (
+            {method: number.mean for method, group in own.items() if (number := spread(group, name))}
+            for name in ("distinct_codes", "mel_error", "step_error")
+        )
+        if len(distinct) < 2 or len(errors) < 2:
+            continue
+        order, best = sorted(distinct, key=distinct.__getitem__), min(errors, key=errors.__getitem__)
+        counted = ", ".join(f"{label(method)} {distinct[method]:.0f}" for method in order)
+        text = f"On **{title_of(task)}**, distinct codes from the fewest: {counted}."
+        for table in papers_of(runs).codes:
+            printed = [method for method in sorted(table.values, key=table.values.__getitem__) if method in distinct]
+            ours, theirs = [method for method in order if method in printed], " before ".join(map(label, printed))
+            if len(printed) < 2 or codebook(runs, task) != table.codes:
+                continue
+            if len({round(distinct[method]) for method in printed}) < len(printed):
+                text += f" Some are equal; the paper’s order is {theirs}."
+            else:
+                text += " The order is the paper’s." if ours == printed else f" The order is not the paper’s, {theirs}."
+        text += f" The smallest mel error has {label(best)}, {errors[best]:.3f} nats"
+        if best in steps:
+            text += f"; the mel averaged over 8 frames has {steps[best]:.3f}, so it is {'better' if errors[best] < steps[best] else 'no better'} than that"
+        texts.append(f"{text}.")
+    return texts

@@ -58,10 +58,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class SegmentLane:
-    """A lane of segments, such as the letters of a transcript. They are in order of time and do not overlap."""
+    """A lane of segments, such as the letters of a transcript. They are in order of time and do not overlap.
+
+    strength: what a segment's strength is, "probability" for instance; "" where all are equally strong and it says nothing.
+    """
 
     title: str
     segments: tuple[Segment, ...]
+    strength: str = "strength"
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
         sure = float(np.mean([token.probability for token in tokens])) if tokens else 0.0
         return Prediction(
             bars_title="What the network heard", headline=text or NOTHING, detail=f"{percent(sure)} sure on average" if tokens else "no word in this clip",
-            lanes=(SegmentLane(transcript.vocabulary.unit_name.capitalize(), segments),),
+            lanes=(SegmentLane(transcript.vocabulary.unit_name.capitalize(), segments, strength="probability"),),
             arrays={
                 "text": np.array(text), "tokens": np.array(names, dtype=np.str_), "vocabulary": np.array(["", *transcript.vocabulary.tokens]),
                 "token_frames": np.array([(token.first, token.last) for token in tokens], np.int64).reshape(-1, 2),

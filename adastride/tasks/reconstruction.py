@@ -77,12 +77,13 @@ class Reconstruction(Task[Codec, CodecConfig]):
 
     name = "reconstruction"
     preset = "codec"
+    codes = True
     metrics = (
-        Metric("mel_error", "Mel error", "", higher_is_better=False, digits=3, per="values"),
+        Metric("mel_error", "Mel error", "nats", higher_is_better=False, digits=3, per="values"),
         Metric("mel_error_db", "Mel error", "dB", higher_is_better=False, digits=2, per="values"),
         Metric("mel_error_loud_db", "Mel error of loud frames", "dB", higher_is_better=False, digits=2, per="values_loud"),
         Metric("mel_error_quiet_db", "Mel error of quiet frames", "dB", higher_is_better=False, digits=2, per="values_quiet"),
-        Metric("step_error", f"Mel error of means over {STEP} frames", "", higher_is_better=False, digits=3, per="values"),
+        Metric("step_error", f"Mel error of means over {STEP} frames", "nats", higher_is_better=False, digits=3, per="values"),
         Metric("distinct", "Distinct codes of a clip", "", digits=1),
         Metric("entropy", "Entropy of the codes of a clip", "bits", digits=2),
         Metric("duration_loud", "Duration of codes in loud frames", "mel frames", digits=2, per="codes_loud"),
@@ -130,8 +131,11 @@ class Reconstruction(Task[Codec, CodecConfig]):
             detail=f"{rate:.1f} codes and {bits * rate:.0f} bits a second",
             bars_title="Mel error", bars=tuple(Bar(name, min(1.0, mean / LARGE_DB), f"{mean:.1f} dB") for name, mean in means.items()),
             lanes=(
-                SegmentLane("Codes", segments),
-                PictureLane("Reconstruction", DECIBELS * mel, mel_edges, DECIBELS * low, DECIBELS * max(high, low + 1e-3), "dB", ticks=band_ticks(preset)),
+                SegmentLane("Codes", segments, strength=""),
+                PictureLane(
+                    "Reconstruction", DECIBELS * mel, mel_edges, DECIBELS * low, DECIBELS * max(high, low + 1e-3), "dB",
+                    ticks=audio.mel_band_ticks(preset),
+                ),
                 CurveLane("Mel error, mean over bands", np.arange(mel.shape[1]) / preset.frames_per_second, errors, "dB"),
             ),
             sounds=(mel_sound("Decoded", mel, preset, louder), mel_sound("Mel only", signal, preset)) if heard else (),
@@ -213,7 +217,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
             "distinct_codes": distinct, "codes": known, "entropy_bits": entropy, "codes_per_second": rate,
             "bits_per_second": entropy * rate,
             "durations": {str(frames): count for frames, count in sorted(lasting.items())},
-        }, {"distinct_codes": float(distinct), "entropy_bits": entropy, "codes_per_second": rate})
+        }, {"distinct_codes": float(distinct), "codes": float(known), "entropy_bits": entropy, "codes_per_second": rate}, dict(sorted(lasting.items())))
 
 
 def lasting_durations(answer: Coding) -> list[int]:
@@ -229,11 +233,3 @@ def lasting_durations(answer: Coding) -> list[int]:
 def _coded(output: Output) -> Coded:
     assert isinstance(output, Coded)
     return output
-
-
-@functools.cache
-def band_ticks(preset: audio.MelPreset) -> tuple[tuple[str, float], ...]:
-    """Frequencies along the axis of a mel's bands, for a picture: (text, band)."""
-    centres = audio.mel_band_centres(preset)
-    hertz = [float(value) for value in (250, 1000, 4000) if centres[0] <= value <= centres[-1]]
-    return tuple((f"{value / 1000:g} kHz", float(np.interp(value, centres, np.arange(len(centres))))) for value in hertz)

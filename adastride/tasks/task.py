@@ -97,13 +97,15 @@ class Breakdown:
     """What an evaluation says besides the metrics, such as a confusion matrix.
 
     title: one line for people. table: rows of cells, of which the first is the header. data: the same as an object for JSON. numbers:
-    what is said of all clips together, as no mean over clips could, by its name in a results file.
+    what is said of all clips together, as no mean over clips could, by its name in a results file. durations: how often codes last so
+    many input frames, by frames; empty where answers are no codes.
     """
 
     title: str
     table: tuple[tuple[str, ...], ...]
     data: Mapping[str, Any]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    durations: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,13 +135,15 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     name: what its networks do, "classification". metrics: the numbers that answers are measured by. The first is the headline: pickers
     show it, and training keeps the epoch that is best at it; among equals the second decides, and so on. mask_value: the value with
     which training may mask signals, which it may then also tilt and band-limit, because they are log-mels (SpecAugment). None where it
-    has to leave signals as they are. texts: whether answers are the texts of whole clips, which training may then not cut. preset: the
-    name of the settings of training that suit the task; None where that goes by the clips.
+    has to leave signals as they are. codes: whether answers are codes that last, as a breakdown's `durations` have it. texts:
+    whether answers are the texts of whole clips, which training may then not cut. preset: the name of the settings of training that suit
+    the task; None where that goes by the clips.
     """
 
     name: ClassVar[str]
     metrics: tuple[Metric, ...]
     mask_value: ClassVar[float | None] = None
+    codes: ClassVar[bool] = False
     texts: ClassVar[bool] = False
     preset: ClassVar[str | None] = None
 

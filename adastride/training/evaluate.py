@@ -175,6 +175,13 @@ def evaluate(network: Network, clips: Sequence[Clip], *, placed_seconds: float =
     )
 
 
+def breakdown(network: Network, clips: Sequence[Clip]) -> Breakdown | None:
+    """What `Task.breakdown` says of clips as they are; None where it says nothing. Raises DataError as `evaluate` does."""
+    task = task_of(network)
+    targets = task.targets(network, clips)
+    return task.breakdown(network, targets, _run(network, [clip.samples for clip in clips], targets).answers)
+
+
 def measure(network: Network, clips: Sequence[Clip]) -> dict[str, np.ndarray]:
     """All that `Task.measure` says of each clip as it is: (clips,) by name. Raises DataError as `evaluate` does."""
     return _run(network, [clip.samples for clip in clips], task_of(network).targets(network, clips)).metrics

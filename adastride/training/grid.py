@@ -1,7 +1,7 @@
 """Trains and tests a grid of runs (tasks x methods x sigma x seeds), each once, and writes a line of a CSV for every run.
 
-Where answers are texts, a second CSV beside it has each speaker's errors (`speaker_counts`). What lacks them there, because it was run
-before, gets them from its finished network.
+Where answers are texts, a second CSV beside it has each speaker's errors (`speaker_counts`), and where they are codes, how long these last
+(`code_durations`). What lacks them there, because it was run before, gets them from its finished network.
 
 The grid is a TOML file, whose contents `read_grid` describes. Runs go in the order of its blocks, and inside a block by seed,
 then method, then task. Every run is a process of its own, so that its time and memory can be measured. A run belongs to whoever
@@ -40,6 +40,8 @@ from adastride import checkpoints, run_columns
 from adastride.audio import AudioError
 from adastride.checkpoints import CheckpointError
 from adastride.clips import Clip, DataError
+from adastride.code_durations import FILE as DURATIONS
+from adastride.code_durations import DurationCount, durations_text, read_durations
 from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS
 from adastride.files import write_atomically
@@ -49,7 +51,7 @@ from adastride.speaker_counts import BASELINES, FILE, SpeakerCount, baseline_run
 from adastride.tables import csv_text, own_text
 from adastride.tasks import KINDS, task_of
 from adastride.training.datasets import Source
-from adastride.training.evaluate import SHIFTS, Prepared, evaluate, inference_milliseconds
+from adastride.training.evaluate import SHIFTS, Prepared, breakdown, evaluate, inference_milliseconds
 from adastride.training.loop import Progress, finished_history, in_share, train, valid_names
 from adastride.training.settings import PRESETS, TrainingSettings
 from adastride.training.speakers import count_baselines, count_errors
@@ -140,6 +142,11 @@ class Options:
     def speakers(self) -> Path:
         """The CSV of errors by speaker, beside that of the results."""
         return self.results.with_name(FILE)
+
+    @property
+    def durations(self) -> Path:
+        """The CSV of how long codes last, beside that of the results."""
+        return self.results.with_name(DURATIONS)
 
 
 def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
@@ -316,6 +323,29 @@ def append_counts(path: Path, counts: Sequence[SpeakerCount]) -> None:
         write_atomically(path, counts_text([*before, *(count for count in counts if count.run not in known)]).encode())
 
 
+def _durations(path: Path) -> list[DurationCount]:
+    try:
+        return read_durations(path)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+
+
+def append_durations(path: Path, counts: Sequence[DurationCount]) -> None:
+    """Adds lines to the CSV of how long codes last, in one atomic step; those of a run that stands there already are left out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.parent):
+        before = _durations(path)
+        known = {count.run for count in before}
+        write_atomically(path, durations_text([*before, *(count for count in counts if count.run not in known)]).encode())
+
+
+def _untimed(run: Run, options: Options) -> bool:
+    """Whether it is to be counted how long a run's codes last and can be, from its finished network."""
+    if not KINDS[run.task.kind].task.codes or run.id in {count.run for count in _durations(options.durations)}:
+        return False
+    return finished_history(options.runs / f"{run.id}.safetensors") is not None
+
+
 def _uncounted(run: Run, options: Options) -> bool:
     """Whether a run's errors by speaker are to be counted and can be, from its finished network."""
     if not KINDS[run.task.kind].task.texts or run.id in {count.run for count in _counts(options.speakers)}:
@@ -332,8 +362,10 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
     options.runs.mkdir(parents=True, exist_ok=True)
     finished = finished_runs(options.results)
     uncounted = {run.id for run in runs if run.id in finished and _uncounted(run, options)}
-    pending = [run for run in runs if run.id not in finished or run.id in uncounted]
-    again = f" ({len(uncounted)} without errors by speaker, which are counted now)" if uncounted else ""
+    untimed = {run.id for run in runs if run.id in finished and _untimed(run, options)}
+    pending = [run for run in runs if run.id not in finished or run.id in uncounted | untimed]
+    lacking = {"errors by speaker, which are counted now": uncounted, "durations of codes, which are counted now": untimed}
+    again = "".join(f" ({len(ids)} without {what})" for what, ids in lacking.items() if ids)
     before = sum(run.id in finished for run in runs)
     say(f"{len(runs)} runs, {before} of them finished before{again}, {jobs} at a time on {device_name(options.device)}")
     spawn, failed = multiprocessing.get_context("spawn"), []
@@ -421,6 +453,9 @@ def _work(run: Run, options: Options) -> None:
             if _uncounted(run, options):
                 append_counts(options.speakers, speaker_counts(run, options))
                 say(f"errors by speaker added to {options.speakers}")
+            if _untimed(run, options):
+                append_durations(options.durations, code_durations(run, options))
+                say(f"durations of codes added to {options.durations}")
             (options.runs / f"{run.id}.lock").unlink(missing_ok=True)
     except BlockingIOError:
         sys.exit(_TAKEN)
@@ -470,9 +505,8 @@ def speaker_counts(run: Run, options: Options) -> list[SpeakerCount]:
     Those of its task's baselines come along where they are not in the file yet, but not where training joins clips: how much is said in
     these alone is no guess at what is said in several.
     """
-    cache, model = options.runs / "cache", checkpoints.load(options.runs / f"{run.id}.safetensors", choose_device(options.device))
-    tested = run.sources[: run.task.tested]
-    clips = [(Path(source.folder).resolve().name, clip) for source in tested for clip in source.clips("test", run.sample_rate, cache)]
+    model, clips = _finished(run, options), _tested(run, options)
+    cache = options.runs / "cache"
     counts, names = count_errors(run.id, model, clips), {name: baseline_run(run.task.name, run.fold, name) for name in BASELINES}
     if run.task.settings.joined != (1, 1) or set(names.values()) <= {count.run for count in _counts(options.speakers)}:
         return counts
@@ -480,6 +514,24 @@ def speaker_counts(run: Run, options: Options) -> list[SpeakerCount]:
         clip for source in run.sources for clip in source.clips("train", run.sample_rate, cache) if in_share(clip.path, run.task.settings)
     ]
     return [*counts, *count_baselines(names, model, train_clips, clips)]
+
+
+def code_durations(run: Run, options: Options) -> list[DurationCount]:
+    """How long the codes of a run's finished network last, on the test clips of its line of the CSV."""
+    found = breakdown(_finished(run, options), [clip for _, clip in _tested(run, options)])
+    return [DurationCount(run.id, round(found.numbers["codes"]), frames, count) for frames, count in found.durations.items()] if found else []
+
+
+def _finished(run: Run, options: Options) -> Network:
+    return checkpoints.load(options.runs / f"{run.id}.safetensors", choose_device(options.device))
+
+
+def _tested(run: Run, options: Options) -> list[tuple[str, Clip]]:
+    """The test clips of a run's line of the CSV, each with the name of its folder."""
+    return [
+        (Path(source.folder).resolve().name, clip)
+        for source in run.sources[: run.task.tested] for clip in source.clips("test", run.sample_rate, options.runs / "cache")
+    ]
 
 
 def _row(run: Run, model: Network, out: Path, history: list[dict[str, Any]], cache: Path, device: torch.device) -> dict[str, object]:

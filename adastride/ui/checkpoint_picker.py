@@ -1,8 +1,10 @@
-"""The picker of trained networks: a shipped one by its task, method and sigma, or a person's own file."""
+"""The pickers of trained networks: a shipped one by its task, method and sigma, or a person's own file; and several of either."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -144,3 +146,83 @@ def _own(key: str) -> ChosenCheckpoint | None:
         f"{plain(own.title)}: {methods}, {task_of(config).describe(config)}. It stays in this session: a link names the file and does not carry it."
     )
     return ChosenCheckpoint(own, own.id, own.title, f"upload:{own.title}")
+
+
+def networks_widgets(key: str) -> tuple[str, ...]:
+    """The keys of the widgets that the picker of several networks `key` draws."""
+    return f"{key}_task", f"{key}_files", f"{key}_chosen"
+
+
+def choose_networks(key: str, names: Sequence[str]) -> None:
+    """Has the picker of several networks `key`, which is not drawn yet, start with these shipped ones; with the usual ones for ()."""
+    if names:
+        st.session_state[f"{key}_kept"] = {"task": catalogue()[names[0]].task, "chosen": list(names)}
+
+
+def pick_networks(key: str, most: int) -> list[ChosenCheckpoint]:
+    """Draws the picker of several networks and returns those that are chosen, at most `most`.
+
+    key: tells the pickers of different pages apart. The list has what was trained on one subject, what is chosen already, and a person's
+    own files, which belong to the session. For a file that is no checkpoint the page says why.
+    """
+    known, remembered = catalogue(), st.session_state.setdefault(f"{key}_kept", {})  # a page forgets the widgets of another
+    task_key, files_key, chosen_key = networks_widgets(key)
+    tasks = list(dict.fromkeys(entry.task for entry in known.values()))
+    st.session_state.setdefault(task_key, remembered.get("task", known[_first()].task))
+    with st.sidebar:
+        task = st.selectbox("Networks trained on", tasks, format_func=_subject, key=task_key)
+        fresh = _own_files(files_key, remembered)
+    own: dict[str, OwnCheckpoint] = remembered.setdefault("own", {})
+    names = [name for name, entry in known.items() if entry.task == task]
+    chosen = st.session_state.get(chosen_key, remembered.get("chosen", []))
+    if remembered.get("task", task) != task:  # another subject: what was chosen of the last one goes, a person's own files stay
+        chosen = [name for name in chosen if name in own]
+    chosen = [name for name in chosen if name in known or name in own]
+    kinds = {_kind_of(name, own) for name in fresh}
+    chosen = [*(name for name in chosen if not fresh or _kind_of(name, own) in kinds), *fresh]  # a file is compared with others of its kind
+    if not any(name in known for name in chosen) and len(chosen) < 2 and not own:
+        chosen = _two_of(names)
+    st.session_state[chosen_key] = chosen[-most:]
+    titles = {name: entry.title for name, entry in known.items()} | {name: each.title for name, each in own.items()}
+    options = list(dict.fromkeys([*names, *own, *st.session_state[chosen_key]]))
+    picked = st.multiselect(
+        f"2 to {most} networks", options, format_func=titles.__getitem__, key=chosen_key, max_selections=most,
+    )
+    remembered.update(task=task, chosen=picked)
+    return [ChosenCheckpoint(own[name], name, own[name].title, f"upload:{own[name].title}") if name in own else _shipped(name) for name in picked]
+
+
+def _kind_of(name: str, own: Mapping[str, OwnCheckpoint]) -> str:
+    """The kind of a network, a key of `tasks.KINDS`."""
+    return resources.model(own[name]).config.kind if name in own else catalogue()[name].kind
+
+
+def _two_of(names: Sequence[str]) -> list[str]:
+    """The networks that a comparison starts with: one with a fixed and one with an adaptive stride where there are both, else the first two."""
+    methods = {name: catalogue()[name].method for name in names}
+    usual = [name for method in ("strided-conv", "adastride") for name in names if methods[name] == method][:2]
+    return usual if len({methods[name] for name in usual}) == 2 else list(names[:2])
+
+
+def _own_files(key: str, remembered: dict[str, Any]) -> list[str]:
+    """Draws the uploader of several files, keeps the good ones in `remembered`, and returns the ids of those that are new in this run."""
+    files = st.file_uploader(
+        "Checkpoint files of your own", type="safetensors", key=key, accept_multiple_files=True, max_upload_size=MAX_OWN_BYTES // 1_000_000,
+        help=f"Files of `python -m adastride train`, up to {MAX_OWN_BYTES / 1e6:.0f} MB each. They stay in this session.",
+    )
+    own, seen, fresh = remembered.setdefault("own", {}), remembered.setdefault("files", {}), list[str]()
+    for file in files:
+        if file.file_id not in seen:
+            seen[file.file_id] = None
+            try:
+                with st.spinner("Loading the network …"):
+                    checkpoint = OwnCheckpoint.of(file.getvalue(), file.name)
+                    resources.model(checkpoint)
+                if checkpoint.id not in own:
+                    own[checkpoint.id] = checkpoint
+                    fresh.append(checkpoint.id)
+            except CheckpointError as error:
+                seen[file.file_id] = str(error)
+        if seen[file.file_id]:
+            st.error(plain(seen[file.file_id]), icon=":material/error:")
+    return fresh

@@ -51,6 +51,21 @@ class Query:
         """Reads the name of a shipped checkpoint."""
         return self._file_or("checkpoint", checkpoints, "here", "the usual one is used")
 
+    def checkpoints(self, name: str, checkpoints: Container[str], most: int) -> tuple[str, ...]:
+        """Reads names of shipped checkpoints, with commas between them; each that is not here is left out, which adds to `problems`.
+
+        most: how many of them count.
+        """
+        found: dict[str, None] = {}
+        for text in self.parameters.get(name, "").split(",")[:most]:
+            if text.startswith("upload:"):
+                self.problems.append(f"This link was made with the checkpoint file {quoted(text[7:])}: upload it to see the same.")
+            elif text in checkpoints:
+                found[text] = None
+            elif text:
+                self.problems.append(f"This link has {name} = {quoted(text)}, which is not here: it is left out.")
+        return tuple(found)
+
 
 def one_of(choices: Container[str], expected: str) -> Callable[[str], str]:
     """Makes a converter for `Query.read` that takes one of the choices. expected: what it says was expected otherwise."""

@@ -221,10 +221,10 @@ def test_a_code_is_named_without_a_probability(editor: Editor):
     lane = editor.page.locator(".panel.lane canvas.base").first
     lane.focus()
     lane.press("ArrowRight")
-    wait_for(lambda: editor.tip.inner_text().startswith(f"Codes: {code}, "))
-    assert re.search(rf"{code}, [\d.]+–[\d.]+ s \(\d+ ms\), output frame 0$", editor.tip.inner_text())
+    wait_for(lambda: editor.tip.inner_text().startswith(f"Codes: “{code}”, "))
+    assert re.search(rf"“{code}”, [\d.]+–[\d.]+ s \(\d+ ms\), output frame 0$", editor.tip.inner_text())
     editor.hover("layer", 0.99, 0.98, 2)
-    assert re.search(r"Codes here: \d+\.$", editor.tip.inner_text())
+    assert re.search(r"Codes here: “?\d+”?\.$", editor.tip.inner_text())
     editor.page.locator("button.table").click()
     assert "probability" not in editor.page.locator(".sheet").inner_text()
 

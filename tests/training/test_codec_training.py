@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import csv
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from app_pages import opened
+from app_pages import said as said_on
 from made_up_codecs import clips
 from safetensors.torch import load_file
 
 from adastride import checkpoints, cli
+from adastride.clips import DataError
+from adastride.code_durations import read_durations
 from adastride.models import Codec
+from adastride.results.figures import durations_chart
+from adastride.results.reading import RESULTS_VARIABLE, read
+from adastride.results.report import codes_table
 from adastride.tasks import KINDS
 from adastride.training.augment import batches
 from adastride.training.datasets import load_split
-from adastride.training.grid import Options, execute, read_grid
+from adastride.training.grid import Options, append_durations, execute, read_grid, run_grid
 from adastride.training.loop import Progress, train
 from adastride.training.settings import PRESETS, TrainingSettings
 
@@ -130,6 +139,68 @@ def test_the_grid_trains_and_tests_it(data: Path, tmp_path: Path):
         assert float(row["metric:step_error"]) > 0
         assert 1 <= float(row["metric:distinct_codes"]) <= 8
         assert 0 <= float(row["metric:entropy_bits"]) <= 3
+
+
+@pytest.fixture
+def _plain_main(monkeypatch: pytest.MonkeyPatch):
+    """A new process begins by importing the main module, and a test of a page may have put that page in its place."""
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+
+
+@pytest.mark.usefixtures("_plain_main")
+def test_the_grid_counts_how_long_codes_last(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Beside the results; what was run before that was counted gets its lines without being trained again. The page shows all of it."""
+    (tmp_path / "grid.toml").write_text(GRID, encoding="utf-8")
+    runs, said = read_grid(tmp_path / "grid.toml", data.parent), list[str]()
+    options = Options(tmp_path / "results.csv", tmp_path / "runs")
+    assert run_grid(runs, options) == []
+    counts = read_durations(options.durations)
+    assert {count.run for count in counts} == {run.id for run in runs}
+    assert {count.codes for count in counts} == {8}
+    for run in runs:
+        network = checkpoints.load(options.runs / f"{run.id}.safetensors")
+        frames = sum(1 + clip.samples.size // network.config.mel.hop for clip in load_split(data, "test", 22_050))
+        assert sum(count.frames * count.count for count in counts if count.run == run.id) == frames, "codes fill the clips"
+    fixed = [count.frames for count in counts if "strided-conv" in count.run]
+    assert sum(frames % 8 == 0 for frames in fixed) >= len(fixed) - 2, "only the last code of a clip may be cut"
+    before = options.results.read_bytes()
+    options.durations.unlink()
+    assert run_grid(runs, options, say=said.append) == []
+    assert "(2 without durations of codes, which are counted now)" in said[0]
+    assert read_durations(options.durations) == counts
+    assert options.results.read_bytes() == before
+    shown = read(options.results)
+    assert all(run.durations and run.usual_sigma for run in shown), "σ⁻² = 10 is usual for codecs"
+    table = codes_table(shown)
+    assert [row["Whose"] for row in table] == ["ours, Codec of one voice"] * 2 + ["AdaStride paper, table 5: LJSpeech-1.1"] * 3
+    assert [row["Method"] for row in table[:2]] == ["Strided convolution", "AdaStride"]
+    assert all(row["Distinct codes"].endswith(" of 8") for row in table[:2])
+    assert [row["Distinct codes"] for row in table[2:]] == ["390 of 512", "383 of 512", "365 of 512"]
+    for run, row in zip(shown, table, strict=False):
+        assert row["Mel error (dB)"] == f"{run.metrics['mel_error_db']:.2f}"
+        assert row["Mel averaged over 8 frames (nats)"] == f"{run.metrics['step_error']:.3f}"
+    chart = durations_chart(shown)
+    assert [panel.title for panel in chart.panels] == ["8 codes, Strided convolution", "8 codes, AdaStride"]
+    for panel in chart.panels:
+        assert sum(point.y for point in panel.series[0].points) == pytest.approx(100)
+    monkeypatch.setenv(RESULTS_VARIABLE, str(options.results))
+    app = opened("pages/results.py")
+    assert not app.error
+    assert app.subheader[0].value == "Codes and how long they last"
+    assert "distinct codes from the fewest" in said_on(app)
+    assert any("PER-R (%)" in table.value.columns for table in app.table)
+    for section in ("pooled", "shift", "cost", "strides", "coverage"):
+        app.segmented_control(key="results_section").set_value(section).run()
+        assert not app.exception
+    assert "the usual σ⁻² of 10" in said_on(app)
+
+
+def test_a_broken_file_of_durations_gets_a_sentence(tmp_path: Path):
+    (tmp_path / "durations.csv").write_text("run,codes,frames,count\na,8,0,3\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="is no file of how long codes last of this version: move it away"):
+        read_durations(tmp_path / "durations.csv")
+    with pytest.raises(DataError, match="move it away"):
+        append_durations(tmp_path / "durations.csv", [])
 
 
 def test_the_grid_of_the_project_can_be_read():

@@ -34,7 +34,8 @@ def test_an_edit_comes_through():
 @pytest.mark.parametrize("edit", [
     5, "codes", [], {}, {"codes": [1]}, {"codes": [1.5], "durations": [1]}, {"codes": ["1"], "durations": [1]}, {"codes": [True], "durations": [1]},
     {"codes": [10**9], "durations": [1]}, {"codes": [1] * 6000, "durations": [1]}, {"codes": {"0": 1}, "durations": [1]},
-    {"codes": [1], "durations": [1], "stretch": "fast"}, {"codes": [1], "durations": [1], "like": [1]}, {"codes": [1], "durations": [1], "like": {"codes": [1]}},
+    {"codes": [1], "durations": [1], "stretch": "fast"}, {"codes": [1], "durations": [1], "like": [1]},
+    {"codes": [1], "durations": [1], "like": {"codes": [1]}},
 ])
 def test_anything_else_is_no_request(edit: Any):
     assert _request(request(edit=edit), TRAINED) is None

@@ -2,7 +2,8 @@
 
 There are also checkpoint, axes=2 (time and frequency), drawn (a letter for each point of a curve drawn by hand), pin
 (method~stride~sigma~scores, with a drawn curve as fifth part, and commas between pins) and view (begin and end in seconds, with a
-comma). The browser writes links (frontend/compare/viewer.js).
+comma). A link with networks compares trained networks instead, such as ?clip=seven&networks=digits-adastride,digits-strided-conv&upper=3,
+where upper is the stride of their uppermost layers. The browser writes links (frontend/compare/viewer.js and networks.js).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from adastride import letters
 from adastride.audio import MAX_SECONDS
+from adastride.comparison.networks import MOST
 from adastride.comparison.settings import DRAWN_POINTS, DRAWN_RANGE, FEWEST_METHODS, MOST_METHODS, SCORES, ComparisonSettings, Pin, sources
 from adastride.downsampling import METHODS
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
@@ -24,13 +26,19 @@ _STEPS = 62  # between the lowest and the highest drawn value: with an even numb
 
 @dataclass(frozen=True)
 class ComparisonLink:
-    """What a link asks for. A field is None where the link says nothing usable. problems: a sentence for each parameter that was wrong."""
+    """What a link asks for. A field is None where the link says nothing usable. problems: a sentence for each parameter that was wrong.
+
+    networks: names of shipped checkpoints to compare, None where methods are compared; () where the link names none that is here. upper:
+    the stride of their uppermost layers, None for as trained.
+    """
 
     clip: str | None
     checkpoint: str | None
     settings: ComparisonSettings
     view: tuple[float, float] | None
     problems: tuple[str, ...]
+    networks: tuple[str, ...] | None = None
+    upper: float | None = None
 
 
 def decode_drawn(text: str) -> tuple[float, ...]:
@@ -59,7 +67,9 @@ def parse(parameters: Mapping[str, str], clips: Container[str], checkpoints: Con
     pinned = query.read("pin", _pins, "nothing is pinned") or {}
     settings = replace(settings, pins=tuple(pinned.get(method) for method in settings.methods))
     view = query.read("view", _seconds, "the loudest part is shown")
-    return ComparisonLink(clip, checkpoint, settings, view, tuple(query.problems))
+    networks = query.checkpoints("networks", checkpoints, MOST) if "networks" in parameters else None
+    upper = query.read("upper", number(STRIDE_RANGE), "the strides are as trained")
+    return ComparisonLink(clip, checkpoint, settings, view, tuple(query.problems), networks, upper)
 
 
 def _methods(text: str) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ source is sent once. Pictures are sent with one byte a value and, of a long clip
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 from collections.abc import Mapping
@@ -14,12 +13,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
-import soundfile
 import streamlit as st
 import torch
 
 from adastride.alignment import Positions, Taps
-from adastride.audio import LOG_FLOOR, MelPreset, Waveform, mel_band_centres
+from adastride.audio import LOG_FLOOR, MelPreset, mel_band_centres
 from adastride.comparison.core import CPU, SHIFTS, Column, Comparison, best_device, compare, takes_scores
 from adastride.comparison.features import DECIBELS, Features, choose_scores, interesting_part
 from adastride.comparison.settings import DRAWN_POINTS, SCORES, WHOLE_FRAMES, ComparisonSettings, Pin
@@ -27,6 +25,7 @@ from adastride.downsampling import METHODS
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
+from adastride.ui.prediction import encoded
 from adastride.ui.queue import SHORT_SECONDS, Busy, show_busy, turn
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -173,7 +172,7 @@ def _packed(page: _Page, state: dict, channel: Channel) -> bytes:
         header["sourceData"] |= {"linkView": page.view, "focus": interesting_part(features)}
         arrays |= source_arrays
         if request is None or not _knows_clip(page, request):
-            arrays["sound"] = _sound(clip.waveform)
+            arrays["sound"] = encoded(clip.waveform)
     return pack(header, arrays)
 
 
@@ -200,13 +199,6 @@ def _compare(state: dict, features: Features, settings: ComparisonSettings, view
         torch.cuda.empty_cache()
         state["too_large"] = features.id
         return compare(features, settings, view, settled, previous)
-
-
-def _sound(waveform: Waveform) -> np.ndarray:
-    """The clip as a browser plays it: the bytes of a FLAC file."""
-    buffer = io.BytesIO()
-    soundfile.write(buffer, waveform.samples, waveform.sample_rate, format="FLAC", subtype="PCM_16")
-    return np.frombuffer(buffer.getvalue(), "u1")
 
 
 def _live(settings: ComparisonSettings) -> dict:

@@ -12,9 +12,9 @@ import json
 import logging
 import math
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,13 @@ from adastride.inspection.glance import RULE, Sound, glance, sound_of
 from adastride.inspection.tracing import Trace
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.tasks.codes import CodesError
-from adastride.tasks.prediction import CurveLane, PictureLane, Prediction, SegmentLane
+from adastride.tasks.prediction import Prediction, SegmentLane
 from adastride.tasks.transcript import MOST_BEAMS, Transcript
 from adastride.tasks.workbench import MOST_SECONDS, Edit, Workbench
 from adastride.text import TextError
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
+from adastride.ui.prediction import MOST_SOUNDS, pack_prediction, pack_sounds, require_numbers
 from adastride.ui.queue import SHORT_SECONDS, Busy, show_busy
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -49,7 +50,6 @@ _PEAKS = 200_000
 _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many it has
 _MOST_PIXELS = (2048, 256)
 _MOST_SAID = 12_000  # letters of a text that is compared; more words than are compared fit in
-_MOST_SOUNDS = 8
 _MOST_NUMBERS, _MOST_WHOLE = 5_000, 10**6  # of codes and durations in a request; what can be edited is less and is said in a sentence
 _MARGIN = 0.25  # of the window in view, sent to either side of it
 
@@ -127,9 +127,7 @@ def viewer(
 
 def _checked(result: tuple[Trace, str | None]) -> tuple[Trace, str | None]:
     """A run's result; FloatingPointError where it holds what is not a number."""
-    prediction = result[0].prediction
-    if not all(map(math.isfinite, [*prediction.values.values(), *(bar.share for bar in prediction.bars)])):
-        raise FloatingPointError("the network's results are not numbers")
+    require_numbers(result[0].prediction)
     return result
 
 
@@ -151,7 +149,7 @@ def _packed(
         header["transcript"], prediction = _transcript(trace, prediction.transcript, _sound(trace, state), request, state["said"])
     header["prediction"], lane_arrays = pack_prediction(prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
     arrays |= lane_arrays
-    header["sounds"], sounds = _sounds(prediction, request["hear"] if request else ())
+    header["sounds"], sounds = pack_sounds(prediction.sounds, request["hear"] if request else ())
     arrays |= sounds
     if prediction.workbench is not None:
         header["workbench"], edited = _workbench(prediction.workbench, request)
@@ -192,7 +190,7 @@ def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dic
             described["said"] = {
                 "text": said, "pairs": edits.pairs, "errors": edits.errors, "units": edits.units, "rate": min(edits.rate, 1e9),
             }
-            placed = SegmentLane("What was said, where it fits best", transcript.place(said))
+            placed = SegmentLane("What was said, where it fits best", transcript.place(said), strength="probability")
             prediction = replace(prediction, lanes=(*prediction.lanes, placed))
         except TextError as error:
             described["said"] = {**described.get("said", {}), "text": said, "problem": str(error)}
@@ -202,18 +200,6 @@ def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dic
         except TextError as error:
             described["readings"] = str(error)
     return described, prediction
-
-
-def _sounds(prediction: Prediction, wanted: Collection[str]) -> tuple[list[dict], dict[str, np.ndarray]]:
-    """What can be heard besides the clip, and the samples of those whose keys are wanted, 16 bits each."""
-    described, arrays = [], {}
-    for index, audible in enumerate(prediction.sounds):
-        described.append({"title": audible.title, "key": audible.key})
-        if audible.key in wanted:
-            sound = audible.make()
-            described[-1]["rate"] = sound.sample_rate
-            arrays[f"heard{index}"] = np.clip(np.round(sound.samples * 32767), -32768, 32767).astype("<i2")
-    return described, arrays
 
 
 def _workbench(workbench: Workbench, request: dict | None) -> tuple[dict, dict[str, np.ndarray]]:
@@ -279,7 +265,7 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
         request = {
             "sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings,
             "view": view, "pixels": pixels, "said": None if said is None else str(said)[:_MOST_SAID],
-            "beams": max(0, min(int(value.get("beams", 0)), MOST_BEAMS)), "hear": {str(key) for key in value.get("hear", ())[:_MOST_SOUNDS]},
+            "beams": max(0, min(int(value.get("beams", 0)), MOST_BEAMS)), "hear": {str(key) for key in value.get("hear", ())[:MOST_SOUNDS]},
             "book": str(value.get("book", "")), "edit": _edit(value.get("edit")),
         }
     except (TypeError, KeyError, ValueError, OverflowError, IndexError, AttributeError):
@@ -344,87 +330,6 @@ def _live(trace: Trace, trained: tuple[LayerSettings, ...], revision: str) -> tu
         "ranges": {"sigma": SIGMA_RANGE, "stride": STRIDE_RANGE},
     }
     return header, arrays
-
-
-def pack_prediction(
-    prediction: Prediction, window: tuple[float, float], seconds: float, columns: int
-) -> tuple[dict, dict[str, np.ndarray]]:
-    """Packs a prediction for the browser. Returns what stands in the header, and the arrays by name.
-
-    window: the (begin, end) in seconds of which lanes are sent. seconds: the length of the clip. columns: into how many columns
-    of the screen the window is to be resolved.
-    """
-    lanes, arrays = [], {}
-    for index, lane in enumerate(prediction.lanes):
-        described, lane_arrays = _PACK_LANE[type(lane)](lane, window, columns)
-        whole = window[0] <= 0 and window[1] >= seconds
-        version = zlib.crc32(json.dumps([described, whole and seconds, window]).encode())
-        for array in lane_arrays.values():
-            version = zlib.crc32(array.tobytes(), version)
-        lanes.append({"title": lane.title, "whole": whole, "version": version, **described})
-        arrays |= {f"{name}{index}": array for name, array in lane_arrays.items()}
-    header = {
-        "headline": prediction.headline,
-        "detail": prediction.detail,
-        "barsTitle": prediction.bars_title,
-        "bars": [{"label": bar.label, "share": round(bar.share, 6), "text": bar.text} for bar in prediction.bars],
-        "lanes": lanes,
-    }
-    if prediction.rate is not None:
-        header["rate"] = asdict(prediction.rate)
-    return header, arrays
-
-
-def _pack_segments(lane: SegmentLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:
-    begin, end = window
-    segments = [
-        {
-            "start": round(segment.start, 4), "end": round(segment.end, 4), "text": segment.text,
-            "colour": segment.colour, "strength": round(min(max(segment.strength, 0.0), 1.0), 3),
-            **({"frames": segment.frames} if segment.frames else {}), **({"paint": segment.paint} if segment.paint else {}),
-        }
-        for segment in lane.segments if segment.end > begin and segment.start < end
-    ]
-    return {"kind": "segments", "unit": "", "segments": segments}, {}
-
-
-def _pack_picture(lane: PictureLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """Packs a picture with one byte a value. Of frames that would share a column of the screen the largest values are sent."""
-    edges = np.asarray(lane.edges, np.float64)
-    first = max(int(np.searchsorted(edges, window[0], "right")) - 1, 0)
-    stop = min(max(int(np.searchsorted(edges, window[1])), first + 1), len(edges) - 1)
-    values = np.asarray(lane.values[:, first:stop], np.float64)
-    starts = np.arange(0, stop - first, max(1, -(-(stop - first) // columns)))
-    pooled = np.maximum.reduceat(np.nan_to_num(values, nan=lane.low), starts, axis=1)
-    scale = 255 / (lane.high - lane.low) if lane.high > lane.low else 0.0
-    data = np.clip((pooled - lane.low) * scale, 0, 255).astype("u1").T
-    described = {
-        "kind": "picture", "unit": lane.unit, "low": float(lane.low), "high": float(lane.high), "rows": values.shape[0],
-        "sequential": lane.sequential, "ticks": [[text, float(row)] for text, row in lane.ticks],
-    }
-    return described, {"laneData": data, "laneEdges": edges[[*(first + starts), stop]].astype("<f4")}
-
-
-def _pack_curve(lane: CurveLane, window: tuple[float, float], columns: int) -> tuple[dict, dict[str, np.ndarray]]:
-    """Packs the points of a curve. Of points that would share a column of the screen the lowest and the highest are sent."""
-    times, values = np.asarray(lane.times, np.float64), np.asarray(lane.values, np.float64)
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
-    first = max(int(np.searchsorted(times, window[0])) - 1, 0)
-    stop = min(int(np.searchsorted(times, window[1], "right")) + 1, len(times))
-    times, values = times[first:stop], np.where(np.isfinite(values[first:stop]), values[first:stop], np.nan)
-    few = -(-len(times) // columns)
-    if few > 1:
-        starts = np.arange(0, len(times), few)
-        extremes = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
-        times, values = np.repeat(times[starts], 2), np.stack(extremes, axis=1).ravel()
-    described = {"kind": "curve", "unit": lane.unit, "low": low, "high": high}
-    return described, {"laneTimes": times.astype("<f4"), "laneValues": values.astype("<f4")}
-
-
-_PACK_LANE = {SegmentLane: _pack_segments, PictureLane: _pack_picture, CurveLane: _pack_curve}
 
 
 def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int, int], state: dict) -> list[tuple[dict, dict[str, np.ndarray]]]:

@@ -1,6 +1,8 @@
 // @ts-check
 // Drawing that every view shares: canvases at the screen's resolution, pixels, labels, the beam and lines at a moment.
 
+import { clamp } from "./numbers.js";
+
 /** @typedef {import("./colours.js").Theme} Theme */
 /** @typedef {{ x: number, width: number, height: number }} Box the plot's part of a canvas, in CSS pixels */
 
@@ -174,3 +176,9 @@ export function drawTimeAxis(context, theme, box, ticks, place, size = 11) {
   }
   if (box.x) label(context, theme, "time, s", box.x - 6, 13 * theme.scale, { size, most: box.x - 8 });
 }
+
+/**
+ * Where a label may stand beside a plot without being cut.
+ * @param {Box} box @param {number} share of its height, from the top @param {number} scale of the type
+ */
+export const labelPlace = ({ height }, share, scale) => clamp(share * height, 6 * scale, height - 5 * scale);

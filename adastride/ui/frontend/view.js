@@ -44,6 +44,22 @@ export function write(element, text) {
   else if (node.data !== text) node.data = text;
 }
 
+/**
+ * A row of buttons of which one is chosen. Buttons that are there already stay, and with them the focus.
+ * @param {HTMLElement} host @param {any[][]} options value and label of each @param {any} current @param {(value: any) => void} choose
+ */
+export function segments(host, options, current, choose) {
+  while (host.childElementCount > options.length) host.lastChild.remove();
+  options.forEach(([value, label], n) => {
+    const button = /** @type {HTMLButtonElement} */ (host.children[n] ?? host.appendChild(document.createElement("button")));
+    button.type = "button";
+    button.setAttribute("role", "radio");
+    button.setAttribute("aria-checked", String(value === current));
+    write(button, label);
+    button.onclick = () => choose(value);
+  });
+}
+
 export class View {
   /** @param {HTMLElement} root */
   constructor(root) {

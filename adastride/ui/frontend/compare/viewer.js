@@ -507,6 +507,6 @@ const plain = (v) => String(Number(v.toPrecision(10)));
 const encodePin = (method, { stride, sigma, scores, drawn }) =>
   [method, plain(stride), plain(sigma), scores, ...(scores === "drawn" ? [encodeDrawn(drawn)] : [])].join("~");
 
-const addMarkup = await loadAssets(import.meta.url, "viewer.html", "../shared.css", "viewer.css");
+const addMarkup = await loadAssets(import.meta.url, "viewer.html", "../shared.css", "viewer.css", "numbers.css");
 
 export default component((parent) => new Compare(addMarkup(parent)));

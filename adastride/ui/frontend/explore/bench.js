@@ -10,7 +10,7 @@ import { Player, wavBlob } from "../player.js";
 import { Timeline, timeTicks, zoomWithKey } from "../timeline.js";
 import { describe, onceAFrame, whenQuiet, write } from "../view.js";
 import { CodeMap } from "./codemap.js";
-import { number } from "./lanes.js";
+import { number } from "../lanes.js";
 
 /**
  * @typedef {{ codes: number[], durations: number[] }} Coding durations in mel frames

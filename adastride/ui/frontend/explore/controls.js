@@ -2,29 +2,13 @@
 // The bar above the picture: which layers the sliders move, the sliders themselves, and the variant.
 
 import { clamp, digits, roundHalfEven } from "../numbers.js";
-import { write } from "../view.js";
+import { segments, write } from "../view.js";
 import { sameSettings } from "./layers.js";
 
 /** @typedef {import("./layers.js").Settings} Settings */
 
 const SNAP = 0.0051; // of a slider: the trained value need not be on its grid
 const VARIANTS = [["adastride", "AdaStride"], ["adastride-f", "AdaStride-F"]];
-
-/**
- * A row of buttons of which one is chosen. Buttons that are there already stay, and with them the focus.
- * @param {HTMLElement} host @param {any[][]} options value and label of each @param {any} current @param {(value: any) => void} choose
- */
-export function segments(host, options, current, choose) {
-  while (host.childElementCount > options.length) host.lastChild.remove();
-  options.forEach(([value, label], n) => {
-    const button = /** @type {HTMLButtonElement} */ (host.children[n] ?? host.appendChild(document.createElement("button")));
-    button.type = "button";
-    button.setAttribute("role", "radio");
-    button.setAttribute("aria-checked", String(value === current));
-    write(button, label);
-    button.onclick = () => choose(value);
-  });
-}
 
 /**
  * The value that a slider stands for.

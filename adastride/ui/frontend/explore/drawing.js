@@ -2,7 +2,7 @@
 // How each panel of a clip and its layers is drawn. All take the plot's box and the explorer, which has timeline, theme and layers.
 
 import { fillAlignment, fillPicture, matrixPicture, visibleMax, visibleRows } from "../alignment.js";
-import { dashedLine, drawTimeAxis, frame, label, paintPixels } from "../canvas.js";
+import { dashedLine, drawTimeAxis, frame, label, labelPlace, paintPixels } from "../canvas.js";
 import { RAMPS, layerColour } from "../colours.js";
 import { apart } from "../heights.js";
 import { clamp, digits, lowerBound } from "../numbers.js";
@@ -52,12 +52,6 @@ function* extents({ wave, waveStep, sampleRate }, { from, to }, columns) {
     if (low <= high) yield [c, { low, high }];
   }
 }
-
-/**
- * Where a label may stand beside a plot without being cut.
- * @param {Box} box @param {number} share of its height, from the top @param {number} scale of the type
- */
-export const labelPlace = ({ height }, share, scale) => clamp(share * height, 6 * scale, height - 5 * scale);
 
 /** @param {Context} context @param {Box} box @param {Explorer} explorer */
 export function drawMel(context, box, { clip, theme, timeline }) {

@@ -8,10 +8,9 @@ import { layerColour, typeScale } from "../colours.js";
 import { panelHeights } from "../heights.js";
 import { clamp, digits, largest } from "../numbers.js";
 import { followPointer } from "../timeline.js";
-import { canvases, describe, roomBelow, write } from "../view.js";
-import { segments } from "./controls.js";
+import { canvases, describe, roomBelow, segments, write } from "../view.js";
 import { drawAxis, drawLayer, drawMel, drawProfile, drawTicks, drawWave, layerLabels, rowPlace } from "./drawing.js";
-import { LANES, colourMap, laneTitle, number, span, stepItem } from "./lanes.js";
+import { LANES, colourMap, laneTitle, number, span, stepItem } from "../lanes.js";
 import { beams, extremes, methodName } from "./layers.js";
 
 /**
@@ -356,7 +355,7 @@ export class Panels {
 
   /**
    * What of a panel's time is lit.
-   * @param {Panel} panel @param {ReturnType<typeof beams> | null} lit @param {import("./lanes.js").Item | null} item
+   * @param {Panel} panel @param {ReturnType<typeof beams> | null} lit @param {import("../lanes.js").Item | null} item
    */
   beamOf(panel, lit, item) {
     if (panel.kind === "axis") return null;

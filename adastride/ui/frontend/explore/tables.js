@@ -3,14 +3,14 @@
 
 import { digits } from "../numbers.js";
 import { listedFrames } from "../sheet.js";
-import { LANES, laneTitle, percent } from "./lanes.js";
+import { laneTable, percent } from "../lanes.js";
 import { methodName } from "./layers.js";
 
 /**
  * @typedef {import("../sheet.js").Table} Table
  * @typedef {import("./layers.js").Layer} Layer
  * @typedef {import("./layers.js").Layout} Layout
- * @typedef {import("./lanes.js").Lane} Lane
+ * @typedef {import("../lanes.js").Lane} Lane
  * @typedef {import("./prediction.js").Prediction} Prediction
  */
 
@@ -99,12 +99,4 @@ function framesTable({ outEdges, strides }, layer, view) {
   for (let i = first; i < stop; i++) rows.push([`${i}`, outEdges[i].toFixed(3), outEdges[i + 1].toFixed(3), digits(strides[i])]);
   const heads = ["Output frame", "Begin, s", "End, s", "Stride, input frames"];
   return { caption: `Output frames of layer ${layer + 1}: ${words}`, heads, rows };
-}
-
-/** @param {Lane} lane @param {{ from: number, to: number }} view @returns {Table} */
-function laneTable(lane, view) {
-  const { count, item } = LANES[lane.kind], all = Array.from({ length: count(lane) }, (_, n) => item(lane, n));
-  const { first, stop, words } = listedFrames([...all.map(({ from }) => from), all.at(-1)?.to ?? 0], view);
-  const rows = all.slice(first, stop).map(({ text }, n) => [`${first + n}`, text]);
-  return { caption: `${laneTitle(lane)}: ${words}`, heads: ["Place", "What is there"], rows };
 }

@@ -4,7 +4,7 @@
 
 import { whenQuiet, write } from "../view.js";
 import { edits } from "./edits.js";
-import { number, percent } from "./lanes.js";
+import { number, percent } from "../lanes.js";
 
 /**
  * @typedef {import("./edits.js").Pair} Pair

@@ -17,14 +17,14 @@ import { Sheet } from "../sheet.js";
 import { Timeline, zoomWithKey } from "../timeline.js";
 import { View, note, onceAFrame, whenQuiet, write } from "../view.js";
 import { Controls, valueOf } from "./controls.js";
-import { unpackLanes } from "./lanes.js";
+import { unpackLanes } from "../lanes.js";
 import { copySettings, inHand, layOutAll, melEdges } from "./layers.js";
 import { Panels } from "./panels.js";
 import { showPrediction, spoken } from "./prediction.js";
 import { exploreTables } from "./tables.js";
 import { TranscriptView } from "./transcript.js";
 import { Bench } from "./bench.js";
-import { Sounds } from "./sounds.js";
+import { Sounds } from "../sounds.js";
 
 /**
  * @typedef {import("./layers.js").Layer} Layer
@@ -55,7 +55,7 @@ export class Explorer extends View {
     /** @type {Settings[]} those in hand */ this.settings = null;
     /** @type {Layer[]} as the server ran them */ this.server = null;
     /** @type {Layer[]} with the settings in hand */ this.layers = null;
-    /** @type {import("./lanes.js").Lane[]} */ this.lanes = [];
+    /** @type {import("../lanes.js").Lane[]} */ this.lanes = [];
     /** @type {Hover | null} */ this.hover = null;
     /** @type {number | undefined} */ this.hoverTime = undefined;
     /** @type {any} */ this.pinned = null;

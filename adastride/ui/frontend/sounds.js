@@ -1,19 +1,24 @@
 // @ts-check
 // The sounds of a clip: its own, and those that the network answers with. One is chosen; another goes on at the same place.
 
-import { wavBlob } from "../player.js";
-import { whenQuiet } from "../view.js";
-import { segments } from "./controls.js";
+import { wavBlob } from "./player.js";
+import { segments, whenQuiet } from "./view.js";
 
-/** @typedef {{ title: string, key: string, rate?: number }} Described */
+/**
+ * @typedef {{ title: string, key: string, rate?: number }} Described
+ * @typedef {object} Listener the view that has the sounds
+ * @property {import("./player.js").Player} player
+ * @property {{ ask: () => void }} requests
+ * @property {AbortSignal} signal
+ */
 
 const QUIET_MS = 120; // no setting has moved for so long: time to make the sound of it
 const MOST_KEPT = 12; // sounds of earlier settings, of which somebody may want one again
 
 export class Sounds {
-  /** @param {import("./viewer.js").Explorer} explorer */
-  constructor(explorer) {
-    this.explorer = explorer;
+  /** @param {Listener} view */
+  constructor(view) {
+    this.view = view;
     this.host = document.createElement("span"); // stands over the waveform
     this.host.className = "segments hear";
     this.host.hidden = true;
@@ -30,14 +35,14 @@ export class Sounds {
     this.playing = null;
     this.chosen = 0; // 0 is the clip, n the n-th of those offered
     this.wanting = false;
-    this.soon = whenQuiet(() => this.want(), QUIET_MS, explorer.signal);
+    this.soon = whenQuiet(() => this.want(), QUIET_MS, view.signal);
   }
 
   /** Another clip. @param {Blob} own */
   open(own) {
     this.own = this.playing = own;
     this.made.clear();
-    this.explorer.player.open(own);
+    this.view.player.open(own);
   }
 
   /** What an answer offers, and the sounds that came with it. @param {Described[]} offered @param {Record<string, any>} arrays */
@@ -55,9 +60,13 @@ export class Sounds {
     if (this.made.size > MOST_KEPT) this.made.delete(this.made.keys().next().value);
   }
 
-  /** Keys of sounds that are to come with the next answer; none unless somebody wants to hear them. */
+  /**
+   * Keys of sounds that are to come with the next answer; none unless somebody wants to hear them. Making one may take a second, so that
+   * they come one at a time, and the chosen one first.
+   */
   get asked() {
-    const hear = this.wanting ? this.missing : [];
+    const { missing } = this, chosen = this.offered[this.chosen - 1]?.key, first = missing.includes(chosen) ? chosen : missing[0];
+    const hear = this.wanting && first ? [first] : [];
     this.wanting = false;
     return { hear };
   }
@@ -68,7 +77,7 @@ export class Sounds {
   want() {
     if (!this.chosen || !this.missing.length) return;
     this.wanting = true;
-    this.explorer.requests.ask();
+    this.view.requests.ask();
   }
 
   /** @param {number} n */
@@ -92,7 +101,7 @@ export class Sounds {
     host.setAttribute("aria-busy", String(!sound));
     if (!sound || sound === this.playing) return;
     this.playing = sound;
-    this.explorer.player.exchange(sound);
+    this.view.player.exchange(sound);
   }
 
   /** All settings are as the server has them: the sound of them may be made. */

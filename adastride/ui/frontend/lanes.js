@@ -2,17 +2,17 @@
 // Lanes: what a network answers over time, on the axis of the layers. A kind of lane says how it is drawn, which of its items lies
 // at a moment, and how an item reads; it knows no task.
 
-import { fillPicture } from "../alignment.js";
-import { dashedLine, frame, label, paintPixels } from "../canvas.js";
-import { RAMPS, layerColour } from "../colours.js";
-import { apart } from "../heights.js";
-import { clamp, digits, lowerBound } from "../numbers.js";
-import { labelPlace } from "./drawing.js";
+import { fillPicture } from "./alignment.js";
+import { dashedLine, frame, label, labelPlace, paintPixels } from "./canvas.js";
+import { RAMPS, layerColour } from "./colours.js";
+import { apart } from "./heights.js";
+import { clamp, digits, lowerBound } from "./numbers.js";
+import { listedFrames } from "./sheet.js";
 
 /**
- * @typedef {import("../canvas.js").Box} Box
- * @typedef {import("../colours.js").Theme} Theme
- * @typedef {import("../timeline.js").Timeline} Timeline
+ * @typedef {import("./canvas.js").Box} Box
+ * @typedef {import("./colours.js").Theme} Theme
+ * @typedef {import("./timeline.js").Timeline} Timeline
  * @typedef {{ start: number, end: number, text: string, colour: number, strength: number, frames?: [number, number],
  *   paint?: [string, string] }} Segment paint: its own colours on a light and on a dark page
  * @typedef {{ from: number, to: number, text: string, frames?: [number, number] }} Item seconds, the words of the tip, and the first and
@@ -25,7 +25,7 @@ import { labelPlace } from "./drawing.js";
  * @property {string} unit
  * @property {boolean} whole false: only what is in view was sent
  * @property {number} low @property {number} high the ends of the scale
- * @property {Segment[]} segments
+ * @property {Segment[]} segments @property {string} strength what theirs is, "probability" for instance; "" for nothing
  * @property {boolean} sequential @property {number} rows @property {[string, number][]} ticks
  * @property {Uint8Array} data @property {Float32Array} edges
  * @property {Float32Array} times @property {Float32Array} values
@@ -88,11 +88,11 @@ const segments = {
   /** @param {Lane} lane @param {number} time */
   at(lane, time) { return lane.segments.findIndex(({ start, end }) => time >= start && time < end); },
   /** @param {Lane} lane @param {number} item @returns {Item} */
-  item({ segments }, item) {
-    const { start, end, text, strength, frames, paint } = segments[item];
-    if (paint) return { from: start, to: end, text: `${text}, ${span(start, end)}${frames ? `, ${framesNamed(frames)}` : ""}`, frames };
-    const sure = frames ? `probability ${percent(strength)}, ${framesNamed(frames)}` : `strength ${digits(strength, 2)}`;
-    return { from: start, to: end, text: `“${text}”, ${span(start, end)}, ${sure}`, frames };
+  item({ segments, strength: name }, item) {
+    const { start, end, text, strength, frames } = segments[item];
+    const sure = name && `${name} ${name === "probability" ? percent(strength) : digits(strength, 2)}`;
+    const words = [`“${text}”`, span(start, end), sure, frames && framesNamed(frames)];
+    return { from: start, to: end, text: words.filter(Boolean).join(", "), frames };
   },
   /** @param {Lane} lane */
   describe({ segments }) {
@@ -197,3 +197,11 @@ export function stepItem(lane, item, by, time) {
 
 /** What a lane is called, with its unit. @param {Lane} lane */
 export const laneTitle = ({ title, unit, kind }) => (kind === "curve" && unit ? `${title}, ${unit}` : title);
+
+/** @param {Lane} lane @param {{ from: number, to: number }} view @returns {import("./sheet.js").Table} */
+export function laneTable(lane, view) {
+  const { count, item } = LANES[lane.kind], all = Array.from({ length: count(lane) }, (_, n) => item(lane, n));
+  const { first, stop, words } = listedFrames([...all.map(({ from }) => from), all.at(-1)?.to ?? 0], view);
+  const rows = all.slice(first, stop).map(({ text }, n) => [`${first + n}`, text]);
+  return { caption: `${laneTitle(lane)}: ${words}`, heads: ["Place", "What is there"], rows };
+}

@@ -1,0 +1,131 @@
+"""Two to four trained networks on one clip: their answers side by side, on shared scales, whatever their tasks are.
+
+What is shown of a network is its `Prediction`, and nothing here asks which kind of network made it. All follow one stride of their
+uppermost layers, so that what they write down a second can be compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from adastride.comparison.settings import FEWEST_METHODS, MOST_METHODS
+from adastride.downsampling import LayerSettings
+from adastride.inspection.tracing import Trace
+from adastride.models.network import Network
+from adastride.tables import csv_text
+from adastride.tasks.prediction import Audible, Lane, PictureLane, Prediction
+
+FEWEST, MOST = FEWEST_METHODS, MOST_METHODS
+MOST_NUMBERS = 40  # of one network that a table has
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one network made of the clip. name: what tells it apart from the others here."""
+
+    name: str
+    trace: Trace
+
+    @property
+    def prediction(self) -> Prediction:
+        return self.trace.prediction
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A row of the table: one number of every network. texts: as people read it, "none" where a network has no such number."""
+
+    label: str
+    texts: tuple[str, ...]
+
+
+def short_names(titles: Sequence[str]) -> tuple[str, ...]:
+    """Titles without the parts at their beginning that all of them have, and without the ending of files; equal ones are numbered.
+
+    >>> short_names(["Spoken digits · AdaStride", "Spoken digits · CIF"])
+    ('AdaStride', 'CIF')
+    >>> short_names(["mine.safetensors", "mine.safetensors"])
+    ('mine', 'mine (2)')
+    """
+    parts = [title.removesuffix(".safetensors").split(" · ") for title in titles]
+    while all(len(own) > 1 for own in parts) and len({own[0] for own in parts}) == 1:
+        parts = [own[1:] for own in parts]
+    names, seen = [], Counter[str]()
+    for own in parts:
+        name = " · ".join(own)
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(names)
+
+
+def settings_with(network: Network, stride: float | None) -> tuple[LayerSettings | None, ...]:
+    """The settings of a network whose uppermost layer has a stride of input frames per output frame; None for all as trained."""
+    return (*(None for _ in network.downsamplers[1:]), None if stride is None else LayerSettings(stride=stride))
+
+
+def on_shared_scales(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """The same answers, where pictures in one unit have the same ends of their scales, so that one colour is one value in all of them."""
+    pictures = [lane for prediction in predictions for lane in prediction.lanes if isinstance(lane, PictureLane)]
+    ends = {
+        unit: (min(lane.low for lane in pictures if lane.unit == unit), max(lane.high for lane in pictures if lane.unit == unit))
+        for unit in {lane.unit for lane in pictures}
+    }
+
+    def scaled(lane: Lane) -> Lane:
+        return replace(lane, low=ends[lane.unit][0], high=ends[lane.unit][1]) if isinstance(lane, PictureLane) else lane
+
+    return [replace(prediction, lanes=tuple(map(scaled, prediction.lanes))) for prediction in predictions]
+
+
+def sounds_of(names: Sequence[str], predictions: Sequence[Prediction]) -> tuple[Audible, ...]:
+    """What can be heard of all networks, each with a title that says whose it is. A sound that several have is there once, at the end.
+
+    A network that has one sound of its own lends it its name.
+    """
+    every = [audible.key for prediction in predictions for audible in {one.key: one for one in prediction.sounds}.values()]
+    mutual = {key for key, times in Counter(every).items() if times > 1}
+    own, common = list[Audible](), dict[str, Audible]()
+    for name, prediction in zip(names, predictions, strict=True):
+        alone = [audible for audible in prediction.sounds if audible.key not in mutual]
+        own += [replace(audible, title=name if len(alone) == 1 else f"{name}: {audible.title}") for audible in alone]
+        common |= {audible.key: audible for audible in prediction.sounds if audible.key in mutual}
+    return (*own, *common.values())
+
+
+def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:
+    """The table: what each network answers, its numbers and, where nothing stands among them that a bar says, its bars.
+
+    Numbers have as many digits as a person compares by. There are at most `MOST_NUMBERS` rows of either.
+    """
+    rows = [Numbers("Answer", tuple(", ".join(filter(None, (each.headline, each.detail))) for each in predictions))]
+    labels = list(dict.fromkeys(label for each in predictions for label in each.values))[:MOST_NUMBERS]
+    for label in labels:
+        rows.append(Numbers(label, tuple(_number(each.values[label]) if label in each.values else "none" for each in predictions)))
+    bars = [
+        {", ".join(filter(None, (each.bars_title, bar.label))): bar.text for bar in each.bars if bar.label not in each.values}
+        for each in predictions
+    ]
+    named = list(dict.fromkeys(label for own in bars for label in own))[:MOST_NUMBERS]
+    return rows + [Numbers(label, tuple(own.get(label, "none") for own in bars)) for label in named]
+
+
+def _number(value: float) -> str:
+    """A number with three digits, or all before the point.
+
+    >>> _number(12.3456), _number(0.012345), _number(1234.5), _number(512.0)
+    ('12.3', '0.0123', '1234', '512')
+    """
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def to_csv(answers: Sequence[Answer]) -> str:
+    """A line for each network: its name, how its uppermost layer ran, and all its numbers."""
+    labels = list(dict.fromkeys(label for answer in answers for label in answer.prediction.values))
+    rows: list[list[object]] = [["network", "stride", "output_frames", "answer", *labels]]
+    for answer in answers:
+        top, values = answer.trace.layers[-1], answer.prediction.values
+        numbers = (f"{values[label]:.6g}" if label in values else "" for label in labels)
+        rows.append([answer.name, f"{top.settings.stride:.6g}", top.output_frames, answer.prediction.headline, *numbers])
+    return csv_text(rows)

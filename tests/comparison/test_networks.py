@@ -1,0 +1,90 @@
+"""Networks side by side: shared scales, whose sound is whose, and a table that says what each task says."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from made_up_codecs import codec, speech
+
+from adastride.audio import from_samples
+from adastride.comparison.networks import Answer, numbers_of, on_shared_scales, settings_with, short_names, sounds_of, to_csv
+from adastride.inspection.tracing import trace
+from adastride.tasks.prediction import Audible, Bar, CurveLane, PictureLane, Prediction
+
+
+def picture(low: float, high: float, unit: str = "dB") -> PictureLane:
+    return PictureLane("A picture", np.zeros((2, 3)), np.arange(4.0), low, high, unit)
+
+
+def audible(title: str, key: str) -> Audible:
+    return Audible(title, key, lambda: from_samples(np.zeros(10), 8000))
+
+
+@pytest.fixture(scope="module")
+def answers() -> list[Answer]:
+    """Of three codecs, all at one stride."""
+    networks = {method: codec(method) for method in ("strided-conv", "spectral-pool", "adastride")}
+    return [Answer(method, trace(each, speech(1.0), settings_with(each, 3.0))) for method, each in networks.items()]
+
+
+def test_all_follow_one_stride_of_the_uppermost_layer(answers: list[Answer]):
+    """What lies below stays as trained."""
+    for answer in answers:
+        assert [layer.settings.stride for layer in answer.trace.layers] == [2.0, 2.0, 3.0]
+    rates = [answer.prediction.values["codes a second"] for answer in answers]
+    assert max(rates) - min(rates) <= 1.0
+    assert settings_with(codec(), None) == (None, None, None)
+
+
+def test_one_colour_is_one_value_in_all_pictures_of_a_unit():
+    curve = CurveLane("A curve", np.arange(2.0), np.arange(2.0), "dB")
+    first, second = on_shared_scales([
+        Prediction("a", lanes=(picture(-80, 0), picture(0, 1, "of the row"))), Prediction("b", lanes=(curve, picture(-60, 5))),
+    ])
+    assert [(lane.low, lane.high) for lane in (*first.lanes, second.lanes[1])] == [(-80, 5), (0, 1), (-80, 5)]
+    assert second.lanes[0] is curve
+
+
+def test_a_sound_says_whose_it_is_and_the_same_one_is_there_once(answers: list[Answer]):
+    names = [answer.name for answer in answers]
+    sounds = sounds_of(names, [answer.prediction for answer in answers])
+    assert [sound.title for sound in sounds] == [*names, "Mel only"], "the original mel is the same for all"
+    assert len({sound.key for sound in sounds}) == 4
+    two, one = Prediction("a", sounds=(audible("High", "1"), audible("Low", "2"))), Prediction("b", sounds=(audible("High", "3"),))
+    assert [sound.title for sound in sounds_of(("A", "B"), [two, one])] == ["A: High", "A: Low", "B"]
+    assert sounds_of(("A", "B"), [Prediction("a"), Prediction("b")]) == ()
+
+
+def test_the_table_has_the_tasks_own_numbers(answers: list[Answer]):
+    rows = {row.label: row.texts for row in numbers_of([answer.prediction for answer in answers])}
+    for place, answer in enumerate(answers):
+        for label, value in answer.prediction.values.items():
+            assert float(rows[label][place]) == pytest.approx(value, rel=0.006)
+        for bar in answer.prediction.bars:
+            assert rows[f"Mel error, {bar.label}"][place] == bar.text
+        assert rows["Answer"][place] == f"{answer.prediction.headline}, {answer.prediction.detail}"
+    assert {"codes a second", "bits a second", "distinct codes", "Mel error, loud frames"} <= rows.keys()
+
+
+def test_networks_of_different_kinds_share_a_table():
+    probability = Prediction("seven", "82 %", "Probability", (Bar("seven", 0.82, "82 %"),), values={"seven": 0.82})
+    transcript = Prediction("four two", bars_title="Certainty", bars=(Bar("four", 0.5, "50 %"),))
+    rows = {row.label: row.texts for row in numbers_of([probability, transcript])}
+    assert rows == {"Answer": ("seven, 82 %", "four two"), "seven": ("0.82", "none"), "Certainty, four": ("none", "50 %")}
+
+
+def test_the_file_has_a_line_for_each_network(answers: list[Answer]):
+    rows = list(csv.DictReader(io.StringIO(to_csv(answers))))
+    assert [row["network"] for row in rows] == ["strided-conv", "spectral-pool", "adastride"]
+    for row, answer in zip(rows, answers, strict=True):
+        assert float(row["mel error in dB"]) == pytest.approx(answer.prediction.values["mel error in dB"], rel=1e-5)
+        assert (row["stride"], int(row["output_frames"])) == ("3", answer.trace.layers[-1].output_frames)
+
+
+def test_names_are_short_and_differ():
+    assert short_names(["Read speech · AdaStride", "Read speech · Spectral pooling"]) == ("AdaStride", "Spectral pooling")
+    assert short_names(["Read speech · AdaStride", "mine.safetensors"]) == ("Read speech · AdaStride", "mine")
+    assert short_names(["a.safetensors"] * 2) == ("a", "a (2)")
