@@ -24,7 +24,7 @@ from adastride.clips import Clip
 from adastride.models.codec import Codec, CodecConfig, Coded, codec_options
 from adastride.models.network import Output
 from adastride.tasks.prediction import Audible, Bar, CurveLane, PictureLane, Prediction, Segment, SegmentLane
-from adastride.tasks.task import Batch, Breakdown, Metric, Task, stack_mels
+from adastride.tasks.task import Batch, Breakdown, Metric, Reconstructed, Task, stack_mels
 
 COMMITMENT = 0.1  # its weight, alpha of equation 10
 DECIBELS = 20 / math.log(10)  # of a natural-log level of 1
@@ -81,6 +81,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
 
     name = "reconstruction"
     preset = "codec"
+    reconstructs = True
     metrics = (
         Metric("mel_error", "Mel error", "", higher_is_better=False, digits=3, per="values"),
         Metric("mel_error_db", "Mel error", "dB", higher_is_better=False, digits=2, per="values"),
@@ -156,6 +157,10 @@ class Reconstruction(Task[Codec, CodecConfig]):
         # Both are zero in the padding.
         error = (coded.head - coded.signal).abs().sum() / (coded.lengths.sum() * coded.signal.shape[1])
         return error + COMMITMENT * coded.commitment
+
+    def reconstructed(self, output: Output) -> Reconstructed:
+        coded = _coded(output)
+        return Reconstructed(coded.signal, coded.head, coded.lengths)
 
     def measure(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Sums over valid values of the mel and over frames, which give means. Loud and quiet are frames of the signal, see `QUIET_DB`."""
