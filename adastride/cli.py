@@ -563,7 +563,7 @@ def _train(args: argparse.Namespace) -> None:
     options, sample_rate = _network(args, kind)
     if args.adversarial and not kind.task.reconstructs:
         able = ", ".join(name for name, each in KINDS.items() if each.task.reconstructs)
-        raise CommandError(f"--adversarial is only for networks that reconstruct sound ({able}), not for a {kind.config.kind}: leave it out.")
+        raise CommandError(f"--adversarial is for what reconstructs sound ({able}), not for a {kind.config.kind}: leave it out.")
     device = _device(args.device)
     state = out.with_suffix(".state")
     overrides = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,

@@ -156,8 +156,8 @@ def train(
             state.save(epoch, history)
         as_they_are, in_silence, *_ = valid_names(task)
         report(Progress(
-            epoch, settings.epochs, means["loss"], means["position_loss"], task.headline, scores[as_they_are], scores[in_silence], seconds, best,
-            history,
+            epoch, settings.epochs, means["loss"], means["position_loss"], task.headline, scores[as_they_are], scores[in_silence], seconds,
+            best, history,
         ))
     if accelerator.is_main_process and state.path.exists():
         checkpoints.save_checkpoint(checkpoints.load(out), out, {**checkpoints.details(out)["details"], "history": history})

@@ -317,7 +317,7 @@ def test_what_makes_no_reconstruction_is_refused(data: Path, tmp_path: Path, cap
     command = ["train", "--data", str(data), "--out", str(tmp_path / "m.safetensors"), "--adversarial", "--device", "cpu"]
     assert cli.main(command) == 2
     said = capsys.readouterr().err
-    assert said == "--adversarial is only for networks that reconstruct sound (codec), not for a classifier: leave it out.\n"
+    assert said == "--adversarial is for what reconstructs sound (codec), not for a classifier: leave it out.\n"
 
 
 def test_the_command_line_trains_adversarially(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
