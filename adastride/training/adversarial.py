@@ -48,10 +48,12 @@ class Discriminator(nn.Module):
 
     bands: of the log-mel. width: channels.
 
-    Five convolutions over time with spectral normalisation and leaky ReLUs, then a 1x1 convolution with weight normalisation to a score:
-    spectral normalisation keeps every layer's gain at about 1, and the last one may scale. Five layers and both normalisations are figure
-    6's, whose picture says more than its caption; the rest is ours: kernels of 3 frames as in table 7, their dilations (a score hears 21
-    frames, 0.24 s of the codec's front end), the slope of 0.2, and which layer has which normalisation.
+    Five convolutions over time with spectral normalisation, all but the first of which add what they find to what they were given, with
+    leaky ReLUs in between; then a 1x1 convolution with weight normalisation to a score. Spectral normalisation keeps the gain of every
+    convolution at 1, of its strongest direction at that: five of them behind one another leave little of a mel, so they add instead, and
+    the last one may scale. Five layers and both normalisations are figure 6's, whose picture says more than its caption; the rest is ours:
+    that layers add (Choi et al., 2021, whom the paper follows, have residual blocks), kernels of 3 frames as in table 7, their
+    dilations (a score hears 21 frames, 0.24 s of the codec's front end), the slope of 0.2, and which layer has which normalisation.
 
     Shape: (batch, bands, T), (batch,) lengths -> see `Judgement`.
 
@@ -73,9 +75,9 @@ class Discriminator(nn.Module):
         mask = padding_mask(lengths, mel.shape[2])
         x, features = masked(centred(mel), mask), []
         for layer in self.layers:
-            x = masked(F.leaky_relu(layer(x), _SLOPE), mask)
+            x = masked(x + layer(F.leaky_relu(x, _SLOPE)) if features else layer(x), mask)
             features.append(x)
-        return Judgement(masked(self.score(x), mask)[:, 0], tuple(features))
+        return Judgement(masked(self.score(F.leaky_relu(x, _SLOPE)), mask)[:, 0], tuple(features))
 
 
 def _mean(values: Tensor, lengths: Tensor) -> Tensor:
