@@ -225,19 +225,19 @@ def lasting_durations(answer: Coding) -> list[int]:
     return [sum(duration for _, duration in run) for _, run in groupby(lasting, key=lambda pair: pair[0])]
 
 
-def _audible(title: str, mel: np.ndarray, preset: audio.MelPreset, original: np.ndarray) -> Audible:
+def sound_of(mel: np.ndarray, preset: audio.MelPreset, original: np.ndarray) -> audio.Waveform:
     """The sound of a log-mel (n_mels, T) by `vocoder.sound`, as loud as the spectrum of the original log-mel says."""
+    sound = vocoder.sound(torch.from_numpy(mel), preset)
+    samples = torch.tensor(sound.samples)
+    window = torch.hann_window(preset.window)
+    heard = torch.stft(samples, preset.window, preset.hop, window=window, return_complex=True).abs().square().sum()
+    gain = (vocoder.spectrum(torch.from_numpy(original), preset).square().sum() / heard.clamp(min=1e-9)).sqrt()
+    samples *= gain.clamp(max=1 / samples.abs().max().clamp(min=1e-9))
+    return audio.from_samples(samples.numpy(), preset.sample_rate, preset.sample_rate)
 
-    def make() -> audio.Waveform:
-        sound = vocoder.sound(torch.from_numpy(mel), preset)
-        samples = torch.tensor(sound.samples)
-        window = torch.hann_window(preset.window)
-        heard = torch.stft(samples, preset.window, preset.hop, window=window, return_complex=True).abs().square().sum()
-        gain = (vocoder.spectrum(torch.from_numpy(original), preset).square().sum() / heard.clamp(min=1e-9)).sqrt()
-        samples *= gain.clamp(max=1 / samples.abs().max().clamp(min=1e-9))
-        return audio.from_samples(samples.numpy(), preset.sample_rate, preset.sample_rate)
 
-    return Audible(title, f"{title} {zlib.crc32(mel.tobytes()):08x}", make)
+def _audible(title: str, mel: np.ndarray, preset: audio.MelPreset, original: np.ndarray) -> Audible:
+    return Audible(title, f"{title} {zlib.crc32(mel.tobytes()):08x}", lambda: sound_of(mel, preset, original))
 
 
 def _coded(output: Output) -> Coded:

@@ -73,7 +73,7 @@ class Discriminator(nn.Module):
 
     def forward(self, mel: Tensor, lengths: Tensor) -> Judgement:
         mask = padding_mask(lengths, mel.shape[2])
-        x, features = masked(centred(mel), mask), []
+        x, features = masked(centred(mel), mask), list[Tensor]()
         for layer in self.layers:
             x = masked(x + layer(F.leaky_relu(x, _SLOPE)) if features else layer(x), mask)
             features.append(x)
