@@ -1,4 +1,4 @@
-"""Measures how well recognisers understand what codecs make of speech, and writes intelligibility.csv (the AdaStride paper's PER-R, table 4).
+"""Measures how well recognisers understand what codecs make of speech, into intelligibility.csv (the AdaStride paper's PER-R, table 4).
 
     python -m results.intelligibility DATA [CODEC ...] [--clips N] [--out FILE]
 
@@ -118,7 +118,10 @@ def pocketsphinx_listener() -> Listener:
         found = decoder.hyp()
         return normalised(found.hypstr).split() if found else []
 
-    return Listener("pocketsphinx", version("pocketsphinx"), "words", lambda clips: count_words(clips, [understood(clip) for clip in clips]))
+    def count(clips: Sequence[Clip]) -> list[tuple[int, int]]:
+        return count_words(clips, [understood(clip) for clip in clips])
+
+    return Listener("pocketsphinx", version("pocketsphinx"), "words", count)
 
 
 def count_words(clips: Sequence[Clip], understood: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
@@ -159,7 +162,9 @@ def listen(
         for listener in listeners:
             own = [made[clip.path] for clip in missing[listener.name]]
             lines += [
-                Heard(sound.name, sound.weights, listener.name, listener.weights, source, clip.group, clip.path, errors, units, listener.unit)
+                Heard(
+                    sound.name, sound.weights, listener.name, listener.weights, source, clip.group, clip.path, errors, units, listener.unit,
+                )
                 for clip, (errors, units) in zip(own, listener.count(own) if own else [], strict=True)
             ]
         yield lines
