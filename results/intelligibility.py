@@ -43,6 +43,7 @@ OUT = Path(__file__).resolve().parent / FILE
 PRESET = PRESETS["vq-vae"]  # whose mels are the baseline
 HEARING_RATE = 16_000  # Hz, of all listeners
 _DIGITS = 12  # of a fingerprint in the file
+_AT_A_TIME = 10  # clips between two times that the file is written
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,10 @@ def spoken_clips(folder: Path, most: int | None = None) -> list[Clip]:
 def listen(
     source: str, clips: Sequence[Clip], sounds: Sequence[Sound], listeners: Sequence[Listener], before: Sequence[Heard],
 ) -> Iterator[list[Heard]]:
-    """Has every sound of every clip listened to. Gives all lines so far after each sound, those of `before` that still hold included.
+    """Has every sound of every clip listened to, a few clips at a time.
 
-    source: the name of the clips' folder.
+    source: the name of the clips' folder. before: lines of earlier runs. Gives all lines so far after each few clips, those of `before`
+    that still hold included, and at the end.
     """
     weights = {("sound", each.name): each.weights for each in sounds} | {("listener", each.name): each.weights for each in listeners}
     lines = [
@@ -156,18 +158,24 @@ def listen(
     ]
     for sound in sounds:
         known = {(line.listener, line.clip) for line in lines if (line.sound, line.source) == (sound.name, source)}
-        missing = {listener.name: [clip for clip in clips if (listener.name, clip.path) not in known] for listener in listeners}
-        wanted = {clip.path: clip for own in missing.values() for clip in own}
-        made = {path: _hearable(clip, sound.make(clip)) for path, clip in wanted.items()}
-        for listener in listeners:
-            own = [made[clip.path] for clip in missing[listener.name]]
-            lines += [
-                Heard(
-                    sound.name, sound.weights, listener.name, listener.weights, source, clip.group, clip.path, errors, units, listener.unit,
-                )
-                for clip, (errors, units) in zip(own, listener.count(own) if own else [], strict=True)
-            ]
-        yield lines
+        for begin in range(0, len(clips), _AT_A_TIME):
+            some = clips[begin : begin + _AT_A_TIME]
+            missing = {listener.name: [clip for clip in some if (listener.name, clip.path) not in known] for listener in listeners}
+            wanted = {clip.path: clip for own in missing.values() for clip in own}
+            if not wanted:
+                continue
+            made = {path: _hearable(clip, sound.make(clip)) for path, clip in wanted.items()}
+            for listener in listeners:
+                own = [made[clip.path] for clip in missing[listener.name]]
+                lines += [
+                    Heard(
+                        sound.name, sound.weights, listener.name, listener.weights, source, clip.group, clip.path,
+                        errors, units, listener.unit,
+                    )
+                    for clip, (errors, units) in zip(own, listener.count(own) if own else [], strict=True)
+                ]
+            yield lines
+    yield lines
 
 
 def _hearable(clip: Clip, sound: Waveform) -> Clip:
@@ -231,10 +239,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         clips = spoken_clips(args.data, args.clips)
         phonemes = [checkpoints.load(name) for name, entry in checkpoints.catalogue().items() if entry.task == "phonemes"]
         listeners = [pocketsphinx_listener(), *(recogniser_listener(network) for network in phonemes if isinstance(network, Recogniser))]
-        lines = before
-        for sound, lines in zip(sounds, listen(source, clips, sounds, listeners, before), strict=True):
+        for lines in listen(source, clips, sounds, listeners, before):
             write_atomically(args.out, heard_text(lines).encode())
-            print(f"{sound.name}: {len(clips)} clips", file=sys.stderr, flush=True)
+            print(f"\r{len(lines):,} answers", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
         print(report(lines))
     except (CheckpointError, DataError, ValueError) as error:
         raise SystemExit(str(error)) from None

@@ -172,6 +172,12 @@ def test_what_stands_there_is_not_listened_to_again():
     assert kept == whole, "what this run is not about stays"
 
 
+def test_a_stop_loses_a_few_clips_alone():
+    clips = [replace(spoken(1)[0], path=f"{number}.wav") for number in range(25)]
+    counts = [len(lines) for lines in listen("voice", clips, [constant("mel", 0.1), constant("codec", 0.9)], [level_listener([])], [])]
+    assert counts == [10, 20, 25, 35, 45, 50, 50]
+
+
 def test_the_report_has_rates_intervals_and_differences():
     clips = [replace(spoken(1)[0], path=str(n), text="one two three four", group="lj") for n in range(8)]
 
