@@ -173,6 +173,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--silence", metavar="X", type=_number(0, 1), help="share of batches whose clips are placed in silence (default: the preset's)")
     train.add_argument("--silence-seconds", metavar=("A", "B"), nargs=2, type=_number(0.01, 60), help="shortest and longest of these windows")
     train.add_argument("--balanced", action=argparse.BooleanOptionalAction, help="draw every class equally often (default: the preset's)")
+    train.add_argument("--adversarial", action="store_true", default=None,
+                       help="a codec learns against a discriminator as well (default: the preset's)")
     train.add_argument("--seed", metavar="N", type=_whole(0, 2**32 - 1), default=0, help="default: %(default)s")
     _add_device(train)
     train.add_argument("--out", metavar="FILE", required=True, help="the checkpoint to write, a .safetensors file")
@@ -553,16 +555,21 @@ def _train(args: argparse.Namespace) -> None:
     import torch
 
     from adastride.device import device_name
+    from adastride.tasks import KINDS
     from adastride.training.loop import Progress, TrainingSettings, train
     from adastride.training.settings import PRESETS, preset_for
 
     kind = _kind(args)
     options, sample_rate = _network(args, kind)
+    if args.adversarial and not kind.task.reconstructs:
+        able = ", ".join(name for name, each in KINDS.items() if each.task.reconstructs)
+        raise CommandError(f"--adversarial is for what reconstructs sound ({able}), not for a {kind.config.kind}: leave it out.")
     device = _device(args.device)
     state = out.with_suffix(".state")
     overrides = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,
               "as_is": None if args.silence is None else 1 - args.silence, "balanced": args.balanced,
-              "window_seconds": args.silence_seconds and tuple(sorted(args.silence_seconds)), "seed": args.seed}
+              "window_seconds": args.silence_seconds and tuple(sorted(args.silence_seconds)), "adversarial": args.adversarial,
+              "seed": args.seed}
     overrides = {name: value for name, value in overrides.items() if value is not None}
     reached, main = "", int(os.environ.get("RANK", 0)) == 0  # of several processes only the first one prints
 

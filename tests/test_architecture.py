@@ -23,8 +23,8 @@ FLOORS = (
     ("models",),
     ("downsampling",),
     ("alignment",),
-    ("audio", "clip_parts", "clips", "code_durations", "device", "files", "intervals", "letters", "ranges", "run_columns", "samples", "speaker_counts",
-     "subjects", "text", "vocoder"),
+    ("audio", "clip_parts", "clips", "code_durations", "device", "files", "intelligibility", "intervals", "letters", "ranges", "run_columns",
+     "samples", "speaker_counts", "subjects", "text", "vocoder"),
     ("formats", "media", "memory", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where

@@ -18,11 +18,11 @@ from adastride.tasks.classification import Classification
 from adastride.tasks.prediction import Audible, Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane, words
 from adastride.tasks.recognition import Recognition
 from adastride.tasks.reconstruction import Reconstruction
-from adastride.tasks.task import Batch, Breakdown, Metric, Task
+from adastride.tasks.task import Batch, Breakdown, Metric, Reconstructed, Task
 
 __all__ = [
-    "KINDS", "Audible", "Bar", "Batch", "Breakdown", "CurveLane", "Kind", "Lane", "Metric", "PictureLane", "Prediction", "Segment", "SegmentLane", "Task",
-    "build", "task_of", "words",
+    "KINDS", "Audible", "Bar", "Batch", "Breakdown", "CurveLane", "Kind", "Lane", "Metric", "PictureLane", "Prediction", "Reconstructed",
+    "Segment", "SegmentLane", "Task", "build", "task_of", "words",
 ]
 
 

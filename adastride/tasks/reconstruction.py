@@ -25,7 +25,7 @@ from adastride.models.network import Output
 from adastride.tasks.codes import codes_of
 from adastride.tasks.mel_sound import mel_sound, power
 from adastride.tasks.prediction import Bar, CurveLane, PictureLane, Prediction, Rate, Segment, SegmentLane
-from adastride.tasks.task import Batch, Breakdown, Metric, Task, stack_mels
+from adastride.tasks.task import Batch, Breakdown, Metric, Reconstructed, Task, stack_mels
 from adastride.tasks.workbench import MOST_EDITED, Workbench, map_of
 
 COMMITMENT = 0.1  # its weight, alpha of equation 10
@@ -78,6 +78,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
     name = "reconstruction"
     preset = "codec"
     codes = True
+    reconstructs = True
     metrics = (
         Metric("mel_error", "Mel error", "nats", higher_is_better=False, digits=3, per="values"),
         Metric("mel_error_db", "Mel error", "dB", higher_is_better=False, digits=2, per="values"),
@@ -166,6 +167,10 @@ class Reconstruction(Task[Codec, CodecConfig]):
         # Both are zero in the padding.
         error = (coded.head - coded.signal).abs().sum() / (coded.lengths.sum() * coded.signal.shape[1])
         return error + COMMITMENT * coded.commitment
+
+    def reconstructed(self, output: Output) -> Reconstructed:
+        coded = _coded(output)
+        return Reconstructed(coded.signal, coded.head, coded.lengths)
 
     def measure(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         """Sums over valid values of the mel and over frames, which give means. Loud and quiet are frames of the signal, see `QUIET_DB`."""

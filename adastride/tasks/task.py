@@ -129,6 +129,18 @@ class Batch:
         return len(self.lengths)
 
 
+@dataclass(frozen=True)
+class Reconstructed:
+    """What a network was given and what it made of it. Both are log-mels, (batch, bands, T), zero past each example's length.
+
+    lengths: (batch,) numbers of valid frames.
+    """
+
+    original: Tensor
+    reconstruction: Tensor
+    lengths: Tensor
+
+
 class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     """Says what the answers of one kind of network mean.
 
@@ -136,8 +148,9 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     show it, and training keeps the epoch that is best at it; among equals the second decides, and so on. mask_value: the value with
     which training may mask signals, which it may then also tilt and band-limit, because they are log-mels (SpecAugment). None where it
     has to leave signals as they are. codes: whether answers are codes that last, as a breakdown's `durations` have it. texts:
-    whether answers are the texts of whole clips, which training may then not cut. preset: the name of the settings of training that suit
-    the task; None where that goes by the clips.
+    whether answers are the texts of whole clips, which training may then not cut. reconstructs: whether answers are the signals
+    themselves again, which a discriminator may then judge. preset: the name of the settings of training that suit the task; None where
+    that goes by the clips.
     """
 
     name: ClassVar[str]
@@ -145,6 +158,7 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     mask_value: ClassVar[float | None] = None
     codes: ClassVar[bool] = False
     texts: ClassVar[bool] = False
+    reconstructs: ClassVar[bool] = False
     preset: ClassVar[str | None] = None
 
     @property
@@ -205,6 +219,10 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     @abstractmethod
     def loss(self, output: Output, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
         """The scalar that training makes smaller, without the position loss."""
+
+    def reconstructed(self, output: Output) -> Reconstructed:
+        """What a run was given and what it made of it, where the task `reconstructs`. Raises DataError where it does not."""
+        raise DataError(f"networks for {self.name} make nothing that could be taken for an original.")
 
     @abstractmethod
     def measure(self, output: Output, batch: Batch) -> dict[str, Tensor]:

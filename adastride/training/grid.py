@@ -208,6 +208,8 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
     if kind not in KINDS:
         raise ValueError(f"task {name} has the kind {kind!r}: choose one of {', '.join(KINDS)}")
     settings = replace(PRESETS[entry["preset"]], **changes)
+    if settings.adversarial and not KINDS[kind].task.reconstructs:
+        raise ValueError(f"task {name} is adversarial, but networks of kind {kind} make nothing that could be taken for an original")
     return Problem(name, (*tested, *extra), len(tested), settings, groups, kind, dict(entry.get("network", {})))
 
 

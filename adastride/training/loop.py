@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
 from adastride import checkpoints, tasks
@@ -33,6 +34,7 @@ from adastride.device import device_name
 from adastride.files import write_atomically
 from adastride.models.network import Network, NetworkConfig
 from adastride.tasks import Metric, Task, task_of
+from adastride.training.adversarial import Adversary
 from adastride.training.augment import batches, step_seed
 from adastride.training.data import licence_line
 from adastride.training.datasets import Source, as_source, share_of
@@ -51,10 +53,11 @@ Configure = Callable[[Sequence[Clip], Sequence[Clip]], NetworkConfig]
 class Progress:
     """What is reported after an epoch.
 
-    loss, position_loss: means over the epoch's training batches. metric: the task's headline metric. valid: its value for the valid
-    clips as they are; valid_in_silence: for these clips placed in silence, None where training never does that. seconds: of
-    training, without validation, by `measure.stopwatch`. best_epoch: the epoch whose weights are kept. history: a row for every
-    epoch so far, with the keys epoch, loss, position_loss, seconds, peak_memory_mb and those of `valid_names`.
+    loss, position_loss: means over the epoch's training batches, without what a discriminator adds. metric: the task's headline metric.
+    valid: its value for the valid clips as they are; valid_in_silence: for these clips placed in silence, None where training never does
+    that. seconds: of training, without validation, by `measure.stopwatch`. best_epoch: the epoch whose weights are kept. history: a row for
+    every epoch so far, with the keys epoch, loss, position_loss, seconds, peak_memory_mb, those of `valid_names` and, where training is
+    adversarial, those of `adversarial.Terms`.
     """
 
     epoch: int
@@ -89,7 +92,7 @@ def train(
     The best epoch has the best headline metric on the valid splits, the mean of clips as they are and in silence; among equals the
     second metric decides. The state of an unfinished run lies beside `out` with the suffix .state, and a call with the same settings
     goes on from its last whole epoch. Raises DataError for data that can't be trained on, a state that belongs to other settings,
-    or a run whose loss is no longer a number.
+    settings that networks of this kind can't be trained with, or a run whose loss is no longer a number.
     """
     out, sources = Path(out), [as_source(folder) for folder in data]
     accelerator = Accelerator(cpu=device == "cpu")
@@ -105,45 +108,56 @@ def train(
     task, names = task_of(model), [source.name for source in sources]
     targets = task.targets(model, clips)
     optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate)
+    adversary = Adversary.beside(model, settings) if settings.adversarial else None
     identity = {"config": model.config.to_dict(), "settings": asdict(settings), "data": names}
-    state = _State(out.with_suffix(".state"), identity)
-    epoch, history = state.load(model, optimizer)
+    state = _State(out.with_suffix(".state"), identity, {
+        "model": model, "optimizer": optimizer, **({} if adversary is None else adversary.parts),
+    })
+    epoch, history = state.load()
     steps = math.ceil(len(clips) / settings.batch_size)
-    schedule = _schedule(optimizer, settings, settings.epochs * steps, epoch * steps)
+    optimizers = [optimizer] if adversary is None else [optimizer, adversary.optimizer]
+    schedules = [_schedule(each, settings, settings.epochs * steps, epoch * steps) for each in optimizers]
     network, prepared = accelerator.prepare(model.to(accelerator.device), optimizer)
+    if adversary is not None:
+        adversary.prepare(accelerator)
     valid = _validation(valid_clips, model, settings, accelerator)
     best = _best(history, task)
     memory = PeakMemory(accelerator.device)
     while epoch < settings.epochs and epoch - best < settings.patience:
-        began, losses, position_losses = stopwatch(accelerator.device), [], []
+        began, terms = stopwatch(accelerator.device), list[dict[str, Tensor]]()
         network.train()
         share = accelerator.process_index, accelerator.num_processes
         for step, batch in enumerate(batches(model, clips, targets, settings, epoch, *share)):
             batch = batch.to(accelerator.device)
             torch.manual_seed(step_seed(settings, epoch, step, accelerator.process_index))
             output = network(batch.signal, batch.lengths)
-            loss = task.loss(output, batch, settings.label_smoothing)
+            step_terms = {"loss": task.loss(output, batch, settings.label_smoothing), "position_loss": output.position_loss}
+            loss = step_terms["loss"] + settings.position_loss_weight * output.position_loss
+            if adversary is not None:
+                judged = adversary.step(task.reconstructed(output))
+                loss, step_terms = loss + judged.loss, {**step_terms, **judged._asdict()}
             prepared.zero_grad(set_to_none=True)
-            accelerator.backward(loss + settings.position_loss_weight * output.position_loss)
+            accelerator.backward(loss)
             accelerator.clip_grad_norm_(network.parameters(), 5.0)
             prepared.step()
-            schedule.step()
-            losses.append(loss.detach())
-            position_losses.append(output.position_loss.detach())
-        means = accelerator.reduce(torch.stack([torch.stack(losses).mean(), torch.stack(position_losses).mean()]), "mean").tolist()
+            for schedule in schedules:
+                schedule.step()
+            terms.append({name: term.detach() for name, term in step_terms.items()})
+        means = _means(terms, accelerator)
         seconds, peak = stopwatch(accelerator.device) - began, memory.megabytes()
-        if not math.isfinite(sum(means)):
+        if not math.isfinite(sum(means.values())):
             raise DataError(f"training of {out.name} diverged in epoch {epoch + 1}, its loss is no longer a number: give a lower learning rate.")
         scores = _validate(valid, model.eval(), accelerator)
-        history.append({"epoch": epoch + 1, "loss": means[0], "position_loss": means[1], **scores, "seconds": seconds, "peak_memory_mb": peak})
+        history.append({"epoch": epoch + 1, **means, **scores, "seconds": seconds, "peak_memory_mb": peak})
         epoch, best = epoch + 1, _best(history, task)
         if accelerator.is_main_process:
             if best == epoch:
                 _save(model, out, sources, settings, history)
-            state.save(model, optimizer, epoch, history)
+            state.save(epoch, history)
         as_they_are, in_silence, *_ = valid_names(task)
         report(Progress(
-            epoch, settings.epochs, means[0], means[1], task.headline, scores[as_they_are], scores[in_silence], seconds, best, history,
+            epoch, settings.epochs, means["loss"], means["position_loss"], task.headline, scores[as_they_are], scores[in_silence], seconds,
+            best, history,
         ))
     if accelerator.is_main_process and state.path.exists():
         checkpoints.save_checkpoint(checkpoints.load(out), out, {**checkpoints.details(out)["details"], "history": history})
@@ -186,6 +200,12 @@ def _parameter_groups(model: Network, settings: TrainingSettings) -> list[dict[s
         {"params": [p for p in others if p.dim() <= 1], "weight_decay": 0.0},
         {"params": faster, "weight_decay": 0.0, "lr": settings.score_factor * settings.learning_rate},
     ]
+
+
+def _means(terms: Sequence[dict[str, Tensor]], accelerator: Accelerator) -> dict[str, float]:
+    """The means of a loss's terms, scalars by name, over the steps of an epoch and all processes."""
+    means = torch.stack([torch.stack([step[name] for step in terms]).mean() for name in terms[0]])
+    return dict(zip(terms[0], accelerator.reduce(means, "mean").tolist(), strict=True))
 
 
 def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps: int, steps_taken: int) -> LRScheduler:
@@ -273,35 +293,50 @@ def finished_history(out: str | Path) -> list[dict[str, Any]] | None:
 
 
 class _State:
-    """The state of an unfinished run: model, optimiser and history in one safetensors file."""
+    """The state of an unfinished run in one safetensors file: what learns, and the history.
 
-    def __init__(self, path: Path, identity: dict[str, Any]):
-        self.path, self.identity = path, json.loads(json.dumps(identity))
+    identity: what the run is; a state of another one is refused. parts: every network and optimiser that learns, by the name under which
+    its tensors stand in the file.
+    """
 
-    def save(self, model: Network, optimizer: torch.optim.Optimizer, epoch: int, history: list[dict[str, Any]]) -> None:
-        tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
-        for index, slot in optimizer.state_dict()["state"].items():
-            tensors.update({f"optimizer.{index}.{name}": t for name, t in slot.items()})
-        tensors = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    def __init__(self, path: Path, identity: dict[str, Any], parts: Mapping[str, nn.Module | torch.optim.Optimizer]):
+        self.path, self.identity, self.parts = path, json.loads(json.dumps(identity)), parts
+
+    def save(self, epoch: int, history: list[dict[str, Any]]) -> None:
+        tensors: dict[str, Tensor] = {}
+        for part, learner in self.parts.items():
+            state = learner.state_dict()
+            if isinstance(learner, torch.optim.Optimizer):
+                state = {f"{index}.{name}": t for index, slot in state["state"].items() for name, t in slot.items()}
+            tensors.update({f"{part}.{name}": t.detach().cpu().contiguous() for name, t in state.items()})
         header = json.dumps({"identity": self.identity, "epoch": epoch, "history": history})
         write_atomically(self.path, save(tensors, {"run": header}))
 
-    def load(self, model: Network, optimizer: torch.optim.Optimizer) -> tuple[int, list[dict[str, Any]]]:
+    def load(self) -> tuple[int, list[dict[str, Any]]]:
+        """Puts what learns into the state of the file and returns the epochs that are done and their history; 0 and [] without a file.
+
+        Raises DataError for a file that is no state, or another run's.
+        """
         if not self.path.exists():
             return 0, []
         try:
             with safe_open(self.path, framework="pt") as file:
                 header = json.loads(file.metadata()["run"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            # A setting that is younger than the file had its default.
+            header["identity"]["settings"] = {**json.loads(json.dumps(asdict(TrainingSettings()))), **header["identity"]["settings"]}
         except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError):
             raise DataError(f"{self.path} is no state of an unfinished run: delete it to start again.") from None
         if header["identity"] != self.identity:
             raise DataError(f"{self.path} belongs to a run with other settings: delete it to start again, or give another --out.")
-        model.load_state_dict({name[6:]: t for name, t in tensors.items() if name.startswith("model.")})
-        slots: dict[int, dict[str, torch.Tensor]] = {}
-        for name, t in tensors.items():
-            if name.startswith("optimizer."):
-                _, index, slot = name.split(".", 2)
-                slots.setdefault(int(index), {})[slot] = t
-        optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+        for part, learner in self.parts.items():
+            own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
+            if isinstance(learner, torch.optim.Optimizer):
+                slots: dict[int, dict[str, Tensor]] = {}
+                for name, t in own.items():
+                    index, slot = name.split(".", 1)
+                    slots.setdefault(int(index), {})[slot] = t
+                learner.load_state_dict({"state": slots, "param_groups": learner.state_dict()["param_groups"]})
+            else:
+                learner.load_state_dict(own)
         return header["epoch"], header["history"]

@@ -29,7 +29,8 @@ class TrainingSettings:
     a fifth of the shortest clip. frequency_mask: the most bands of a mask. time_mask_share: the most of its own clip that a mask
     takes instead, where this is not 0 (the paper's p_S). joined: the fewest and the most clips that are put one after the other to
     make one, and so many texts; gap_seconds: the silence between them, drawn with its square root evenly, so that short gaps are
-    frequent; overlap_seconds: by how much a clip may begin before the end of the last.
+    frequent; overlap_seconds: by how much a clip may begin before the end of the last. adversarial: whether a discriminator learns to tell
+    what the network makes from originals, and the network to be taken for one (`training.adversarial`); codecs alone can do that.
     """
 
     share: float = 1.0
@@ -61,6 +62,7 @@ class TrainingSettings:
     joined: tuple[int, int] = (1, 1)
     gap_seconds: tuple[float, float] = (0.0, 1.0)
     overlap_seconds: float = 0.03
+    adversarial: bool = False
     seed: int = 0
 
 

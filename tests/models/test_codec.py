@@ -187,7 +187,7 @@ def test_the_methods_take_their_places():
         codec_options("wavelets")
     config = CodecConfig()
     assert config.mel.sample_rate == 22_050
-    assert config.sigma**-2 == pytest.approx(10.0)
+    assert config.sigma**-2 == pytest.approx(1.0)
     assert CodecConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 

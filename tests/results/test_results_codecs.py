@@ -16,7 +16,7 @@ from adastride.results.report import codes_sentences, codes_table, phonemes_tabl
 
 def run(method: str, seed: int = 0, task: str = "codec", size: int = 512, durations: dict[int, int] | None = None, **metrics: float) -> Run:
     metrics = {"mel_error": 0.5, "mel_error_db": 4.3, "step_error": 0.6, "distinct_codes": 300.0, "entropy_bits": 7.5, **metrics}
-    row = made_up.row(task, method, seed, kind="codec", sigma_inv2=10.0 if method == "adastride" else "", accuracy="", accuracy_in_silence="")
+    row = made_up.row(task, method, seed, kind="codec", sigma_inv2=1.0 if method == "adastride" else "", accuracy="", accuracy_in_silence="")
     row = {name: str(cell) for name, cell in row.items() if not name.startswith(("accuracy", "shift_", "pooled_"))}
     empty = {f"shift_{n}": "" for n in range(11)} | {f"pooled_{n}": "" for n in range(17)} | {"pooled_entropy": ""}
     found = _run({**row, **empty, **{f"metric:{name}": str(value) for name, value in metrics.items()}})

@@ -42,7 +42,7 @@ settings = {epochs = 1, batch_size = 4}
 [[blocks]]
 tasks = ["codec"]
 methods = ["strided-conv", "adastride"]
-sigma_inv2 = [10.0]
+sigma_inv2 = [1.0]
 seeds = [0]
 width = 8
 """
@@ -116,7 +116,7 @@ def test_the_command_line_trains_a_codec(data: Path, tmp_path: Path, capsys: pyt
     assert "training a codec with strided-conv, strided-conv, spectral-pool, 8 codes" in said
     assert "validation mel error" in said
     network = checkpoints.load(out)
-    assert (network.config.codes, network.config.sigma**-2) == (8, pytest.approx(10.0))
+    assert (network.config.codes, network.config.sigma**-2) == (8, pytest.approx(1.0))
     assert cli.main(["evaluate", str(out), "--data", str(data), "--device", "cpu"]) == 0
     said = capsys.readouterr().out
     assert "of 8 codes are used" in said
