@@ -130,7 +130,7 @@ def test_the_command_line_trains_a_codec(data: Path, tmp_path: Path, capsys: pyt
 def test_the_grid_trains_and_tests_it(data: Path, tmp_path: Path):
     (tmp_path / "grid.toml").write_text(GRID, encoding="utf-8")
     runs = read_grid(tmp_path / "grid.toml", data.parent)
-    assert [run.id for run in runs] == ["codec-codec-strided-conv-w8-s0", "codec-codec-adastride-sigma_inv2=10-w8-s0"]
+    assert [run.id for run in runs] == ["codec-codec-strided-conv-w8-s0", "codec-codec-adastride-sigma_inv2=1-w8-s0"]
     assert {run.sample_rate for run in runs} == {22_050}
     (tmp_path / "runs").mkdir()
     rows = [execute(run, Options(tmp_path / "results.csv", tmp_path / "runs"), lambda _: None) for run in runs]
@@ -192,7 +192,7 @@ def test_the_grid_counts_how_long_codes_last(data: Path, tmp_path: Path, monkeyp
     for section in ("pooled", "shift", "cost", "strides", "coverage"):
         app.segmented_control(key="results_section").set_value(section).run()
         assert not app.exception
-    assert "the usual σ⁻² of 10" in said_on(app)
+    assert "the usual σ⁻² of 1 " in said_on(app)
 
 
 def test_a_broken_file_of_durations_gets_a_sentence(tmp_path: Path):
@@ -205,5 +205,5 @@ def test_a_broken_file_of_durations_gets_a_sentence(tmp_path: Path):
 
 def test_the_grid_of_the_project_can_be_read():
     runs = read_grid(Path(__file__).resolve().parents[2] / "results" / "codec.toml", "nowhere")
-    assert len(runs) == 12
+    assert len(runs) == 13
     assert {run.options.get("codes", 512) for run in runs} == {64, 512}
