@@ -7,11 +7,14 @@ import streamlit as st
 
 from adastride.inspection import figures
 from adastride.inspection.charts import Chart, export_figure, plotly_panel
+from adastride.intelligibility import FILE as HEARD
+from adastride.intelligibility import read_heard
 from adastride.results import core as results
 from adastride.results import report as results_report
 from adastride.results.by_stride import STRIDES, by_stride_chart, read_strides
 from adastride.results.figures import accuracy_chart, cost_chart, durations_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
 from adastride.results.reading import ResultsError, read, read_speakers, results_path, usual_sigma_inv2
+from adastride.results.understood import understood_sentences, understood_table
 from adastride.ui.reachable import make_tables_reachable
 from adastride.ui.text import bullets, plain
 
@@ -125,7 +128,16 @@ if papers.codes:
     show_table(results_report.codes_table(runs), "codes")
     show_chart(durations_chart(runs), "Nobody has counted yet how long codes last: `python -m adastride grid results/codec.toml` does.")
     st.caption(papers.notes["durations"])
-    st.markdown("**Phoneme error rates in the paper**, which take a recogniser of another data set to measure")
+    try:
+        heard = read_heard(path.with_name(HEARD))
+    except ValueError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+    else:
+        if heard:
+            st.markdown("**How much is understood of a codec’s sound**: error rates of recognisers that never heard one, with 95 % intervals over clips")
+            show_table(understood_table(heard), "understood")
+            show_list(understood_sentences(heard))
+    st.markdown("**Phoneme error rates in the paper**, with another vocoder and other listeners, so compare the order")
     show_table(results_report.phonemes_table(runs), "phonemes")
 
 st.subheader(metric.label)

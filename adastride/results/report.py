@@ -609,7 +609,7 @@ def codes_table(runs: Sequence[Run]) -> list[dict[str, str]]:
 
 
 def phonemes_table(runs: Sequence[Run]) -> list[dict[str, str]]:
-    """The paper's phoneme error rates of codecs (table 4), which we have no recogniser to measure."""
+    """The paper's phoneme error rates of codecs (table 4); ours are in `understood_table`."""
     return [
         {
             "Whose": f"{table.paper} paper, {table.table}: {table.data}", "Method": label(method), "PER-R (%)": f"{table.per_r[method]:.2f}",
