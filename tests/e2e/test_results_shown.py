@@ -69,7 +69,9 @@ def test_everything_fits(new_page: Callable[..., Page], address: str, width: int
     page = opened(new_page(width, 1000, color_scheme=scheme), address)
     for section in SECTIONS:
         page.get_by_role("radio", name=section, exact=True).click()
-        page.wait_for_timeout(2000)
+        page.wait_for_timeout(300)
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=60_000)
+        page.wait_for_timeout(500)  # Plotly draws
         assert unbroken(page), section
         assert page.evaluate("document.documentElement.scrollWidth") <= width, section
         assert page.evaluate(_CUT) == [], section
