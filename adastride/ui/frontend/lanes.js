@@ -29,6 +29,7 @@ import { listedFrames } from "./sheet.js";
  * @property {boolean} sequential @property {number} rows @property {[string, number][]} ticks
  * @property {Uint8Array} data @property {Float32Array} edges
  * @property {Float32Array} times @property {Float32Array} values
+ * @property {string} [ink] the colour of whose curve it is, where there are several
  */
 
 /** A number of an axis or a scale, with a true minus. @param {number} x */
@@ -139,7 +140,7 @@ const picture = {
 // ---------------------------------------------------------------- curves
 
 /** @param {CanvasRenderingContext2D} context @param {Box} box @param {Theme} theme @param {Timeline} timeline @param {Lane} lane */
-function drawCurve(context, box, theme, timeline, { times, values, low, high }) {
+function drawCurve(context, box, theme, timeline, { times, values, low, high, ink }) {
   const y = (/** @type {number} */ value) => 5 + (1 - (value - low) / (high - low)) * (box.height - 10);
   label(context, theme, number(high), box.x - 6, 7 * theme.scale, { most: box.x - 8 });
   label(context, theme, number(low), box.x - 6, box.height - 7 * theme.scale, { most: box.x - 8 });
@@ -149,7 +150,7 @@ function drawCurve(context, box, theme, timeline, { times, values, low, high }) 
   context.rect(box.x, 0, box.width, box.height);
   context.clip();
   if (low < 0 && high > 0) dashedLine(context, theme, () => { context.moveTo(box.x, y(0)); context.lineTo(box.x + box.width, y(0)); });
-  context.strokeStyle = layerColour(theme.name, 0);
+  context.strokeStyle = ink ?? layerColour(theme.name, 0);
   context.lineWidth = 1.75;
   context.lineJoin = "round";
   context.beginPath();

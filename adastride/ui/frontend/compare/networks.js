@@ -403,7 +403,7 @@ export class Networks extends View {
       const context = prepare(panel.base, panel.size);
       if (!lane) drawAxis(context, panel.box, /** @type {any} */ (this));
       else {
-        LANES[lane.kind].draw(context, panel.box, this.theme, this.timeline, lane);
+        LANES[lane.kind].draw(context, panel.box, this.theme, this.timeline, { ...lane, ink: this.colour(this.owner(panel.lane)) });
         this.paintName(panel);
       }
     }
