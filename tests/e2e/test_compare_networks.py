@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,10 @@ class Networks:
 
     def chosen(self) -> str:
         return self.root.locator('.hear button[aria-checked="true"]').inner_text()
+
+    def rewind(self) -> None:
+        """What plays goes on near its beginning."""
+        self.page.evaluate("window.players.findLast((each) => !each.paused).currentTime = 0.3")
 
     def playing(self) -> dict:
         wait_for(lambda: self.root.locator(".hear").get_attribute("aria-busy") == "false", 20, "the sound never came")
@@ -175,10 +180,12 @@ def test_sounds_are_switched_at_the_same_place(compared: Networks):
     original, heard = compared.playing(), dict[str, str]()
     assert base64.b64decode(original["sound"])[:4] == b"fLaC"
     for name in METHODS:
+        compared.rewind()  # making a sound takes a busy machine as long as the clip lasts
+        began = time.monotonic()
         compared.root.press("a")
         assert compared.chosen() == name
         after = wait_for(lambda: (seen := compared.playing())["paused"] is False and seen["seconds"] > 0 and seen)
-        assert original["time"] <= after["time"] <= original["time"] + 4
+        assert 0.3 <= after["time"] <= 0.3 + time.monotonic() - began + 0.1
         assert after["seconds"] == pytest.approx(original["seconds"], abs=0.1)
         heard[name] = after["sound"]
     buttons.nth(4).click()
