@@ -62,10 +62,12 @@ def test_the_table_has_the_tasks_own_numbers(answers: list[Answer]):
     rows = {row.label: row.texts for row in numbers_of([answer.prediction for answer in answers])}
     for place, answer in enumerate(answers):
         for label, value in answer.prediction.values.items():
-            assert float(rows[label][place]) == pytest.approx(value, rel=0.006)
+            if label != "mel error in dB":  # which is a bar, to be read once
+                assert float(rows[label][place]) == pytest.approx(value, rel=0.006)
         for bar in answer.prediction.bars:
             assert rows[f"Mel error, {bar.label}"][place] == bar.text
         assert rows["Answer"][place] == f"{answer.prediction.headline}, {answer.prediction.detail}"
+    assert "mel error in dB" not in rows
     assert {"codes a second", "bits a second", "distinct codes", "Mel error, loud frames"} <= rows.keys()
 
 
