@@ -254,6 +254,25 @@ def test_durations_go_from_one_recording_to_another(new_page: Callable[..., Page
     assert editor.heard()
 
 
+@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1400, 1000), ("dark", 390, 844)])
+def test_the_shipped_codec_and_its_bench_fit(new_page: Callable[..., Page], server: str, scheme: str, width: int, height: int):
+    """Nothing is wider than the screen, every row of the bench is drawn, and the picture is one to show."""
+    editor = Editor(new_page(width, height, color_scheme=scheme), server)
+    editor.open("?clip=clock-halting&checkpoint=codec-adastride")
+    editor.page.locator(".to-bench").click()
+    wait_for(lambda: editor.strips.evaluate("(canvas) => canvas.getRootNode().activeElement === canvas"), why="the button leads nowhere")
+    editor.settle()
+    wait_for(lambda: editor.page.locator(".bench-high").inner_text().endswith("dB"), why="the mel of the codes never came")
+    editor.select(12)
+    assert editor.root.evaluate("(root) => root.scrollWidth <= root.clientWidth + 1")
+    assert editor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert editor.strips.evaluate("""(canvas) => new Set(new Uint32Array(
+      canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size""") > 100
+    assert editor.map.evaluate("(canvas) => [canvas.clientWidth, canvas.clientHeight]") == pytest.approx([250, 250], rel=0.3)
+    editor.page.locator(".stMain").evaluate("(main) => main.scrollTo(0, main.scrollHeight)")
+    editor.shoot(f"codec-{scheme}-{width}")
+
+
 def test_a_network_without_codes_has_no_bench(editor: Editor):
     editor.open("?layers=2")
     assert not editor.page.locator(".bench").is_visible()
