@@ -210,7 +210,7 @@ def one_clip() -> None:
                 chart(sweep_figures.reading_map(run.results, sigmas, strides, trained_values, dark), "The error rate by σ⁻² and stride")
             elif kind == "both":
                 figure = sweep_figures.probability_map(run.results, label, sigmas, strides, trained_values, dark)
-                chart(figure, "The label's probability by σ⁻² and stride")
+                chart(figure, "How good the answer is by σ⁻² and stride")
             else:
                 chart(sweep_figures.strip(run.results, values, quantity, trained, None, dark), "Alignments, a column for each value")
 

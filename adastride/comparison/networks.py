@@ -97,7 +97,8 @@ def sounds_of(names: Sequence[str], predictions: Sequence[Prediction]) -> tuple[
 def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:
     """The table: what each network answers, its numbers and, where nothing stands among them that a bar says, its bars.
 
-    A number that is called as the bars are together is one of them, and stands there. Numbers have as many digits as a person compares by. There are at most `MOST_NUMBERS` rows of either.
+    A number that is called as the bars are together is one of them, and stands there. Numbers have as many digits as a person compares by.
+    There are at most `MOST_NUMBERS` rows of either.
     """
     rows = [Numbers("Answer", tuple(", ".join(filter(None, (each.headline, each.detail))) for each in predictions))]
     barred = tuple(each.bars_title.lower() for each in predictions if each.bars_title)

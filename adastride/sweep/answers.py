@@ -13,6 +13,7 @@ from adastride.sweep.core import SIGMA, STRIDE, Column, nearest, rounded, swept
 from adastride.sweep.readings import Reading
 from adastride.sweep.scores import Score
 from adastride.tasks import words
+from adastride.tasks.prediction import Followed
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,12 @@ def clip_answers(columns: Sequence[Column], quantity: str, trained: float) -> li
     low, high = _named(quantity, values[0]), _named(quantity, values[-1])
     start = nearest(values, trained)
     readings = [column.reading for column in columns if column.reading is not None]
-    answers = (
-        _label_answers(columns, values, quantity, start, trained) if not readings else _reading_answers(readings, values, quantity, start, trained)
-    )
+    if readings:
+        answers = _reading_answers(readings, values, quantity, start, trained)
+    elif (followed := columns[0].prediction.followed) is not None:
+        answers = _followed_answers(columns, values, quantity, start, followed)
+    else:
+        answers = _label_answers(columns, values, quantity, start, trained)
 
     def say(text: str, rule: str) -> None:
         answers.append(Answer(text, rule))
@@ -95,6 +99,18 @@ def _label_answers(columns: Sequence[Column], values: Sequence[float], quantity:
             "The largest and the smallest probability of the label that is predicted nearest to the trained value.",
         )
     return answers
+
+
+def _followed_answers(columns: Sequence[Column], values: Sequence[float], quantity: str, start: int, followed: Followed) -> list[Answer]:
+    """How good an answer without probabilities is, and where it is best. start: as for `_label_answers`."""
+    numbers = [column.value(followed.label) for column in columns]
+    best, worst = int(np.argmin(numbers)), int(np.argmax(numbers))
+    near, unit = _named(quantity, values[start]), f" {followed.unit}" if followed.unit else ""
+    text = (
+        f"The {followed.name.lower()} is {numbers[start]:.2f}{unit} at {near}, nearest to the trained value; smallest at "
+        f"{_named(quantity, values[best])} with {numbers[best]:.2f}{unit} and largest at {rounded(values[worst])} with {numbers[worst]:.2f}{unit}."
+    )
+    return [Answer(text, f"The clip’s “{followed.label}” at each value, and its smallest and largest.")]
 
 
 def _reading_answers(readings: Sequence[Reading], values: Sequence[float], quantity: str, start: int, trained: float) -> list[Answer]:
@@ -206,6 +222,14 @@ def map_answers(columns: Sequence[Column], label: str) -> list[Answer]:
     """Says what a map of one clip over σ⁻² and stride has shown about a label or, of a recogniser, about its reading."""
     if columns[0].reading is not None:
         return _reading_map_answers(columns)
+    followed = columns[0].prediction.followed
+    if followed is not None:
+        best = min(columns, key=lambda column: column.value(followed.label))
+        return [Answer(
+            f"The {followed.name.lower()} is smallest at {_place(best)} with {best.value(followed.label):.2f} {followed.unit}, "
+            f"with {100 * best.work:.0f} % of the work without strides.",
+            f"The clip’s “{followed.label}” at each point.",
+        )]
     predicted = [column for column in columns if column.top == label]
     best = max(columns, key=lambda column: column.value(label))
     return [Answer(

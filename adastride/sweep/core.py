@@ -335,11 +335,12 @@ def clip_csv(columns: Iterable[Column]) -> str:
 
     sigma_inv2 is empty where σ is as trained; layer and its numbers are empty where only the prediction was asked for. Of a recogniser,
     columns text, reference, errors, units, error_rate, output_frames and frames_needed stand in the place of top and probability, see
-    `Reading`. Lines end with a line feed.
+    `Reading`; of a codec, answer and its error. Lines end with a line feed.
     """
     columns = list(columns)
     readings = [column.reading for column in columns if column.reading is not None]
-    answer = ["top", "probability"]
+    followed = columns[0].prediction.followed if columns else None
+    answer = ["top", "probability"] if followed is None else ["answer", followed.label]
     if readings:
         answer = ["text", "reference", "errors", "units", "error_rate", "output_frames", "frames_needed"]
     rows: list[list[object]] = [["sigma_inv2", "stride", *answer, "work", "layer", *MEASURES]]
@@ -356,7 +357,8 @@ def _answer_cells(column: Column) -> list[object]:
     """What a point's answer was, for `clip_csv`."""
     reading = column.reading
     if reading is None:
-        return [column.top, cell(column.value(column.top))]
+        followed = column.prediction.followed
+        return [column.top, cell(column.value(column.top if followed is None else followed.label))]
     return [reading.text, reading.reference.text, reading.errors, reading.units, cell(reading.rate), reading.frames, reading.needed]
 
 

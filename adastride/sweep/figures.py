@@ -19,6 +19,7 @@ from adastride.sweep import core as sweep
 from adastride.sweep.core import MEASURES, SIGMA, STRIDE, Column, Setting, rounded, swept
 from adastride.sweep.scores import Score
 from adastride.tasks import Metric, words
+from adastride.tasks.prediction import Followed
 
 # The colours of weights and layers in the Explore page's viewer (ui/frontend/colours.js).
 _RAMPS = {
@@ -152,6 +153,9 @@ def _hover(column: Column, quantity: str, layer: int) -> str:
 def _answer(column: Column) -> str:
     """What came of the clip, for a hover text: a label with its probability, or what was read and how wrong that is."""
     reading = column.reading
+    followed = column.prediction.followed
+    if followed is not None:
+        return f"{followed.name} {column.value(followed.label):.2f} {followed.unit}, {column.top}"
     if reading is None:
         return f"“{words(column.top)}” {100 * column.value(column.top):.1f} %"
     if reading.unreadable:
@@ -206,6 +210,15 @@ def _probability_panel(columns: Sequence[Column], axis: Axis, points: Callable[[
     return Panel("Prediction", axis, Axis("Probability (%)", -3, 106), chances)
 
 
+def _followed_panel(
+    columns: Sequence[Column], axis: Axis, points: Callable[[Sequence[float], str], tuple[Point, ...]], followed: Followed,
+) -> Panel:
+    """The number that says how good an answer without probabilities is, against the swept value."""
+    numbers = [column.value(followed.label) for column in columns]
+    series = Series(followed.name.lower(), 1, points(numbers, f"{followed.name} ({followed.unit})"), "line")
+    return Panel(followed.name, axis, _y_axis(f"{followed.name} ({followed.unit})", numbers), (series,))
+
+
 def _reading_panel(columns: Sequence[Column], axis: Axis, places: Sequence[float], captions: Sequence[str]) -> Panel:
     """A recogniser's error rate against the swept value; hollow marks where there are too few output frames to read the text."""
     readable, unreadable = list[Point](), list[Point]()
@@ -224,7 +237,7 @@ def _reading_panel(columns: Sequence[Column], axis: Axis, places: Sequence[float
 def curves(columns: Sequence[Column], values: Sequence[float], quantity: str, trained: Sequence[float], dark: bool) -> dict[str, go.Figure]:
     """Figures, by title, of everything that was measured against the swept value.
 
-    Probabilities come first or, of a recogniser, its error rate, then one figure for each of `MEASURES` with a line for each layer
+    Probabilities come first or, of a recogniser or a codec, its errors, then one figure for each of `MEASURES` with a line for each layer
     and, for strides, the cost.
     columns: the results so far, with details. values: all values of the sweep. A dotted line marks each trained value.
     """
@@ -235,12 +248,13 @@ def curves(columns: Sequence[Column], values: Sequence[float], quantity: str, tr
     def points(numbers: Sequence[float], text: str) -> tuple[Point, ...]:
         return tuple(Point(x, y, f"{caption}<br>{text}: {y:.3g}") for x, y, caption in zip(places, numbers, captions, strict=True) if math.isfinite(y))
 
-    panels = {}
+    panels, followed = {}, columns[0].prediction.followed
     if columns[0].reading is not None:
         panel = _reading_panel(columns, axis, places, captions)
         panels[panel.title] = panel
     else:
-        panels["Prediction"] = _probability_panel(columns, axis, points)
+        panel = _followed_panel(columns, axis, points, followed) if followed is not None else _probability_panel(columns, axis, points)
+        panels[panel.title] = panel
     for name, title in MEASURES.items():
         short, unit = title.rsplit(" (", 1) if title.endswith(")") else (title, "input frames)")
         lines = tuple(
@@ -325,8 +339,14 @@ Trained = tuple[Sequence[float], float]  # σ⁻² of the layers that have one, 
 
 
 def probability_map(columns: Sequence[Column], label: str, sigmas: Sequence[float], strides: Sequence[float], trained: Trained, dark: bool) -> go.Figure:
-    """The probability of a label at every pair of σ⁻² and stride. Cells without a result stay empty; rings mark the trained values."""
-    cells = []
+    """The probability of a label at every pair of σ⁻² and stride or, where there is none, how wrong the answer is.
+
+    Cells without a result stay empty; rings mark the trained values.
+    """
+    cells, followed = [], columns[0].prediction.followed if columns else None
+    if followed is not None:
+        cells = [(column.setting, column.value(followed.label), _answer(column), column.stride, column.work) for column in columns]
+        return _map(cells, f"{followed.name} ({followed.unit})", sigmas, strides, trained, dark, _from_none(value for _, value, *_ in cells))
     for column in columns:
         share = column.value(label)
         cells.append((column.setting, 100 * share, f"“{words(label)}” {100 * share:.1f} %, predicted: “{words(column.top)}”", column.stride, column.work))

@@ -117,6 +117,18 @@ class Audible:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """Which of a prediction's `values` says how good it is, where they are no probabilities: the less, the better.
+
+    label: its key. name, unit: for people, "Mel error" and "dB".
+    """
+
+    label: str
+    name: str
+    unit: str
+
+
+@dataclass(frozen=True)
 class Rate:
     """A number that the uppermost layer's stride divides, such as bits a second.
 
@@ -132,11 +144,12 @@ class Rate:
 class Prediction:
     """A network's answer to one clip.
 
-    headline: what a person reads first, such as "seven". detail: the number beside it, such as "82 %". bars_title: says what the bars
-    are. lanes: what is drawn, in this order, on the time axis of the clip. sounds: what can be heard besides the clip, at the clip's
-    times. arrays: arrays that the export adds, by name. values: numbers that a sweep follows, by label, such as class probabilities.
-    transcript: what was written, by a network that writes; it is shown with what can be said of a text. workbench: what was coded, by a
-    network that codes, where it can be edited. rate: what a person may set in place of the uppermost layer's stride.
+    headline: what a person reads first, such as "seven". detail: the number beside it, such as "82 %". bars_title: says what the bars are.
+    lanes: what is drawn, in this order, on the time axis of the clip. sounds: what can be heard besides the clip, at the clip's times.
+    arrays: arrays that the export adds, by name. values: numbers that a sweep follows, by label, such as class probabilities. transcript:
+    what was written, by a network that writes; it is shown with what can be said of a text. workbench: what was coded, by a network that
+    codes, where it can be edited. followed: of `values` that are no probabilities, the one to look at. rate: what a person may set in place
+    of the uppermost layer's stride.
     """
 
     headline: str
@@ -150,8 +163,9 @@ class Prediction:
     transcript: Transcript | None = None
     workbench: Workbench | None = None
     rate: Rate | None = None
+    followed: Followed | None = None
 
     @property
     def top(self) -> str:
-        """The label of the largest of `values`, or the headline where there are no values."""
-        return max(self.values, key=self.values.__getitem__) if self.values else self.headline
+        """The label of the largest of `values`, or the headline where there are no values or they are no probabilities."""
+        return max(self.values, key=self.values.__getitem__) if self.values and self.followed is None else self.headline

@@ -24,7 +24,7 @@ from adastride.models.codec import Codec, CodecConfig, Coded, codec_options, dur
 from adastride.models.network import Output
 from adastride.tasks.codes import codes_of
 from adastride.tasks.mel_sound import mel_sound, power
-from adastride.tasks.prediction import Bar, CurveLane, PictureLane, Prediction, Rate, Segment, SegmentLane
+from adastride.tasks.prediction import Bar, CurveLane, Followed, PictureLane, Prediction, Rate, Segment, SegmentLane
 from adastride.tasks.task import Batch, Breakdown, Metric, Reconstructed, Task, stack_mels
 from adastride.tasks.workbench import MOST_EDITED, Workbench, map_of
 
@@ -141,7 +141,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
             ),
             sounds=(mel_sound("Decoded", mel, preset, louder), mel_sound("Mel only", signal, preset)) if heard else (),
             arrays={"codes": codes, "durations": durations, "reconstruction": mel}, values=values, workbench=workbench,
-            rate=Rate("Bit rate", "bits a second", bits * below / max(seconds, 1e-9)),
+            followed=Followed("mel error in dB", "Mel error", "dB"), rate=Rate("Bit rate", "bits a second", bits * below / max(seconds, 1e-9)),
         )
 
     def describe(self, config: CodecConfig) -> str:
