@@ -8,7 +8,7 @@ class token.
 Rows and masks are how a GPU gets one large product out of clips of many lengths. A CPU gains nothing by it: it works out every masked
 number before it is thrown away, which took four times as long for clips of 64 to 1200 tokens. So the tokens of a batch stand one after
 the other in one line, (tokens, width), with no padding at all. What treats each token by itself sees that line; attention sees rows and
-masks on a GPU, and on a CPU the clips one by one, with clips of equal length together. Both are the same numbers.
+masks on a GPU, and on a CPU the clips of each length by themselves. Both are the same numbers.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Packing:
     """Where the tokens of a batch stand: in a line, clip behind clip, and in padded rows.
 
     token_counts: of each clip, at least one each. limit, best_fit: see `pack_rows`. by_rows: whether attention works on padded rows with
-    a mask or on one clip after the other; None for what the device is good at.
+    a mask or on the clips of each length by themselves; None for what is faster: the latter on a CPU, and where all have one length.
 
     row, slot, offset: of each clip, its row, its place among the row's clips, and the place of its first token in the row. Clips of a row
     stand in their order. rows, tokens, slots: the size of the padded rows, B', N' and n in the paper: how many there are, and the most
@@ -92,7 +92,7 @@ class Packing:
         by_rows: bool | None = None,
     ):
         self.token_counts, self.limit, self.device = list(token_counts), limit, torch.device(device)
-        self.by_rows = self.device.type != "cpu" if by_rows is None else by_rows
+        self.by_rows = self.device.type != "cpu" and len(set(self.token_counts)) > 1 if by_rows is None else by_rows
         self.row = pack_rows(self.token_counts, limit, best_fit)
         self.rows = 1 + max(self.row, default=-1)
         filled, clips = [0] * self.rows, [0] * self.rows
