@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from adastride.models.elastic import AST, ElasticAST, Packing, pack_rows, patches_of, sinusoids
+from adastride.models.elastic import AST, ElasticAST, Packing, attend, pack_rows, patches_of, sinusoids
 
 DATA = Path(__file__).parents[1] / "data" / "elastic_reference.npz"
 with np.load(DATA) as file:
@@ -96,6 +96,29 @@ def test_best_fit_mostly_needs_fewer_rows_but_not_always():
     assert all(best < newest for newest, best in rows)
     unlucky = [5, 3, 2, 4, 3, 3]
     assert (max(pack_rows(unlucky, 10)), max(pack_rows(unlucky, 10, best_fit=True))) == (1, 2)
+
+
+def product_ways(counts: list[int], packing: Packing, pooling: bool) -> list[Tensor]:
+    """What `attend` gives for random numbers, and the gradients of a weighted sum of it."""
+    generator = torch.Generator().manual_seed(len(counts))
+    sizes = [len(counts) if pooling else sum(counts), sum(counts), sum(counts)]
+    parts = [torch.randn(size, 2, 3, generator=generator, dtype=torch.float64, requires_grad=True) for size in sizes]
+    result = attend(parts[0], parts[1], parts[2], packing, scale=0.7, pooling=pooling)
+    weights = torch.randn(result.shape, generator=generator, dtype=torch.float64)
+    return [result.detach(), *torch.autograd.grad((result * weights).sum(), parts)]
+
+
+@given(batches.filter(lambda batch: batch[0]), st.booleans(), st.booleans())
+def test_attention_in_rows_with_masks_is_attention_in_each_clip(batch: tuple[list[int], int], best_fit: bool, pooling: bool):
+    ways = [product_ways(batch[0], Packing(*batch, best_fit, by_rows=by_rows), pooling) for by_rows in (False, True)]
+    for ours, expected in zip(*ways, strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-12)
+
+
+def test_rows_and_masks_are_for_clips_of_many_lengths_on_a_gpu():
+    assert Packing([3, 4], device="meta").by_rows
+    assert not Packing([3, 3], device="meta").by_rows
+    assert not Packing([3, 4]).by_rows
 
 
 @given(batches, st.booleans())
@@ -226,7 +249,7 @@ def test_packed_clips_are_clips_one_at_a_time(options: dict, by_rows: bool):
 
 @both_ways
 def test_no_clip_sees_another(by_rows: bool):
-    """Its gradient reaches its own frames and no others, and NaN in one clip stays there."""
+    """The gradient of its answer reaches its own frames and no others."""
     network, clips = elastic(), [clip.requires_grad_() for clip in mels()]
     answers = run(network, clips, by_rows)
     for clip in range(len(clips)):
