@@ -59,13 +59,14 @@ class MelPreset:
         return self.sample_rate / self.hop
 
 
-# The AdaStride paper's table 7.
+# The AdaStride paper's table 7, and for transformers of patches ElasticAST's section 3.2.
 PRESETS = {
     "classification": MelPreset(16_000, window=1024, hop=256),
     "speech-recognition": MelPreset(16_000, window=400, hop=160),
     # Read speech of which a part ends at 6 kHz: below 5.8 kHz all of it looks alike.
     "narrow-speech-recognition": MelPreset(16_000, window=400, hop=160, high_hz=5800.0),
     "vq-vae": MelPreset(22_050, window=1024, hop=256),
+    "audio-transformer": MelPreset(16_000, window=400, hop=160, n_mels=128),
 }
 LOG_FLOOR = 1e-5
 

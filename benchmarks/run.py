@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from adastride.device import device_name
-from benchmarks import classroom, codec, layers, recogniser, sweeps, viewer
+from benchmarks import classroom, codec, layers, recogniser, sweeps, transformer, viewer
 
 TARGET = Path(__file__).resolve().parent.parent / "benchmarks.md"
 
@@ -19,6 +19,7 @@ def main() -> None:
     lines += ["## What a person waits for", "", *viewer.report(), "", "## Sweeps", "", *sweeps.report(), ""]
     lines += ["## Recognisers", "", *recogniser.report(), ""]
     lines += ["## Codecs", "", *codec.report(), ""]
+    lines += ["## Audio transformers", "", *transformer.report(), ""]
     asked = "Sessions that all drag at once, server and clients on the same cores; with 30, 150 answers a second are asked for, 250 ms at 95 %."
     lines += ["## A classroom", "", asked, "", *classroom.report(), ""]
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():

@@ -315,6 +315,14 @@ def test_the_papers_presets():
     assert (PRESETS["speech-recognition"].window, PRESETS["speech-recognition"].hop) == (400, 160)
     assert (PRESETS["vq-vae"].sample_rate, PRESETS["vq-vae"].window, PRESETS["vq-vae"].hop) == (22_050, 1024, 256)
     assert PRESETS["speech-recognition"].frames_per_second == 100
+    assert PRESETS["audio-transformer"] == MelPreset(16_000, window=400, hop=160, n_mels=128)
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_every_band_hears_something(preset: MelPreset):
+    """The narrowest bands are hardly wider than a bin of the spectrum, and one between two bins would always lie on the floor."""
+    width = preset.sample_rate / preset.window
+    assert (audio.mel_filters(preset).sum(dim=0) * width > 0.3).all()
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -322,7 +330,7 @@ def test_the_papers_presets():
 def test_log_mel_shape(preset: str, samples: int):
     front_end = PRESETS[preset]
     mel = log_mel(torch.rand(samples) - 0.5, front_end)
-    assert mel.shape == (80, 1 + samples // front_end.hop)
+    assert mel.shape == (front_end.n_mels, 1 + samples // front_end.hop)
     assert mel.isfinite().all()
 
 
@@ -331,7 +339,7 @@ def test_log_mel_of_a_long_clip_is_torchaudio_s(preset: MelPreset):
     """Minutes of sound are transformed in parts; the seams must not show."""
     samples = torch.randn(4200 * preset.hop + 77, generator=torch.Generator().manual_seed(0)) / 8
     plain = torchaudio.transforms.MelSpectrogram(
-        sample_rate=preset.sample_rate, n_fft=preset.window, hop_length=preset.hop, f_max=preset.high_hz, n_mels=80,
+        sample_rate=preset.sample_rate, n_fft=preset.window, hop_length=preset.hop, f_max=preset.high_hz, n_mels=preset.n_mels,
         power=1.0, norm="slaney", mel_scale="slaney",
     )
     torch.testing.assert_close(log_mel(samples, preset), plain(samples).clamp(min=LOG_FLOOR).log(), rtol=0, atol=1e-4)

@@ -3,12 +3,14 @@
 What a network's answer means is said in `adastride.tasks`.
 """
 
+from adastride.models.audio_transformer import AudioTransformer, AudioTransformerConfig
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.models.codec import Codec, CodecConfig
+from adastride.models.elastic import AST, ElasticAST
 from adastride.models.network import Network, NetworkConfig, Output, Resume
 from adastride.models.recogniser import Recogniser, RecogniserConfig
 
 __all__ = [
-    "Classifier", "ClassifierConfig", "Codec", "CodecConfig", "Network", "NetworkConfig", "Output", "Recogniser", "RecogniserConfig",
-    "Resume",
+    "AST", "AudioTransformer", "AudioTransformerConfig", "Classifier", "ClassifierConfig", "Codec", "CodecConfig", "ElasticAST", "Network",
+    "NetworkConfig", "Output", "Recogniser", "RecogniserConfig", "Resume",
 ]

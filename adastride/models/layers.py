@@ -50,13 +50,14 @@ def check_parameters(config: LayerFields) -> None:
             raise ValueError(f"{name} must be a {'whole ' * whole}number from {low:g} to {high:g}, got {value}")
 
 
-def build_layer(config: LayerFields, key: str, stride: float) -> Downsampler:
-    """Builds the layer of the method `key` with the parameters that a configuration has for it."""
+def build_layer(config: LayerFields, key: str, stride: float, channels: int | None = None) -> Downsampler:
+    """Builds the layer of the method `key` with the parameters that a configuration has for it. channels: the width if None."""
+    channels = config.width if channels is None else channels
     known = METHODS[key].parameters
     parameters = {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in known}
     if config.learn_sigma and "sigma" in known:
-        return METHODS[key].build(config.width, stride=stride, learn_sigma=True, **parameters)
-    return build(key, config.width, stride, **parameters)
+        return METHODS[key].build(channels, stride=stride, learn_sigma=True, **parameters)
+    return build(key, channels, stride, **parameters)
 
 
 def build_blocks(config: LayerFields, block: type[ResidualBlock], count: int, downsampling: Sequence[int]) -> nn.ModuleList:

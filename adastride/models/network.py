@@ -172,7 +172,7 @@ class Network(nn.Module, ABC):
     @property
     @abstractmethod
     def downsamplers(self) -> list[Downsampler]:
-        """The downsampling layers, lowest first. How many there are is known here and nowhere else."""
+        """The downsampling layers, lowest first. How many there are is known here and nowhere else; there may be none."""
 
     @abstractmethod
     def forward(

@@ -1,0 +1,163 @@
+"""Audio transformers that classify: ElasticAST for clips of any length, or the standard AST at one length, of a log-mel's patches.
+
+A transformer of patches has no downsampling layer of its own. In front of the patches one may stand, of any method of the registry, which
+downsamples the mel in time: average pooling lowers the resolution everywhere, and AdaStride lets tokens gather where something happens.
+The settings of one run are arguments; a run never changes the module, which all sessions share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from torch import Tensor
+
+from adastride import alignment as maths
+from adastride.audio import PRESETS, MelPreset
+from adastride.downsampling import METHODS, Downsampler, LayerSettings
+from adastride.downsampling.base import zero_padding
+from adastride.models.blocks import centred
+from adastride.models.elastic import AST, PATCH, ROW_TOKENS, ElasticAST
+from adastride.models.layers import build_layer, check_parameters
+from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
+
+
+@dataclass(frozen=True)
+class AudioTransformerConfig(NetworkConfig):
+    """Everything that is needed to build an `AudioTransformer` again.
+
+    labels: the classes. front: the registry key of the downsampling of the mel in time before its patches, None for none. stride: of
+    the front. sigma: width of an alignment row in output frames, for a front that takes one. frames: None for ElasticAST; a number
+    for the standard AST, which crops and pads to so many frames of what the front gives. width: channels. blocks, heads: of the
+    transformer. patch: bands and frames of a patch. dropout: of what a block adds. row_tokens, best_fit: how clips are packed, see
+    `elastic.pack_rows`. front_end: a key of `audio.PRESETS`. learn_sigma, parameters: see `ClassifierConfig`.
+    Raises ValueError for a method, size or value that is not allowed.
+    """
+
+    kind: ClassVar[str] = "audio-transformer"
+
+    labels: tuple[str, ...]
+    front: str | None = None
+    stride: float = 2.0
+    sigma: float = 5**-0.5
+    frames: int | None = None
+    width: int = 192
+    blocks: int = 4
+    heads: int = 3
+    patch: int = PATCH
+    dropout: float = 0.1
+    row_tokens: int = ROW_TOKENS
+    best_fit: bool = False
+    front_end: str = "audio-transformer"
+    learn_sigma: bool = False
+    parameters: dict[str, float] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(str(label) for label in self.labels))
+        object.__setattr__(self, "stride", maths.check_stride(self.stride))
+        object.__setattr__(self, "parameters", dict(self.parameters))
+        maths.check_sigma(self.sigma)
+        if self.front is not None and self.front not in METHODS:
+            raise ValueError(f"unknown method {self.front!r}; choose one of {', '.join(METHODS)}, or none")
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must be at least two different names")
+        if self.front_end not in PRESETS:
+            raise ValueError(f"unknown front end {self.front_end!r}; choose one of {', '.join(PRESETS)}")
+        for name, low, high in (
+            ("width", 1, 4096), ("blocks", 1, 64), ("heads", 1, 64), ("patch", 1, 128), ("row_tokens", 1, 1 << 20), ("frames", 1, 1 << 20),
+        ):
+            value = getattr(self, name)
+            if (name != "frames" or value is not None) and (type(value) is not int or not low <= value <= high):
+                raise ValueError(f"{name} must be a whole number from {low} to {high}, got {value}")
+        if self.width % (2 * self.heads):
+            raise ValueError(f"width must be a multiple of twice the {self.heads} heads, got {self.width}")
+        if self.mel.n_mels % self.patch:
+            raise ValueError(f"patch must divide the {self.mel.n_mels} bands of {self.front_end}, got {self.patch}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be from 0 to below 1, got {self.dropout}")
+        if type(self.best_fit) is not bool:
+            raise ValueError(f"best_fit must be true or false, got {self.best_fit!r}")
+        if self.front is None and (self.learn_sigma or self.parameters):
+            raise ValueError("learn_sigma and parameters are for a method in front, and there is none: choose one")
+        check_parameters(self)
+
+    @property
+    def mel(self) -> MelPreset:
+        return PRESETS[self.front_end]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return () if self.front is None else (self.front,)
+
+    @property
+    def strides(self) -> tuple[float, ...]:
+        """The stride of every downsampling layer, lowest first."""
+        return () if self.front is None else (self.stride,)
+
+
+class AudioTransformer(Network):
+    """The network. Its signal is a natural-log mel (batch, n_mels, T), and its head holds the logits (batch, classes).
+
+    The layer in front gets the mel as networks take it in, about 0 and about as large as 1, so that scores of its frames stay in bounds
+    without a normalisation, and what it gives is a mel still: how loud a frame is can be seen in its patches.
+    """
+
+    config: AudioTransformerConfig
+
+    def __init__(self, config: AudioTransformerConfig):
+        super().__init__(config)
+        bands = config.mel.n_mels
+        self.front: Downsampler | None = None
+        if config.front is not None:
+            self.front = build_layer(config, config.front, config.stride, bands)
+        classes = len(config.labels)
+        self.transformer: ElasticAST | AST
+        if config.frames is None:
+            self.transformer = ElasticAST(
+                classes, bands=bands, patch=config.patch, width=config.width, blocks=config.blocks, heads=config.heads,
+                dropout=config.dropout, row_tokens=config.row_tokens, best_fit=config.best_fit,
+            )
+        else:
+            self.transformer = AST(
+                classes, config.frames, bands=bands, patch=config.patch, width=config.width, blocks=config.blocks, heads=config.heads,
+                dropout=config.dropout,
+            )
+
+    @property
+    def downsamplers(self) -> list[Downsampler]:
+        """The layer in front of the patches, or none."""
+        return [] if self.front is None else [self.front]
+
+    def forward(
+        self, signal: Tensor, lengths: Tensor | None = None, settings: Sequence[LayerSettings | None] | None = None,
+        resumes: Sequence[Resume] = (), watch: Watch = unwatched,
+    ) -> Output:
+        """Runs the network, starting at the last of `resumes` where there are any; see `Network.forward`."""
+        settings = self.check_settings(settings)
+        if resumes:
+            start = resumes[-1]
+        else:
+            lengths = maths.check_lengths(lengths, signal)
+            # Some layers weigh padding with 0, so it has to be numbers.
+            start = Resume(zero_padding(centred(signal), lengths), lengths)
+        if self.front is None:
+            return Output(self._answer(start.hidden, start.lengths), (), start.hidden.new_zeros(()), ())
+        with watch(0):
+            down = self.front(start.hidden, start.lengths, settings[0])
+        return Output(self._answer(down.values, down.lengths), (down,), down.position_loss, (start,))
+
+    def _answer(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """The logits for mels (batch, n_mels, frames), of which the transformer gets the valid frames alone."""
+        return self.transformer([clip[:, :length] for clip, length in zip(x, maths.whole_numbers(lengths), strict=True)])
+
+    def work_share(self, frames: Sequence[int]) -> float:
+        """The share of multiply-adds of the blocks that are left, relative to the same network with no stride in front.
+
+        Attention makes it fall faster than the number of tokens. The standard AST pads, and so always works as much.
+
+        >>> network = AudioTransformer(AudioTransformerConfig(("a", "b"), front="avg-pool", width=192, blocks=1))
+        >>> round(network.work_share([1024, 512]), 3)
+        0.423
+        """
+        return self.transformer.multiply_adds(frames[-1]) / self.transformer.multiply_adds(frames[0])
