@@ -483,7 +483,7 @@ def test_a_good_request_is_read():
     request = _request(good(), TRAINED)
     assert request == {
         **good(), "settings": (LayerSettings(1.0, 2.0, "adastride"),) * 3, "view": (0.5, 1.25), "pixels": (900, 112), "said": None, "beams": 0,
-        "hear": set(),
+        "hear": set(), "book": "", "edit": None,
     }
 
 
