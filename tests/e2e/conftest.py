@@ -72,44 +72,20 @@ def page(visitor: BrowserContext) -> Iterator[Page]:
     assert not errors, errors
 
 
-@pytest.fixture(scope="session")
-def _known_contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
-    """Browsers that have been here before, by their options: to read Streamlit's scripts anew takes each test a second or two."""
-    contexts: dict[str, BrowserContext] = {}
-    yield contexts
-    for context in contexts.values():
-        context.close()
-
-
 @pytest.fixture
-def new_page(browser: Browser, _known_contexts: dict[str, BrowserContext]) -> Iterator[Callable[..., Page]]:
-    """Makes a page of another visitor, whom no other page of the test belongs to; takes the browser context's options.
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Makes a page in a new browser, with an empty cache; takes the browser context's options. A JavaScript error fails the test."""
+    contexts, errors = [], []
 
-    fresh: a browser with an empty cache. A JavaScript error fails the test.
-    """
-    pages, fresh_contexts, used, errors = [], [], set(), []
-
-    def make(width: int = SIZE["width"], height: int = SIZE["height"], fresh: bool = False, **options) -> Page:
-        key = repr((width, height, sorted(options.items())))
-        if fresh or key in used:
-            context = browser.new_context(viewport={"width": width, "height": height}, **options)
-            fresh_contexts.append(context)
-        else:
-            if key not in _known_contexts:
-                _known_contexts[key] = browser.new_context(viewport={"width": width, "height": height}, **options)
-            context = _known_contexts[key]
-            used.add(key)
+    def make(width: int = SIZE["width"], height: int = SIZE["height"], **options) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        pages.append(page)
         return page
 
     yield make
-    for page in pages:
-        if page.url.startswith("http") and not page.is_closed():
-            page.evaluate("localStorage.clear()")
-            page.close()
-    for context in fresh_contexts:
+    for context in contexts:
         context.close()
     assert not errors, errors
 

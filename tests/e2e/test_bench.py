@@ -159,19 +159,21 @@ def test_another_code_in_its_place(editor: Editor):
 
 
 def test_a_click_on_a_code_plays_it_and_nothing_else(editor: Editor):
+    editor.page.evaluate("""() => {
+      const player = window.players[1];
+      player.addEventListener("pause", () => { window.stoppedAt = player.currentTime; });
+    }""")
     box = editor.strips.bounding_box()
     editor.page.mouse.click(box["x"] + 46 + 0.4 * (box["width"] - 52), box["y"] + 48)
-    wait_for(lambda: editor.page.evaluate("window.players[1].currentTime > 0"))
-    wait_for(lambda: editor.page.evaluate("window.players[1].paused"), why="it never stopped")
+    heard = wait_for(lambda: editor.page.evaluate("window.stoppedAt"), why="it never played, or never stopped")
     _, seconds = editor.count_and_seconds()
-    heard = editor.page.evaluate("window.players[1].currentTime")
     assert 0.4 * seconds < heard < 0.4 * seconds + 0.5
     assert editor.words().startswith("Place ")
     editor.play.click()  # the clip's own sound: one of them plays at a time
     editor.page.locator(".bench-play").click()
     wait_for(lambda: editor.page.evaluate("!window.players[1].paused"))
-    assert editor.page.evaluate("window.players.filter((each) => !each.paused).length") == 1
-    assert editor.play.inner_text() == "Play"
+    wait_for(lambda: editor.page.evaluate("window.players.filter((each) => !each.paused).length") == 1, why="both play")
+    wait_for(lambda: editor.play.inner_text() == "Play")
 
 
 def test_speeds_and_what_can_not_be(editor: Editor):
@@ -212,7 +214,10 @@ def test_other_settings_are_other_codes(editor: Editor):
     fewer, _ = editor.count_and_seconds()
     assert fewer < count / 2
     assert not editor.enabled(".undo")
+    assert editor.words() == "These are other codes: what was edited is gone."
     assert editor.heard()
+    editor.select(0)
+    assert not editor.words().startswith("These")
 
 
 def test_a_code_is_named_without_a_probability(editor: Editor):

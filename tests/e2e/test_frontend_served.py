@@ -26,7 +26,7 @@ def frames(page: Page) -> list[int]:
 def test_modules_are_files(new_page: Callable[..., Page], server: str, path: str, component: str, shown: str):
     """Scripts, markup and styles of a page come over HTTP, and a second visit asks for all of them again: Streamlit gives neither
     a time to keep them nor a date, so no browser goes on with modules of the last version."""
-    page, fetched = new_page(fresh=True), []
+    page, fetched = new_page(), []
     page.on("response", lambda response: fetched.append(response) if f"/adastride.{component}/" in response.url else None)
     visits = []
     for _ in range(2):
@@ -44,7 +44,7 @@ def test_modules_are_files(new_page: Callable[..., Page], server: str, path: str
 
 def test_an_upgraded_server_makes_an_open_page_load_itself_again(new_page: Callable[..., Page], server: str):
     """Modules of one version never read answers of another; two versions in turn do not send a page round in circles."""
-    page = new_page(fresh=True)
+    page = new_page()
     loads: list[str] = []
     page.on("load", lambda _: loads.append(page.url))
 
@@ -69,7 +69,7 @@ def test_an_upgraded_server_makes_an_open_page_load_itself_again(new_page: Calla
 
 def test_an_answer_carries_numbers_alone(new_page: Callable[..., Page], server: str):
     """Dragging sends and receives thirty times a second: code, markup and styles must not travel along."""
-    page = new_page(fresh=True)
+    page = new_page()
     sizes = frames(page)
     explorer = Explorer(page, server).open()
     assert max(sizes) > 20_000  # the clip, once

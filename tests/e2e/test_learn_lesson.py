@@ -248,7 +248,7 @@ def test_presenting(new_page: Callable[..., Page], server: str):
             shoot_whole(learner.page, f"learn-{number}-presenter")
         for width, height in ((1024, 768), (390, 844)):
             learner.page.set_viewport_size({"width": width, "height": height})
-            nothing_is_cut(learner.settle())
+            nothing_is_cut(learner)
 
 
 # ------------------------------------------------------------------ hands and keys

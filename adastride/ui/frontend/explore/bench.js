@@ -128,12 +128,12 @@ export class Bench {
 
   /** Other codes lie on the bench. @param {Coding} encoded */
   begin(encoded) {
+    this.problem = this.past.length ? "These are other codes: what was edited is gone." : "";
     this.encoded = this.now = encoded;
     this.past = [];
     this.then = this.made = null;
     this.selected = this.chosen = -1;
     this.asking = false;
-    this.problem = "";
     this.player.audio.pause();
     this.open();
   }
@@ -259,12 +259,14 @@ export class Bench {
   /** @param {number} place */
   select(place) {
     this.selected = clamp(place, -1, this.now.codes.length - 1);
+    this.problem = "";
     this.refresh();
   }
 
   /** @param {number} code */
   choose(code) {
     this.chosen = code;
+    this.problem = "";
     this.refresh();
     const place = this.now.codes.indexOf(code);
     if (place >= 0) this.playPlace(place);
