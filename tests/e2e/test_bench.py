@@ -56,12 +56,13 @@ class Editor(Listener):
 
     def heard(self) -> str:
         """The bytes of the edited sound, which is played for it."""
-        before = self.made_so_far()
+        self.page.evaluate("window.players[1].pause()")  # the sound is short: a button that is pressed to stop it may start it again
+        wait_for(lambda: self.page.locator(".bench-play").inner_text() == "Play")
+        self.page.evaluate("() => { window.started = false; window.players[1].onplay = () => { window.started = true; }; }")
         self.page.locator(".bench-play").click()
-        wait_for(lambda: self.page.locator(".bench-play").inner_text() == "Pause" or self.made_so_far() > before, why="it never played")
+        wait_for(lambda: self.page.evaluate("window.started"), why="it never played")
         sound = wait_for(self._edited_sound)
-        if self.page.locator(".bench-play").inner_text() == "Pause":
-            self.page.locator(".bench-play").click()
+        self.page.evaluate("window.players[1].pause()")
         return sound
 
     def _edited_sound(self) -> str:
@@ -156,6 +157,21 @@ def test_another_code_in_its_place(editor: Editor):
     assert not editor.enabled(".restore")
     assert editor.select(1) == (code, frames)
     assert editor.heard() == first
+
+
+def test_another_sound_stops_the_one_that_plays(editor: Editor):
+    """An edit while it plays: what is heard next is the edit, and the button says what it does."""
+    editor.press(".slower")
+    editor.press(".slower")
+    editor.page.locator(".bench-play").click()
+    wait_for(lambda: editor.page.evaluate("!window.players[1].paused"))
+    before = editor._edited_sound()
+    editor.select(1)
+    editor.press(".longer")
+    wait_for(lambda: editor._edited_sound() != before, why="the sound of the edit never came")
+    assert editor.page.evaluate("window.players[1].paused")
+    assert editor.page.locator(".bench-play").inner_text() == "Play"
+    assert editor.heard() == editor._edited_sound() != before
 
 
 def test_a_click_on_a_code_plays_it_and_nothing_else(editor: Editor):

@@ -53,6 +53,7 @@ export class Player {
     this.close();
     this.audio.src = URL.createObjectURL(sound);
     this.playhead = 0;
+    this.button.textContent = "Play"; // another source drops the event that tells of the pause
   }
 
   /** Another sound of the same clip: it goes on where the last one was. @param {Blob} sound */

@@ -163,7 +163,7 @@ export class Bench {
   /** @param {Int16Array<ArrayBuffer>} samples @param {number} rate @param {string} key */
   takeSound(samples, rate, key) {
     const { waiting } = this;
-    this.player.open(wavBlob(samples, rate));
+    if (key !== this.sounding) this.player.open(wavBlob(samples, rate)); // one that was asked for twice may be playing already
     this.sounding = key;
     this.waiting = null;
     waiting?.();
