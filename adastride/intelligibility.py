@@ -5,13 +5,11 @@ It has a line for each clip, each sound that was made of it, and each listener.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from adastride.tables import csv_text, own_text
+from adastride.tables import lines_text, read_lines
 
 FILE = "intelligibility.csv"
 # Sounds that no network has made, by the word that stands for them in the file.
@@ -41,33 +39,15 @@ class Heard:
 
 
 COLUMNS = tuple(column.name for column in fields(Heard))
-_NUMBERS = ("errors", "units")
 
 
 def read_heard(path: str | Path) -> list[Heard]:
     """The lines of a file; none where there is none. Raises ValueError, one sentence, for any other file."""
-    path = Path(path)
-    if not path.exists():
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, strict=True)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise ValueError
-            return [_heard(row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError, TypeError):
-        wrong = "is no file of what recognisers understand of this version"
-        raise ValueError(f"{path} {wrong}: move it away and run python -m results.intelligibility again.") from None
 
+    def valid(line: Heard) -> bool:
+        return min(line.errors, line.units) >= 0
 
-def _heard(row: dict[str, str]) -> Heard:
-    if None in row or None in row.values():  # another number of cells
-        raise ValueError
-    cells: dict[str, Any] = {name: int(cell) if name in _NUMBERS else own_text(cell) for name, cell in row.items()}
-    heard = Heard(**cells)
-    if min(heard.errors, heard.units) < 0:
-        raise ValueError
-    return heard
+    return read_lines(path, Heard, valid, "what recognisers understand", "python -m results.intelligibility")
 
 
 def heard_text(lines: Iterable[Heard]) -> str:
@@ -77,4 +57,4 @@ def heard_text(lines: Iterable[Heard]) -> str:
     sound,sound_weights,listener,listener_weights,source,speaker,clip,errors,units,unit
     mel,,pocketsphinx,5.1.1,voice,lj,audio/1.ogg,3,12,words
     """
-    return csv_text([COLUMNS, *map(astuple, lines)])
+    return lines_text(Heard, lines)

@@ -5,13 +5,11 @@ It has lines for each run whose answers are texts, and for answers that need no 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from adastride.tables import csv_text, own_text
+from adastride.tables import lines_text, read_lines
 
 FILE = "speakers.csv"
 # What can be answered without listening, by the word that stands for it in a run's name.
@@ -44,10 +42,6 @@ class SpeakerCount:
         return self.source, self.speaker, self.clip
 
 
-COLUMNS = tuple(column.name for column in fields(SpeakerCount))
-_NUMBERS = ("clips", "errors", "units")
-
-
 def baseline_run(task: str, fold: str | None, baseline: str) -> str:
     """The name under which the lines of a baseline stand.
 
@@ -59,28 +53,11 @@ def baseline_run(task: str, fold: str | None, baseline: str) -> str:
 
 def read_counts(path: str | Path) -> list[SpeakerCount]:
     """The lines of a file; none where there is none. Raises ValueError, one sentence, for any other file."""
-    path = Path(path)
-    if not path.exists():
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, strict=True)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise ValueError
-            return [_count(row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError, TypeError):
-        wrong = "is no file of errors by speaker of this version"
-        raise ValueError(f"{path} {wrong}: move it away and run python -m adastride grid again.") from None
 
+    def valid(line: SpeakerCount) -> bool:
+        return min(line.clips - 1, line.errors, line.units) >= 0
 
-def _count(row: dict[str, str]) -> SpeakerCount:
-    if None in row or None in row.values():  # another number of cells
-        raise ValueError
-    cells: dict[str, Any] = {name: int(cell) if name in _NUMBERS else own_text(cell) for name, cell in row.items()}
-    count = SpeakerCount(**cells)
-    if min(count.clips - 1, count.errors, count.units) < 0:
-        raise ValueError
-    return count
+    return read_lines(path, SpeakerCount, valid, "errors by speaker", "python -m adastride grid")
 
 
 def counts_text(counts: Iterable[SpeakerCount]) -> str:
@@ -90,4 +67,4 @@ def counts_text(counts: Iterable[SpeakerCount]) -> str:
     run,source,part,speaker,clip,clips,errors,units,unit
     a,speech,test-other,367,,10,3,120,words
     """
-    return csv_text([COLUMNS, *map(astuple, counts)])
+    return lines_text(SpeakerCount, counts)

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -60,6 +60,9 @@ USUAL_SIGMA_INV2 = 5.0
 USUAL_KIND = ClassifierConfig.kind
 # Two clips that differ: what can't be configured for them can't be for any.
 ANY_CLIPS = tuple(Clip(np.zeros(1600, np.float32), label, label, text="one") for label in "ab")
+# What the files beside the results hold of runs whose answers are texts, and of those whose answers are codes.
+_ERRORS, _DURATIONS = "errors by speaker", "durations of codes"
+Line = TypeVar("Line", SpeakerCount, DurationCount)
 # What a run's process ends with.
 _DONE, _BAD, _STOPPED, _TAKEN, _INTERRUPTED = 0, 2, 3, 4, 130
 
@@ -309,50 +312,42 @@ def append_row(results: Path, row: dict[str, object]) -> None:
         write_atomically(results, text.encode())
 
 
-def _counts(path: Path) -> list[SpeakerCount]:
+def _lines_of(path: Path, read: Callable[[Path], list[Line]]) -> list[Line]:
     try:
-        return read_counts(path)
+        return read(path)
     except ValueError as error:
         raise DataError(str(error)) from None
+
+
+def _append(path: Path, read: Callable[[Path], list[Line]], text: Callable[[list[Line]], str], lines: Sequence[Line]) -> None:
+    """Adds lines to a CSV beside the results, in one atomic step; those of a run that stands there already are left out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.parent):
+        before: list[Line] = _lines_of(path, read)
+        known = {line.run for line in before}
+        new: list[Line] = [line for line in lines if line.run not in known]
+        write_atomically(path, text(before + new).encode())
 
 
 def append_counts(path: Path, counts: Sequence[SpeakerCount]) -> None:
     """Adds lines to the CSV of errors by speaker, in one atomic step; those of a run that stands there already are left out."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
-        before = _counts(path)
-        known = {count.run for count in before}
-        write_atomically(path, counts_text([*before, *(count for count in counts if count.run not in known)]).encode())
-
-
-def _durations(path: Path) -> list[DurationCount]:
-    try:
-        return read_durations(path)
-    except ValueError as error:
-        raise DataError(str(error)) from None
+    _append(path, read_counts, counts_text, counts)
 
 
 def append_durations(path: Path, counts: Sequence[DurationCount]) -> None:
     """Adds lines to the CSV of how long codes last, in one atomic step; those of a run that stands there already are left out."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
-        before = _durations(path)
-        known = {count.run for count in before}
-        write_atomically(path, durations_text([*before, *(count for count in counts if count.run not in known)]).encode())
+    _append(path, read_durations, durations_text, counts)
 
 
-def _untimed(run: Run, options: Options) -> bool:
-    """Whether it is to be counted how long a run's codes last and can be, from its finished network."""
-    if not KINDS[run.task.kind].task.codes or run.id in {count.run for count in _durations(options.durations)}:
-        return False
-    return finished_history(options.runs / f"{run.id}.safetensors") is not None
-
-
-def _uncounted(run: Run, options: Options) -> bool:
-    """Whether a run's errors by speaker are to be counted and can be, from its finished network."""
-    if not KINDS[run.task.kind].task.texts or run.id in {count.run for count in _counts(options.speakers)}:
-        return False
-    return finished_history(options.runs / f"{run.id}.safetensors") is not None
+def _to_count(run: Run, options: Options) -> list[str]:
+    """What the files beside the results lack of a run and can have, from its finished network."""
+    task = KINDS[run.task.kind].task
+    lacking = []
+    if task.texts and run.id not in {line.run for line in _lines_of(options.speakers, read_counts)}:
+        lacking.append(_ERRORS)
+    if task.codes and run.id not in {line.run for line in _lines_of(options.durations, read_durations)}:
+        lacking.append(_DURATIONS)
+    return lacking if lacking and finished_history(options.runs / f"{run.id}.safetensors") is not None else []
 
 
 def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable[[str], None] = print) -> list[str]:
@@ -363,11 +358,10 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
     """
     options.runs.mkdir(parents=True, exist_ok=True)
     finished = finished_runs(options.results)
-    uncounted = {run.id for run in runs if run.id in finished and _uncounted(run, options)}
-    untimed = {run.id for run in runs if run.id in finished and _untimed(run, options)}
-    pending = [run for run in runs if run.id not in finished or run.id in uncounted | untimed]
-    lacking = {"errors by speaker, which are counted now": uncounted, "durations of codes, which are counted now": untimed}
-    again = "".join(f" ({len(ids)} without {what})" for what, ids in lacking.items() if ids)
+    lacking = {run.id: _to_count(run, options) for run in runs if run.id in finished}
+    pending = [run for run in runs if run.id not in finished or lacking[run.id]]
+    counts = {what: sum(what in own for own in lacking.values()) for what in (_ERRORS, _DURATIONS)}
+    again = "".join(f" ({count} without {what}, which are counted now)" for what, count in counts.items() if count)
     before = sum(run.id in finished for run in runs)
     say(f"{len(runs)} runs, {before} of them finished before{again}, {jobs} at a time on {device_name(options.device)}")
     spawn, failed = multiprocessing.get_context("spawn"), []
@@ -452,12 +446,13 @@ def _work(run: Run, options: Options) -> None:
                 headline = KINDS[run.task.kind].task.headline
                 value, in_silence = (float(str(row[run_columns.metric_column(headline.name + end)])) for end in ("", "_in_silence"))
                 say(f"finished: {headline.label.lower()} {headline.text(value)}, in silence {headline.text(in_silence)}")
-            if _uncounted(run, options):
+            lacking = _to_count(run, options)
+            if _ERRORS in lacking:
                 append_counts(options.speakers, speaker_counts(run, options))
-                say(f"errors by speaker added to {options.speakers}")
-            if _untimed(run, options):
+                say(f"{_ERRORS} added to {options.speakers}")
+            if _DURATIONS in lacking:
                 append_durations(options.durations, code_durations(run, options))
-                say(f"durations of codes added to {options.durations}")
+                say(f"{_DURATIONS} added to {options.durations}")
             (options.runs / f"{run.id}.lock").unlink(missing_ok=True)
     except BlockingIOError:
         sys.exit(_TAKEN)
@@ -510,7 +505,7 @@ def speaker_counts(run: Run, options: Options) -> list[SpeakerCount]:
     model, clips = _finished(run, options), _tested(run, options)
     cache = options.runs / "cache"
     counts, names = count_errors(run.id, model, clips), {name: baseline_run(run.task.name, run.fold, name) for name in BASELINES}
-    if run.task.settings.joined != (1, 1) or set(names.values()) <= {count.run for count in _counts(options.speakers)}:
+    if run.task.settings.joined != (1, 1) or set(names.values()) <= {line.run for line in _lines_of(options.speakers, read_counts)}:
         return counts
     train_clips = [
         clip for source in run.sources for clip in source.clips("train", run.sample_rate, cache) if in_share(clip.path, run.task.settings)
