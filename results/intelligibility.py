@@ -76,7 +76,7 @@ def baselines() -> list[Sound]:
 
 def _sound_of_mel(clip: Clip, preset: MelPreset) -> Waveform:
     mel = audio.log_mel(torch.tensor(clip.samples), preset).numpy()
-    return sound_of(mel, preset)
+    return sound_of(mel, preset, power(mel, preset))
 
 
 def codec_sound(network: Network) -> Sound:
@@ -89,8 +89,7 @@ def codec_sound(network: Network) -> Sound:
     @torch.inference_mode()
     def make(clip: Clip) -> Waveform:
         signal = network.signal(audio.from_samples(clip.samples, PRESET.sample_rate, PRESET.sample_rate))
-        mel = network(signal).head[0].numpy()
-        return sound_of(mel, PRESET, power(signal[0].numpy(), PRESET) / max(power(mel, PRESET), 1e-12))
+        return sound_of(network(signal).head[0].numpy(), PRESET, power(signal[0].numpy(), PRESET))
 
     return Sound(network.name, network.fingerprint[:_DIGITS], make)
 

@@ -97,13 +97,12 @@ def sounds_of(names: Sequence[str], predictions: Sequence[Prediction]) -> tuple[
 def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:
     """The table: what each network answers, its numbers and, where nothing stands among them that a bar says, its bars.
 
-    A number that is called as the bars are together is one of them, and stands there. Numbers have as many digits as a person compares by.
-    There are at most `MOST_NUMBERS` rows of either.
+    The number that is followed is one of the bars, and stands there. Numbers have as many digits as a person compares by. There are at
+    most `MOST_NUMBERS` rows of either.
     """
     rows = [Numbers("Answer", tuple(", ".join(filter(None, (each.headline, each.detail))) for each in predictions))]
-    barred = tuple(each.bars_title.lower() for each in predictions if each.bars_title)
-    labels = [label for label in dict.fromkeys(label for each in predictions for label in each.values) if not label.lower().startswith(barred)]
-    labels = labels[:MOST_NUMBERS]
+    barred = {each.followed.label for each in predictions if each.followed and each.bars}
+    labels = [label for label in dict.fromkeys(label for each in predictions for label in each.values) if label not in barred][:MOST_NUMBERS]
     for label in labels:
         rows.append(Numbers(label, tuple(_number(each.values[label]) if label in each.values else "none" for each in predictions)))
     bars = [

@@ -117,10 +117,8 @@ class Reconstruction(Task[Codec, CodecConfig]):
         means = {name: float(part.mean()) for name, part in parts.items() if part.size}
         below = int(coded.upsamplings[-1].lengths[0])
 
-        @functools.cache
-        def louder() -> float:
-            return power(signal, preset) / max(power(mel, preset), 1e-12)
-
+        original = functools.cache(lambda: power(signal, preset))
+        louder = functools.cache(lambda: original() / max(power(mel, preset), 1e-12))
         heard = seconds <= MOST_HEARD
         workbench = Workbench(network, codes_of(network, coded), louder) if heard and len(segments) <= MOST_EDITED else None
         distinct = len({segment.colour for segment in segments})
@@ -139,7 +137,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
                 ),
                 CurveLane("Mel error, mean over bands", np.arange(mel.shape[1]) / preset.frames_per_second, errors, "dB"),
             ),
-            sounds=(mel_sound("Decoded", mel, preset, louder), mel_sound("Mel only", signal, preset)) if heard else (),
+            sounds=(mel_sound("Decoded", mel, preset, original), mel_sound("Mel only", signal, preset, original)) if heard else (),
             arrays={"codes": codes, "durations": durations, "reconstruction": mel}, values=values, workbench=workbench,
             followed=Followed("mel error in dB", "Mel error", "dB"), rate=Rate("Bit rate", "bits a second", bits * below / max(seconds, 1e-9)),
         )

@@ -14,7 +14,7 @@ import numpy as np
 
 from adastride.models.codec import Codec
 from adastride.tasks.codes import Codes, CodesError, decode, with_durations_of
-from adastride.tasks.mel_sound import mel_sound
+from adastride.tasks.mel_sound import mel_sound, power
 from adastride.tasks.prediction import Audible
 
 MOST_EDITED = 1_000  # codes
@@ -119,8 +119,8 @@ class Workbench:
         seconds = codes.mel_frames / self.network.config.mel.frames_per_second
         if seconds > MOST_SECONDS:
             raise CodesError(f"this would last {seconds:.0f} s, more than the {MOST_SECONDS:.0f} s that can be edited: shorten it.")
-        mel = decode(self.network, codes)
-        return Edited(codes, mel, mel_sound("Edited", mel, self.network.config.mel, self.louder))
+        mel, preset = decode(self.network, codes), self.network.config.mel
+        return Edited(codes, mel, mel_sound("Edited", mel, preset, lambda: self.louder() * power(mel, preset)))
 
 
 def _few(numbers: Sequence[int]) -> Sequence[int]:

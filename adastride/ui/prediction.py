@@ -113,12 +113,17 @@ def pack_sounds(sounds: Sequence[Audible], wanted: Collection[str]) -> tuple[lis
         if audible.key in wanted:
             sound = audible.make()
             described[-1]["rate"] = sound.sample_rate
-            arrays[f"heard{index}"] = np.clip(np.round(sound.samples * 32767), -32768, 32767).astype("<i2")
+            arrays[f"heard{index}"] = pcm16(sound)
     return described, arrays
+
+
+def pcm16(waveform: Waveform) -> np.ndarray:
+    """A clip's samples, (n,) of 16 bits."""
+    return np.clip(np.round(waveform.samples * 32767), -32768, 32767).astype("<i2")
 
 
 def encoded(waveform: Waveform) -> np.ndarray:
     """A clip as a browser plays it: the bytes of a FLAC file."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, waveform.samples, waveform.sample_rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, pcm16(waveform), waveform.sample_rate, format="FLAC", subtype="PCM_16")
     return np.frombuffer(buffer.getvalue(), "u1")

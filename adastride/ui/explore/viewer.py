@@ -7,7 +7,6 @@ instead, of a long clip only as much of it as is in view and as fine as the scre
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import math
@@ -18,7 +17,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import soundfile
 import streamlit as st
 
 from adastride.alignment import Picture, Positions, Taps
@@ -36,7 +34,7 @@ from adastride.tasks.workbench import MOST_SECONDS, Edit, Workbench
 from adastride.text import TextError
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
-from adastride.ui.prediction import MOST_SOUNDS, pack_prediction, pack_sounds, require_numbers
+from adastride.ui.prediction import MOST_SOUNDS, encoded, pack_prediction, pack_sounds, pcm16, require_numbers
 from adastride.ui.queue import SHORT_SECONDS, Busy, show_busy
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -232,7 +230,7 @@ def _workbench(workbench: Workbench, request: dict | None) -> tuple[dict, dict[s
         if edited.sound.key in request["hear"]:
             sound = edited.sound.make()
             described["rate"] = sound.sample_rate
-            arrays["editedSound"] = np.clip(np.round(sound.samples * 32767), -32768, 32767).astype("<i2")
+            arrays["editedSound"] = pcm16(sound)
     return described, arrays
 
 
@@ -386,7 +384,7 @@ def _clip_data(trace: Trace, sound: Sound) -> tuple[dict, dict[str, np.ndarray]]
     if high - low < 1:
         low = high - 1
     mel = np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1").T
-    pcm = np.clip(np.round(samples * 32767), -32768, 32767).astype("<i2")
+    pcm = pcm16(trace.waveform)
     arrays = {"mel": mel, "soundSpans": sound.spans().astype("<f4").ravel()}
     step = 1
     if pcm.size <= _WHOLE_WAVEFORM:
@@ -395,9 +393,7 @@ def _clip_data(trace: Trace, sound: Sound) -> tuple[dict, dict[str, np.ndarray]]
         step = -(-pcm.size // _PEAKS)
         blocks = np.pad(pcm, (0, -pcm.size % step), mode="edge").reshape(-1, step)
         arrays["wave"] = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1)
-        buffer = io.BytesIO()
-        soundfile.write(buffer, pcm, trace.waveform.sample_rate, format="FLAC", subtype="PCM_16")
-        arrays["audio"] = np.frombuffer(buffer.getvalue(), "u1")
+        arrays["audio"] = encoded(trace.waveform)
     centres = mel_band_centres(trace.preset)
     ticks = [(f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz", hz) for hz in (500, 1000, 2000, 4000, 8000) if hz <= trace.preset.high_hz]
     header = {
