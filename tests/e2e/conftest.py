@@ -45,6 +45,16 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def made_up() -> Iterator[str]:
+    """A server of made_up_app.py."""
+    log = ROOT / "build" / "made-up-server.log"
+    log.parent.mkdir(exist_ok=True)
+    process, address = start_server(log=log, script="tests/e2e/made_up_app.py")
+    yield address
+    stop_server(process)
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGUMENTS)

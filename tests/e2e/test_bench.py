@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser import ROOT, start_server, stop_server
 from explorer import wait_for
 from made_up_codecs import codec
 from playwright.sync_api import Page
-from test_sounds import _KEEP_THEM, Listener
+from test_sounds import KEEP_THEM, SOUND_OF, Listener
 
 from adastride.checkpoints import save_checkpoint
 
@@ -67,31 +66,17 @@ class Editor(Listener):
 
     def _edited_sound(self) -> str:
         # The player of the bench is the second one that the page made.
-        return self.page.evaluate("""async () => {
-          const player = window.players[1];
-          if (!player.src) return "";
-          const bytes = new Uint8Array(await (await fetch(player.src)).arrayBuffer());
-          let text = "";
-          for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-          return btoa(text);
-        }""")
+        return self.page.evaluate("async () => { " + SOUND_OF + " const player = window.players[1]; return player.src && soundOf(player); }")
 
     def mel(self) -> str:
         return self.strips.evaluate("(canvas) => canvas.toDataURL()")
 
 
-@pytest.fixture(scope="module")
-def server_with_a_codec() -> Iterator[str]:
-    process, address = start_server(log=ROOT / "build" / "bench-server.log", script="tests/e2e/made_up_app.py")
-    yield address
-    stop_server(process)
-
-
 @pytest.fixture
-def editor(new_page: Callable[..., Page], server_with_a_codec: str) -> Editor:
+def editor(new_page: Callable[..., Page], made_up: str) -> Editor:
     page = new_page()
-    page.add_init_script(_KEEP_THEM)
-    found = Editor(page, server_with_a_codec)
+    page.add_init_script(KEEP_THEM)
+    found = Editor(page, made_up)
     found.open("?codec=16")
     found.strips.scroll_into_view_if_needed()
     found.settle()
@@ -255,7 +240,7 @@ def test_durations_go_from_one_recording_to_another(new_page: Callable[..., Page
     path = tmp_path / "teller.safetensors"
     save_checkpoint(codec(), path, {})
     page = new_page()
-    page.add_init_script(_KEEP_THEM)
+    page.add_init_script(KEEP_THEM)
     editor = Editor(page, server)
     editor.open("?clip=seven")
     editor.load_checkpoint(path.name, path.read_bytes())

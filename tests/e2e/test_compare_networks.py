@@ -13,7 +13,7 @@ from explorer import shoot_whole, wait_for
 from made_up_codecs import codec
 from playwright.sync_api import Page
 from test_accessibility import axe_violations
-from test_sounds import _KEEP_THEM, _PLAYING
+from test_sounds import KEEP_THEM, PLAYING
 
 from adastride import audio, checkpoints
 from adastride.comparison.networks import Answer, numbers_of, settings_with
@@ -51,7 +51,7 @@ class Networks:
 
     def __init__(self, page: Page, server: str):
         self.page, self.server, self.root = page, server, page.locator(".networks")
-        page.add_init_script(_KEEP_THEM + "window.adastrideLog = [];")
+        page.add_init_script(KEEP_THEM + "window.adastrideLog = [];")
 
     def open(self, query: str = "?networks=") -> Networks:
         self.page.goto(f"{self.server}/compare{query}")
@@ -96,7 +96,7 @@ class Networks:
 
     def playing(self) -> dict:
         wait_for(lambda: self.root.locator(".hear").get_attribute("aria-busy") == "false", 20, "the sound never came")
-        return self.page.evaluate(_PLAYING)
+        return self.page.evaluate(PLAYING)
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from browser import ROOT, start_server, stop_server
 from explorer import Explorer, shoot_whole, wait_for
 from playwright.sync_api import Locator, Page
 
@@ -14,15 +13,6 @@ pytestmark = pytest.mark.e2e
 
 TITLES = ["Transcript, a letter a segment", "Words", "Reconstructed mel", "Attention, query up", "Pitch, Hz", "Error, dB"]
 LETTERS, WORDS, MEL, ATTENTION, PITCH, ERROR = range(6)
-
-
-@pytest.fixture(scope="module")
-def made_up() -> Iterator[str]:
-    log = ROOT / "build" / "made-up-server.log"
-    log.parent.mkdir(exist_ok=True)
-    process, address = start_server(log=log, script="tests/e2e/made_up_app.py")
-    yield address
-    stop_server(process)
 
 
 class Lanes(Explorer):

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from browser import ROOT, start_server, stop_server
 from explorer import Explorer, wait_for
 from playwright.sync_api import Page
 
 pytestmark = pytest.mark.e2e
 
 # Whatever a page plays is made by `new Audio()`.
-_KEEP_THEM = "window.players = []; window.Audio = class extends Audio { constructor() { super(); window.players.push(this); } };"
-_PLAYING = """async () => {
-  const used = window.players.filter((each) => each.src), player = used.findLast((each) => !each.paused || each === used.at(-1));
+KEEP_THEM = "window.players = []; window.Audio = class extends Audio { constructor() { super(); window.players.push(this); } };"
+SOUND_OF = """const soundOf = async (player) => {
   const bytes = new Uint8Array(await (await fetch(player.src)).arrayBuffer());
   let text = "";
   for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return { paused: player.paused, time: player.currentTime, seconds: player.duration, sound: btoa(text) };
+  return btoa(text);
+};"""
+PLAYING = """async () => {
+  """ + SOUND_OF + """
+  const used = window.players.filter((each) => each.src), player = used.findLast((each) => !each.paused || each === used.at(-1));
+  return { paused: player.paused, time: player.currentTime, seconds: player.duration, sound: await soundOf(player) };
 }"""
 
 
@@ -41,7 +44,7 @@ class Listener(Explorer):
         wait_for(lambda: self.page.locator(".hear").get_attribute("aria-busy") == "false", why="the sound never came")
 
     def playing(self) -> dict:
-        return self.page.evaluate(_PLAYING)
+        return self.page.evaluate(PLAYING)
 
     def pitch(self) -> int:
         """Of the tone that is played, in Hz; 0 for anything that is no tone."""
@@ -56,18 +59,11 @@ class Listener(Explorer):
         return self.page.evaluate("window.players.filter((each) => each.src).length")
 
 
-@pytest.fixture(scope="module")
-def server_with_sounds() -> Iterator[str]:
-    process, address = start_server(log=ROOT / "build" / "sounds-server.log", script="tests/e2e/made_up_app.py")
-    yield address
-    stop_server(process)
-
-
 @pytest.fixture
-def listener(new_page: Callable[..., Page], server_with_sounds: str) -> Listener:
+def listener(new_page: Callable[..., Page], made_up: str) -> Listener:
     page = new_page()
-    page.add_init_script(_KEEP_THEM)
-    found = Listener(page, server_with_sounds)
+    page.add_init_script(KEEP_THEM)
+    found = Listener(page, made_up)
     found.open("?layers=2&sounds=1")
     return found
 

@@ -88,6 +88,16 @@ export class View {
     this.signal.addEventListener("abort", () => observer.disconnect());
   }
 
+  /**
+   * Puts a tip beside the pointer, on the side that has room; for keys, where it covers little.
+   * @param {HTMLElement} tip @param {MouseEvent | null} [event]
+   */
+  placeTip(tip, event) {
+    const box = this.root.getBoundingClientRect(), x = event ? event.clientX - box.left : 150, y = event ? event.clientY - box.top : 60;
+    const width = tip.offsetWidth, right = x + 16 + width < box.width;
+    Object.assign(tip.style, { left: `${Math.max(0, right ? x + 16 : x - 16 - width)}px`, top: `${y + 18}px` });
+  }
+
   /** Puts an address into the address bar. @param {string} url */
   writeAddress(url) {
     if (url !== location.href) history.replaceState(history.state, "", url);

@@ -370,13 +370,6 @@ export class Compare extends View {
   /** @param {number} k */
   hoveredRow(k) { return k === this.hover.column ? this.hover.row : rowAt(this.columns[k], this.hover.time); }
 
-  /** @param {HTMLElement} tip @param {MouseEvent} [event] */
-  placeTip(tip, event) {
-    const box = this.root.getBoundingClientRect(), x = event ? event.clientX - box.left : 150, y = event ? event.clientY - box.top : 60;
-    const width = tip.offsetWidth, right = x + 16 + width < box.width;
-    Object.assign(tip.style, { left: `${Math.max(0, right ? x + 16 : x - 16 - width)}px`, top: `${y + 18}px` });
-  }
-
   // ------------------------------------------------------------ drawing
 
   windowMoved() {
