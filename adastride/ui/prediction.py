@@ -16,12 +16,21 @@ from adastride.audio import Waveform
 from adastride.tasks.prediction import Audible, CurveLane, PictureLane, Prediction, SegmentLane
 
 MOST_SOUNDS = 8  # that are made for one request
+_MARGIN = 0.25  # of the window in view, sent to either side of it
 
 
 def require_numbers(prediction: Prediction) -> None:
     """Raises FloatingPointError where what a prediction says in numbers is not a number."""
     if not all(map(math.isfinite, [*prediction.values.values(), *(bar.share for bar in prediction.bars)])):
         raise FloatingPointError("the network's results are not numbers")
+
+
+def widened(view: tuple[float, float] | None, seconds: float) -> tuple[float, float]:
+    """The window in view of a clip, None for all of it, with a margin to pan into; in seconds, and within the clip."""
+    if view is None or view[0] >= seconds:
+        return 0.0, seconds
+    margin = _MARGIN * (view[1] - view[0])
+    return max(0.0, view[0] - margin), min(seconds, view[1] + margin)
 
 
 def pack_prediction(

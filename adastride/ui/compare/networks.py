@@ -30,7 +30,7 @@ from adastride.ui import resources
 from adastride.ui.checkpoint_picker import ChosenCheckpoint
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
-from adastride.ui.prediction import MOST_SOUNDS, encoded, pack_prediction, pack_sounds, require_numbers
+from adastride.ui.prediction import MOST_SOUNDS, encoded, pack_prediction, pack_sounds, require_numbers, widened
 from adastride.ui.queue import SHORT_SECONDS, Busy, show_busy
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -39,7 +39,6 @@ _log = logging.getLogger(__name__)
 _SHOWN_DECIBELS = 90.0
 _USUAL_PIXELS = 1024  # across a lane, until a browser says how many it has
 _MOST_PIXELS = 2048
-_MARGIN = 0.25  # of the window in view, sent to either side of it
 
 _component = live_component("compare_networks", "compare/networks.js")
 
@@ -182,7 +181,8 @@ def _packed(clip: Clip, chosen: Sequence[Chosen], link: Mapping[str, str | None]
     clip_itself, *predictions = comparison.on_shared_scales([clip_itself, *(answer.prediction for answer in answers)])
     rows = _in_groups(predictions)
     lanes = (*clip_itself.lanes, *(predictions[owner].lanes[place] for owner, place in rows))
-    window, columns = _widened(view, seconds, pixels)
+    window = widened(view, seconds)
+    columns = math.ceil(pixels * (window[1] - window[0]) / (view[1] - view[0])) if view and view[0] < seconds else pixels
     packed, arrays = pack_prediction(Prediction("", lanes=lanes), window, seconds, columns)
     _share_axes(packed["lanes"])
     header: dict[str, Any] = {
@@ -261,12 +261,3 @@ def _mel_lane(trace: Trace) -> PictureLane:
     # Frame j is centred on j hops, so it spans half a hop to either side.
     edges = np.clip((np.arange(values.shape[1] + 1) - 0.5) / trace.preset.frames_per_second, 0.0, trace.waveform.seconds)
     return PictureLane("Log-mel of the clip", values, edges, low, high, "dB", ticks=mel_band_ticks(trace.preset))
-
-
-def _widened(view: tuple[float, float] | None, seconds: float, pixels: int) -> tuple[tuple[float, float], int]:
-    """The window in view with a margin to pan into, and the columns that it is to be resolved into."""
-    if view is None or view[0] >= seconds:
-        return (0.0, seconds), pixels
-    margin = _MARGIN * (view[1] - view[0])
-    begin, end = max(0.0, view[0] - margin), min(seconds, view[1] + margin)
-    return (begin, end), math.ceil(pixels * (end - begin) / (view[1] - view[0]))

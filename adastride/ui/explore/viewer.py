@@ -34,7 +34,7 @@ from adastride.tasks.workbench import MOST_SECONDS, Edit, Workbench
 from adastride.text import TextError
 from adastride.ui.component import live_component, pack
 from adastride.ui.live import Channel, channel_of
-from adastride.ui.prediction import MOST_SOUNDS, encoded, pack_prediction, pack_sounds, pcm16, require_numbers
+from adastride.ui.prediction import MOST_SOUNDS, encoded, pack_prediction, pack_sounds, pcm16, require_numbers, widened
 from adastride.ui.queue import SHORT_SECONDS, Busy, show_busy
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
@@ -49,7 +49,6 @@ _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many 
 _MOST_PIXELS = (2048, 256)
 _MOST_SAID = 12_000  # letters of a text that is compared; more words than are compared fit in
 _MOST_NUMBERS, _MOST_WHOLE = 5_000, 10**6  # of codes and durations in a request; what can be edited is less and is said in a sentence
-_MARGIN = 0.25  # of the window in view, sent to either side of it
 
 _component = live_component("explore", "explore/viewer.js")
 
@@ -145,7 +144,7 @@ def _packed(
     prediction = trace.prediction
     if prediction.transcript is not None:
         header["transcript"], prediction = _transcript(trace, prediction.transcript, _sound(trace, state), request, state["said"])
-    header["prediction"], lane_arrays = pack_prediction(prediction, _widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
+    header["prediction"], lane_arrays = pack_prediction(prediction, widened(view, clip.waveform.seconds), clip.waveform.seconds, pixels[0])
     arrays |= lane_arrays
     header["sounds"], sounds = pack_sounds(prediction.sounds, request["hear"] if request else ())
     arrays |= sounds
@@ -337,7 +336,7 @@ def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int,
     browser shows, None for all of the clip. pixels: columns and rows of a layer's plot. state: of the session; a picture of the same
     run, window and screen in its last answer is used again.
     """
-    begin, end = _widened(view, trace.waveform.seconds)
+    begin, end = widened(view, trace.waveform.seconds)
     scale = (end - begin) / (view[1] - view[0]) if view else 1.0
     columns, rows = (math.ceil(size * scale) for size in pixels)
     earlier, results = state.get("pictures", []), []
@@ -355,14 +354,6 @@ def _pictures(trace: Trace, view: tuple[float, float] | None, pixels: tuple[int,
             results.append((key, (described, arrays)))
     state["pictures"] = results
     return [result for _, result in results]
-
-
-def _widened(view: tuple[float, float] | None, seconds: float) -> tuple[float, float]:
-    """The window in view with a margin to pan into, both within the clip."""
-    if view is None or view[0] >= seconds:
-        return 0.0, seconds
-    margin = _MARGIN * (view[1] - view[0])
-    return max(0.0, view[0] - margin), min(seconds, view[1] + margin)
 
 
 def _details(clip: Clip) -> str:
