@@ -13,7 +13,7 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,6 +57,14 @@ class MelPreset:
     @property
     def frames_per_second(self) -> float:
         return self.sample_rate / self.hop
+
+    def coarser(self, resolution: float) -> MelPreset:
+        """The front end with its frame shift `resolution` times as long, to the nearest sample (ElasticAST's C, section 3.4).
+
+        >>> PRESETS["audio-transformer"].coarser(1.2).hop
+        192
+        """
+        return self if resolution == 1 else replace(self, hop=max(1, round(self.hop * resolution)))
 
 
 # The AdaStride paper's table 7, and for transformers of patches ElasticAST's section 3.2.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from adastride.clips import Clip
     from adastride.inspection.tracing import Trace
+    from adastride.length_points import LengthPoint
     from adastride.models import Codec, NetworkConfig
     from adastride.tasks import Kind
     from adastride.training.datasets import Source
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 DEFAULT_CHECKPOINT = "digits-adastride"
 BAD_INPUT, INTERRUPTED = 2, 130
 
-_PRESETS = ("commands", "digits", "emotion", "scenes", "strings", "reading", "codec")
+_PRESETS = ("commands", "digits", "emotion", "scenes", "strings", "reading", "speakers", "codec")
 # What only some commands need, and the extra of pyproject.toml that brings it.
 _EXTRAS = {"streamlit": "app", "matplotlib": "app", "plotly": "app", "accelerate": "train", "jiwer": "train", "tokenizers": "train"}
 _PLACED_SECONDS, _SNR_DB = 2.0, 30.0
@@ -145,16 +146,20 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(train)
     kinds = train.add_mutually_exclusive_group()
     kinds.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
-    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification, recognition or reconstruction")
+    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification, recognition, reconstruction or elastic")
     train.add_argument("--units", choices=("words", "characters", "phonemes", "pieces"), help="what a recogniser writes (default: characters)")
     train.add_argument("--blocks", metavar="N", type=_whole(1, 64), help="of a recogniser's encoder (default: 4)")
     train.add_argument("--encoder", choices=("squeezeformer", "conformer"), help="of a recogniser (default: squeezeformer)")
+    train.add_argument("--pack", metavar="TOKENS", dest="row_tokens", type=_whole(1, 1 << 20),
+                       help="tokens of a row that clips are packed into, of an audio transformer (default: 2048)")
+    train.add_argument("--resolutions", metavar="C", nargs="+", type=_number(0.1, 100),
+                       help="frame shifts over the network's own that a clip may have, drawn for each (default: the preset's)")
     train.add_argument("--codes", metavar="N", type=_whole(2, 65_536), help="of a codec's codebook (default: 512)")
     train.add_argument("--front-end", metavar="NAME", help="log-mel front end (default: the network's)")
     methods = train.add_mutually_exclusive_group()
-    methods.add_argument("--method", metavar="METHOD", default="adastride",
-                         help="downsampler of all layers (of a codec the upper one), or a network's own name such as adastride-s or "
-                         "adastride-sigma (default: %(default)s)")
+    methods.add_argument("--method", metavar="METHOD",
+                         help="downsampler of all layers (of a codec the upper one), or a network's own name such as adastride-s, "
+                         "adastride-sigma, elastic, ast-2s (of 2 s) or elastic-adastride (default: adastride, of audio transformers elastic)")
     methods.add_argument("--methods", metavar="A,B,C", help="downsampler of each layer, the lowest first")
     train.add_argument("--stride", metavar="S", type=_number(1), default=2.0,
                        help="input frames per output frame of every layer (default: %(default)g)")
@@ -196,6 +201,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="a shipped checkpoint or a .safetensors file")
     _add_data(evaluate)
     evaluate.add_argument("--split", default="test", help="which clips (default: %(default)s)")
+    evaluate.add_argument("--seconds", metavar="S", nargs="+", type=_number(0.01, 600), help="also of parts of the clips so long")
+    evaluate.add_argument("--resolutions", metavar="C", nargs="+", type=_number(0.1, 100), help="also with frame shifts so many times as long")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     _add_device(evaluate)
     evaluate.set_defaults(run=_evaluate)
@@ -230,6 +237,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", action="append", required=True,
                         help="folder with a manifest.csv (path, label, split), of Speech Commands, of IEMOCAP, or with a folder for each class; "
                              "may be repeated")
+    parser.add_argument("--label", metavar="COLUMN", default="label", help="of the manifests, what is to be told apart (default: %(default)s)")
     parser.add_argument("--hold-out", metavar="GROUP", help="speaker, session or fold whose clips are the test split (IEMOCAP: 5)")
     parser.add_argument("--classes", type=int, choices=(12, 35), default=12, help="of Speech Commands (default: %(default)s)")
 
@@ -569,7 +577,7 @@ def _train(args: argparse.Namespace) -> None:
     overrides = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,
               "as_is": None if args.silence is None else 1 - args.silence, "balanced": args.balanced,
               "window_seconds": args.silence_seconds and tuple(sorted(args.silence_seconds)), "adversarial": args.adversarial,
-              "seed": args.seed}
+              "resolutions": args.resolutions and tuple(args.resolutions), "seed": args.seed}
     overrides = {name: value for name, value in overrides.items() if value is not None}
     reached, main = "", int(os.environ.get("RANK", 0)) == 0  # of several processes only the first one prints
 
@@ -585,7 +593,8 @@ def _train(args: argparse.Namespace) -> None:
     def config(clips: Sequence[Clip], valid_clips: Sequence[Clip]) -> NetworkConfig:
         configuration = kind.learn_config(clips, valid_clips, **options)
         where = f"on {device_name(device)}" + (f", going on from {state}" if state.exists() else "")
-        say(f"training a {configuration.kind} with {', '.join(configuration.methods)}, {kind.task.describe(configuration)}, {where}")
+        with_layers = f" with {', '.join(configuration.methods)}" if configuration.methods else ""
+        say(f"training a {configuration.kind}{with_layers}, {kind.task.describe(configuration)}, {where}")
         return configuration
 
     def report(progress: Progress) -> None:
@@ -609,7 +618,7 @@ def _sources(args: argparse.Namespace) -> list[Source]:
     """The folders of --data. --hold-out is about the first of them only; the others are added to it."""
     from adastride.training.datasets import Source
 
-    return [Source(folder, args.hold_out if number == 0 else None, args.classes) for number, folder in enumerate(args.data)]
+    return [Source(folder, args.hold_out if number == 0 else None, args.classes, args.label) for number, folder in enumerate(args.data)]
 
 
 def _kind(args: argparse.Namespace) -> Kind:
@@ -631,7 +640,7 @@ def _network(args: argparse.Namespace, kind: Kind) -> tuple[dict[str, Any], int]
 
     try:
         if args.methods is None:
-            options = kind.options(args.method)
+            options = kind.options(args.method or kind.task.usual_method)
         else:
             keys, layers = tuple(part.strip() for part in args.methods.split(",")), len(kind.options("strided-conv")["methods"])
             for key in keys:
@@ -641,7 +650,7 @@ def _network(args: argparse.Namespace, kind: Kind) -> tuple[dict[str, Any], int]
             options = {"methods": keys}
         options |= {"strides": (args.stride,) * len(options["methods"])}
         options |= {} if args.sigma_inv2 is None else {"sigma": args.sigma_inv2**-0.5}
-        names = ("width", "units", "blocks", "encoder", "codes", "front_end")
+        names = ("width", "units", "blocks", "encoder", "codes", "front_end", "row_tokens")
         given = {name: getattr(args, name) for name in names}
         options |= {name: value for name, value in given.items() if value is not None}
         options |= {"learn_sigma": True} if args.learn_sigma else {}
@@ -687,10 +696,13 @@ def _grid(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from adastride import checkpoints
     from adastride.training.evaluate import evaluate
+    from adastride.training.lengths import LengthGrid, measure_lengths
 
     model = checkpoints.load(args.checkpoint, _device(args.device))
     clips, where = [clip for source in _sources(args) for clip in source.clips(args.split, model.config.mel.sample_rate)], ", ".join(args.data)
     result = evaluate(model, clips, placed_seconds=_PLACED_SECONDS, snr_db=_SNR_DB)
+    points = measure_lengths(model, clips, LengthGrid(tuple(args.seconds or ()), tuple(args.resolutions or ())))
+    lengths = list(points) if args.seconds or args.resolutions else []
     if args.json:
         strides = {"silence_stride": result.silence_stride, "sound_stride": result.sound_stride, "stride_ratio": result.stride_ratio}
         numbers = {**result.metrics, **{f"{name}_in_silence": value for name, value in result.in_silence.items()}, **strides}
@@ -698,10 +710,23 @@ def _evaluate(args: argparse.Namespace) -> None:
             "checkpoint": model.name, "data": where, "split": args.split, "clips": result.clips,
             **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
             **(result.breakdown.data if result.breakdown else {}),
+            **({"lengths": [{name: value for name, value in vars(point).items() if name not in ("run", "stride")} for point in lengths]} if lengths else {}),
         }, indent=2, allow_nan=False))
         return
     print(f"{model.name} on {result.clips} clips of {where}, split {args.split}\n")
     print(_evaluation_report(result))
+    if lengths:
+        print("\n" + _lengths_report(lengths))
+
+
+def _lengths_report(points: Sequence[LengthPoint]) -> str:
+    rows = [("part", "frame shift ×", "accuracy", "95 % interval", "tokens", "million multiply-adds")]
+    for point in points:
+        part = f"{point.seconds:g} s" if point.seconds else "whole clips"
+        effort = (f"{point.tokens:.0f}", f"{point.multiply_adds:.0f}") if point.tokens else ("none", "none")
+        interval = f"{100 * point.low:.1f} to {100 * point.high:.1f} %"
+        rows.append((part, f"{point.resolution:g}", f"{100 * point.accuracy:.1f} %", interval, *effort))
+    return "\n".join(_columns(rows, left=1))
 
 
 def _evaluation_report(result: Evaluation) -> str:

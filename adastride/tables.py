@@ -39,7 +39,7 @@ def own_text(cell: str) -> str:
 
 
 def lines_text(kind: type[Line], lines: Iterable[Line]) -> str:
-    """Dataclasses of texts and whole numbers as a CSV file, whose columns are their fields."""
+    """Dataclasses of texts and numbers as a CSV file, whose columns are their fields."""
     return csv_text([tuple(column.name for column in fields(kind)), *map(astuple, lines)])
 
 
@@ -60,7 +60,8 @@ def read_lines(path: str | Path, kind: type[Line], valid: Callable[[Line], bool]
             # Another number of cells stands under the name None, or is None.
             if tuple(reader.fieldnames or ()) != tuple(types) or any(None in row or None in row.values() for row in rows):
                 raise ValueError
-            lines = [kind(**{name: int(cell) if types[name] is int else own_text(cell) for name, cell in row.items()}) for row in rows]
+            convert: dict[object, Callable[[str], object]] = {int: int, float: float}
+            lines = [kind(**{name: convert.get(types[name], own_text)(cell) for name, cell in row.items()}) for row in rows]
             if not all(map(valid, lines)):
                 raise ValueError
             return lines

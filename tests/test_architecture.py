@@ -23,7 +23,7 @@ FLOORS = (
     ("models",),
     ("downsampling",),
     ("alignment",),
-    ("audio", "clip_parts", "clips", "code_durations", "device", "files", "intelligibility", "intervals", "letters", "ranges", "run_columns",
+    ("audio", "clip_parts", "clips", "code_durations", "length_points", "device", "files", "intelligibility", "intervals", "letters", "ranges", "run_columns",
      "samples", "speaker_counts", "subjects", "text", "vocoder"),
     ("formats", "media", "memory", "tables", "wording"),
 )

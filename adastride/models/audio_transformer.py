@@ -27,19 +27,19 @@ from adastride.models.network import Network, NetworkConfig, Output, Resume, Wat
 class AudioTransformerConfig(NetworkConfig):
     """Everything that is needed to build an `AudioTransformer` again.
 
-    labels: the classes. front: the registry key of the downsampling of the mel in time before its patches, None for none. stride: of
-    the front. sigma: width of an alignment row in output frames, for a front that takes one. frames: None for ElasticAST; a number
-    for the standard AST, which crops and pads to so many frames of what the front gives. width: channels. blocks, heads: of the
-    transformer. patch: bands and frames of a patch. dropout: of what a block adds. row_tokens, best_fit: how clips are packed, see
-    `elastic.pack_rows`. front_end: a key of `audio.PRESETS`. learn_sigma, parameters: see `ClassifierConfig`.
+    labels: the classes. methods: the registry key of the downsampling of the mel in time before its patches, or none. strides: of what
+    is there, 2 where it is not given. sigma: width of an alignment row in output frames, for a method that takes one. frames: None for
+    ElasticAST; a number for the standard AST, which crops and pads to so many frames of what comes before it. width: channels. blocks,
+    heads: of the transformer. patch: bands and frames of a patch. dropout: of what a block adds. row_tokens, best_fit: how clips are
+    packed, see `elastic.pack_rows`. front_end: a key of `audio.PRESETS`. learn_sigma, parameters: see `ClassifierConfig`.
     Raises ValueError for a method, size or value that is not allowed.
     """
 
     kind: ClassVar[str] = "audio-transformer"
 
     labels: tuple[str, ...]
-    front: str | None = None
-    stride: float = 2.0
+    methods: tuple[str, ...] = ()
+    strides: tuple[float, ...] = ()
     sigma: float = 5**-0.5
     frames: int | None = None
     width: int = 192
@@ -55,11 +55,15 @@ class AudioTransformerConfig(NetworkConfig):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(str(label) for label in self.labels))
-        object.__setattr__(self, "stride", maths.check_stride(self.stride))
+        object.__setattr__(self, "methods", tuple(self.methods))
+        object.__setattr__(self, "strides", tuple(maths.check_stride(s) for s in self.strides or (2.0,) * len(self.methods)))
         object.__setattr__(self, "parameters", dict(self.parameters))
         maths.check_sigma(self.sigma)
-        if self.front is not None and self.front not in METHODS:
-            raise ValueError(f"unknown method {self.front!r}; choose one of {', '.join(METHODS)}, or none")
+        if len(self.methods) > 1 or len(self.strides) != len(self.methods):
+            raise ValueError(f"expected at most one method and its stride, got {self.methods} and {self.strides}")
+        for method in self.methods:
+            if method not in METHODS:
+                raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}, or none")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must be at least two different names")
         if self.front_end not in PRESETS:
@@ -78,22 +82,13 @@ class AudioTransformerConfig(NetworkConfig):
             raise ValueError(f"dropout must be from 0 to below 1, got {self.dropout}")
         if type(self.best_fit) is not bool:
             raise ValueError(f"best_fit must be true or false, got {self.best_fit!r}")
-        if self.front is None and (self.learn_sigma or self.parameters):
+        if not self.methods and (self.learn_sigma or self.parameters):
             raise ValueError("learn_sigma and parameters are for a method in front, and there is none: choose one")
         check_parameters(self)
 
     @property
     def mel(self) -> MelPreset:
         return PRESETS[self.front_end]
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        return () if self.front is None else (self.front,)
-
-    @property
-    def strides(self) -> tuple[float, ...]:
-        """The stride of every downsampling layer, lowest first."""
-        return () if self.front is None else (self.stride,)
 
 
 class AudioTransformer(Network):
@@ -109,8 +104,8 @@ class AudioTransformer(Network):
         super().__init__(config)
         bands = config.mel.n_mels
         self.front: Downsampler | None = None
-        if config.front is not None:
-            self.front = build_layer(config, config.front, config.stride, bands)
+        if config.methods:
+            self.front = build_layer(config, config.methods[0], config.strides[0], bands)
         classes = len(config.labels)
         self.transformer: ElasticAST | AST
         if config.frames is None:
@@ -151,12 +146,16 @@ class AudioTransformer(Network):
         """The logits for mels (batch, n_mels, frames), of which the transformer gets the valid frames alone."""
         return self.transformer([clip[:, :length] for clip, length in zip(x, maths.whole_numbers(lengths), strict=True)])
 
+    def effort(self, frames: int) -> tuple[int, int]:
+        """The tokens and the multiply-adds of the blocks for a clip of so many frames, after what stands in front of the patches."""
+        return self.transformer.tokens_of(frames), self.transformer.multiply_adds(frames)
+
     def work_share(self, frames: Sequence[int]) -> float:
         """The share of multiply-adds of the blocks that are left, relative to the same network with no stride in front.
 
         Attention makes it fall faster than the number of tokens. The standard AST pads, and so always works as much.
 
-        >>> network = AudioTransformer(AudioTransformerConfig(("a", "b"), front="avg-pool", width=192, blocks=1))
+        >>> network = AudioTransformer(AudioTransformerConfig(("a", "b"), methods=("avg-pool",), width=192, blocks=1))
         >>> round(network.work_share([1024, 512]), 3)
         0.423
         """

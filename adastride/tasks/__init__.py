@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from adastride.clips import Clip
+from adastride.models.audio_transformer import AudioTransformer, AudioTransformerConfig
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.models.codec import Codec, CodecConfig
 from adastride.models.network import Network, NetworkConfig
 from adastride.models.recogniser import Recogniser, RecogniserConfig
 from adastride.tasks.classification import Classification
+from adastride.tasks.patches import PatchClassification
 from adastride.tasks.prediction import Audible, Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane, words
 from adastride.tasks.recognition import Recognition
 from adastride.tasks.reconstruction import Reconstruction
@@ -50,6 +52,7 @@ KINDS: dict[str, Kind] = {
     ClassifierConfig.kind: Kind(ClassifierConfig, Classifier, Classification()),
     RecogniserConfig.kind: Kind(RecogniserConfig, Recogniser, Recognition()),
     CodecConfig.kind: Kind(CodecConfig, Codec, Reconstruction()),
+    AudioTransformerConfig.kind: Kind(AudioTransformerConfig, AudioTransformer, PatchClassification()),
 }
 
 

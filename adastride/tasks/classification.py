@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -11,12 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adastride.clips import Clip, DataError
+from adastride.models.audio_transformer import AudioTransformer, AudioTransformerConfig
 from adastride.models.classifier import Classifier, ClassifierConfig, network_options
 from adastride.models.network import Output
 from adastride.tasks.prediction import Bar, Prediction, words
 from adastride.tasks.task import Batch, Breakdown, Metric, Task, stack_mels
 
 MOST_LABELS, MOST_LETTERS = 200, 100  # of a network of somebody's own that a page shows
+
+
+Labelling = TypeVar("Labelling", bound=Classifier | AudioTransformer)
+LabellingConfig = TypeVar("LabellingConfig", bound=ClassifierConfig | AudioTransformerConfig)
 
 
 def percent(probability: float) -> str:
@@ -30,8 +35,8 @@ def percent(probability: float) -> str:
     return "> 99.9 %" if 0.9995 <= probability < 1 else f"{100 * probability:.1f} %"
 
 
-class Classification(Task[Classifier, ClassifierConfig]):
-    """The task of classifiers. The head of such a network holds one logit for each label: (batch, labels)."""
+class Classification(Task[Labelling, LabellingConfig], Generic[Labelling, LabellingConfig]):
+    """The task of networks that tell labels apart. The head of such a network holds one logit for each label: (batch, labels)."""
 
     name = "classification"
     metrics = (
@@ -40,7 +45,7 @@ class Classification(Task[Classifier, ClassifierConfig]):
     )
     mask_value = -5.0  # what the network subtracts from log-mels: a mask is as loud as the middle, neither floor nor click
 
-    def predict(self, network: Classifier, output: Output, edges: Callable[[], np.ndarray]) -> Prediction:
+    def predict(self, network: Labelling, output: Output, edges: Callable[[], np.ndarray]) -> Prediction:
         """The probabilities of the labels as bars, with the most probable label as the headline; `values` has them under their own names."""
         labels = network.config.labels
         probabilities = torch.softmax(output.head[0].double(), dim=0).tolist()
@@ -52,10 +57,10 @@ class Classification(Task[Classifier, ClassifierConfig]):
             arrays={"labels": np.array(labels), "probabilities": np.array(probabilities)}, values=values,
         )
 
-    def describe(self, config: ClassifierConfig) -> str:
+    def describe(self, config: LabellingConfig) -> str:
         return f"{len(config.labels)} classes"
 
-    def check_config(self, config: ClassifierConfig) -> None:
+    def check_config(self, config: LabellingConfig) -> None:
         longest = max(map(len, config.labels))
         if len(config.labels) > MOST_LABELS or longest > MOST_LETTERS:
             raise ValueError(
@@ -78,7 +83,7 @@ class Classification(Task[Classifier, ClassifierConfig]):
             raise DataError(f"the valid split has the label {unknown.label!r} ({unknown.path}), which no training clip has.")
         return {"labels": labels}
 
-    def targets(self, network: Classifier, clips: Sequence[Clip]) -> list[int]:
+    def targets(self, network: Labelling, clips: Sequence[Clip]) -> list[int]:
         """The index of each clip's label. Raises DataError for a label that the network does not know."""
         labels = network.config.labels
         unknown = sorted({clip.label for clip in clips} - set(labels))
@@ -86,8 +91,11 @@ class Classification(Task[Classifier, ClassifierConfig]):
             raise DataError(f"the data has the label {unknown[0]!r}, which {network.name} does not know: it tells {', '.join(labels)} apart.")
         return [labels.index(clip.label) for clip in clips]
 
-    def batch(self, network: Classifier, sounds: Sequence[np.ndarray], targets: Sequence[int]) -> Batch:
-        signal, lengths = stack_mels(sounds, network.config.mel)
+    def batch(self, network: Labelling, sounds: Sequence[np.ndarray], targets: Sequence[int]) -> Batch:
+        return self.coarser_batch(network, sounds, targets, [1.0] * len(sounds))
+
+    def coarser_batch(self, network: Labelling, sounds: Sequence[np.ndarray], targets: Sequence[int], resolutions: Sequence[float]) -> Batch:
+        signal, lengths = stack_mels(sounds, [network.config.mel.coarser(resolution) for resolution in resolutions])
         return Batch(signal, lengths, (torch.tensor(targets),))
 
     def loss(self, output: Output, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
@@ -105,7 +113,7 @@ class Classification(Task[Classifier, ClassifierConfig]):
         """The index of the most probable label of each example."""
         return output.head.argmax(dim=1).tolist()
 
-    def breakdown(self, network: Classifier, targets: Sequence[int], answers: Sequence[int]) -> Breakdown:
+    def breakdown(self, network: Labelling, targets: Sequence[int], answers: Sequence[int]) -> Breakdown:
         """The confusion matrix: counts of (true, predicted)."""
         labels = network.config.labels
         confusion = np.zeros((len(labels), len(labels)), int)

@@ -6,6 +6,7 @@ name no class; `adastride.tasks.KINDS` says which task belongs to which kind of 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -150,7 +151,7 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     has to leave signals as they are. codes: whether answers are codes that last, as a breakdown's `durations` have it. texts:
     whether answers are the texts of whole clips, which training may then not cut. reconstructs: whether answers are the signals
     themselves again, which a discriminator may then judge. preset: the name of the settings of training that suit the task; None where
-    that goes by the clips.
+    that goes by the clips. usual_method: which of its networks is trained where nobody chooses.
     """
 
     name: ClassVar[str]
@@ -160,6 +161,7 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     texts: ClassVar[bool] = False
     reconstructs: ClassVar[bool] = False
     preset: ClassVar[str | None] = None
+    usual_method: ClassVar[str] = "adastride"
 
     @property
     def headline(self) -> Metric:
@@ -216,6 +218,20 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     def batch(self, network: AnyNetwork, sounds: Sequence[np.ndarray], targets: Sequence[Any]) -> Batch:
         """Makes a batch on the CPU from waveforms (n,) at the network's rate and the right answers for them."""
 
+    def coarser_batch(self, network: AnyNetwork, sounds: Sequence[np.ndarray], targets: Sequence[Any], resolutions: Sequence[float]) -> Batch:
+        """`batch` with the frame shift of each sound's mel so many times the network's (ElasticAST, section 3.4). Raises DataError where
+        frames of another length would mean something else."""
+        raise DataError(f"networks for {self.name} have one frame shift alone: leave out the resolutions.")
+
+    def longest_seconds(self, network: AnyNetwork) -> float:
+        """How much of a clip the network looks at; training then draws which part."""
+        return math.inf
+
+    def effort(self, network: AnyNetwork, frames: int) -> tuple[int, int]:
+        """The tokens and the multiply-adds that a clip costs of which so many frames are left after all downsampling; 0 for networks
+        without tokens."""
+        return 0, 0
+
     @abstractmethod
     def loss(self, output: Output, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
         """The scalar that training makes smaller, without the position loss."""
@@ -247,12 +263,12 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
         return None
 
 
-def stack_mels(sounds: Sequence[np.ndarray], preset: audio.MelPreset) -> tuple[Tensor, Tensor]:
-    """The log-mels of waveforms of different lengths, zero-padded to (B, n_mels, T), and their lengths (B,).
+def stack_mels(sounds: Sequence[np.ndarray], presets: Sequence[audio.MelPreset]) -> tuple[Tensor, Tensor]:
+    """The log-mels of waveforms of different lengths, each by its preset, zero-padded to (B, n_mels, T), and their lengths (B,).
 
     They are made one at a time, because the spectrum of a clip then stays in the processor's cache: 64 clips of a second take two
     thirds of the time of one large transform.
     """
-    mels = [audio.log_mel(torch.tensor(sound), preset) for sound in sounds]
+    mels = [audio.log_mel(torch.tensor(sound), preset) for sound, preset in zip(sounds, presets, strict=True)]
     lengths = torch.tensor([mel.shape[1] for mel in mels])
     return torch.stack([F.pad(mel, (0, int(lengths.max()) - mel.shape[1])) for mel in mels]), lengths

@@ -26,7 +26,7 @@ from adastride.training.settings import TrainingSettings
 
 _NOISE_SECONDS = 12
 _POOL = 16  # batches among which clips are sorted by their lengths
-_MASK, _BATCH, _CLIP, _ORDER, _NETWORK, _LENGTHS = range(6)  # streams of random numbers that never meet
+_MASK, _BATCH, _CLIP, _ORDER, _NETWORK, _LENGTHS, _RESOLUTION = range(7)  # streams of random numbers that never meet
 
 
 def epoch_order(labels: Sequence[str], balanced: bool, generator: np.random.Generator) -> np.ndarray:
@@ -65,6 +65,8 @@ def batches(
     task, rate = task_of(network), network.config.mel.sample_rate
     if task.texts:
         settings = replace(settings, crop_seconds=math.inf, circular=False)
+    if (seconds := task.longest_seconds(network)) < math.inf:
+        settings = replace(settings, crop_seconds=min(seconds, settings.crop_seconds), least_seconds=0.0)
     groups: dict[str, list[int]] = {}
     for index, clip in enumerate(clips):
         groups.setdefault(clip.group, []).append(index)
@@ -94,7 +96,11 @@ def batches(
                 for place in places
             ]
             sounds, answers = [sound for sound, _ in strings], [task.joined([targets[index] for index in members]) for _, members in strings]
-        batch = task.batch(network, sounds, answers)
+        if settings.resolutions:
+            drawn = np.random.default_rng((settings.seed, epoch, _RESOLUTION, step, process)).choice(settings.resolutions, len(places))
+            batch = task.coarser_batch(network, sounds, answers, drawn.tolist())
+        else:
+            batch = task.batch(network, sounds, answers)
         if task.mask_value is not None:
             masks = np.random.default_rng((settings.seed, epoch, _MASK, step, process))
             batch = replace(batch, signal=mask_mels(batch.signal, batch.lengths, settings, masks, task.mask_value))
@@ -151,7 +157,10 @@ def _anybody(groups: Mapping[str, Sequence[int]], generator: np.random.Generator
 
 def augment(samples: np.ndarray, window: int | None, rate: int, settings: TrainingSettings, generator: np.random.Generator) -> np.ndarray:
     """One clip as training hears it: (window,) samples or, where window is None, about as many samples as the clip has."""
-    longest = min(settings.crop_seconds * rate, samples.size)
+    seconds = settings.crop_seconds
+    if settings.least_seconds:
+        seconds = float(np.exp(generator.uniform(*np.log((min(settings.least_seconds, seconds), seconds)))))
+    longest = max(1.0, min(seconds * rate, samples.size))
     if samples.size > longest:
         longest = int(longest)
         begin = int(generator.integers(0, samples.size - longest + 1))

@@ -68,12 +68,14 @@ class Source:
     """A folder of labelled clips.
 
     held_out: a group (speaker, session or fold) whose clips are the test split. Where it is None, the data set's own split is used;
-    of IEMOCAP, which has none, session 5 is held out. classes: how many classes of Speech Commands are told apart, 12 or 35.
+    of IEMOCAP, which has none, session 5 is held out. classes: how many classes of Speech Commands are told apart, 12 or 35. label: the
+    column of a manifest that says what is to be told apart.
     """
 
     folder: str | Path
     held_out: str | None = None
     classes: int = 12
+    label: str = "label"
 
     @property
     def name(self) -> str:
@@ -84,7 +86,7 @@ class Source:
         folder = Path(self.folder)
         try:
             if (folder / "manifest.csv").is_file():
-                rows = _manifest(folder)
+                rows = _manifest(folder, self.label)
             elif (folder / "validation_list.txt").is_file() and (folder / "testing_list.txt").is_file():
                 rows = _speech_commands(folder, self.classes)
             elif any(folder.glob("*/*/*/*.trans.txt")):
@@ -169,22 +171,25 @@ def _hold_out(rows: list[Row], group: str, folder: Path) -> list[Row]:
     return [Row(**{**vars(row), "split": "test" if row.group == group else "valid" if row.split == "valid" else "train"}) for row in rows]
 
 
-def _manifest(folder: Path) -> list[Row]:
+def _manifest(folder: Path, labels: str) -> list[Row]:
+    """labels: the column of the labels."""
     manifest = folder / "manifest.csv"
     rows = []
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             names = set(reader.fieldnames or ())
-            missing = {"path", "split"} - names | ({"label"} if not names & {"label", "text"} else set())
+            if labels != "label" and labels not in names:
+                raise DataError(f"{manifest} has no column {labels!r}: its first line names {', '.join(sorted(names))}.")
+            missing = {"path", "split"} - names | ({"label"} if not names & {labels, "text"} else set())
             if missing:
                 lacks = ", ".join("label or text" if name == "label" else name for name in sorted(missing))
                 raise DataError(f"{manifest} lacks the column {lacks}: its first line must name path, split, and label or text.")
             column = next((name for name in GROUP_COLUMNS if name in (reader.fieldnames or ())), None)
             for row in reader:
-                label, text = row.get("label") or "", row.get("text") or ""
-                if not (row["path"] and row["split"]) or ("label" in names and not label):
-                    raise DataError(f"{manifest} has a line without a path, {'label ' if 'label' in names else ''}or split: line {reader.line_num}.")
+                label, text = row.get(labels) or "", row.get("text") or ""
+                if not (row["path"] and row["split"]) or (labels in names and not label):
+                    raise DataError(f"{manifest} has a line without a path, {f'{labels} ' if labels in names else ''}or split: line {reader.line_num}.")
                 rows.append(Row(row["path"], label, row["split"], (column and row[column]) or "", text=text, part=row.get("source") or ""))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{manifest} can't be read ({getattr(error, 'strerror', None) or error}): name a folder that holds a manifest.csv.") from None

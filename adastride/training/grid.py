@@ -1,7 +1,8 @@
 """Trains and tests a grid of runs (tasks x methods x sigma x seeds), each once, and writes a line of a CSV for every run.
 
 Where answers are texts, a second CSV beside it has each speaker's errors (`speaker_counts`), and where they are codes, how long these last
-(`code_durations`). What lacks them there, because it was run before, gets them from its finished network.
+(`code_durations`); a third how right they are at other lengths, where the task asks for it (`length_points`).
+What lacks them there, because it was run before, gets them from its finished network.
 
 The grid is a TOML file, whose contents `read_grid` describes. Runs go in the order of its blocks, and inside a block by seed,
 then method, then task. Every run is a process of its own, so that its time and memory can be measured. A run belongs to whoever
@@ -45,6 +46,8 @@ from adastride.code_durations import DurationCount, durations_text, read_duratio
 from adastride.device import choose_device, device_name
 from adastride.downsampling import METHODS
 from adastride.files import write_atomically
+from adastride.length_points import FILE as LENGTHS
+from adastride.length_points import LengthPoint, points_text, read_points
 from adastride.models.classifier import ClassifierConfig
 from adastride.models.network import Network, NetworkConfig
 from adastride.speaker_counts import BASELINES, FILE, SpeakerCount, baseline_run, counts_text, read_counts
@@ -52,6 +55,7 @@ from adastride.tables import csv_text, own_text
 from adastride.tasks import KINDS, task_of
 from adastride.training.datasets import Source
 from adastride.training.evaluate import SHIFTS, Prepared, breakdown, evaluate, inference_milliseconds
+from adastride.training.lengths import LengthGrid, measure_lengths
 from adastride.training.loop import Progress, finished_history, in_share, train, valid_names
 from adastride.training.settings import PRESETS, TrainingSettings
 from adastride.training.speakers import count_baselines, count_errors
@@ -60,9 +64,9 @@ USUAL_SIGMA_INV2 = 5.0
 USUAL_KIND = ClassifierConfig.kind
 # Two clips that differ: what can't be configured for them can't be for any.
 ANY_CLIPS = tuple(Clip(np.zeros(1600, np.float32), label, label, text="one") for label in "ab")
-# What the files beside the results hold of runs whose answers are texts, and of those whose answers are codes.
-_ERRORS, _DURATIONS = "errors by speaker", "durations of codes"
-Line = TypeVar("Line", SpeakerCount, DurationCount)
+# What the files beside the results hold of runs whose answers are texts, of those whose answers are codes, and of tasks that ask for it.
+_ERRORS, _DURATIONS, _LENGTHS = "errors by speaker", "durations of codes", "lengths"
+Line = TypeVar("Line", SpeakerCount, DurationCount, LengthPoint)
 # What a run's process ends with.
 _DONE, _BAD, _STOPPED, _TAKEN, _INTERRUPTED = 0, 2, 3, 4, 130
 
@@ -73,7 +77,8 @@ class Problem:
 
     sources: the folders to train on; the test splits of the first `tested` of them are what is reported. settings: how to train,
     but for the seed. groups: the groups to hold out, one after the other; (None,) for the manifest's own split. kind: the kind of
-    network, a key of `tasks.KINDS`. network: fields of its configuration that are the same in all runs.
+    network, a key of `tasks.KINDS`. network: fields of its configuration that are the same in all runs. lengths: what else is measured
+    of each network, None for nothing.
     """
 
     name: str
@@ -83,6 +88,7 @@ class Problem:
     groups: tuple[str | None, ...] = (None,)
     kind: str = USUAL_KIND
     network: dict[str, Any] = field(default_factory=dict)
+    lengths: LengthGrid | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,11 @@ class Options:
         """The CSV of how long codes last, beside that of the results."""
         return self.results.with_name(DURATIONS)
 
+    @property
+    def lengths(self) -> Path:
+        """The CSV of how right networks are at other lengths, beside that of the results."""
+        return self.results.with_name(LENGTHS)
+
 
 def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
     """Reads a grid file and returns its runs in the order in which they are to be run, each of them once.
@@ -162,6 +173,8 @@ def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
         data = ["fsdd"]                       # folders in data_root; their test split is what is reported
         leave_one_out = false                 # a run for every speaker, session or fold of data, held out in turn
         settings = {epochs = 40}              # other TrainingSettings than the preset's
+        label = "label"                       # the column of the folders' manifests that is learned
+        lengths = {seconds = [1, 2], resolutions = [1, 2], strides = [2, 4], at = 2}  # what else is measured, see lengths.LengthGrid
         [[tasks.NAME.extra]]                  # folders to train on as well
         folder = "../build/spoken-digits"     # from the grid file's folder
         tested = false                        # whether its test split is reported as well
@@ -194,14 +207,14 @@ def read_grid(path: str | Path, data_root: str | Path) -> list[Run]:
 
 
 def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
-    unknown = set(entry) - {"kind", "network", "preset", "data", "extra", "settings", "leave_one_out"}
+    unknown = set(entry) - {"kind", "network", "preset", "data", "extra", "settings", "leave_one_out", "label", "lengths"}
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
     changes: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.get("settings", {}).items()}
     unknown = set(changes) - {option.name for option in fields(TrainingSettings)} | (set(changes) & {"seed"})
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
-    tested = [Source(data_root / folder) for folder in entry["data"]]
+    tested = [Source(data_root / folder, label=entry.get("label", "label")) for folder in entry["data"]]
     extra: list[Source] = []
     for more in entry.get("extra", ()):
         folder = _folder_from_script(path.parent / more["folder"], path.parent / more["script"] if "script" in more else None)
@@ -213,7 +226,11 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
     settings = replace(PRESETS[entry["preset"]], **changes)
     if settings.adversarial and not KINDS[kind].task.reconstructs:
         raise ValueError(f"task {name} is adversarial, but networks of kind {kind} make nothing that could be taken for an original")
-    return Problem(name, (*tested, *extra), len(tested), settings, groups, kind, dict(entry.get("network", {})))
+    lengths = None
+    if "lengths" in entry:
+        numbers: dict[str, Any] = {key: tuple(map(float, value)) if isinstance(value, list) else float(value) for key, value in entry["lengths"].items()}
+        lengths = LengthGrid(**numbers)
+    return Problem(name, (*tested, *extra), len(tested), settings, groups, kind, dict(entry.get("network", {})), lengths)
 
 
 def _folder_from_script(folder: Path, script: Path | None) -> Path:
@@ -339,6 +356,11 @@ def append_durations(path: Path, counts: Sequence[DurationCount]) -> None:
     _append(path, read_durations, durations_text, counts)
 
 
+def append_lengths(path: Path, points: Sequence[LengthPoint]) -> None:
+    """Adds lines to the CSV of how right networks are at other lengths, in one atomic step; those of a run that stands there are left out."""
+    _append(path, read_points, points_text, points)
+
+
 def _to_count(run: Run, options: Options) -> list[str]:
     """What the files beside the results lack of a run and can have, from its finished network."""
     task = KINDS[run.task.kind].task
@@ -347,6 +369,8 @@ def _to_count(run: Run, options: Options) -> list[str]:
         lacking.append(_ERRORS)
     if task.codes and run.id not in {line.run for line in _lines_of(options.durations, read_durations)}:
         lacking.append(_DURATIONS)
+    if run.task.lengths is not None and run.id not in {line.run for line in _lines_of(options.lengths, read_points)}:
+        lacking.append(_LENGTHS)
     return lacking if lacking and finished_history(options.runs / f"{run.id}.safetensors") is not None else []
 
 
@@ -360,7 +384,7 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
     finished = finished_runs(options.results)
     lacking = {run.id: _to_count(run, options) for run in runs if run.id in finished}
     pending = [run for run in runs if run.id not in finished or lacking[run.id]]
-    counts = {what: sum(what in own for own in lacking.values()) for what in (_ERRORS, _DURATIONS)}
+    counts = {what: sum(what in own for own in lacking.values()) for what in (_ERRORS, _DURATIONS, _LENGTHS)}
     again = "".join(f" ({count} without {what}, which are counted now)" for what, count in counts.items() if count)
     before = sum(run.id in finished for run in runs)
     say(f"{len(runs)} runs, {before} of them finished before{again}, {jobs} at a time on {device_name(options.device)}")
@@ -453,6 +477,9 @@ def _work(run: Run, options: Options) -> None:
             if _DURATIONS in lacking:
                 append_durations(options.durations, code_durations(run, options))
                 say(f"{_DURATIONS} added to {options.durations}")
+            if _LENGTHS in lacking:
+                append_lengths(options.lengths, length_points(run, options))
+                say(f"{_LENGTHS} added to {options.lengths}")
             (options.runs / f"{run.id}.lock").unlink(missing_ok=True)
     except BlockingIOError:
         sys.exit(_TAKEN)
@@ -517,6 +544,12 @@ def code_durations(run: Run, options: Options) -> list[DurationCount]:
     """How long the codes of a run's finished network last, on the test clips of its line of the CSV."""
     found = breakdown(_finished(run, options), [clip for _, clip in _tested(run, options)])
     return [DurationCount(run.id, round(found.numbers["codes"]), frames, count) for frames, count in found.durations.items()] if found else []
+
+
+def length_points(run: Run, options: Options) -> list[LengthPoint]:
+    """How right a run's finished network is at the lengths its task asks for, on the test clips of its line of the CSV."""
+    clips = [clip for _, clip in _tested(run, options)]
+    return list(measure_lengths(_finished(run, options), clips, run.task.lengths or LengthGrid(), run.id))
 
 
 def _finished(run: Run, options: Options) -> Network:

@@ -20,7 +20,10 @@ class TrainingSettings:
     that a clip is placed in, drawn log-uniformly. as_is: the share of batches whose clips get no silence; 1 switches silence off.
     mixed: whether every clip of a batch gets a window of its own, or none, instead of one for all of them; statistics of the batch, which
     a network keeps for later, are then those of both.
-    crop_seconds: longer clips are cut to this length at a random place. shift_seconds: a clip without silence starts at most so
+    crop_seconds: longer clips are cut to this length at a random place. least_seconds: where this is not 0, clips are cut to lengths
+    drawn log-uniformly from it to crop_seconds; a network that looks at a part of fixed length alone gets parts of that length.
+    resolutions: how many times its network's frame shift the frame shift of a clip's mel may be, drawn for every clip (ElasticAST,
+    section 3.4); none for the network's own. shift_seconds: a clip without silence starts at most so
     much earlier or later. circular: whether clips are shifted by any time instead, and what leaves them on one side comes in on the
     other. snr_db: how far the noise lies below the clip, in decibels. speed: the range of the factor of speed, which changes the
     pitch, too. gain_db: the range of the change of level, in decibels. tilt: by how much the levels of the lowest and the highest
@@ -47,6 +50,8 @@ class TrainingSettings:
     as_is: float = 0.5
     mixed: bool = False
     crop_seconds: float = 30.0
+    least_seconds: float = 0.0
+    resolutions: tuple[float, ...] = ()
     shift_seconds: float = 0.1
     circular: bool = False
     snr_db: tuple[float, float] = (0.0, 40.0)
@@ -97,6 +102,12 @@ PRESETS = {
     "reading": replace(
         _COMMANDS, epochs=50, patience=50, batch_size=8, as_is=1.0, score_factor=0.25, snr_db=(15.0, 50.0), speed=(0.9, 1.1),
         gain_db=(-10.0, 6.0), tilt=0.8, shift_seconds=0.1, time_masks=5, time_mask_share=0.05, frequency_masks=1, frequency_mask=27,
+    ),
+    # Who speaks, in clips of any length: whole sentences tell a reader by the microphone alone, so parts of them of any length are learned
+    # from. A voice keeps its pitch.
+    "speakers": replace(
+        _COMMANDS, epochs=40, patience=40, batch_size=16, learning_rate=5e-4, as_is=1.0, crop_seconds=6.0, least_seconds=0.5, snr_db=(15.0, 50.0), speed=(0.97, 1.03),
+        gain_db=(-10.0, 6.0), tilt=0.8, band_limited=0.2, shift_seconds=0.05, time_masks=1, time_mask=10, frequency_masks=2, frequency_mask=16,
     ),
     # Sound that is to come back as it is: pieces of it at about their own level, for levels take codes. Many small steps, which taught more
     # than half as many of twice the clips. Half of the clips stand in silence, as recordings do: without it, positions stay even. Every

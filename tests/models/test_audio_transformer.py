@@ -27,6 +27,9 @@ every_front = pytest.mark.parametrize("front", FRONTS, ids=str)
 
 
 def config(**options: Any) -> AudioTransformerConfig:
+    if "front" in options:  # None for none, as parametrised tests have it
+        front, stride = options.pop("front"), options.pop("stride", 2.0)
+        options = {"methods": () if front is None else (front,), "strides": () if front is None else (stride,), **options}
     return AudioTransformerConfig(LABELS, **{"width": 16, "blocks": 2, "heads": 2, "row_tokens": 40, **options})
 
 
@@ -208,8 +211,10 @@ def test_the_fingerprint_knows_how_the_network_is_put_together():
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"front": "pool"}, "unknown method 'pool'"), ({"labels": ("a",)}, "at least two different names"),
-    ({"labels": ("a", "a")}, "two different names"), ({"stride": 0.5}, "stride"), ({"stride": float("nan")}, "stride"),
+    ({"methods": ("pool",)}, "unknown method 'pool'"), ({"labels": ("a",)}, "at least two different names"),
+    ({"labels": ("a", "a")}, "two different names"), ({"methods": ("avg-pool",), "strides": (0.5,)}, "stride"),
+    ({"methods": ("avg-pool",), "strides": (float("nan"),)}, "stride"),
+    ({"strides": (2.0,)}, "at most one method and its stride"), ({"methods": ("avg-pool",) * 2}, "at most one method and its stride"),
     ({"sigma": 0.0}, "sigma"), ({"front_end": "eyes"}, "unknown front end"),
     ({"width": 0}, "width must be a whole number"), ({"width": 16.0}, "width must be a whole number"), ({"width": 18}, "twice the 2 heads"),
     ({"blocks": 0}, "blocks must be a whole number"), ({"heads": 65}, "heads must be a whole number"),
@@ -218,9 +223,9 @@ def test_the_fingerprint_knows_how_the_network_is_put_together():
     ({"row_tokens": 0}, "row_tokens must be a whole number"), ({"row_tokens": None}, "row_tokens must be a whole number"),
     ({"dropout": 1.0}, "dropout"), ({"dropout": float("nan")}, "dropout"), ({"best_fit": 1}, "best_fit must be true or false"),
     ({"learn_sigma": True}, "there is none: choose one"), ({"parameters": {"smoothness": 4.0}}, "there is none: choose one"),
-    ({"front": "avg-pool", "learn_sigma": True}, "no sigma to learn in avg-pool"),
-    ({"front": "adastride", "learn_sigma": 1}, "learn_sigma must be true or false"),
-    ({"front": "diffstride", "parameters": {"smoothness": 99.0}}, "smoothness must be a number from 1 to 16"),
+    ({"methods": ("avg-pool",), "learn_sigma": True}, "no sigma to learn in avg-pool"),
+    ({"methods": ("adastride",), "learn_sigma": 1}, "learn_sigma must be true or false"),
+    ({"methods": ("diffstride",), "parameters": {"smoothness": 99.0}}, "smoothness must be a number from 1 to 16"),
 ])
 def test_what_a_configuration_refuses(change: dict[str, Any], message: str):
     with pytest.raises(ValueError, match=message):
@@ -238,10 +243,10 @@ def test_a_configuration_comes_back_from_json(whole: AudioTransformerConfig):
 
 
 @pytest.mark.parametrize(("field", "value"), [
-    ("labels", ["a", 1]), ("width", "16"), ("front", 3), ("front", "lstm"), ("frames", "32"), ("best_fit", 1), ("beam", 4),
+    ("labels", ["a", 1]), ("width", "16"), ("methods", [3]), ("methods", ["lstm"]), ("frames", "32"), ("best_fit", 1), ("beam", 4),
 ])
 def test_a_file_can_not_make_a_configuration_of_anything(field: str, value: Any):
-    with pytest.raises(ValueError, match="lstm" if value == "lstm" else field):
+    with pytest.raises(ValueError, match="lstm" if value == ["lstm"] else field):
         AudioTransformerConfig.from_dict({**config().to_dict(), field: value})
 
 
