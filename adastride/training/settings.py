@@ -106,8 +106,9 @@ PRESETS = {
     # Who speaks, in clips of any length: whole sentences tell a reader by the microphone alone, so parts of them of any length are learned
     # from. A voice keeps its pitch.
     "speakers": replace(
-        _COMMANDS, epochs=40, patience=40, batch_size=16, learning_rate=5e-4, as_is=1.0, crop_seconds=6.0, least_seconds=0.5, snr_db=(15.0, 50.0), speed=(0.97, 1.03),
-        gain_db=(-10.0, 6.0), tilt=0.8, band_limited=0.2, shift_seconds=0.05, time_masks=1, time_mask=10, frequency_masks=2, frequency_mask=16,
+        _COMMANDS, epochs=40, patience=40, batch_size=16, learning_rate=5e-4, as_is=1.0, crop_seconds=6.0, least_seconds=0.5,
+        snr_db=(15.0, 50.0), speed=(0.97, 1.03), gain_db=(-10.0, 6.0), tilt=0.8, band_limited=0.2, shift_seconds=0.05,
+        frequency_mask=16,
     ),
     # Sound that is to come back as it is: pieces of it at about their own level, for levels take codes. Many small steps, which taught more
     # than half as many of twice the clips. Half of the clips stand in silence, as recordings do: without it, positions stay even. Every
