@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from adastride.formats import FORMATS
 from adastride.ranges import SIGMA_INV2_RANGE
+from adastride.wording import with_article
 
 if TYPE_CHECKING:
     import torch
@@ -365,7 +366,7 @@ def _transcribe(args: argparse.Namespace) -> None:
         raise CommandError("no recogniser is part of this installation: give the path of one with --checkpoint.")
     model = checkpoints.load(args.checkpoint or next((name for name in known if name.endswith("-adastride")), known[0]))
     if not tasks.task_of(model).texts:
-        raise CommandError(f"{model.name} is a {model.config.kind} and writes no text: choose {' or '.join(known[:3]) or 'a recogniser'}.")
+        raise CommandError(f"{model.name} is {with_article(model.config.kind)} and writes no text: choose {' or '.join(known[:3]) or 'a recogniser'}.")
     wrong = 0
     for path, title in found:
         try:
@@ -476,7 +477,7 @@ def _codec(name: str | None) -> Codec:
         raise CommandError("no codec is part of this installation: give the path of one with --checkpoint.")
     network = checkpoints.load(name or next((one for one in known if one.endswith("-adastride")), known[0]))
     if not isinstance(network, Codec):
-        raise CommandError(f"{network.name} is a {network.config.kind} and has no codes: choose {' or '.join(known[:3]) or 'a codec'}.")
+        raise CommandError(f"{network.name} is {with_article(network.config.kind)} and has no codes: choose {' or '.join(known[:3]) or 'a codec'}.")
     return network
 
 
@@ -571,7 +572,7 @@ def _train(args: argparse.Namespace) -> None:
     options, sample_rate = _network(args, kind)
     if args.adversarial and not kind.task.reconstructs:
         able = ", ".join(name for name, each in KINDS.items() if each.task.reconstructs)
-        raise CommandError(f"--adversarial is for what reconstructs sound ({able}), not for a {kind.config.kind}: leave it out.")
+        raise CommandError(f"--adversarial is for what reconstructs sound ({able}), not for {with_article(kind.config.kind)}: leave it out.")
     device = _device(args.device)
     state = out.with_suffix(".state")
     overrides = {"epochs": args.epochs, "patience": args.patience, "batch_size": args.batch_size, "learning_rate": args.learning_rate,
@@ -594,7 +595,7 @@ def _train(args: argparse.Namespace) -> None:
         configuration = kind.learn_config(clips, valid_clips, **options)
         where = f"on {device_name(device)}" + (f", going on from {state}" if state.exists() else "")
         with_layers = f" with {', '.join(configuration.methods)}" if configuration.methods else ""
-        say(f"training a {configuration.kind}{with_layers}, {kind.task.describe(configuration)}, {where}")
+        say(f"training {with_article(configuration.kind)}{with_layers}, {kind.task.describe(configuration)}, {where}")
         return configuration
 
     def report(progress: Progress) -> None:
@@ -659,7 +660,7 @@ def _network(args: argparse.Namespace, kind: Kind) -> tuple[dict[str, Any], int]
     except ValueError as error:
         raise CommandError(f"{error}.") from None
     except TypeError as error:
-        raise CommandError(f"a {args.kind} does not take all of these options ({error}).") from None
+        raise CommandError(f"{with_article(args.kind)} does not take all of these options ({error}).") from None
     return options, sample_rate
 
 

@@ -1,4 +1,4 @@
-"""Other people's words in a sentence: names of files, labels, what a library says of a broken file."""
+"""Words in a sentence: other people's names of files, labels, what a library says of a broken file; articles."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def one_line(text: object, most: int = _LONGEST) -> str:
     """
     shown = visible(str(text)[: most + 1]).replace("\n", _MARK)
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def with_article(name: str) -> str:
+    """A name with its indefinite article.
+
+    >>> with_article("audio-transformer"), with_article("codec")
+    ('an audio-transformer', 'a codec')
+    """
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"

@@ -214,6 +214,8 @@ def _task(name: str, entry: dict, path: Path, data_root: Path) -> Problem:
     unknown = set(changes) - {option.name for option in fields(TrainingSettings)} | (set(changes) & {"seed"})
     if unknown:
         raise ValueError(f"task {name} has an unknown setting {min(unknown)!r}")
+    if type(entry.get("label", "")) is not str:
+        raise ValueError(f"task {name} has the label {entry['label']!r}: give the name of a manifest's column")
     tested = [Source(data_root / folder, label=entry.get("label", "label")) for folder in entry["data"]]
     extra: list[Source] = []
     for more in entry.get("extra", ()):
