@@ -7,9 +7,10 @@ The settings of one run are arguments; a run never changes the module, which all
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -21,6 +22,46 @@ from adastride.models.blocks import centred
 from adastride.models.elastic import AST, PATCH, ROW_TOKENS, ElasticAST
 from adastride.models.layers import build_layer, check_parameters
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
+
+AST_SECONDS = 5.0  # of an AST whose name says nothing else
+_AST = re.compile(r"ast(?:-(\d{1,3}(?:\.\d)?)s)?")
+BEFORE_ELASTIC = "elastic-"  # and a method: the name of an ElasticAST with a layer in front
+
+
+def transformer_options(name: str) -> dict[str, Any]:
+    """The fields of `AudioTransformerConfig`, `methods` among them, that make the transformer of this name.
+
+    name: "elastic"; "ast", or "ast-2s" for clips of 2 s; "elastic-METHOD" or METHOD, which is ElasticAST with a downsampling of the mel in
+    front of it. Raises ValueError for any other name.
+
+    >>> transformer_options("ast-2s"), transformer_options("elastic-adastride")
+    ({'methods': (), 'frames': 200}, {'methods': ('adastride',)})
+    """
+    if name == "elastic":
+        return {"methods": ()}
+    if ast := _AST.fullmatch(name):
+        frames = round(float(ast[1] or AST_SECONDS) * PRESETS[AudioTransformerConfig.front_end].frames_per_second)
+        if frames:
+            return {"methods": (), "frames": frames}
+    front = name.removeprefix(BEFORE_ELASTIC)
+    if front not in METHODS:
+        raise ValueError(f"there is no audio transformer {name!r}: choose elastic, ast, ast-2s or elastic- and one of {', '.join(METHODS)}")
+    return {"methods": (front,)}
+
+
+def transformer_label(name: str) -> str:
+    """What a person calls the transformer of this name, which is not that of a method alone. Raises KeyError for any other name.
+
+    >>> transformer_label("elastic"), transformer_label("ast-2s"), transformer_label("elastic-adastride")
+    ('ElasticAST', 'AST of 2 s', 'AdaStride before ElasticAST')
+    """
+    if name == "elastic":
+        return "ElasticAST"
+    if ast := _AST.fullmatch(name):
+        return f"AST of {float(ast[1] or AST_SECONDS):g} s"
+    if not name.startswith(BEFORE_ELASTIC):
+        raise KeyError(name)
+    return f"{METHODS[name.removeprefix(BEFORE_ELASTIC)].label} before ElasticAST"
 
 
 @dataclass(frozen=True)

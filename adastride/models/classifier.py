@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from adastride import alignment as maths
 from adastride.audio import PRESETS, MelPreset
 from adastride.downsampling import METHODS, Downsampler, LayerSettings
+from adastride.models.audio_transformer import transformer_label
 from adastride.models.blocks import MaskedBatchNorm, ResidualBlock, centred, masked, padding_mask
 from adastride.models.layers import build_blocks, check_parameters
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
@@ -34,12 +35,13 @@ _LABELS = {"adastride-s": "AdaStride-S", "adastride-sigma": "AdaStride, learned 
 
 
 def network_label(name: str) -> str:
-    """What a person calls a network of this name, a registry key or one of `NETWORKS`. Raises KeyError for any other name.
+    """What a person calls a network of this name, a registry key, one of `NETWORKS` or an audio transformer's. Raises KeyError for any
+    other name.
 
     >>> network_label("adastride-s")
     'AdaStride-S'
     """
-    return _LABELS.get(name) or METHODS[name].label
+    return _LABELS.get(name) or (METHODS[name].label if name in METHODS else transformer_label(name))
 
 
 def network_options(name: str) -> dict:

@@ -15,6 +15,7 @@ import numpy as np
 
 from adastride.downsampling import METHODS
 from adastride.intervals import wilson
+from adastride.models.audio_transformer import BEFORE_ELASTIC
 from adastride.models.classifier import NETWORKS, network_label
 from adastride.models.recogniser import RecogniserConfig
 from adastride.results.paper_tables import Papers, papers
@@ -46,12 +47,16 @@ _SHORT = {"cif": "CIF"}
 
 def label(method: str) -> str:
     """What a person calls a method; the key itself where nobody knows it."""
-    return _SHORT.get(method) or (network_label(method) if method in METHODS or method in NETWORKS else method)
+    try:
+        return _SHORT.get(method) or network_label(method)
+    except KeyError:
+        return method
 
 
 def kind(method: str) -> str:
     """Whether its strides are "fixed", "learned" or "adaptive"; nobody knows that of an unknown method, which counts as fixed."""
-    return METHODS[method].kind if method in METHODS else "adaptive" if method in NETWORKS else "fixed"
+    layer = method.removeprefix(BEFORE_ELASTIC)
+    return METHODS[layer].kind if layer in METHODS else "adaptive" if method in NETWORKS else "fixed"
 
 
 def order_of(method: str) -> tuple[int, str]:
