@@ -66,7 +66,7 @@ def batches(
     if task.texts:
         settings = replace(settings, crop_seconds=math.inf, circular=False)
     if (seconds := task.longest_seconds(network)) < math.inf:
-        settings = replace(settings, crop_seconds=min(seconds, settings.crop_seconds), least_seconds=0.0)
+        settings = replace(settings, crop_seconds=min(seconds, settings.crop_seconds), least_seconds=0.0, resolutions=())
     groups: dict[str, list[int]] = {}
     for index, clip in enumerate(clips):
         groups.setdefault(clip.group, []).append(index)

@@ -23,7 +23,7 @@ class TrainingSettings:
     crop_seconds: longer clips are cut to this length at a random place. least_seconds: where this is not 0, clips are cut to lengths
     drawn log-uniformly from it to crop_seconds; a network that looks at a part of fixed length alone gets parts of that length.
     resolutions: how many times its network's frame shift the frame shift of a clip's mel may be, drawn for every clip (ElasticAST,
-    section 3.4); none for the network's own. shift_seconds: a clip without silence starts at most so
+    section 3.4); none for the network's own, which is also what a network of fixed length gets. shift_seconds: a clip without silence starts at most so
     much earlier or later. circular: whether clips are shifted by any time instead, and what leaves them on one side comes in on the
     other. snr_db: how far the noise lies below the clip, in decibels. speed: the range of the factor of speed, which changes the
     pitch, too. gain_db: the range of the change of level, in decibels. tilt: by how much the levels of the lowest and the highest

@@ -135,6 +135,7 @@ def test_an_ast_learns_from_parts_of_its_length_and_all_of_them():
     clips = [Clip(rising, label, label) for label in ("high", "low")]
     model = network("ast-0.5s")
     assert set(lengths_of(model, QUIET, clips)) == {51}
+    assert set(lengths_of(model, replace(QUIET, resolutions=(2.0,)), clips)) == {51}, "and has one frame shift"
     levels = [
         float(batch.signal[row].amax()) for epoch in range(20) for batch in batches(model, clips, [0, 1], QUIET, epoch) for row in range(len(batch))
     ]
