@@ -39,7 +39,7 @@ class Shipped:
 
     does: what its networks do, a sentence without its end. data: the folder of its data in the folder of the data sets, or one that the
     grid's script has made. grid: the file in results that trains them. methods: of which one network each is shipped. sigma_inv2: of those
-    methods that have a sigma.
+    methods that have a sigma. label: the column of the data's manifest that is told apart.
     """
 
     does: str
@@ -48,6 +48,7 @@ class Shipped:
     kind: str = "classifier"
     methods: tuple[str, ...] = ("strided-conv", "spectral-pool", "diffstride", "dct-diffstride", "adastride", "adastride-f", "adastride-s")
     sigma_inv2: float = 5.0
+    label: str = "label"
 
 
 TASKS = {
@@ -64,10 +65,22 @@ TASKS = {
         "Says a sound in codes and durations, and makes its mel of them again", "voice", "codec.toml", "codec",
         ("strided-conv", "spectral-pool", "adastride"), sigma_inv2=1.0,
     ),
+    "speakers": Shipped(
+        "Tells 18 readers apart by their voices", "speakers", "elastic.toml", "audio-transformer", ("elastic", "ast-2s", "elastic-adastride"),
+        label="speaker",
+    ),
+    "digits-patches": Shipped(
+        "Tells the English digits zero to nine apart", "fsdd", "elastic.toml", "audio-transformer", ("elastic", "ast-2s", "elastic-adastride"),
+    ),
+}
+# Networks whose name is not that of their run.
+CALLED = {
+    "speakers-ast-2s": "speakers-ast", "digits-patches-elastic": "digits-elastic", "digits-patches-ast-2s": "digits-ast",
+    "digits-patches-elastic-adastride": "digits-elastic-adastride",
 }
 # Words that people hear in seconds of silence: how many seconds a network is calibrated in, on the valid split (adastride/training/calibrate.py).
 CALIBRATED = {"digits": (2.0, 7.0)}
-MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000}
+MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000, "audio-transformer": 15_000_000}
 ANSWERED = ("seven", "left", "rhythm", "number", "clock")  # bundled clips
 TOLERANCE = 0.002  # of the headline metric, between the catalogue and a check
 
@@ -75,7 +88,7 @@ TOLERANCE = 0.002  # of the headline metric, between the catalogue and a check
 def shipped_runs() -> dict[str, tuple[str, str, float | None]]:
     """The run that every shipped checkpoint is, by the checkpoint's name: task, method, and sigma_inv2, None for a method without sigma."""
     names = {
-        f"{task}-{method}": (task, method, shipped.sigma_inv2 if method.startswith("adastride") else None)
+        CALLED.get(name := f"{task}-{method}", name): (task, method, shipped.sigma_inv2 if "adastride" in method else None)
         for task, shipped in TASKS.items() for method in shipped.methods
     }
     return names | {f"digits-adastride-{sigma:g}": ("digits", "adastride", sigma) for sigma in OTHER_SIGMAS}
@@ -106,7 +119,7 @@ def take(results: Path, runs: Path, root: Path, wanted: list[str]) -> None:
         many = f", σ⁻² = {sigma:g}" if sigma else ""
         entries[name] = {
             "name": name, "file": f"{name}.safetensors", "title": f"{SUBJECTS[task].title} · {network_label(method)}" + many * (method == "adastride"),
-            "description": f"{TASKS[task].does}. {_layers(TASKS[task].kind, method)}{many}, stride 2, width {run.width}.",
+            "description": f"{TASKS[task].does}. {_layers(TASKS[task].kind, method)}{many}{_stride(checkpoints.details(source))}, width {run.width}.",
             "task": task, "method": method, "sigma_inv2": sigma,
             "metrics": {run.headline.name: run.value}, "clips": run.clips_test, "width": run.width, "kind": run.kind,
         }
@@ -135,9 +148,15 @@ def _layers(kind: str, method: str) -> str:
     if kind == "recogniser":
         above = " and spectral pooling" if method == "diffstride" else ""
         return f"Two subsampling blocks with {network_label(method)}{above} under Squeezeformer blocks"
+    if kind == "audio-transformer":
+        return f"A transformer of patches of 16 bands × 16 frames, {network_label(method)}"
     if kind == "codec":
         return f"Two strided convolutions and above them {network_label(method)}, with a mirrored decoder"
     return "Two strided convolutions and an AdaStride layer above them" if method == "adastride-s" else f"Three layers of {network_label(method)}"
+
+
+def _stride(header: dict) -> str:
+    return ", stride 2" if header["config"]["methods"] else ""
 
 
 def _write_tables(entries: list[dict]) -> None:
@@ -146,6 +165,7 @@ def _write_tables(entries: list[dict]) -> None:
         "classifier": ("valid", "test", "test, in silence", "test clips", "espeak-ng voices"),
         "recogniser": ("blocks", "valid, error rate", "test, error rate", "test clips"),
         "codec": ("codes", "valid, mel error", "test, mel error", "test clips"),
+        "audio-transformer": ("blocks", "valid", "test", "test clips"),
     }
     readme = HERE / "README.md"
     text = readme.read_text(encoding="utf-8")
@@ -161,6 +181,8 @@ def _write_tables(entries: list[dict]) -> None:
             if kind == "classifier":
                 shares = (metrics.get("valid_accuracy"), entry["metrics"]["accuracy"], metrics.get("test_accuracy_in_silence"))
                 cells += [*map(_percent, shares), entry["clips"], _percent(metrics.get("test_accuracy_of", {}).get("spoken-digits"))]
+            elif kind == "audio-transformer":
+                cells += [header["config"]["blocks"], _percent(metrics["valid_accuracy"]), _percent(entry["metrics"]["accuracy"]), entry["clips"]]
             elif kind == "codec":
                 cells += [header["config"]["codes"], f"{metrics['valid_mel_error']:.3f}", f"{entry['metrics']['mel_error']:.3f}", entry["clips"]]
             else:
@@ -227,7 +249,7 @@ def how_sure(seen: Trace) -> float:
 
 def check(root: Path, names: list[str]) -> None:
     """The headline metric of every shipped checkpoint on all clips of its test split; exits with 1 if one is not what the catalogue says."""
-    from adastride.training.datasets import as_source
+    from adastride.training.datasets import Source
     from adastride.training.evaluate import evaluate
 
     wrong, clips = [], {}
@@ -237,7 +259,8 @@ def check(root: Path, names: list[str]) -> None:
         folder = TASKS[entry.task].data
         clips.setdefault(folder, None)
         if clips[folder] is None:
-            clips[folder] = as_source(RESULTS / folder if folder.startswith("..") else root / folder).clips("test")
+            where = RESULTS / folder if folder.startswith("..") else root / folder
+            clips[folder] = Source(where, label=TASKS[entry.task].label).clips("test")
         result = evaluate(checkpoints.load(name), clips[folder])
         listed = entry.metrics[result.headline.name]
         right = abs(result.value - listed) <= TOLERANCE and result.clips == entry.clips
