@@ -190,7 +190,7 @@ def _lane_row(lane: Lane, owner: int | None, view: tuple[float, float], width: f
 
 
 def _alignment(trace: Trace, view: tuple[float, float]) -> Callable[[Axes], AxesImage]:
-    """What draws the alignment of a network's uppermost layer, each row relative to its largest weight, with the line of a uniform stride."""
+    """What draws the alignment of a network's uppermost layer, each row relative to its largest weight, and a uniform stride's line."""
     layer, top = trace.layers[-1], len(trace.layers) - 1
     edges, ends, seconds = raster.input_edges(trace, top), trace.boundary_seconds(top), trace.waveform.seconds
 

@@ -3,7 +3,8 @@
 There are also checkpoint, axes=2 (time and frequency), drawn (a letter for each point of a curve drawn by hand), pin
 (method~stride~sigma~scores, with a drawn curve as fifth part, and commas between pins) and view (begin and end in seconds, with a
 comma). A link with networks compares trained networks instead, such as ?clip=seven&networks=digits-adastride,digits-strided-conv&upper=3,
-where upper is the stride of their uppermost layers; it may have a view, too. The browser writes links (frontend/compare/viewer.js and networks.js).
+where upper is the stride of their uppermost layers; it may have a view, too. The browser writes links (frontend/compare/viewer.js and
+networks.js).
 """
 
 from __future__ import annotations
