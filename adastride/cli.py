@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     decode.add_argument("--iterations", metavar="N", type=_whole(1, 1000), default=32, help="of Griffin-Lim (default: %(default)s)")
     decode.set_defaults(run=_decode)
 
-    train = commands.add_parser("train", help="train a network on a labelled folder; run it again to go on", allow_abbrev=False)
+    train = commands.add_parser("train", help="train a network on a folder of clips; run it again to go on", allow_abbrev=False)
     _add_data(train)
     kinds = train.add_mutually_exclusive_group()
     kinds.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
@@ -198,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_device(grid)
     grid.set_defaults(run=_grid)
 
-    evaluate = commands.add_parser("evaluate", help="accuracy and strides of a checkpoint on a labelled folder", allow_abbrev=False)
+    evaluate = commands.add_parser("evaluate", help="accuracy or error, and strides, of a checkpoint on clips", allow_abbrev=False)
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="a shipped checkpoint or a .safetensors file")
     _add_data(evaluate)
     evaluate.add_argument("--split", default="test", help="which clips (default: %(default)s)")
@@ -209,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=_evaluate)
 
     sweep = commands.add_parser(
-        "sweep", help="accuracy or error rate of checkpoints on a labelled folder against σ, stride or both", allow_abbrev=False,
+        "sweep", help="accuracy or error of checkpoints on a folder of clips against σ, stride or both", allow_abbrev=False,
     )
     _add_data(sweep)
     sweep.add_argument("--checkpoint", metavar="NAME", action="append", required=True,
@@ -236,8 +236,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", action="append", required=True,
-                        help="folder with a manifest.csv (path, label, split), of Speech Commands, of IEMOCAP, or with a folder for each class; "
-                             "may be repeated")
+                        help="folder with a manifest.csv (path, and label, text and split where there are any), of Speech Commands, "
+                             "of IEMOCAP, or with a folder for each class; may be repeated")
     parser.add_argument("--label", metavar="COLUMN", default="label", help="of the manifests, what is to be told apart (default: %(default)s)")
     parser.add_argument("--hold-out", metavar="GROUP", help="speaker, session or fold whose clips are the test split (IEMOCAP: 5)")
     parser.add_argument("--classes", type=int, choices=(12, 35), default=12, help="of Speech Commands (default: %(default)s)")

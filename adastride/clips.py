@@ -1,4 +1,4 @@
-"""Labelled recordings, and the error for data that can't be used; tasks, sweeps and training share them."""
+"""Recordings with what is known of them, and the error for data that can't be used; tasks, sweeps and training share them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Clip:
-    """One labelled recording.
+    """One recording.
 
-    samples: (n,) mono float32 at the network's sample rate. path: where it is from, for messages. group: its speaker, session or
-    fold; "" where none is known, `SEVERAL` where it is of more than one. text: what is said; "" where nothing is, or nobody knows. part:
-    the corpus, or the part of one, that it was taken from; "" where there is only one.
+    samples: (n,) mono float32 at the network's sample rate. label: "" where there is none. path: where it is from, for messages. group:
+    its speaker, session or fold; "" where none is known, `SEVERAL` where it is of more than one. text: what is said; "" where nothing
+    is, or nobody knows. part: the corpus, or the part of one, that it was taken from; "" where there is only one.
     """
 
     samples: np.ndarray

@@ -11,6 +11,7 @@ from adastride.checkpoints import catalogue
 from adastride.comparison import core as comparison
 from adastride.comparison import networks
 from adastride.comparison.figure import comparison_figure
+from adastride.comparison.networks_figure import networks_figure
 from adastride.comparison.settings import FEWEST_METHODS, MOST_METHODS, SCORES, ComparisonSettings, sources
 from adastride.downsampling import METHODS
 from adastride.inspection import figures
@@ -36,8 +37,9 @@ VIEWER, NETWORKS = "compare_viewer", "compare_networks"
 WHAT = {"methods": "Methods", "networks": "Trained networks"}
 CHOICES = ("methods", "source", "scores", "both_axes")
 # Query parameters that only one of the two comparisons has.
-OF_METHODS = ("checkpoint", "methods", "source", "scores", "axes", "stride", "sigma", "drawn", "view", "pin")
+OF_METHODS = ("checkpoint", "methods", "source", "scores", "axes", "stride", "sigma", "drawn", "pin")
 OF_NETWORKS = ("networks", "upper")
+FIGURES = (("png", "PNG figure", "image/png"), ("svg", "SVG figure", "image/svg+xml"))
 
 resources.prepare_comparison()
 if "compare_link" not in st.session_state:  # a link counts once, when the session opens
@@ -77,17 +79,32 @@ def show_networks() -> None:
     @shell.live(lambda: shell.values(*WIDGETS, "compare_what", *networks_widgets("compare_networks")))
     def live_networks() -> None:
         query = {"clip": clip.link, "networks": ",".join(each.link for each in chosen), **dict.fromkeys(OF_METHODS)}
-        networks_viewer(clip, shown, link.upper, query, revision="link", key=NETWORKS)
+        view = link.view if clip.link == link.clip and link.networks is not None else None
+        networks_viewer(clip, shown, link.upper, view, query, revision="link", key=NETWORKS)
 
     answers = networks_state(NETWORKS)
     live_networks()
     if answers["answers"]:
         with st.container(horizontal=True, vertical_alignment="center"):
+            stem = f"adastride-networks-{clip.sample or 'clip'}"
             st.markdown("**Take it away**")
+            for kind, name, mime in FIGURES:
+                st.download_button(
+                    name,
+                    in_line(
+                        lambda kind=kind: figures.render(networks_figure(answers["answers"], clip.title, answers["view"]), kind),
+                        kind,
+                        clip.waveform.seconds,
+                    ),
+                    f"{stem}.{kind}",
+                    mime,
+                    on_click="ignore",
+                    help="All networks, over the time in view, and their numbers" + (", 200 dpi." if kind == "png" else ", as vectors."),
+                )
             st.download_button(
                 "CSV numbers",
                 in_line(lambda: networks.to_csv(answers["answers"]), "csv", clip.waveform.seconds),
-                f"adastride-networks-{clip.sample or 'clip'}.csv",
+                f"{stem}.csv",
                 "text/csv",
                 on_click="ignore",
                 help="One line for each network: stride and output frames of its uppermost layer, its answer and its numbers.",
@@ -154,7 +171,7 @@ def live() -> None:
         features,
         settings,
         link.settings,
-        view=link.view if clip.link == link.clip else None,
+        view=link.view if clip.link == link.clip and link.networks is None else None,
         revision="link",
         key=VIEWER,
         link={
@@ -185,7 +202,7 @@ if state["comparison"] is None:  # and the page says why
 with st.container(horizontal=True, vertical_alignment="center"):
     stem = f"adastride-compare-{clip.sample or 'clip'}"
     st.markdown("**Take it away**")
-    for kind, name, mime in (("png", "PNG figure", "image/png"), ("svg", "SVG figure", "image/svg+xml")):
+    for kind, name, mime in FIGURES:
         st.download_button(
             name,
             in_line(

@@ -68,13 +68,13 @@ def test_colours_of_the_browser_can_be_told_apart(browser: dict, palette: str, t
     assert min(contrast(colour, BACKGROUND[theme]) for colour in colours) >= 2.95
 
 
-@pytest.mark.parametrize("palette", [charts._LIGHT, charts._DARK, figure._COLOURS, figures._SEGMENT_COLOURS, (figures._BLUE, figures._ORANGE)])
+@pytest.mark.parametrize("palette", [charts._LIGHT, charts._DARK, figure.COLOURS, figures._SEGMENT_COLOURS, (figures._BLUE, figures._ORANGE)])
 def test_colours_of_charts_and_figures_can_be_told_apart(palette: tuple[str, ...]):
     assert too_close(palette) == []
 
 
 def test_a_method_has_one_colour_on_the_page_and_in_a_figure(browser: dict):
-    assert list(figure._COLOURS) == browser["METHOD_COLOURS"]["light"]
+    assert list(figure.COLOURS) == browser["METHOD_COLOURS"]["light"]
 
 
 @pytest.mark.parametrize("vision", VISIONS)

@@ -18,11 +18,11 @@ from adastride.comparison.settings import SCORES, sources
 from adastride.inspection.figures import styled
 from adastride.models.network import MOST_LAYERS
 
-_WIDTH = {2: 6.0, 3: 7.0, 4: 8.0}  # inches
+WIDTH = {2: 6.0, 3: 7.0, 4: 8.0}  # inches
 _PIXELS = 600  # columns of one picture at the most: a little less than a PNG has
 _RANGE = 80.0  # dB that colour tells apart
 _MOST_ERROR = 20.0  # dB; larger errors have the same colour
-_COLOURS = ("#0277C7", "#B86B00", "#007A5A", "#A6497E")
+COLOURS = ("#0277C7", "#B86B00", "#007A5A", "#A6497E")
 _FREQUENCIES = (500, 2000, 8000)
 
 
@@ -35,18 +35,21 @@ def comparison_figure(
     in the title; None for all of the clip. All panels share the time axis in seconds, and those of a row share their colours. The
     size of the pictures is bounded, whatever the length of the clip.
     """
-    total = float(comparison.features.edges[-1])
-    begin, end = view or (0.0, total)
-    begin, end = max(begin, 0.0), min(end, total)
-    if end - begin < total - 0.005:
-        title = f"{title}, {begin:.2f}–{end:.2f} s"
+    title, view = named_view(title, view, float(comparison.features.edges[-1]))
     with styled():
-        return _compose(comparison, mel, preset, title, (begin, end))
+        return _compose(comparison, mel, preset, title, view)
+
+
+def named_view(title: str, view: tuple[float, float] | None, seconds: float) -> tuple[str, tuple[float, float]]:
+    """A title that names what is shown of a clip, and the (begin, end) of that within the clip. view: None for all of it."""
+    begin, end = view if view and view[0] < seconds else (0.0, seconds)
+    begin, end = max(begin, 0.0), min(end, seconds)
+    return (f"{title}, {begin:.2f}–{end:.2f} s" if end - begin < seconds - 0.005 else title), (begin, end)
 
 
 def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: str, view: tuple[float, float]) -> Figure:
     columns, features = comparison.columns, comparison.features
-    figure = Figure(figsize=(_WIDTH[len(columns)], 8.2), dpi=200, layout="constrained")
+    figure = Figure(figsize=(WIDTH[len(columns)], 8.2), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(h_pad=0.03, w_pad=0.03, hspace=0.02, wspace=0.02)
     grid = GridSpec(6, len(columns) + 1, figure=figure, height_ratios=[0.9, 1, 1.5, 1, 1, 1.9], width_ratios=[1] * len(columns) + [0.06])
@@ -56,7 +59,7 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
     mel_edges = np.clip((frames - 0.5) / preset.frames_per_second, 0, features.edges[-1])
     levels = mel * DECIBELS
     limits = (max(float(levels.max()) - _RANGE, float(levels.min()) - 1), float(levels.max()))
-    picture = _picture(top, levels, mel_edges, view, "magma", limits)
+    picture = draw_picture(top, levels, mel_edges, view, "magma", limits)
     _frequencies(top, preset)
     top.set_title(title, loc="left", fontsize=10, fontweight="bold", parse_math=False)
     top.set_ylabel("Log-mel\n(kHz)")
@@ -73,12 +76,12 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
         axes = [figure.add_subplot(grid[row, index]) for row in (1, 2, 3, 4)]
         inner = features.edges[column.scope[0] : column.scope[1] + 1]
         drawn = [
-            _picture(axes[0], column.output * features.scale, column.edges, view, "magma", colour_limits),
+            draw_picture(axes[0], column.output * features.scale, column.edges, view, "magma", colour_limits),
             _alignment(axes[1], column, features, view),
-            _picture(axes[2], column.reconstruction * features.scale, inner, view, "magma", colour_limits),
-            _picture(axes[3], column.error, inner, view, "Reds", (0.0, largest_error)),
+            draw_picture(axes[2], column.reconstruction * features.scale, inner, view, "magma", colour_limits),
+            draw_picture(axes[3], column.error, inner, view, "Reds", (0.0, largest_error)),
         ]
-        _head(axes[0], column, _COLOURS[index])
+        _head(axes[0], column, COLOURS[index])
         for panel in axes[:-1]:
             panel.tick_params(labelbottom=False)
         axes[-1].set_xlabel("Time (s)")
@@ -105,7 +108,7 @@ def _compose(comparison: Comparison, mel: np.ndarray, preset: MelPreset, title: 
     return figure
 
 
-def _picture(ax: Axes, values: np.ndarray, edges: np.ndarray, view: tuple[float, float], colours: str, limits: tuple[float, float]):
+def draw_picture(ax: Axes, values: np.ndarray, edges: np.ndarray, view: tuple[float, float], colours: str, limits: tuple[float, float]):
     """Draws (bands, n) values whose columns begin and end at edges (n + 1,) in seconds.
 
     They are looked up at `_PIXELS` equal times of the view; times without a value stay blank.
@@ -140,12 +143,12 @@ def _alignment(ax: Axes, column: Column, features: Features, view: tuple[float, 
     if in_view is None:
         positions = column.alignment.positions[0, first:stop].cpu().numpy()
         low, rows = math.floor(positions[0]), math.ceil(positions[-1]) - math.floor(positions[0]) + 1
-        picture = _picture(ax, np.full((1, len(edges) - 1), np.nan), edges, view, "Blues", (0, 1))
+        picture = draw_picture(ax, np.full((1, len(edges) - 1), np.nan), edges, view, "Blues", (0, 1))
         step = max(1, len(positions) // _PIXELS)
         ax.plot(((edges[1:] + edges[:-1]) / 2)[::step], positions[::step], color="#08306B", linewidth=0.8)
     else:
         low, rows = in_view[0], len(in_view[1])
-        picture = _picture(ax, in_view[1], edges, view, "Blues", (0, 1))
+        picture = draw_picture(ax, in_view[1], edges, view, "Blues", (0, 1))
     picture.set_extent((*view, low - 0.5, low + rows - 0.5))
     ax.set_xlim(view)
     ax.set_ylim(low - 0.5, low + rows - 0.5)
@@ -220,7 +223,7 @@ def _table(ax: Axes, comparison: Comparison) -> None:
         cell.set_edgecolor("#AAAAAA")
         cell.PAD = 0.02
         if row == 0 and column_index > 0:
-            cell.set_text_props(fontweight="bold", color=_COLOURS[column_index - 1])
+            cell.set_text_props(fontweight="bold", color=COLOURS[column_index - 1])
     settings = comparison.settings
     facts = [sources(MOST_LAYERS)[settings.source]]
     if any(map(takes_scores, settings.methods)):

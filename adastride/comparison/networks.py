@@ -6,10 +6,15 @@ uppermost layers, so that what they write down a second can be compared.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from adastride.audio import LOG_FLOOR, mel_band_ticks
+from adastride.comparison.features import DECIBELS
 from adastride.comparison.settings import FEWEST_METHODS, MOST_METHODS
 from adastride.downsampling import LayerSettings
 from adastride.inspection.tracing import Trace
@@ -18,6 +23,7 @@ from adastride.tables import csv_text
 from adastride.tasks.prediction import Audible, Lane, PictureLane, Prediction
 
 FEWEST, MOST = FEWEST_METHODS, MOST_METHODS
+_SHOWN_DECIBELS = 90.0
 MOST_NUMBERS = 40  # of one network that a table has
 
 
@@ -79,6 +85,28 @@ def on_shared_scales(predictions: Sequence[Prediction]) -> list[Prediction]:
     return [replace(prediction, lanes=tuple(map(scaled, prediction.lanes))) for prediction in predictions]
 
 
+def mel_lane(trace: Trace) -> PictureLane:
+    """What the first network is given, the log-mel of the clip."""
+    values = trace.mel * DECIBELS
+    high = float(values.max())
+    low = min(max(math.log(LOG_FLOOR) * DECIBELS, high - _SHOWN_DECIBELS), high - 1)
+    # Frame j is centred on j hops, so it spans half a hop to either side.
+    edges = np.clip((np.arange(values.shape[1] + 1) - 0.5) / trace.preset.frames_per_second, 0.0, trace.waveform.seconds)
+    return PictureLane("Log-mel of the clip", values, edges, low, high, "dB", ticks=mel_band_ticks(trace.preset))
+
+
+def in_groups(predictions: Sequence[Prediction]) -> list[tuple[int, int]]:
+    """Which lanes stand under each other: (network, lane) for each row.
+
+    Those of one kind and title are together, in the networks' order.
+    """
+    groups: dict[tuple[type, str], list[tuple[int, int]]] = {}
+    for owner, prediction in enumerate(predictions):
+        for place, lane in enumerate(prediction.lanes):
+            groups.setdefault((type(lane), lane.title), []).append((owner, place))
+    return [row for group in groups.values() for row in group]
+
+
 def sounds_of(names: Sequence[str], predictions: Sequence[Prediction]) -> tuple[Audible, ...]:
     """What can be heard of all networks, each with a title that says whose it is. A sound that several have is there once, at the end.
 
@@ -92,6 +120,18 @@ def sounds_of(names: Sequence[str], predictions: Sequence[Prediction]) -> tuple[
         own += [replace(audible, title=name if len(alone) == 1 else f"{name}: {audible.title}") for audible in alone]
         common |= {audible.key: audible for audible in prediction.sounds if audible.key in mutual}
     return (*own, *common.values())
+
+
+def table_of(answers: Sequence[Answer]) -> list[Numbers]:
+    """The rows of the table: how each uppermost layer ran, and what each network answers."""
+    ran = Numbers("Uppermost layer", tuple(facts(answer.trace) for answer in answers))
+    return [ran, *numbers_of([answer.prediction for answer in answers])]
+
+
+def facts(trace: Trace) -> str:
+    """How the uppermost layer ran, for people."""
+    top = trace.layers[-1]
+    return f"{top.label}, stride {top.settings.stride:.3g}, {top.output_frames} output frames"
 
 
 def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:

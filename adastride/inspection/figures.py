@@ -59,6 +59,7 @@ _MAX_BARS = 12
 _LANE_INCHES = {SegmentLane: 0.22, PictureLane: 0.8, CurveLane: 0.5}
 _PANEL_SHARE = 0.8  # of the page's width
 _SEGMENT_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#707070")
+_SEGMENT_SIZES, _LEAST_ROOM = (7, 6, 5), 3.0  # points of letters, and a room for none
 _ENVELOPE = 1200  # a waveform of more than twice as many samples is drawn as the range of each part
 _PANEL_POINTS = 250.0  # width of a panel at the least
 _LABEL_POINTS = {1: 110.0, 2: 50.0}  # width of a class label where bars stand in one column, or in two
@@ -256,20 +257,44 @@ def _layer_facts(layer: LayerTrace) -> str:
     return f"{frames} · {width} · {stride} · position loss {loss}"
 
 
-def _draw_segments(ax: Axes, lane: SegmentLane, colour_axis: Callable[[], Axes]) -> None:
-    """Draws segments as boxes with their words, cut to what fits; a weaker segment has a fainter box."""
+def draw_segments(ax: Axes, lane: SegmentLane, width: float) -> None:
+    """Draws what is in view of segments as boxes with their words; a weaker segment has a fainter box.
+
+    A text without room stands behind its box, as in the viewer, or in smaller letters, or else before it; where there is no room for
+    these either, it is left out. width: of the panel, in points.
+    """
     begin, end = ax.get_xlim()
-    points = 72 * _WIDTH * _PANEL_SHARE / max(end - begin, 1e-9)
-    for segment in lane.segments:
-        colour = segment.paint[0] if segment.paint else _SEGMENT_COLOURS[segment.colour % len(_SEGMENT_COLOURS)]
-        alpha = (0.25 + 0.5 * min(max(segment.strength, 0.0), 1.0)) if segment.paint is None else 1.0
-        ax.axvspan(segment.start, segment.end, 0.08, 0.92, facecolor=colour, alpha=alpha, linewidth=0)
-        room = points * (segment.end - segment.start) - 2
-        text = _fit(segment.text, room, 7) if room > 4 else ""
-        if text and text != "…":
-            ax.text((segment.start + segment.end) / 2, 0.5, text, ha="center", va="center_baseline", fontsize=7, clip_on=True, parse_math=False)
+    points = width / max(end - begin, 1e-9)
+    shown = [segment for segment in lane.segments if segment.end > begin and segment.start < end]
+    colours = [
+        matplotlib.colors.to_rgba(segment.paint[0]) if segment.paint else matplotlib.colors.to_rgba(
+            _SEGMENT_COLOURS[segment.colour % len(_SEGMENT_COLOURS)], 0.25 + 0.5 * min(max(segment.strength, 0.0), 1.0),
+        ) for segment in shown
+    ]
+    spans = [(max(segment.start, begin), min(segment.end, end)) for segment in shown]
+    ax.broken_barh(
+        [(left, right - left) for left, right in spans], (0.08, 0.84), facecolors=colours, linewidth=0, rasterized=len(shown) > _MAX_STEPS,
+    )
+    taken = begin  # up to here nothing more is written
+    for segment, (left, right), (free, _) in zip(shown, spans, [*spans[1:], (end, end)], strict=True):
+        room = max(right - left, free - right)
+        text = printable(segment.text) if points * (free - taken) > _LEAST_ROOM else ""
+        needed = [(size, (text_width(text, size) + 2) / points) for size in _SEGMENT_SIZES] if text else []
+        places = [
+            *((size, (left + right - own) / 2 if own <= right - left else right, own) for size, own in needed if own <= room),
+            *((size, left - own, own) for size, own in needed if own <= left - taken),
+        ]
+        if places:
+            size, place, own = places[0]
+            ax.text(place + 1 / points, 0.5, text, va="center_baseline", fontsize=size, parse_math=False)
+            taken = place + own
+        taken = max(taken, right)
     ax.set_ylim(0, 1)
     ax.set_yticks([])
+
+
+def _draw_segments(ax: Axes, lane: SegmentLane, colour_axis: Callable[[], Axes]) -> None:
+    draw_segments(ax, lane, 72 * _WIDTH * _PANEL_SHARE)
 
 
 def _draw_picture(ax: Axes, lane: PictureLane, colour_axis: Callable[[], Axes]) -> None:
@@ -341,13 +366,40 @@ def _seconds(seconds: float) -> str:
 
 def _fit(text: str, width: float, size: float, weight: str = "normal") -> str:
     """Text cut to a width in points at a font size, without the control characters an SVG can't hold."""
-    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
-    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    text = printable(text)
 
     def fits(candidate: str) -> bool:
-        return TextToPath().get_text_width_height_descent(candidate, font, ismath=False)[0] <= width
+        return text_width(candidate, size, weight) <= width
 
     if fits(text):
         return text
     longest = bisect.bisect_left(range(1, len(text)), True, key=lambda length: not fits(text[:length].rstrip() + "…"))
     return text[:longest].rstrip() + "…"
+
+
+def printable(text: str) -> str:
+    """Text without the control characters that an SVG can't hold."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def text_width(text: str, size: float, weight: str = "normal") -> float:
+    """How wide text is at a font size, in points."""
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    return TextToPath().get_text_width_height_descent(text, font, ismath=False)[0]
+
+
+def wrapped(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
+    """Text in lines of a width in points at the most, broken between words, and inside of those that are wider than a line."""
+    lines = [""]
+    for word in printable(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        if text_width(longer, size, weight) <= width:
+            lines[-1] = longer
+            continue
+        lines += [word] if lines[-1] else []
+        lines[-1] = lines[-1] or word
+        while text_width(lines[-1], size, weight) > width and len(lines[-1]) > 1:
+            whole = lines[-1]
+            fits = bisect.bisect_left(range(2, len(whole)), True, key=lambda length: text_width(whole[:length], size, weight) > width) + 1
+            lines[-1:] = [whole[:fits], whole[fits:]]
+    return lines

@@ -72,10 +72,12 @@ class Classification(Task[Labelling, LabellingConfig], Generic[Labelling, Labell
         return network_options(method)
 
     def learned_fields(self, train: Sequence[Clip], valid: Sequence[Clip], options: Mapping[str, Any]) -> dict[str, Any]:
-        """The labels of the training clips. Raises DataError for fewer than two labels, or for a valid clip with another label."""
+        """The labels of the training clips.
+
+        Raises DataError for a clip without a label, for fewer than two labels, or for a valid clip with another label.
+        """
         labels = tuple(sorted({clip.label for clip in train}))
-        if labels == ("",):
-            raise DataError("the training clips have no label: the manifest needs a column label with what is to be told apart.")
+        _require_labels([*train, *valid])
         if len(labels) < 2:
             raise DataError(f"all training clips have the label {labels[0]!r}: at least two classes are needed.")
         unknown = next((clip for clip in valid if clip.label not in labels), None)
@@ -84,8 +86,9 @@ class Classification(Task[Labelling, LabellingConfig], Generic[Labelling, Labell
         return {"labels": labels}
 
     def targets(self, network: Labelling, clips: Sequence[Clip]) -> list[int]:
-        """The index of each clip's label. Raises DataError for a label that the network does not know."""
+        """The index of each clip's label. Raises DataError for a clip without one, or with one that the network does not know."""
         labels = network.config.labels
+        _require_labels(clips)
         unknown = sorted({clip.label for clip in clips} - set(labels))
         if unknown:
             raise DataError(f"the data has the label {unknown[0]!r}, which {network.name} does not know: it tells {', '.join(labels)} apart.")
@@ -123,3 +126,10 @@ class Classification(Task[Labelling, LabellingConfig], Generic[Labelling, Labell
             "confusion, clips as they are (rows: true, columns: predicted)", (("", *labels), *rows),
             {"labels": list(labels), "confusion": confusion.tolist()},
         )
+
+
+def _require_labels(clips: Sequence[Clip]) -> None:
+    """Raises DataError, one sentence, for a clip without a label."""
+    without = next((clip for clip in clips if not clip.label), None)
+    if without:
+        raise DataError(f"the clip {without.path} has no label: the manifest needs a column label with what is to be told apart.")

@@ -1,4 +1,4 @@
-"""Trains networks on labelled sounds: a `Source` is a data set, and `train` trains a network on it and can go on where it was stopped.
+"""Trains networks on sounds: a `Source` is a data set, and `train` trains a network on it and can go on where it was stopped.
 
 `evaluate` measures a network, `grid` runs many trainings, and `settings` says how to train for each kind of sound.
 """

@@ -1,7 +1,8 @@
-"""Labelled clips from a zip file that somebody has sent: read from memory, bounded in every way, nothing written.
+"""Clips from a zip file that somebody has sent: read from memory, bounded in every way, nothing written.
 
-The zip holds sound files and says what they are as a data set on disk does: by a manifest.csv (path, label or text, and split where
-there is one), or by a folder for each class. What a zip claims about its sizes is not believed: bytes are counted while they are unpacked.
+The zip holds sound files and says what they are as a data set on disk does: by a manifest.csv (path, and label, text and split where
+there are any), or by a folder for each class. What a zip claims about its sizes is not believed: bytes are counted while they are
+unpacked.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def read_zip(data: bytes, name: str, sample_rate: int = 16_000, progress: Callable[[float], None] = lambda share: None) -> list[Clip]:
-    """Decodes the labelled clips of a zip file.
+    """Decodes the clips of a zip file.
 
     With a manifest.csv that has a column split, clips of its test split are taken where it has any. Without a manifest the folder a
     sound lies in is its label. Hidden files and what is neither sound nor manifest are left out. name: the file's, for messages.
@@ -153,10 +154,9 @@ class _Reader:
         try:
             rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
             columns = next(rows, [])
-            lacking = {"path", "label"} - set(columns) - ({"label"} if "text" in columns else set())
-            if lacking:
-                names = " and ".join(sorted(lacking))
-                raise DataError(f"the manifest.csv of {self.name} lacks the column {names}: its first line must name path and label or text.")
+            if "path" not in columns:
+                said = f"the manifest.csv of {self.name} lacks the column path"
+                raise DataError(f"{said}: its first line must name path, and label, text and split where there are any.")
             places = [columns.index(column) if column in columns else None for column in ("path", "label", "split", "text")]
             found: list[list[str]] = []
             for row in filter(None, rows):

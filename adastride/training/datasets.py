@@ -2,8 +2,9 @@
 
 `Source` names a folder and reads it, whichever of these layouts it has:
 
-- `manifest.csv` with the columns path, split (train, valid, test) and label or text (what is said) or both, paths relative to the
-  folder. A column speaker, session or fold names the group that can be held out.
+- `manifest.csv` with the column path, relative to the folder, and those of label, text (what is said) and split (train, valid, test)
+  that there are: a classifier learns labels, a recogniser texts, a codec neither. Without splits, a hash of the path splits. A column
+  speaker, session or fold names the group that can be held out.
 - LibriSpeech (Panayotov et al., 2015): trees of .flac with .trans.txt beside them, in folders train-*, dev-* and test-*.
 - Speech Commands (Warden, 2018): a folder for each word, `validation_list.txt`, `testing_list.txt`, `_background_noise_`.
 - IEMOCAP (Busso et al., 2008): `Session*/sentences/wav/*/*.wav`, labels in `Session*/dialog/EmoEvaluation/*.txt`. Four
@@ -65,7 +66,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Source:
-    """A folder of labelled clips.
+    """A folder of clips.
 
     held_out: a group (speaker, session or fold) whose clips are the test split. Where it is None, the data set's own split is used;
     of IEMOCAP, which has none, session 5 is held out. classes: how many classes of Speech Commands are told apart, 12 or 35. label: the
@@ -112,7 +113,8 @@ class Source:
         rows = [row for row in self.rows() if row.split == split]
         if not rows:
             where = Path(self.folder) / "manifest.csv"
-            raise DataError(f"{where if where.is_file() else self.folder} has no row whose split is {split!r}.")
+            lacks = f"{where if where.is_file() else self.folder} has no row whose split is {split!r}"
+            raise DataError(f"{lacks}: name the split of each clip in a column split." if where.is_file() else f"{lacks}.")
         if cache is None:
             return [self._decode(row, sample_rate) for row in rows]
         return self._cached(rows, sample_rate, cache)
@@ -178,19 +180,21 @@ def _manifest(folder: Path, labels: str) -> list[Row]:
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            names = set(reader.fieldnames or ())
+            names = reader.fieldnames or ()
+            if "path" not in names:
+                said = f"{manifest} lacks the column path"
+                raise DataError(f"{said}: its first line must name path, and label, text and split where there are any.")
             if labels != "label" and labels not in names:
                 raise DataError(f"{manifest} has no column {labels!r}: its first line names {', '.join(sorted(names))}.")
-            missing = {"path", "split"} - names | ({"label"} if not names & {labels, "text"} else set())
-            if missing:
-                lacks = ", ".join("label or text" if name == "label" else name for name in sorted(missing))
-                raise DataError(f"{manifest} lacks the column {lacks}: its first line must name path, split, and label or text.")
-            column = next((name for name in GROUP_COLUMNS if name in (reader.fieldnames or ())), None)
+            needed = [name for name in ("path", labels, "split") if name in names]
+            column = next((name for name in GROUP_COLUMNS if name in names), None)
             for row in reader:
-                label, text = row.get(labels) or "", row.get("text") or ""
-                if not (row["path"] and row["split"]) or (labels in names and not label):
-                    raise DataError(f"{manifest} has a line without a path, {f'{labels} ' if labels in names else ''}or split: line {reader.line_num}.")
-                rows.append(Row(row["path"], label, row["split"], (column and row[column]) or "", text=text, part=row.get("source") or ""))
+                if not all(row[name] for name in needed):
+                    named = " or ".join(filter(None, [", ".join(needed[:-1]), needed[-1]]))
+                    raise DataError(f"{manifest} has a line without a {named}: line {reader.line_num}.")
+                label, text, part = (row.get(name) or "" for name in (labels, "text", "source"))
+                split = row["split"] if "split" in names else _hashed_split(row["path"])
+                rows.append(Row(row["path"], label, split, (column and row[column]) or "", text=text, part=part))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{manifest} can't be read ({getattr(error, 'strerror', None) or error}): name a folder that holds a manifest.csv.") from None
     return rows

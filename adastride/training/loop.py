@@ -1,4 +1,4 @@
-"""Trains a network of any kind on labelled folders. Training can be stopped at any time and goes on where it was.
+"""Trains a network of any kind on folders of clips. Training can be stopped at any time and goes on where it was.
 
 Hugging Face Accelerate runs the loop: the same few calls work on a CPU, one GPU, several GPUs and several machines, and
 the loop stays an ordinary PyTorch loop. With several processes (`accelerate launch -m adastride train ...`) each takes its

@@ -87,6 +87,16 @@ class Networks:
         self.page.keyboard.press(keys)
         return self.settle()
 
+    def seen(self) -> tuple[float, float]:
+        """The time in view that the address names."""
+        begin, end = re.search(r"[?&]view=([\d.]+)(?:,|%2C)([\d.]+)", self.page.evaluate("location.href")).groups()
+        return float(begin), float(end)
+
+    def download(self, name: str) -> bytes:
+        with self.page.expect_download(timeout=40_000) as download:
+            self.page.get_by_role("button", name=name).click()
+        return download.value.path().read_bytes()
+
     def chosen(self) -> str:
         return self.root.locator('.hear button[aria-checked="true"]').inner_text()
 
@@ -242,6 +252,35 @@ def test_a_link_brings_shipped_networks_back(page: Page, new_page: Callable[...,
     second.page.locator(".compare .method").first.wait_for(timeout=40_000)
     wait_for(lambda: "networks=" not in second.page.evaluate("location.href"), 20)
     assert "upper=" not in second.page.evaluate("location.href")
+
+
+def test_figures(compared: Networks):
+    """They open, name all networks and say what the table says; zoomed in, they are of the time in view."""
+    assert compared.download("PNG figure").startswith(b"\x89PNG")
+    svg = compared.download("SVG figure").decode()
+    assert all(svg.count(f">{name}</text>") == 5 for name in METHODS), "over four panels and the table"
+    assert all(f">{text}</text>" in svg for text in compared.table()["bits a second"])
+    compared.root.locator(".zoom-in").click()
+    wait_for(lambda: "view=" in compared.page.evaluate("location.href"), 20)
+    begin, end = compared.settle().seen()
+    svg = compared.download("SVG figure").decode()
+    assert f", {begin:.2f}–{end:.2f} s</text>" in svg
+
+
+def test_a_link_brings_the_time_in_view(page: Page, new_page: Callable[..., Page], server: str):
+    """What is zoomed into is what the link shows; all of the clip again, and the link says nothing of it."""
+    first = Networks(page, server).open("?networks=digits-adastride,digits-strided-conv")
+    everything = first.hashes("picture")
+    first.root.locator(".zoom-in").click()
+    wait_for(lambda: "view=" in page.evaluate("location.href"), 20)
+    begin, end = first.settle().seen()
+    assert end - begin < 3
+    second = Networks(new_page(), server).open(page.evaluate("location.search"))
+    assert second.seen() == (begin, end)
+    assert second.hashes("picture") == first.hashes("picture") != everything
+    second.root.locator(".fit").click()
+    wait_for(lambda: "view=" not in second.page.evaluate("location.href"), 20)
+    assert second.settle().hashes("picture") == everything
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1366, 680, "light"), (1400, 900, "dark"), (390, 844, "light")])

@@ -4,6 +4,7 @@ import io
 import re
 import threading
 import tracemalloc
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import matplotlib
@@ -12,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from adastride.alignment import Alignment
 from adastride.downsampling import LayerSettings
 from adastride.inspection import figures, tracing
 from adastride.models import Classifier, ClassifierConfig
+from adastride.tasks.prediction import Segment, SegmentLane
 
 
 def network(methods=("adastride",) * 3, labels=("yes", "no", "maybe"), sure=0.0):
@@ -209,3 +212,51 @@ def test_ten_minutes_never_become_a_dense_matrix(monkeypatch):
         tracemalloc.stop()
     assert peak < 150e6
     assert matplotlib.image.imread(io.BytesIO(data), format="png").shape[2] == 4
+
+
+def drawn_segments(*segments, width=300.0):
+    """The text, size, and the place in points of all words of a lane of ten seconds."""
+    with figures.styled():
+        figure = Figure()
+        ax = figure.add_subplot()
+        ax.set_xlim(0.0, 10.0)
+        figures.draw_segments(ax, SegmentLane("Words", tuple(Segment(*each) for each in segments)), width)
+    return [(text.get_text(), text.get_fontsize(), text.get_position()[0] * width / 10) for text in ax.texts]
+
+
+def test_words_stand_in_their_box_or_beside_it():
+    """30 points a second: a word that has no room in its box is behind it, or smaller, or before it, or nowhere, never cut."""
+    assert drawn_segments((1.0, 4.0, "seven"), (6.0, 6.1, "nine"))[0][2] > 30
+    (behind,) = drawn_segments((6.0, 6.1, "nine"))
+    assert behind[1] == 7
+    assert behind[2] == pytest.approx(184)
+    start = 6.1 + (figures.text_width("nine", 6) + 3) / 30
+    small = drawn_segments((6.0, 6.1, "nine"), (start, start + 0.1, "six"))[0]
+    assert small[:2] == ("nine", 6)
+    before, _ = drawn_segments((6.0, 6.1, "nine"), (6.2, 6.3, "six"))
+    assert before[:2] == ("nine", 7)
+    assert before[2] < 180
+    crowd = drawn_segments(*((0.1 * number, 0.1 * number + 0.05, "eleven") for number in range(100)))
+    assert len(crowd) < 2
+    assert {text for text, *_ in crowd} <= {"eleven"}
+
+
+def test_words_are_never_written_over_each_other():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        bounds = np.sort(rng.uniform(0, 10, 40)).reshape(-1, 2)
+        shown = drawn_segments(*((begin, end, rng.choice(["a", "four", "seventeen"])) for begin, end in bounds))
+        for (text, size, place), (_, _, following) in pairwise(shown):
+            assert place + figures.text_width(text, size) <= following
+
+
+def test_only_what_is_in_view_is_drawn():
+    assert drawn_segments((-5.0, -1.0, "early"), (-1.0, 3.0, "begun"), (12.0, 13.0, "late"))[0][0] == "begun"
+    assert len(drawn_segments((-5.0, -1.0, "early"), (-1.0, 3.0, "begun"), (12.0, 13.0, "late"))) == 1
+
+
+@pytest.mark.parametrize("text", ["", "one", "one two three four five six seven", "x" * 90, f"a {'y' * 50} b", "tab\tand\nline"])
+def test_lines_are_as_wide_as_asked_and_lose_nothing(text):
+    lines = figures.wrapped(text, 60.0, 7)
+    assert all(figures.text_width(line, 7) <= 60 for line in lines)
+    assert "".join("".join(lines).split()) == "".join(figures.printable(text).split())

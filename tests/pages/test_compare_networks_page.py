@@ -93,6 +93,27 @@ def test_links():
     assert tuple(app.multiselect(key="compare_networks_chosen").value) == TWO[::-1]
 
 
+def test_a_link_brings_the_time_in_view():
+    """Of its own clip and its own comparison; one that can't be used gets a sentence."""
+    query = {"networks": ",".join(TWO), "clip": "seven", "view": "1.5,2.25"}
+    app = opened(PAGE, **query)
+    assert not app.toast
+    assert app.session_state["compare_networks_state"]["view"] == (1.5, 2.25)
+    set_(app.segmented_control(key="compare_what"), "methods")
+    assert app.session_state["compare_viewer_state"]["view"] != (1.5, 2.25)
+    of_methods = opened(PAGE, clip="seven", view="1.5,2.25")
+    set_(of_methods.segmented_control(key="compare_what"), "networks")
+    assert of_methods.session_state["compare_networks_state"]["view"] is None
+    assert opened(PAGE, **query | {"clip": "nothing"}).session_state["compare_networks_state"]["view"] is None
+    wrong = opened(PAGE, **query | {"view": "2,1"})
+    assert [toast.value.endswith("all of the clip is shown.") for toast in wrong.toast] == [True]
+
+
+def test_figures_are_offered():
+    app = opened(PAGE, networks=",".join(TWO))
+    assert [button.proto.label for button in app.get("download_button")] == ["PNG figure", "SVG figure", "CSV numbers"]
+
+
 @pytest.mark.parametrize("change", [
     {"stride": "nan"}, {"stride": 99}, {"view": [3, 1]}, {"view": [0]}, {"hear": 3}, {"pixels": None}, {"sequence": "x"},
 ])

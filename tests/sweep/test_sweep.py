@@ -484,7 +484,7 @@ def test_a_manifest_goes_first_and_its_test_split():
         ({"../a.wav": sound()}, "climbs out"), ({"low/../../a.wav": sound()}, "climbs out"), ({"/low/a.wav": sound()}, "climbs out"),
         ({"low\\..\\a.wav": sound()}, "climbs out"), ({"C:/low/a.wav": sound()}, "climbs out"),
         ({"a.wav": sound()}, "does not say what a.wav is"), ({"low/a.txt": "x"}, "holds no WAV"), ({}, "holds no WAV"),
-        ({"low/a.wav": b"RIFF"}, "low/a.wav can't be decoded"), ({"low/a.wav": sound(), "manifest.csv": "name\na\n"}, "lacks the column label and path"),
+        ({"low/a.wav": b"RIFF"}, "low/a.wav can't be decoded"), ({"low/a.wav": sound(), "manifest.csv": "name\na\n"}, "lacks the column path"),
         ({"manifest.csv": "path,label\nlow/b.wav,low\n"}, "names 'low/b.wav', which has no sound"), ({"manifest.csv": b"\xff\xfe"}, "can't be read"),
         ({"manifest.csv": "path,label\n"}, "names no clip"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 import types
 from pathlib import Path
@@ -19,7 +20,7 @@ from safetensors.torch import load_file
 from adastride import checkpoints, cli
 from adastride.clips import DataError
 from adastride.code_durations import read_durations
-from adastride.models import Codec
+from adastride.models import Classifier, ClassifierConfig, Codec
 from adastride.results.figures import durations_chart
 from adastride.results.reading import RESULTS_VARIABLE, read
 from adastride.results.report import codes_table
@@ -125,6 +126,42 @@ def test_the_command_line_trains_a_codec(data: Path, tmp_path: Path, capsys: pyt
     assert "the lower methods of a codec must be strided-conv" in capsys.readouterr().err
     assert cli.main(["train", "--task", "classification", "--data", str(data), "--out", str(out), "--codes", "8"]) == 2
     assert "does not take all of these options" in capsys.readouterr().err
+
+
+@pytest.fixture
+def bare(data: Path) -> Path:
+    """The same sounds, of which a manifest names paths and splits alone."""
+    folder = data.parent / "bare"
+    folder.mkdir(exist_ok=True)
+    with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        lines = [f"../voice/{row['path']},{row['split']}" for row in csv.DictReader(file)]
+    (folder / "manifest.csv").write_text("\n".join(["path,split", *lines, ""]), encoding="utf-8")
+    return folder
+
+
+def test_a_manifest_of_paths_is_enough(bare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out, own = tmp_path / "m.safetensors", ["--data", str(bare), "--device", "cpu"]
+    assert cli.main(["train", "--task", "codec", "--out", str(out), "--width", "8", "--codes", "8", "--epochs", "1", *own]) == 0
+    assert cli.main(["evaluate", str(out), "--json", *own]) == 0
+    assert json.loads(capsys.readouterr().out.partition("{")[2].join(["{", ""]))["clips"] == 2
+    assert cli.main(["sweep", "--checkpoint", str(out), "--stride", "2", "8", "2", "--csv", str(tmp_path / "s.csv"), *own]) == 0
+    with (tmp_path / "s.csv").open(newline="", encoding="utf-8") as file:
+        assert [(row["clips"], float(row["mel_error"]) > 0) for row in csv.DictReader(file)] == [("2", True)] * 2
+
+
+@pytest.mark.parametrize(("task", "sentence"), [
+    ("classification", "the clip ../voice/0.wav has no label: the manifest needs a column label with what is to be told apart."),
+    ("recognition", "no training clip has a text: the manifest needs a column text with what is said."),
+])
+def test_others_say_what_a_manifest_lacks(bare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str, sentence: str):
+    assert cli.main(["train", "--task", task, "--data", str(bare), "--out", str(tmp_path / "m.safetensors"), "--device", "cpu"]) == 2
+    assert capsys.readouterr().err == f"{bare}: {sentence}\n"
+
+
+def test_a_classifier_says_what_it_is_tested_on_lacks(bare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    checkpoints.save_checkpoint(Classifier(ClassifierConfig(("a", "b"), width=8)), tmp_path / "sorter.safetensors", {})
+    assert cli.main(["evaluate", str(tmp_path / "sorter.safetensors"), "--data", str(bare), "--device", "cpu"]) == 2
+    assert "the clip ../voice/7.wav has no label: the manifest needs a column label" in capsys.readouterr().err
 
 
 def test_the_grid_trains_and_tests_it(data: Path, tmp_path: Path):

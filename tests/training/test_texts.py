@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,7 +22,7 @@ from adastride.clips import Clip, DataError
 from adastride.models import Recogniser, RecogniserConfig
 from adastride.tasks import KINDS, task_of
 from adastride.training.augment import batches, by_length, join, mask_mels
-from adastride.training.datasets import Source
+from adastride.training.datasets import Row, Source
 from adastride.training.evaluate import evaluate
 from adastride.training.loop import Progress, finished_history, train
 from adastride.training.settings import PRESETS, TrainingSettings, preset_for
@@ -93,9 +94,25 @@ def test_a_manifest_may_have_both(tmp_path: Path):
         Source(folder).rows()
 
 
-def test_a_manifest_needs_one_of_them(tmp_path: Path):
-    folder = write_manifest(tmp_path / "none", [("a.wav", "train")], ("path", "split"))
-    with pytest.raises(DataError, match=r"lacks the column label or text: its first line must name path, split, and label or text\."):
+def test_a_manifest_may_have_neither(tmp_path: Path):
+    folder = write_manifest(tmp_path / "none", [("a.wav", "train", "ann")], ("path", "split", "speaker"))
+    assert Source(folder).rows() == [Row("a.wav", "", "train", "ann")]
+    write_manifest(folder, [("", "train", "ann")], ("path", "split", "speaker"))
+    with pytest.raises(DataError, match=r"a line without a path or split: line 2\."):
+        Source(folder).rows()
+
+
+def test_a_hash_splits_where_the_manifest_does_not(tmp_path: Path):
+    """As it does with a folder for each class: always the same, and about 8 : 1 : 1."""
+    folder = write_manifest(tmp_path / "none", [(f"{number}.wav",) for number in range(500)], ("path",))
+    rows = Source(folder).rows()
+    splits = Counter(row.split for row in rows)
+    assert splits.keys() == {"train", "valid", "test"}
+    assert 370 < splits["train"] < 430
+    write_manifest(folder, [(f"{number}.wav",) for number in range(100, 200)], ("path",))
+    assert Source(folder).rows() == rows[100:200]
+    write_manifest(folder, [("",)], ("path",))
+    with pytest.raises(DataError, match=r"a line without a path: line 2\."):
         Source(folder).rows()
 
 

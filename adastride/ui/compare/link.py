@@ -3,7 +3,8 @@
 There are also checkpoint, axes=2 (time and frequency), drawn (a letter for each point of a curve drawn by hand), pin
 (method~stride~sigma~scores, with a drawn curve as fifth part, and commas between pins) and view (begin and end in seconds, with a
 comma). A link with networks compares trained networks instead, such as ?clip=seven&networks=digits-adastride,digits-strided-conv&upper=3,
-where upper is the stride of their uppermost layers. The browser writes links (frontend/compare/viewer.js and networks.js).
+where upper is the stride of their uppermost layers; it may have a view, too. The browser writes links (frontend/compare/viewer.js and
+networks.js).
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def parse(parameters: Mapping[str, str], clips: Container[str], checkpoints: Con
         settings = replace(settings, drawn=curve or ())
     pinned = query.read("pin", _pins, "nothing is pinned") or {}
     settings = replace(settings, pins=tuple(pinned.get(method) for method in settings.methods))
-    view = query.read("view", _seconds, "the loudest part is shown")
+    view = query.read("view", _seconds, f"{'all of the clip' if 'networks' in parameters else 'the loudest part'} is shown")
     networks = query.checkpoints("networks", checkpoints, MOST) if "networks" in parameters else None
     upper = query.read("upper", number(STRIDE_RANGE), "the strides are as trained")
     return ComparisonLink(clip, checkpoint, settings, view, tuple(query.problems), networks, upper)

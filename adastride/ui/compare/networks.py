@@ -14,18 +14,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from adastride.audio import LOG_FLOOR, mel_band_ticks
 from adastride.comparison import networks as comparison
-from adastride.comparison.features import DECIBELS
 from adastride.comparison.networks import Answer
 from adastride.device import device_name
 from adastride.downsampling import LayerSettings
 from adastride.inspection.tracing import Trace, as_trained
 from adastride.ranges import STRIDE_RANGE
-from adastride.tasks.prediction import PictureLane, Prediction
+from adastride.tasks.prediction import Prediction
 from adastride.ui import resources
 from adastride.ui.checkpoint_picker import ChosenCheckpoint
 from adastride.ui.component import live_component, pack
@@ -36,7 +33,6 @@ from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
 _log = logging.getLogger(__name__)
-_SHOWN_DECIBELS = 90.0
 _USUAL_PIXELS = 1024  # across a lane, until a browser says how many it has
 _MOST_PIXELS = 2048
 
@@ -70,12 +66,14 @@ def chosen_network(checkpoint: ChosenCheckpoint, name: str, clip: Clip) -> Chose
 
 
 def networks_viewer(
-    clip: Clip, chosen: Sequence[Chosen], start: float | None, link: Mapping[str, str | None], revision: str, key: str,
+    clip: Clip, chosen: Sequence[Chosen], start: float | None, view: tuple[float, float] | None, link: Mapping[str, str | None],
+    revision: str, key: str,
 ) -> None:
     """Shows networks side by side and follows the slider; call it inside of a fragment.
 
     start: the stride of the uppermost layers that a new `revision` (another link) begins with, None for as trained; after that the
-    browser's counts. link: the query parameters that the page sets, with None for one that is left out.
+    browser's counts. view: the (begin, end) in seconds that a link asks for, None for all of the clip. link: the query parameters that
+    the page sets, with None for one that is left out.
     """
     asked = st.session_state.get(key, {}).get("request")
     state, channel = kept_state(key), channel_of(key, longer=True)
@@ -113,20 +111,21 @@ def networks_viewer(
             except _Failed:  # the page says it
                 state["request"], state["stride"] = before
                 return None
-            return _packed(clip, chosen, link, state, channel)
+            return _packed(clip, chosen, view, link, state, channel)
 
         channel.respond = None if slow else respond
-        data = _packed(clip, chosen, link, state, channel)
+        data = _packed(clip, chosen, view, link, state, channel)
     _component(key=key, data=data, default={"request": None}, on_request_change=lambda: None)
 
 
 def kept_state(key: str) -> dict[str, Any]:
-    """What a session keeps of a viewer: "answers" are those that were shown last, () where there are none.
+    """What a session keeps of a viewer: "answers" are those that were shown last, () where there are none, and "view" the seconds of
+    the clip that were in view, None for all of it.
 
     Whoever offers a download takes hold of this dictionary while the page runs, because the download is made in a thread that knows
     no session.
     """
-    return st.session_state.setdefault(f"{key}_state", {"answers": (), "traces": {}, "notice": ""})
+    return st.session_state.setdefault(f"{key}_state", {"answers": (), "view": None, "traces": {}, "notice": ""})
 
 
 class _Failed(Exception):
@@ -172,14 +171,18 @@ def _request(value: object) -> dict[str, Any] | None:
     return checked if stride is None or STRIDE_RANGE[0] <= stride <= STRIDE_RANGE[1] else None
 
 
-def _packed(clip: Clip, chosen: Sequence[Chosen], link: Mapping[str, str | None], state: dict[str, Any], channel: Channel) -> bytes:
+def _packed(
+    clip: Clip, chosen: Sequence[Chosen], link_view: tuple[float, float] | None, link: Mapping[str, str | None], state: dict[str, Any],
+    channel: Channel,
+) -> bytes:
     """The answers that were made last, as the browser reads them."""
     request, answers, seconds = state["request"], state["answers"], clip.waveform.seconds
     known = request is not None and request["have"] == clip.id
-    view, pixels = (request["view"], request["pixels"]) if known else (None, _USUAL_PIXELS)
-    clip_itself = Prediction("", lanes=(_mel_lane(answers[0].trace),))
+    state["view"], pixels = (request["view"], request["pixels"]) if known else (link_view, _USUAL_PIXELS)
+    view = state["view"]
+    clip_itself = Prediction("", lanes=(comparison.mel_lane(answers[0].trace),))
     clip_itself, *predictions = comparison.on_shared_scales([clip_itself, *(answer.prediction for answer in answers)])
-    rows = _in_groups(predictions)
+    rows = comparison.in_groups(predictions)
     lanes = (*clip_itself.lanes, *(predictions[owner].lanes[place] for owner, place in rows))
     window = widened(view, seconds)
     columns = math.ceil(pixels * (window[1] - window[0]) / (view[1] - view[0])) if view and view[0] < seconds else pixels
@@ -190,15 +193,15 @@ def _packed(clip: Clip, chosen: Sequence[Chosen], link: Mapping[str, str | None]
         "revision": state["revision"],
         "clip": {"id": clip.id, "title": clip.title, "seconds": clip.waveform.samples.size / clip.waveform.sample_rate},
         "networks": [
-            {"id": network.id, "name": network.name, "trained": network.stride, "facts": _facts(answer.trace)}
+            {"id": network.id, "name": network.name, "trained": network.stride, "facts": comparison.facts(answer.trace)}
             for network, answer in zip(chosen, answers, strict=True)
         ],
         "stride": state["stride"],
         "range": STRIDE_RANGE,
         "lanes": packed["lanes"],
         "owners": [None, *(owner for owner, _ in rows)],
-        "numbers": [{"label": row.label, "texts": row.texts} for row in _numbers(answers, predictions)],
-        "view": view,
+        "numbers": [{"label": row.label, "texts": row.texts} for row in comparison.table_of(answers)],
+        "linkView": link_view,
         "status": _status(answers, state["notice"]),
         "link": dict(link),
     }
@@ -212,33 +215,10 @@ def _packed(clip: Clip, chosen: Sequence[Chosen], link: Mapping[str, str | None]
     return pack(header, arrays)
 
 
-def _numbers(answers: Sequence[Answer], predictions: Sequence[Prediction]) -> list[comparison.Numbers]:
-    """The rows of the table: how each uppermost layer ran, and what each network answers."""
-    ran = comparison.Numbers("Uppermost layer", tuple(_facts(answer.trace) for answer in answers))
-    return [ran, *comparison.numbers_of(predictions)]
-
-
-def _facts(trace: Trace) -> str:
-    top = trace.layers[-1]
-    return f"{top.label}, stride {top.settings.stride:.3g}, {top.output_frames} output frames"
-
-
 def _status(answers: Sequence[Answer], notice: str) -> str:
     devices = ", ".join(dict.fromkeys(device_name(answer.trace.device) for answer in answers))
     took = sum(answer.trace.milliseconds for answer in answers)
     return f"The networks: {took:.0f} ms on {devices}.{f' {notice}' if notice else ''}"
-
-
-def _in_groups(predictions: Sequence[Prediction]) -> list[tuple[int, int]]:
-    """Which lanes stand under each other: (network, lane) for each row.
-
-    Those of one kind and title are together, in the networks' order.
-    """
-    groups: dict[tuple[type, str], list[tuple[int, int]]] = {}
-    for owner, prediction in enumerate(predictions):
-        for place, lane in enumerate(prediction.lanes):
-            groups.setdefault((type(lane), lane.title), []).append((owner, place))
-    return [row for group in groups.values() for row in group]
 
 
 def _share_axes(lanes: list[dict[str, Any]]) -> None:
@@ -251,13 +231,3 @@ def _share_axes(lanes: list[dict[str, Any]]) -> None:
     for lane in curves:
         lane["low"], lane["high"] = ends[lane["title"], lane["unit"]]
         lane["version"] = f"{lane['version']} {lane['low']} {lane['high']}"
-
-
-def _mel_lane(trace: Trace) -> PictureLane:
-    """What the first network is given, the log-mel of the clip."""
-    values = trace.mel * DECIBELS
-    high = float(values.max())
-    low = min(max(math.log(LOG_FLOOR) * DECIBELS, high - _SHOWN_DECIBELS), high - 1)
-    # Frame j is centred on j hops, so it spans half a hop to either side.
-    edges = np.clip((np.arange(values.shape[1] + 1) - 0.5) / trace.preset.frames_per_second, 0.0, trace.waveform.seconds)
-    return PictureLane("Log-mel of the clip", values, edges, low, high, "dB", ticks=mel_band_ticks(trace.preset))

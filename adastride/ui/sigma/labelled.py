@@ -50,9 +50,8 @@ def pick_labelled(key: str, network: Network) -> LabelledClips | None:
                 return queue.known_or_in_a_turn(_in_memory, (_BUNDLED, rate), lambda: _bundled(rate))
             folder, sha256 = test_sets[source]
             return queue.known_or_in_a_turn(_in_memory, (folder, sha256, rate), lambda: _test_clips(folder, sha256, rate))
-    holds = "a manifest.csv (path, text)" if reads_texts(network) else "a folder for each class, or with a manifest.csv (path, label)"
     file = st.file_uploader(
-        f"Zip with {holds}", type="zip", key=f"{key}_upload", max_upload_size=MAX_BYTES // 1_000_000,
+        f"Zip with {_wanted(network)}", type="zip", key=f"{key}_upload", max_upload_size=MAX_BYTES // 1_000_000,
         help=f"Up to {MAX_BYTES / 1e6:.0f} MB, {MAX_SOUNDS:,} sounds ({FORMATS}), "
         f"{MAX_UNPACKED_BYTES / 1e6:.0f} MB unpacked. Nothing is stored.",
     )
@@ -89,6 +88,13 @@ def _fits(_network: Network, fingerprint: str, folder: str, sha256: str) -> bool
     """
     answers = _test_answers(folder, sha256)
     return bool(answers) and _answers_all(_network, answers)
+
+
+def _wanted(network: Network) -> str:
+    """What a zip must hold for the network's answers to be measured."""
+    if _answers_all(network, frozenset({("", "")})):
+        return "folders of sounds, or with a manifest.csv (path)"
+    return "a manifest.csv (path, text)" if reads_texts(network) else "a folder for each class, or with a manifest.csv (path, label)"
 
 
 def _answers_all(network: Network, answers: Answers) -> bool:

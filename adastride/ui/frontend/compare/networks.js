@@ -84,7 +84,7 @@ export class Networks extends View {
   receive({ header, arrays }, setStateValue) {
     if (!this.requests.isNew(header, setStateValue)) return;
     note("received", header.sequence);
-    if (arrays.sound) this.openClip(header.clip, arrays.sound);
+    if (arrays.sound) this.openClip(header.clip, arrays.sound, header.linkView);
     if (this.clip?.id !== header.clip.id) return this.askForClip();
     if (header.revision !== this.revision) this.adopt(header);
     const answered = this.requests.expects(header.sequence), names = (of) => of?.networks.map(({ id }) => id).join();
@@ -103,12 +103,15 @@ export class Networks extends View {
     if (!this.requests.next()) this.settle();
   }
 
-  /** @param {{ id: string, title: string, seconds: number }} clip @param {Uint8Array<ArrayBuffer>} sound */
-  openClip(clip, sound) {
+  /**
+   * @param {{ id: string, title: string, seconds: number }} clip @param {Uint8Array<ArrayBuffer>} sound
+   * @param {[number, number] | null} view what a link shows of it
+   */
+  openClip(clip, sound, view) {
     const again = this.clip?.id === clip.id;
     this.clip = clip;
     if (again) return;
-    this.timeline.open(clip.seconds);
+    this.timeline.open(clip.seconds, ...(view && view[0] < clip.seconds ? view : []));
     this.hover = null;
     this.everything = true;
     this.sounds.open(new Blob([sound], { type: "audio/flac" }));
@@ -161,12 +164,13 @@ export class Networks extends View {
   }
 
   link() {
-    const url = new URL(location.href), set = (name, value) => {
+    const url = new URL(location.href), { from, to, whole } = this.timeline, set = (name, value) => {
       if (value) url.searchParams.set(name, value);
       else url.searchParams.delete(name);
     };
     for (const [name, value] of Object.entries(this.header.link)) set(name, value);
     set("upper", this.stride === null ? null : String(Number(this.stride.toPrecision(6))));
+    set("view", whole ? null : `${Number(from.toFixed(3))},${Number(to.toFixed(3))}`);
     return url.href;
   }
 
