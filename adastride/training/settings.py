@@ -106,7 +106,7 @@ PRESETS = {
     # Who speaks, in clips of any length: whole sentences tell a reader by the microphone alone, so parts of them of any length are learned
     # from. A voice keeps its pitch.
     "speakers": replace(
-        _COMMANDS, epochs=40, patience=40, batch_size=16, learning_rate=5e-4, as_is=1.0, crop_seconds=6.0, least_seconds=0.5,
+        _COMMANDS, epochs=30, patience=30, batch_size=8, learning_rate=5e-4, as_is=1.0, crop_seconds=6.0, least_seconds=0.5,
         snr_db=(15.0, 50.0), speed=(0.97, 1.03), gain_db=(-10.0, 6.0), tilt=0.8, band_limited=0.2, shift_seconds=0.05,
         frequency_mask=16,
     ),
