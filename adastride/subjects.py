@@ -27,7 +27,6 @@ SUBJECTS = {
     "codec-64": Subject("Codec of one voice, 64 codes", "CMU Arctic prompts read by one woman, 57 minutes, and clips of another voice to test"),
     "speakers": Subject("Who speaks", "LibriSpeech, sentences of 1.5 to 33 s by 18 readers, the later ones of each to test"),
     "speakers-convolutional": Subject("Who speaks, convolutional", "LibriSpeech, sentences of 1.5 to 33 s by 18 readers, the later ones of each to test"),
-    "digits-patches": Subject("Spoken digits, in patches", "Free Spoken Digit Dataset, its six speakers in every split, 10 digits"),
     "scenes-patches": Subject("Environmental sounds, in patches", "ESC-10, split by fold, 10 kinds of sounds"),
     "digits-speakers": Subject("Spoken digits, other speakers", "Free Spoken Digit Dataset, one speaker held out in turn, 10 digits"),
 }

@@ -69,15 +69,12 @@ TASKS = {
         "Tells 18 readers apart by their voices", "speakers", "elastic.toml", "audio-transformer", ("elastic", "ast-2s", "elastic-adastride"),
         label="speaker",
     ),
-    "digits-patches": Shipped(
-        "Tells the English digits zero to nine apart", "fsdd", "elastic.toml", "audio-transformer", ("elastic", "ast-2s", "elastic-adastride"),
+    "scenes-patches": Shipped(
+        "Tells ten kinds of environmental sound apart", "esc10", "elastic.toml", "audio-transformer", ("elastic", "ast"),
     ),
 }
 # Networks whose name is not that of their run.
-CALLED = {
-    "speakers-ast-2s": "speakers-ast", "digits-patches-elastic": "digits-elastic", "digits-patches-ast-2s": "digits-ast",
-    "digits-patches-elastic-adastride": "digits-elastic-adastride",
-}
+CALLED = {"speakers-ast-2s": "speakers-ast", "scenes-patches-elastic": "scenes-elastic", "scenes-patches-ast": "scenes-ast"}
 # Words that people hear in seconds of silence: how many seconds a network is calibrated in, on the valid split (adastride/training/calibrate.py).
 CALIBRATED = {"digits": (2.0, 7.0)}
 MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000, "audio-transformer": 15_000_000}

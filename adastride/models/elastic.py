@@ -27,6 +27,9 @@ from adastride.models.squeezeformer import alike
 ROW_TOKENS = 2048  # of a row, the paper's default
 PATCH = 16  # mel bands and frames of a patch
 MOST_TOKENS = 1 << 16  # of one clip: attention compares each with each, and this many take minutes
+# Of a learned position at the beginning, about as large as a patch's projection is. The usual 0.02 is for weights that were trained before:
+# with it, nothing says at first which band a patch is of.
+_POSITION = 0.3
 _EPSILON = 1e-6  # of layer normalisations, as in the official code
 
 
@@ -303,8 +306,8 @@ class PatchEmbedding(nn.Module):
             raise ValueError(f"bands must be a multiple of the {patch} of a patch, got {bands}")
         self.bands, self.patch, self.time_table = bands, patch, time_table
         self.projection = nn.Linear(patch * patch, width)
-        self.frequency = nn.Parameter(torch.randn(bands // patch, width) * 0.02)
-        self.time = nn.Linear(width, width, bias=False) if time_table is None else nn.Parameter(torch.randn(time_table, width) * 0.02)
+        self.frequency = nn.Parameter(torch.randn(bands // patch, width) * _POSITION)
+        self.time = nn.Linear(width, width, bias=False) if time_table is None else nn.Parameter(torch.randn(time_table, width) * _POSITION)
 
     def tokens_of(self, frames: int) -> int:
         """How many tokens a clip of so many frames has."""
