@@ -1,0 +1,128 @@
+"""What the lines say, in sentences that are worked out from their numbers, whichever way they came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adastride.length.curves import WHOLE, Curve, Mark
+
+_USUAL_SECONDS = 2.0  # where no network of a subject crops and pads
+_SAME_BUDGET = 0.06  # by how much numbers of tokens may differ that count as the same
+
+
+def length_sentences(curves: Sequence[Curve]) -> list[str]:
+    """What each network loses or wins at half and at double the length that an AST is trained for, and which is best at the ends."""
+    lengths = sorted({mark.seconds for curve in curves for mark in curve.by_length()})
+    trained = next((curve.trained for curve in curves if curve.trained), _USUAL_SECONDS)
+    others = [factor * trained for factor in (0.5, 2.0) if factor * trained in lengths]
+    if trained not in lengths and WHOLE in lengths:  # whole clips are about as long
+        trained, others = WHOLE, [value for value in lengths if value <= trained / 2][-1:]
+    texts = [
+        _changes(f"With {seconds_text(other)} in place of {seconds_text(trained)}", [
+            (curve, marks.get(trained), marks.get(other))
+            for curve in curves for marks in ({mark.seconds: mark for mark in curve.by_length()},)
+        ])
+        for other in others
+    ]
+    for seconds in dict.fromkeys([*lengths[:1], *lengths[-1:]]):
+        found = [(curve, mark) for curve in curves for mark in curve.by_length() if mark.seconds == seconds]
+        if len(found) > 1:
+            texts.append(_best(found, f"On {seconds_text(seconds)}"))
+    return [text for text in texts if text]
+
+
+def resolution_sentences(curves: Sequence[Curve]) -> list[str]:
+    """What each network loses or wins at the lowest resolution."""
+    steps = max((mark.resolution for curve in curves for mark in curve.by_resolution()), default=1.0)
+    ends = [(curve, marks.get(1.0), marks.get(steps)) for curve in curves for marks in ({mark.resolution: mark for mark in curve.by_resolution()},)]
+    text = _changes(f"At {steps:g} times the frame shift", ends) if steps > 1 else ""
+    return [text] if text else []
+
+
+def budget_sentences(curves: Sequence[Curve]) -> list[str]:
+    """At each number of tokens that both have, how far a network with a layer in front is from uniform resolution."""
+    uniform = next((curve for curve in curves if curve.front is None and curve.by_tokens()), None)
+    texts = []
+    for curve in curves:
+        if uniform is None or curve.front is None:
+            continue
+        pairs = [pair for mark in curve.by_tokens() if (pair := _same_budget(mark, uniform.by_tokens()))]
+        if not pairs:
+            continue
+        ahead = [ours.accuracy > theirs.accuracy for ours, theirs in pairs]
+        surely = sum(ours.low > theirs.high or ours.high < theirs.low for ours, theirs in pairs)
+        said = ", ".join(f"{_signed(ours.accuracy - theirs.accuracy)} ({ours.tokens:.0f})" for ours, theirs in pairs)
+        texts.append(
+            f"**{curve.name}** against uniform resolution ({uniform.name}), in points with so many tokens: {said}. It is ahead at {sum(ahead)} of "
+            f"{len(pairs)} budgets; the intervals lie apart at {surely}."
+        )
+    return texts
+
+
+def basis(curves: Sequence[Curve]) -> str:
+    """How many clips and runs the lines stand on, and what sets them apart from the paper's."""
+    clips = sorted({mark.clips for curve in curves for mark in curve.marks})
+    runs = sorted({curve.runs for curve in curves})
+    count = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+    tested = " or ".join(f"{number:,}" for number in clips)
+    return (
+        f"{tested} test clips, {count} {'run' if runs[-1] == 1 else 'runs'} of each network. Bands: 95 % intervals by bootstrap over clips, which know "
+        "nothing of how another run would turn out. Of a clip its beginning, middle and end are heard; shorter clips are as they are. "
+        "Trained from scratch, where the papers begin with pretrained weights."
+    )
+
+
+def seconds_text(seconds: float) -> str:
+    """A length for people.
+
+    >>> seconds_text(0.5), seconds_text(WHOLE)
+    ('parts of 0.5 s', 'whole clips')
+    """
+    return "whole clips" if seconds == WHOLE else f"parts of {seconds:g} s"
+
+
+def accuracy_table(curves: Sequence[Curve]) -> list[dict[str, str]]:
+    """A row for each network: the accuracy on parts of each length and on whole clips, with its interval."""
+    lengths = sorted({mark.seconds for curve in curves for mark in curve.by_length()})
+    rows = []
+    for curve in curves:
+        marks = {mark.seconds: mark for mark in curve.by_length()}
+        cells = {
+            "Whole clips (%)" if seconds == WHOLE else f"{seconds:g} s (%)": _with_interval(marks[seconds]) if seconds in marks else "–"
+            for seconds in lengths
+        }
+        rows.append({"Network": curve.name, **cells})
+    return rows
+
+
+def _with_interval(mark: Mark) -> str:
+    return f"{100 * mark.accuracy:.1f} ({100 * mark.low:.0f}–{100 * mark.high:.0f})"
+
+
+def _signed(difference: float) -> str:
+    """A difference of shares in points, "−5.1"."""
+    value = round(100 * difference, 1)
+    return f"{'−' if value < 0 else '+' if value > 0 else ''}{abs(value):.1f}"
+
+
+def _changes(where: str, ends: Sequence[tuple[Curve, Mark | None, Mark | None]]) -> str:
+    """How many points each network wins; "" where no network has both ends."""
+    parts = [f"**{curve.name}** {_signed(last.accuracy - first.accuracy)}" for curve, first, last in ends if first and last]
+    return f"{where}, in points: {', '.join(parts)}." if parts else ""
+
+
+def _best(found: Sequence[tuple[Curve, Mark]], where: str) -> str:
+    (first, best), (second, next_best) = sorted(found, key=lambda each: -each[1].accuracy)[:2]
+    if best.accuracy == next_best.accuracy:
+        return f"{where}, {first.name} and {second.name} are right as often: {100 * best.accuracy:.1f} %."
+    surely = "the intervals lie apart" if best.low > next_best.high else "the intervals overlap"
+    return (
+        f"{where}, **{first.name}** is right most often, {100 * best.accuracy:.1f} %, {100 * (best.accuracy - next_best.accuracy):.1f} points ahead of "
+        f"{second.name} ({surely})."
+    )
+
+
+def _same_budget(mark: Mark, others: Sequence[Mark]) -> tuple[Mark, Mark] | None:
+    nearest = min(others, key=lambda other: abs(other.tokens - mark.tokens), default=None)
+    close = nearest is not None and abs(nearest.tokens - mark.tokens) <= _SAME_BUDGET * mark.tokens
+    return (mark, nearest) if nearest is not None and close else None
