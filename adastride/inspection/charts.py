@@ -29,7 +29,7 @@ PAPER = -1  # the colour of what is a paper's
 INK = {False: ("#1E2430", "#5A6372", "#DDE1E7"), True: ("#EEF1F7", "#A7AFBD", "#333B4A")}  # text, quiet text, grid; by darkness
 _ROW, _FRAME, _LINE_HEIGHT = 25, 118, 350  # CSS pixels: a category, what is around the plot, a chart of lines or bars
 _WIDTH, _COLUMNS = 7.2, 2  # of an exported figure: inches, panels beside each other
-_BAND = 0.18  # how far a band covers what is behind it
+_BAND = 0.14  # how far a band covers what is behind it
 _SHORT_NAME = 28  # letters of a name that finds room in half a legend
 
 

@@ -5,6 +5,7 @@ Each row is as high as the mask that stands beside it: a square of N' by N' toke
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -152,7 +153,8 @@ def export_rows(packs: Sequence[Packed], caption: str) -> Figure:
                 ax = figure.add_axes((left, bottom, width, (height - 0.75) / total))
                 _draw(ax, packed, blocks, last, rows=width > 0.5)
             top += height
-        figure.text(0.012, 0.08 / total, caption, va="bottom", fontsize=6.5, color="#5A6372", wrap=True, parse_math=False)
+        lines = textwrap.fill(caption, 140)
+        figure.text(0.012, 0.06 / total, lines, va="bottom", fontsize=6.5, color="#5A6372", parse_math=False)
         return figure
 
 
