@@ -3,6 +3,8 @@
 Demonstrates: charts with bands, sentences worked out from runs, a picture to play with whose choices are in the link.
 """
 
+from collections import Counter
+
 import streamlit as st
 
 from adastride.clip_seconds import FILE as CLIPS
@@ -59,13 +61,12 @@ def show_files(name: str, figure) -> None:
             )
 
 
-def show_table(rows: list[dict[str, str]], name: str, file: bool = True) -> None:
+def show_table(rows: list[dict[str, str]], name: str) -> None:
     tables.append(name)
     st.table(rows, border="horizontal", hide_index=True)
-    if file:
-        st.download_button(
-            "CSV table", results_report.to_csv(rows), f"adastride-length-{name}.csv", "text/csv", key=f"length-{name}-csv", on_click="ignore"
-        )
+    st.download_button(
+        "CSV table", results_report.to_csv(rows), f"adastride-length-{name}.csv", "text/csv", key=f"length-{name}-csv", on_click="ignore"
+    )
 
 
 def show_problem(error: Exception) -> None:
@@ -79,11 +80,12 @@ try:
     runs = read(path) if points else []
 except (ResultsError, ValueError) as error:
     broken = error
+clip_lines, unreadable = [], None
 try:
-    seconds_of = packs.sources_of(read_seconds(bundled("results") / CLIPS))
+    clip_lines = read_seconds(bundled("results") / CLIPS)
 except ValueError as error:
-    show_problem(error)
-    seconds_of = {}
+    unreadable = error
+seconds_of, listed = packs.sources_of(clip_lines), Counter(line.source for line in clip_lines)
 subjects = subjects_of(points, runs)
 
 if "length_memory" not in st.session_state:  # a link counts once, when the session opens
@@ -141,15 +143,22 @@ def lengths_and_tokens() -> None:
             show_files("tokens", lambda: export_figure(budget))
 
 
-def padding(source: str) -> None:
-    """What padding and cutting cost for a data set, beside the paper's table."""
-    seconds = seconds_of[source]
-    usual = token_use.usual_length(seconds)
+def padding() -> str:
+    """What padding and cutting cost for a data set that is chosen, beside the paper's table. Returns its name."""
+    if st.session_state.get("length_data") not in seconds_of:
+        st.session_state.pop("length_data", None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        source = st.selectbox(
+            "Lengths of", list(seconds_of), format_func=lambda name: SOURCES.get(name, name),
+            key=remembered("length_data", next(iter(seconds_of))), width=320,
+        )
+        seconds = seconds_of[source]
+        usual = token_use.usual_length(seconds)
         fixed = st.number_input(
             "Fixed length (s)", *length_link.FIXED, step=0.5, format="%g", key=remembered(f"length_fixed_{source}", usual), width=170,
             help="What clips are cropped and padded to where all have to be equally long.",
         )
+    address["data"] = source
     address["fixed"] = None if fixed == usual else f"{fixed:g}"
     uses = token_use.token_use(seconds, fixed)
     chart = use_chart(uses, SOURCES.get(source, source))
@@ -157,22 +166,22 @@ def padding(source: str) -> None:
     show_panels(chart, [picture])
     with table:
         st.markdown(token_use.use_sentence(uses))
-        st.markdown("**Padding by clips at once, and what is cut, in % of all tokens**")
+        st.markdown("**Padding, and what is cut, in % of all tokens**: ours, and the paper’s table 1")
         show_table(token_use.use_table(uses), "padding")
-        st.markdown("**The paper’s table 1**, VoxCeleb (%)")
-        show_table(token_use.paper_table(), "paper", file=False)
-    drawn = f", {MOST_LISTED:,} of the data set drawn at random" if len(seconds) > 0.5 * MOST_LISTED and source != "speakers" else ""
+    drawn = f", of {MOST_LISTED:,} clips drawn from the data set at random" if listed[source] == MOST_LISTED else ""
     st.caption(
         f"{len(seconds):,} training clips{drawn}, {min(seconds):.1f} to {max(seconds):.1f} s, in three random orders; rows of "
-        f"{packs.ROW_TOKENS:,} tokens, as long as the longest of their batch. 8 tokens are 0.16 s."
+        f"{packs.ROW_TOKENS:,} tokens, padded to the longest of their batch. 0.16 s are 8 tokens."
     )
     show_files("padding", lambda: export_figure(chart))
+    return source
 
 
 def packing(source: str | None) -> None:
     """A batch that is packed, to play with. source: the data set to draw from, None for none."""
-    how = st.segmented_control("Clips", HOW if source else [TYPED], format_func=HOW.get, required=True,
-                               key=remembered("length_how", DRAWN if source else TYPED))
+    how = st.segmented_control(
+        "Clips", HOW if source else [TYPED], format_func=HOW.get, required=True, key=remembered("length_how", DRAWN if source else TYPED),
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if how == DRAWN:
             count = st.number_input("Number of clips", 1, packs.MOST_CLIPS, key=remembered("length_clips", USUAL_CLIPS), width=170)
@@ -181,9 +190,8 @@ def packing(source: str | None) -> None:
             address.update(clips=f"{count}", seed=f"{seed}")
         else:
             text = st.text_input("Seconds of the clips", key=remembered("length_seconds", USUAL_TYPED), max_chars=500, width=360)
-        limit = st.selectbox(
-            "Tokens of a row", packs.ROW_SIZES, format_func=lambda size: f"{size:,}", key=remembered("length_row", packs.ROW_TOKENS), width=170,
-        )
+        row_key = remembered("length_row", packs.ROW_TOKENS)
+        limit = st.selectbox("Tokens of a row", packs.ROW_SIZES, format_func=lambda size: f"{size:,}", key=row_key, width=170)
     address["row"] = f"{limit}"
     if how == TYPED:
         try:
@@ -203,28 +211,22 @@ def packing(source: str | None) -> None:
             config={"displayModeBar": False}, alt=f"Clips in rows, with the attention mask of each row. {pictures.title(one)}",
         )
     st.caption(
-        "A colour is a clip. Hatched: padding up to the longest row. Beside each row its attention mask: tokens of a clip see each other, and nothing "
-        "else. First come: a clip that does not fit opens the next row, as published. Best fit: the longest come first, each into the row where it "
-        "leaves the least room."
+        "A colour is a clip. Hatched: padding up to the longest row. Beside each row its attention mask: tokens of a clip see each other, "
+        "and nothing else. First come: a clip that does not fit opens the next row, as published. Best fit: the longest come first, each "
+        "into the row where it leaves the least room."
     )
     show_files("rows", lambda: pictures.export_rows(packed, caption))
 
 
 st.header("Does it work at any length?")
 lengths_and_tokens()
-if seconds_of:
-    st.subheader("How much of a batch is padding?")
-    if st.session_state.get("length_data") not in seconds_of:
-        st.session_state.pop("length_data", None)
-    source = st.selectbox(
-        "Lengths of", list(seconds_of), format_func=lambda name: SOURCES.get(name, name), key=remembered("length_data", next(iter(seconds_of))),
-        width=320,
-    )
-    address["data"] = source
-    padding(source)
-else:
-    source = None
+st.subheader("How much of a batch is padding?")
+if unreadable is not None:
+    show_problem(unreadable)
+elif not seconds_of:
+    st.info("Nobody has listed yet how long clips are: `python -m results.clip_seconds DATA_ROOT` does.", icon=":material/hourglass_empty:")
+chosen = padding() if seconds_of else None
 st.subheader("Pack a batch")
-packing(source)
+packing(chosen)
 write_address(address, key="length_address")
 make_tables_reachable(tables, key="length_reachable")

@@ -38,9 +38,8 @@ def points(task: str, kind: str, method: str, seed: int = 0, gain: float = 0.0) 
         accuracy = min(0.99, round(accuracy, 4))
         tokens = 8.0 * math.ceil(100 * (seconds or 7.6) / steps / 16) if elastic else 105.0 if transformer else 0.0
         work = 4 * tokens * 144 * (12 * 144 + 2 * tokens) / 1e6
-        return LengthPoint(
-            f"{task}-{method}-s{seed}", seconds, resolution, stride, accuracy, accuracy - 0.06, min(1.0, accuracy + 0.05), clips, tokens, work,
-        )
+        low, high = accuracy - 0.06, min(1.0, accuracy + 0.05)
+        return LengthPoint(f"{task}-{method}-s{seed}", seconds, resolution, stride, accuracy, low, high, clips, tokens, work)
 
     found = [point(seconds) for seconds in ((1.0, 2.0, 4.0, 0.0) if scenes else (0.5, 1.0, 2.0, 4.0, 8.0, 0.0))]
     if transformer:

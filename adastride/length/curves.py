@@ -26,6 +26,7 @@ _SUBJECTS = {
 }
 _ORANGE, _BLUE, _OTHERS = 0, 1, (2, 3, 4, 5, 6, 7)
 _ELASTIC, _FRONT, _AST = "elastic", "elastic-", re.compile(r"ast(?:-(\d+(?:\.\d)?)s)?")
+_MEANS = ("accuracy", "low", "high", "tokens", "multiply_adds")
 WHOLE = math.inf  # seconds of whole clips, so that they come after every part
 
 
@@ -34,8 +35,8 @@ class Mark:
     """One point of a line, over the runs of a network.
 
     seconds: of the parts, WHOLE for whole clips. resolution: the frame shift over the network's own. stride: of the layer in front, 0 as
-    trained. accuracy, low, high: the means over runs of the share that is right and of the ends of its 95 % interval. tokens, multiply_adds: of
-    a part, the latter in millions; 0 for a network without tokens.
+    trained. accuracy, low, high: the means over runs of the share that is right and of the ends of its 95 % interval. tokens,
+    multiply_adds: of a part, the latter in millions; 0 for a network without tokens.
     """
 
     seconds: float
@@ -53,8 +54,8 @@ class Mark:
 class Curve:
     """All points of one network. name: for people. colour: a place in the palette. runs: how many there are.
 
-    front: the method in front of an ElasticAST's patches, None for none and in other networks. trained: the seconds that an AST crops and pads
-    to, None for networks that take clips as they are.
+    front: the method in front of an ElasticAST's patches, None for none and in other networks. trained: the seconds that an AST crops and
+    pads to, None for networks that take clips as they are.
     """
 
     name: str
@@ -164,8 +165,6 @@ def _marks(runs: Sequence[Sequence[LengthPoint]]) -> tuple[Mark, ...]:
     for setting in by_run[0]:
         points = [own[setting] for own in by_run if setting in own]
         if len(points) == len(by_run):
-            accuracy, low, high, tokens, work = (
-                statistics.fmean(getattr(point, name) for point in points) for name in ("accuracy", "low", "high", "tokens", "multiply_adds")
-            )
+            accuracy, low, high, tokens, work = (statistics.fmean(getattr(point, name) for point in points) for name in _MEANS)
             marks.append(Mark(*setting, accuracy, low, high, points[0].clips, tokens, work))
     return tuple(marks)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from adastride.inspection.charts import PAPER, Axis, Chart, Panel, Point, Series
 from adastride.length.curves import WHOLE, Curve, Mark
-from adastride.length.report import basis, seconds_text
+from adastride.length.report import basis, seconds_text, tested
 from adastride.length.token_use import PAPER as PAPER_USE
 from adastride.length.token_use import TokenUse
 
-_TOKEN_TICKS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+_TOKEN_TICKS = tuple(step * 2**power for power in range(3, 13) for step in (1, 1.5))
 _USE_COLOURS = {"longest": 2, "fixed": 3, "first": 0, "best": 1}
 
 
@@ -36,8 +36,8 @@ def length_chart(curves: Sequence[Curve]) -> Chart:
         x = _room(f"Frame shift over the network’s own, {at}", tuple((value, f"{value:g}") for value in named), resolutions[-1])
         panels.append(Panel("By resolution", x, y, _lines(curves, Curve.by_resolution, lambda mark: mark.resolution)))
     own = "" if trained is None else (
-        f" Dashed: {trained:g} s, to which the AST crops and pads whatever it hears, so that longer parts tell it nothing more; the paper runs its "
-        "ASTs at other lengths."
+        f" {'Dashed: ' if trained in parts else ''}{trained:g} s, to which the AST crops and pads whatever it hears, so that longer parts "
+        "tell it nothing more; the paper runs its ASTs at other lengths."
     )
     return Chart("length", "Accuracy by length and resolution", tuple(panels), f"{basis(curves)}{own}" if curves else "")
 
@@ -49,12 +49,13 @@ def budget_chart(curves: Sequence[Curve]) -> Chart:
     if not marks:
         return Chart("tokens", "Accuracy by number of tokens", (), "")
     least, most = min(mark.tokens for mark in marks), max(mark.tokens for mark in marks)
-    ticks = tuple((math.log2(value), f"{value:,}") for value in _TOKEN_TICKS if least / 1.3 <= value <= 1.3 * most)
-    x = Axis(f"Tokens of what is heard, {seconds_text(marks[0].seconds)} (logarithmic)", math.log2(least) - 0.25, math.log2(most) + 0.25, ticks)
+    ticks = tuple((math.log2(value), f"{value:,.0f}") for value in _TOKEN_TICKS if least / 1.3 <= value <= 1.3 * most)
+    name = f"Tokens of what is heard, {seconds_text(marks[0].seconds)} (logarithmic)"
+    x = Axis(name, math.log2(least) - 0.25, math.log2(most) + 0.25, ticks)
     series = _lines(own, Curve.by_tokens, lambda mark: math.log2(mark.tokens))
     facts = (
-        f"{basis(own)} Every network was trained once, at its own resolution and stride, and is run at the others. ElasticAST alone has fewer tokens "
-        "by a larger frame shift, the others by a larger stride in front of the patches."
+        f"{tested(own)} Every network was trained once, at its own resolution and stride, and is run at the others. ElasticAST alone has "
+        "fewer tokens by a larger frame shift, the others by a larger stride in front of the patches."
     )
     panel = Panel("By number of tokens", x, _accuracy(marks), series)
     return Chart("tokens", "Accuracy by number of tokens", (panel,), facts)
@@ -66,13 +67,14 @@ def use_chart(uses: dict[str, TokenUse], data: str) -> Chart:
     ticks = tuple((math.log2(size), f"{size}") for size in sizes if size != 12)
     series = [
         Series(use.name, _USE_COLOURS[name], tuple(
-            Point(math.log2(size), 100 * share, f"{use.name}, {size} clips at once: {100 * share:.1f} % padding, {100 * use.cut:.1f} % cut")
+            Point(math.log2(size), 100 * share, f"{use.name}, {size} at once: {100 * share:.1f} % padding, {100 * use.cut:.1f} % cut")
             for size, share in use.pads.items()
         ), "line")
         for name, use in uses.items()
     ]
     printed = tuple(
-        Point(math.log2(size), pad, f"{name} in the paper, VoxCeleb: {pad:g} % padding") for name, _, size, pad, _ in PAPER_USE if size
+        Point(math.log2(each.batch), each.pad, f"{each.name} in the paper, VoxCeleb: {each.pad:g} % padding")
+        for each in PAPER_USE if each.packed
     )
     series.append(Series("ElasticAST in the paper (VoxCeleb)", PAPER, printed, "hollow"))
     highest = max(point.y for each in series for point in each.points)
@@ -87,8 +89,8 @@ def _lines(curves: Sequence[Curve], marks: Callable[[Curve], list[Mark]], x: Cal
     for curve in curves:
         own = marks(curve)
         if own:
-            drawn = tuple(Point(x(mark), 100 * mark.accuracy, hover(curve, mark), 100 * mark.low, 100 * mark.high) for mark in own)
-            series.append(Series(curve.name, curve.colour, drawn, "line", dash=curve.colour in used, band=True))
+            drawn = (Point(x(mark), 100 * mark.accuracy, hover(curve, mark), 100 * mark.low, 100 * mark.high) for mark in own)
+            series.append(Series(curve.name, curve.colour, tuple(drawn), "line", dash=curve.colour in used, band=True))
             used.add(curve.colour)
     return tuple(series)
 
@@ -108,5 +110,5 @@ def _room(label: str, ticks: tuple[tuple[float, str], ...], last: float | None =
 
 
 def _accuracy(marks: Sequence[Mark]) -> Axis:
-    lowest, highest = (100 * choose(values) for choose, values in ((min, [mark.low for mark in marks]), (max, [mark.high for mark in marks])))
+    lowest, highest = 100 * min(mark.low for mark in marks), 100 * max(mark.high for mark in marks)
     return Axis("Accuracy (%)", max(-1.0, 5 * math.floor((lowest - 1) / 5)), min(101.0, 5 * math.ceil((highest + 1) / 5)))

@@ -25,8 +25,8 @@ class PackError(ValueError):
 class Packed:
     """Some clips in rows.
 
-    seconds, tokens, row, offset: of each clip, its length, its row, and the place of its first token in the row. limit: the tokens that a row
-    has room for. width: the tokens of the longest row, to which all are padded (N').
+    seconds, tokens, row, offset: of each clip, its length, its row, and the place of its first token in the row. limit: the tokens that a
+    row has room for. width: the tokens of the longest row, to which all are padded (N').
     """
 
     seconds: tuple[float, ...]

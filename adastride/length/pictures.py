@@ -1,6 +1,7 @@
 """Rows of packed clips with their attention masks beside them: by Plotly for the page, by Matplotlib for files.
 
-Each row is as high as the mask that stands beside it: a square of N' by N' tokens, in which the tokens of a clip see each other and nothing else.
+Each row is as high as the mask that stands beside it: a square of N' by N' tokens, in which the tokens of a clip see each other and
+nothing else.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ _TICKS = 4
 
 @dataclass(frozen=True)
 class Block:
-    """A rectangle of a picture. left, width: in tokens. middle, height: in rows. clip: whose it is, None for padding. text: for the pointer.
+    """A rectangle of a picture.
 
-    label: what is written into it where there is room.
+    left, width: in tokens. middle, height: in rows. clip: whose it is, None for padding. text: for the pointer. label: what is written
+    into it where there is room.
     """
 
     left: float
@@ -52,8 +54,8 @@ def row_blocks(packed: Packed) -> list[Block]:
         for clip, (seconds, tokens) in enumerate(zip(packed.seconds, packed.tokens, strict=True))
     ]
     return blocks + [
-        Block(filled, packed.width - filled, row, _BAR, None, f"Row {row + 1}: {packed.width - filled:,} of {packed.width:,} tokens are padding")
-        for row, filled in enumerate(packed.filled) if filled < packed.width
+        Block(filled, rest, row, _BAR, None, f"Row {row + 1}: {rest:,} of {packed.width:,} tokens are padding")
+        for row, filled in enumerate(packed.filled) if (rest := packed.width - filled)
     ]
 
 
@@ -65,7 +67,8 @@ def mask_blocks(packed: Packed) -> list[Block]:
     ]
     for clip, (tokens, row, offset) in enumerate(zip(packed.tokens, packed.row, packed.offset, strict=True)):
         share, middle = tokens / packed.width, (offset + tokens / 2) / packed.width
-        text = f"Clip {clip + 1}: its {tokens:,} tokens see each other, {100 * share**2:.1f} % of the {packed.width:,} × {packed.width:,} of row {row + 1}"
+        size = f"{packed.width:,} × {packed.width:,}"
+        text = f"Clip {clip + 1}: its {tokens:,} tokens see each other, {100 * share**2:.1f} % of the {size} of row {row + 1}"
         blocks.append(Block(offset, tokens, row + _BAR * (middle - 0.5), _BAR * share, clip, text))
     return blocks
 
@@ -88,14 +91,15 @@ def plotly_rows(packed: Packed, most_rows: int, dark: bool = False) -> go.Figure
             "title": {"text": "Tokens of a row" if rows else "Mask", "font": {"size": 12, "color": quiet}, "standoff": 4 if rows else 22},
         }})
     figure.update_yaxes(
-        range=[packed.rows - 0.5, -0.5], tickvals=list(range(packed.rows)), ticktext=[f"{row + 1}" for row in range(packed.rows)], fixedrange=True,
-        showgrid=False, zeroline=False, automargin=True, tickfont={"size": 12, "color": ink}, ticks="",
+        range=[packed.rows - 0.5, -0.5], tickvals=list(range(packed.rows)), ticktext=[f"{row + 1}" for row in range(packed.rows)],
+        fixedrange=True, showgrid=False, zeroline=False, automargin=True, tickfont={"size": 12, "color": ink}, ticks="",
         title={"text": "Row", "font": {"size": 12, "color": quiet}, "standoff": 4},
     )
     return figure.update_layout(
-        title={"text": f"<b>{title(packed)}</b>", "x": 0, "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 6, "l": 4},
-               "font": {"size": 14, "color": ink}},
-        height=height * packed.rows + 92, margin={"l": 8, "r": 12, "t": 36, "b": 8}, paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
+        title={"text": f"<b>{title(packed)}</b>", "x": 0, "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top",
+               "pad": {"t": 6, "l": 4}, "font": {"size": 14, "color": ink}},
+        height=height * packed.rows + 92, margin={"l": 8, "r": 12, "t": 36, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         font={"family": '"Source Sans", sans-serif', "size": 12, "color": ink}, barmode="overlay", hovermode="closest", showlegend=False,
         hoverlabel={"bgcolor": "#1A1F2B" if dark else "#FFFFFF", "font": {"color": ink}, "align": "left"},
         uniformtext={"minsize": 10, "mode": "hide"},
@@ -134,8 +138,8 @@ def sentence(first: Packed, best: Packed) -> str:
     apart = round(100 * (first.pad_ratio - best.pad_ratio), 1)
     saved = "the same" if not apart else f"{abs(apart):.1f} points {'less' if apart > 0 else 'more'}"
     return (
-        f"{clips}, {sum(first.tokens):,} tokens: each padded to the longest, {100 * longest:.1f} % of {count} rows would be padding. Packed as they come, "
-        f"{100 * first.pad_ratio:.1f} % of {first.rows}; by best fit, {100 * best.pad_ratio:.1f} % of {best.rows}, {saved}. The mask lets "
+        f"{clips}, {sum(first.tokens):,} tokens: each padded to the longest, {100 * longest:.1f} % of {count} rows would be padding. "
+        f"Packed as they come, {100 * first.pad_ratio:.1f} % of {first.rows}; by best fit, {100 * best.pad_ratio:.1f} % of {best.rows}, {saved}. The mask lets "
         f"{100 * first.seen:.0f} % of the pairs of tokens in a row see each other (best fit: {100 * best.seen:.0f} %)."
     )
 
@@ -149,7 +153,8 @@ def export_rows(packs: Sequence[Packed], caption: str) -> Figure:
         total, top = figure.get_size_inches()[1], 0.0
         for packed, height in zip(packs, heights, strict=True):
             bottom = 1 - (top + height - 0.45) / total
-            for blocks, left, width, last in ((row_blocks(packed), 0.07, 0.7, packed.limit), (mask_blocks(packed), 0.8, 0.18, packed.width)):
+            rows, masks = (row_blocks(packed), 0.07, 0.7, packed.limit), (mask_blocks(packed), 0.8, 0.18, packed.width)
+            for blocks, left, width, last in (rows, masks):
                 ax = figure.add_axes((left, bottom, width, (height - 0.75) / total))
                 _draw(ax, packed, blocks, last, rows=width > 0.5)
             top += height

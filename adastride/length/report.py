@@ -17,11 +17,12 @@ def length_sentences(curves: Sequence[Curve]) -> list[str]:
     others = [factor * trained for factor in (0.5, 2.0) if factor * trained in lengths]
     if trained not in lengths and WHOLE in lengths:  # whole clips are about as long
         trained, others = WHOLE, [value for value in lengths if value <= trained / 2][-1:]
+    marks = [(curve, {mark.seconds: mark for mark in curve.by_length()}) for curve in curves]
     texts = [
-        _changes(f"With {seconds_text(other)} in place of {seconds_text(trained)}", [
-            (curve, marks.get(trained), marks.get(other))
-            for curve in curves for marks in ({mark.seconds: mark for mark in curve.by_length()},)
-        ])
+        _changes(
+            f"With {seconds_text(other)} in place of {seconds_text(trained)}",
+            [(curve, own.get(trained), own.get(other)) for curve, own in marks],
+        )
         for other in others
     ]
     for seconds in dict.fromkeys([*lengths[:1], *lengths[-1:]]):
@@ -34,7 +35,8 @@ def length_sentences(curves: Sequence[Curve]) -> list[str]:
 def resolution_sentences(curves: Sequence[Curve]) -> list[str]:
     """What each network loses or wins at the lowest resolution."""
     steps = max((mark.resolution for curve in curves for mark in curve.by_resolution()), default=1.0)
-    ends = [(curve, marks.get(1.0), marks.get(steps)) for curve in curves for marks in ({mark.resolution: mark for mark in curve.by_resolution()},)]
+    found = [(curve, {mark.resolution: mark for mark in curve.by_resolution()}) for curve in curves]
+    ends = [(curve, marks.get(1.0), marks.get(steps)) for curve, marks in found]
     text = _changes(f"At {steps:g} times the frame shift", ends) if steps > 1 else ""
     return [text] if text else []
 
@@ -53,23 +55,27 @@ def budget_sentences(curves: Sequence[Curve]) -> list[str]:
         surely = sum(ours.low > theirs.high or ours.high < theirs.low for ours, theirs in pairs)
         said = ", ".join(f"{_signed(ours.accuracy - theirs.accuracy)} ({ours.tokens:.0f})" for ours, theirs in pairs)
         texts.append(
-            f"**{curve.name}** against uniform resolution ({uniform.name}), in points with so many tokens: {said}. It is ahead at {sum(ahead)} of "
-            f"{len(pairs)} budgets; the intervals lie apart at {surely}."
+            f"**{curve.name}** against uniform resolution ({uniform.name}), in points with so many tokens: {said}. It is ahead at "
+            f"{sum(ahead)} of {len(pairs)} budgets; the intervals lie apart at {surely}."
         )
     return texts
 
 
 def basis(curves: Sequence[Curve]) -> str:
     """How many clips and runs the lines stand on, and what sets them apart from the paper's."""
-    clips = sorted({mark.clips for curve in curves for mark in curve.marks})
+    return (
+        f"{tested(curves)} They know nothing of how another run would turn out. Of a clip its beginning, middle and end are heard; shorter "
+        "clips are as they are. Trained from scratch, where the papers begin with pretrained weights."
+    )
+
+
+def tested(curves: Sequence[Curve]) -> str:
+    """How many clips and runs the lines stand on."""
+    clips = " or ".join(f"{number:,}" for number in sorted({mark.clips for curve in curves for mark in curve.marks}))
     runs = sorted({curve.runs for curve in curves})
     count = f"{runs[0]}" if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-    tested = " or ".join(f"{number:,}" for number in clips)
-    return (
-        f"{tested} test clips, {count} {'run' if runs[-1] == 1 else 'runs'} of each network. Bands: 95 % intervals by bootstrap over clips, which know "
-        "nothing of how another run would turn out. Of a clip its beginning, middle and end are heard; shorter clips are as they are. "
-        "Trained from scratch, where the papers begin with pretrained weights."
-    )
+    trained = f"{count} {'run' if runs[-1] == 1 else 'runs'} of each network"
+    return f"{clips} test clips, {trained}. Bands: 95 % intervals by bootstrap over clips."
 
 
 def seconds_text(seconds: float) -> str:
@@ -116,10 +122,8 @@ def _best(found: Sequence[tuple[Curve, Mark]], where: str) -> str:
     if best.accuracy == next_best.accuracy:
         return f"{where}, {first.name} and {second.name} are right as often: {100 * best.accuracy:.1f} %."
     surely = "the intervals lie apart" if best.low > next_best.high else "the intervals overlap"
-    return (
-        f"{where}, **{first.name}** is right most often, {100 * best.accuracy:.1f} %, {100 * (best.accuracy - next_best.accuracy):.1f} points ahead of "
-        f"{second.name} ({surely})."
-    )
+    ahead = f"{100 * (best.accuracy - next_best.accuracy):.1f} points ahead of {second.name} ({surely})"
+    return f"{where}, **{first.name}** is right most often, {100 * best.accuracy:.1f} %, {ahead}."
 
 
 def _same_budget(mark: Mark, others: Sequence[Mark]) -> tuple[Mark, Mark] | None:

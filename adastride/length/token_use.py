@@ -1,4 +1,4 @@
-"""How many of a batch's tokens are padding, and how many of the clips' are cut away, as batches are made (the ElasticAST paper's table 1)."""
+"""How many of a batch's tokens are padding, and how many of the clips' are cut away (the ElasticAST paper's table 1)."""
 
 from __future__ import annotations
 
@@ -27,9 +27,21 @@ class TokenUse:
     cut: float = 0.0
 
 
-# Table 1 of the paper, VoxCeleb: which way of ours it is, what it is called there, and its shares in %.
-PAPER = (("AST-All", "fixed", None, 31.1, 15.2), ("ElasticAST-12", "first", 12, 19.2, 0.0), ("ElasticAST-64", "first", 64, 14.4, 0.0),
-         ("ElasticAST-128", "first", 128, 13.9, 0.0))
+@dataclass(frozen=True)
+class Printed:
+    """A line of the paper's table 1, VoxCeleb. batch: how many clips at once. packed: whether into rows. pad, cut: in %."""
+
+    name: str
+    batch: int
+    packed: bool
+    pad: float
+    cut: float
+
+
+PAPER = (  # AST was trained with 12 at once (section 3.2)
+    Printed("AST-All", 12, False, 31.1, 15.2), Printed("ElasticAST-12", 12, True, 19.2, 0.0), Printed("ElasticAST-64", 64, True, 14.4, 0.0),
+    Printed("ElasticAST-128", 128, True, 13.9, 0.0),
+)
 
 
 def usual_length(seconds: Sequence[float]) -> float:
@@ -44,8 +56,8 @@ def usual_length(seconds: Sequence[float]) -> float:
 def token_use(seconds: Sequence[float], fixed: float, row_tokens: int = ROW_TOKENS) -> dict[str, TokenUse]:
     """How tokens are used by each way of making batches of clips of these lengths.
 
-    "longest": padded to the longest clip of the batch. "fixed": cropped and padded to `fixed` seconds. "first", "best": packed into rows as they
-    come, or by best fit; rows are padded to the longest of the batch. Clips come in three random orders; batches that a data set is
+    "longest": padded to the longest clip of the batch. "fixed": cropped and padded to `fixed` seconds. "first", "best": packed into rows as
+    they come, or by best fit; rows are padded to the longest of the batch. Clips come in three random orders; batches that a data set is
     too small for are left out, and so is the part of one at the end.
     """
     tokens = [tokens_of(each) for each in seconds]
@@ -66,25 +78,27 @@ def token_use(seconds: Sequence[float], fixed: float, row_tokens: int = ROW_TOKE
             pads[name][size] = 1 - used / total
     length = tokens_of(fixed)
     kept = [min(each, length) for each in tokens]
+    pad, cut = 1 - sum(kept) / (length * len(kept)), 1 - sum(kept) / sum(tokens)
     return {
         "longest": TokenUse("Padded to the longest of the batch", pads["longest"]),
-        "fixed": TokenUse(f"Cropped and padded to {fixed:g} s", dict.fromkeys(sizes, 1 - sum(kept) / (length * len(kept))), 1 - sum(kept) / sum(tokens)),
+        "fixed": TokenUse(f"Cropped and padded to {fixed:g} s", dict.fromkeys(sizes, pad), cut),
         "first": TokenUse("Packed, first come", pads["first"]),
         "best": TokenUse("Packed, best fit", pads["best"]),
     }
 
 
 def use_table(uses: dict[str, TokenUse]) -> list[dict[str, str]]:
-    """A row for each way: padding by batch size and what is cut, in %."""
-    return [
-        {"Clips": use.name, **{f"{size} at once": f"{100 * share:.1f}" for size, share in use.pads.items()}, "Cut": f"{100 * use.cut:.1f}"}
+    """A row for each way, the paper's last: padding in % by batch size, and what is cut."""
+    sizes = next(iter(uses.values())).pads
+    rows = [
+        {"Clips at once": use.name, **{f"{size}": f"{100 * share:.1f}" for size, share in use.pads.items()}, "Cut": f"{100 * use.cut:.1f}"}
         for use in uses.values()
     ]
-
-
-def paper_table() -> list[dict[str, str]]:
-    """The paper's table 1."""
-    return [{"Model and batch": name, "Padding": f"{pad:g}", "Cut": f"{cut:g}"} for name, _, _, pad, cut in PAPER]
+    for packed, name in ((False, "Cropped and padded, the paper (VoxCeleb)"), (True, "Packed, first come, the paper (VoxCeleb)")):
+        printed = {each.batch: each for each in PAPER if each.packed == packed}
+        cells = {f"{size}": f"{printed[size].pad:.1f}" if size in printed else "–" for size in sizes}
+        rows.append({"Clips at once": name, **cells, "Cut": f"{max(each.cut for each in printed.values()):.1f}"})
+    return rows
 
 
 def use_sentence(uses: dict[str, TokenUse]) -> str:
@@ -93,8 +107,8 @@ def use_sentence(uses: dict[str, TokenUse]) -> str:
     longest, fixed, first, best = (100 * uses[name].pads[size] for name in ("longest", "fixed", "first", "best"))
     if longest < 0.05:
         return f"All clips are equally long, so that nothing is padded but the rows: {first:.1f} % at {size} clips at once."
-    cut = f" and cut {100 * uses['fixed'].cut:.1f} % of the sound away" if uses["fixed"].cut >= 0.0005 else ""
+    cut = f", and {100 * uses['fixed'].cut:.1f} % of the sound is cut away" if uses["fixed"].cut >= 0.0005 else ""
     return (
-        f"Of {size} clips at once, {longest:.1f} % of the tokens are padding when each is padded to the longest; a fixed length has {fixed:.1f} %"
-        f"{cut}. Packed as they come they have {first:.1f} %, by best fit {best:.1f} %, and nothing is cut."
+        f"Of {size} clips at once, {longest:.1f} % of the tokens are padding when each is padded to the longest; at a fixed length "
+        f"{fixed:.1f} % are{cut}. Packed as they come it is {first:.1f} %, by best fit {best:.1f} %, and nothing is cut."
     )

@@ -1,12 +1,12 @@
-"""Links that restore the Length page: ?task=speakers&data=fsdd&fixed=5&clips=16&row=2048&seed=3, or with seconds=1.5,3,12 in place of a draw.
+"""Links that restore the Length page: ?task=speakers&data=fsdd&fixed=5&clips=16&row=2048&seed=3.
 
-task: what networks were trained on. data: whose lengths are counted and drawn. fixed: seconds that clips are cropped and padded to. clips, seed:
-of the draw. row: tokens of a row. seconds: what somebody has typed.
+task: what networks were trained on. data: whose lengths are counted and drawn. fixed: seconds that clips are cropped and padded to.
+clips, seed: of the draw. row: tokens of a row. seconds: what somebody has typed, "1.5,3,12", in place of a draw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 from adastride.length.packs import MOST_CLIPS, MOST_SECONDS, ROW_SIZES, PackError, typed_seconds
@@ -45,7 +45,7 @@ def parse(parameters: Mapping[str, str], tasks: Container[str], sources: Contain
     )
 
 
-def _whole(low: int, high: int):
+def _whole(low: int, high: int) -> Callable[[str], int]:
     def convert(text: str) -> int:
         if not (text.isascii() and text.isdigit() and low <= int(text[:9]) <= high):
             raise ValueError(f"a whole number from {low} to {high}")
