@@ -171,7 +171,7 @@ def padding() -> str:
     drawn = f", of {MOST_LISTED:,} clips drawn from the data set at random" if listed[source] == MOST_LISTED else ""
     st.caption(
         f"{len(seconds):,} training clips{drawn}, {min(seconds):.1f} to {max(seconds):.1f} s, in three random orders; rows of "
-        f"{packs.ROW_TOKENS:,} tokens, padded to the longest of their batch. 0.16 s are 8 tokens."
+        f"{packs.ROW_TOKENS:,} tokens, padded to the longest of their batch. 8 tokens are 0.16 s of sound."
     )
     show_files("padding", lambda: export_figure(chart))
     return source
@@ -218,7 +218,7 @@ def packing(source: str | None) -> None:
     show_files("rows", lambda: pictures.export_rows(packed, caption))
 
 
-st.header("Does it work at any length?")
+st.header("Do networks work at any length?")
 lengths_and_tokens()
 st.subheader("How much of a batch is padding?")
 if unreadable is not None:

@@ -3,7 +3,7 @@
     python -m results.clip_seconds DATA_ROOT [SOURCE ...] [--out FILE]
 
 DATA_ROOT holds a folder for each data set. SOURCE is the name of one; speakers, fsdd, esc10 and commands where none is given. Of a data
-set of more than 1 100 clips so many are drawn at random, the same every time. Lengths are read from the sound files, and not from a manifest.
+set of more than 1 100 clips so many are drawn at random, the same every time. Lengths are read from the sound files, not from a manifest.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def plotly_rows(packed: Packed, most_rows: int, dark: bool = False) -> go.Figure
         }})
     figure.update_yaxes(
         range=[packed.rows - 0.5, -0.5], tickvals=list(range(packed.rows)), ticktext=[f"{row + 1}" for row in range(packed.rows)],
-        fixedrange=True, showgrid=False, zeroline=False, automargin=True, tickfont={"size": 12, "color": ink}, ticks="",
+        fixedrange=True, showgrid=False, zeroline=False, automargin=True, tickfont={"size": 12, "color": ink}, ticks="", ticklabelstandoff=5,
         title={"text": "Row", "font": {"size": 12, "color": quiet}, "standoff": 4},
     )
     return figure.update_layout(
@@ -119,7 +119,7 @@ def _bars(blocks: Sequence[Block], axis: str, padding: bool, dark: bool) -> go.B
         base=[block.left for block in blocks], x=[block.width for block in blocks], y=[block.middle for block in blocks],
         width=[block.height for block in blocks], orientation="h", xaxis=axis, marker=marker, hoverinfo="text",
         hovertext=[block.text for block in blocks],
-        text=[block.label for block in blocks], textposition="inside", insidetextanchor="middle", textangle=0,
+        text=[block.label for block in blocks], textposition="inside", insidetextanchor="middle",
         insidetextfont={"color": "#0F121A" if dark else "#FFFFFF"}, constraintext="inside", cliponaxis=True,
     )
 
@@ -139,8 +139,8 @@ def sentence(first: Packed, best: Packed) -> str:
     saved = "the same" if not apart else f"{abs(apart):.1f} points {'less' if apart > 0 else 'more'}"
     return (
         f"{clips}, {sum(first.tokens):,} tokens: each padded to the longest, {100 * longest:.1f} % of {count} rows would be padding. "
-        f"Packed as they come, {100 * first.pad_ratio:.1f} % of {first.rows}; by best fit, {100 * best.pad_ratio:.1f} % of {best.rows}, {saved}. The mask lets "
-        f"{100 * first.seen:.0f} % of the pairs of tokens in a row see each other (best fit: {100 * best.seen:.0f} %)."
+        f"Packed as they come, {100 * first.pad_ratio:.1f} % of {first.rows}; by best fit, {100 * best.pad_ratio:.1f} % of {best.rows}, {saved}. "
+        f"The mask lets {100 * first.seen:.0f} % of the pairs of tokens in a row see each other (best fit: {100 * best.seen:.0f} %)."
     )
 
 

@@ -20,7 +20,7 @@ def length_sentences(curves: Sequence[Curve]) -> list[str]:
     marks = [(curve, {mark.seconds: mark for mark in curve.by_length()}) for curve in curves]
     texts = [
         _changes(
-            f"With {seconds_text(other)} in place of {seconds_text(trained)}",
+            f"With {_heard(other)} in place of {_heard(trained)}",
             [(curve, own.get(trained), own.get(other)) for curve, own in marks],
         )
         for other in others
@@ -99,6 +99,10 @@ def accuracy_table(curves: Sequence[Curve]) -> list[dict[str, str]]:
         }
         rows.append({"Network": curve.name, **cells})
     return rows
+
+
+def _heard(seconds: float) -> str:
+    return "whole clips" if seconds == WHOLE else f"{seconds:g} s"
 
 
 def _with_interval(mark: Mark) -> str:
