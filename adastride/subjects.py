@@ -18,7 +18,6 @@ SUBJECTS = {
     "commands": Subject("Spoken commands", "Speech Commands v0.02, its test list split by speaker, 12 classes"),
     "emotion": Subject("Emotion in speech", "Berlin Database of Emotional Speech, split by speaker, 7 emotions"),
     "scenes": Subject("Environmental sounds", "ESC-10, split by fold, 10 kinds of sounds"),
-    "speakers": Subject("Who of 18 people speaks", "LibriSpeech, 1,092 utterances of 18 speakers, late ones of each to test"),
     "digits-string": Subject("Strings of digits", "Free Spoken Digit Dataset, Speech Commands and espeak-ng voices, 10 words"),
     "words-string": Subject("Strings of digits and commands", "Free Spoken Digit Dataset, Speech Commands and espeak-ng voices, 20 words"),
     "phonemes": Subject("Read speech, phonemes", "LibriSpeech, excerpts of 3.7 hours, 39 phonemes"),

@@ -14,7 +14,7 @@ from adastride.files import bundled
 from adastride.inspection import figures
 from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.length import packs, pictures, report, token_use
-from adastride.length.curves import curves_of, subjects_of, unknown_runs
+from adastride.length.curves import by_length_shown, curves_of, subjects_of, unknown_runs
 from adastride.length.figures import budget_chart, length_chart, use_chart
 from adastride.length_points import FILE as LENGTHS
 from adastride.length_points import read_points
@@ -122,9 +122,10 @@ def lengths_and_tokens() -> None:
         )
         address["task"] = task
     curves = curves_of(points, runs, task)
-    chart = length_chart(curves)
+    shown = by_length_shown(curves)
+    chart = length_chart(shown)
     show_panels(chart, st.columns(2, gap="medium") if len(chart.panels) > 1 else [st])
-    st.markdown(bullets([*report.length_sentences(curves), *report.resolution_sentences(curves)]))
+    st.markdown(bullets([*report.length_sentences(shown), *report.resolution_sentences(shown)]))
     st.caption(plain(chart.facts))
     if unknown := unknown_runs(points, runs):
         st.caption(plain(f"Left out, because the results have no line of them: {', '.join(unknown)}."))

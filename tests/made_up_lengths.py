@@ -7,16 +7,17 @@ from pathlib import Path
 
 import made_up_results as made_up
 
+from adastride.length.curves import trained_seconds
 from adastride.length_points import FILE, LengthPoint, points_text
 
 COLUMNS = (*made_up.COLUMNS, "kind", "metric:valid_accuracy")
 TRANSFORMER, CLASSIFIER = "audio-transformer", "classifier"
 SPEAKERS = (
-    ("speakers", TRANSFORMER, "elastic"), ("speakers", TRANSFORMER, "ast-2s"), ("speakers", TRANSFORMER, "elastic-adastride"),
+    *(("speakers", TRANSFORMER, name) for name in ("elastic", "ast-1s", "ast-2s", "ast-4s", "elastic-adastride", "elastic-a-tome")),
     ("speakers", TRANSFORMER, "elastic-avg-pool"), ("speakers-convolutional", CLASSIFIER, "strided-conv"),
 )
-SCENES = (("scenes-elastic", TRANSFORMER, "elastic"), ("scenes-fixed", TRANSFORMER, "elastic"), ("scenes-fixed", TRANSFORMER, "ast"))
-_GAIN = {"elastic": 0.05, "elastic-adastride": 0.03, "elastic-avg-pool": -0.02, "ast-2s": 0.0, "ast": 0.0, "strided-conv": 0.08}
+SCENES = (("scenes-patches", TRANSFORMER, "elastic"), ("scenes-patches", TRANSFORMER, "ast"))
+_GAIN = {"elastic": 0.05, "elastic-adastride": 0.03, "elastic-avg-pool": -0.02, "strided-conv": 0.08}
 
 
 def row(task: str, kind: str, method: str, seed: int = 0) -> dict[str, object]:
@@ -26,15 +27,15 @@ def row(task: str, kind: str, method: str, seed: int = 0) -> dict[str, object]:
 
 
 def points(task: str, kind: str, method: str, seed: int = 0, gain: float = 0.0) -> list[LengthPoint]:
-    """The points of a run: the longer the part the more is right, and an AST gains nothing beyond its 2 s."""
+    """The points of a run: the longer the part the more is right, and an AST gains nothing beyond its own length."""
     scenes, transformer = task.startswith("scenes"), kind == TRANSFORMER
     at, clips = (0.0, 40) if scenes else (2.0, 156)
     elastic = method.startswith("elastic")
 
     def point(seconds: float, resolution: float = 1.0, stride: float = 0.0) -> LengthPoint:
-        heard = min(seconds or 8.0, math.inf if elastic or not transformer else 2.0)
+        heard = min(seconds or 8.0, trained_seconds(kind, method) or math.inf)
         steps = resolution * (stride or 1.0 + (method.startswith("elastic-")))
-        accuracy = 0.7 + _GAIN[method] + gain + 0.08 * math.log2(heard) / 2 - 0.05 * math.log2(max(1.0, steps)) - 0.01 * seed
+        accuracy = 0.7 + _GAIN.get(method, 0.0) + gain + 0.08 * math.log2(heard) / 2 - 0.05 * math.log2(max(1.0, steps)) - 0.01 * seed
         accuracy = min(0.99, round(accuracy, 4))
         tokens = 8.0 * math.ceil(100 * (seconds or 7.6) / steps / 16) if elastic else 105.0 if transformer else 0.0
         work = 4 * tokens * 144 * (12 * 144 + 2 * tokens) / 1e6

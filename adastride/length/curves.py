@@ -6,26 +6,25 @@ The file has a line for each run, length, resolution and stride (`adastride.leng
 from __future__ import annotations
 
 import math
-import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from adastride.audio import PRESETS
 from adastride.length_points import LengthPoint
-from adastride.models.audio_transformer import AudioTransformerConfig
+from adastride.models.audio_transformer import AudioTransformerConfig, transformer_options
 from adastride.results.core import kind as kind_of_method
 from adastride.results.core import label, order_of
 from adastride.results.reading import Run
-from adastride.subjects import SUBJECTS
-from adastride.tasks.patches import AST_SECONDS
+from adastride.subjects import SUBJECTS, title_of
 
-# What several tasks of the grid are about, and what sets a network of one apart from those of the others.
-_SUBJECTS = {
-    "speakers": ("speakers", ""), "speakers-convolutional": ("speakers", ""),
-    "scenes-elastic": ("scenes", "trained at all resolutions"), "scenes-fixed": ("scenes", "trained at one"),
-}
-_ORANGE, _BLUE, _OTHERS = 0, 1, (2, 3, 4, 5, 6, 7)
-_ELASTIC, _FRONT, _AST = "elastic", "elastic-", re.compile(r"ast(?:-(\d+(?:\.\d)?)s)?")
+# What tasks of the grid are about whose name is not that of a subject.
+_SUBJECTS = {"speakers-convolutional": "speakers", "digits-patches": "digits", "scenes-patches": "scenes"}
+_FIRST = ("speakers", "scenes", "digits")  # the subjects whose clips are cut into parts come first
+# Places in the palette: uniform is orange and adaptive blue, as everywhere. Other layers in front begin at the end of the others, so that
+# what stands in one picture differs most.
+_ORANGE, _BLUE, _OTHERS, _LAST = 0, 1, (2, 3, 4, 7, 5, 6), 6
 _MEANS = ("accuracy", "low", "high", "tokens", "multiply_adds")
 WHOLE = math.inf  # seconds of whole clips, so that they come after every part
 
@@ -85,15 +84,14 @@ class Curve:
 
 def subject_of(task: str) -> str:
     """What a task of the grid is about: the key of its title in `subjects`."""
-    return _SUBJECTS.get(task, (task, ""))[0]
+    return _SUBJECTS.get(task, task)
 
 
 def subjects_of(points: Iterable[LengthPoint], runs: Iterable[Run]) -> list[str]:
     """What there are points of, in the order of `SUBJECTS`."""
     measured = {point.run for point in points}
     found = {subject_of(run.task) for run in runs if run.run in measured}
-    first = [subject for subject in ("speakers", "scenes") if subject in found]
-    return list(dict.fromkeys([*first, *(subject for subject in SUBJECTS if subject in found), *sorted(found)]))
+    return [*(subject for subject in dict.fromkeys((*_FIRST, *SUBJECTS)) if subject in found), *sorted(found - {*_FIRST, *SUBJECTS})]
 
 
 def unknown_runs(points: Iterable[LengthPoint], runs: Iterable[Run]) -> list[str]:
@@ -110,52 +108,58 @@ def curves_of(points: Sequence[LengthPoint], runs: Sequence[Run], subject: str) 
         groups.setdefault((run.kind, run.method, run.task), []).append(run.run)
     measured = {run: [point for point in points if point.run == run] for run in {point.run for point in points}}
     keys = sorted((key for key, names in groups.items() if any(name in measured for name in names)), key=_order)
-    tasks = {(kind, method): {task for other, same, task in keys if (other, same) == (kind, method)} for kind, method, _ in keys}
-    curves, free = list[Curve](), iter(_OTHERS)
+    curves = list[Curve]()
     for kind, method, task in keys:
         with_points = [measured[name] for name in groups[kind, method, task] if name in measured]
-        note = _SUBJECTS.get(task, ("", ""))[1] if len(tasks[kind, method]) > 1 else ""
-        name = network_name(kind, method) + (f", {note or task}" if len(tasks[kind, method]) > 1 else "")
-        wanted = _ORANGE if method == _ELASTIC else _BLUE if front_of(kind, method) == "adastride" else -1
-        colour = wanted if wanted >= 0 and wanted not in {curve.colour for curve in curves} else next(free, _OTHERS[-1])
-        curves.append(Curve(name, colour, len(with_points), front_of(kind, method), trained_seconds(kind, method), _marks(with_points)))
+        several = sum((other, same) == (kind, method) for other, same, _ in keys) > 1
+        name = network_name(kind, method) + (f", {title_of(task)}" if several else "")
+        front, trained = front_of(kind, method), trained_seconds(kind, method)
+        wanted = [_BLUE] * (front == "adastride") + [_ORANGE] * (kind == AudioTransformerConfig.kind and method == "elastic")
+        taken = {curve.colour for curve in curves}
+        colour = next((place for place in (*wanted, *(_OTHERS[::-1] if front else _OTHERS)) if place not in taken), _LAST)
+        curves.append(Curve(name, colour, len(with_points), front, trained, _marks(with_points)))
     return curves
+
+
+def by_length_shown(curves: Sequence[Curve]) -> list[Curve]:
+    """Those that a picture by length has room for: layers in front that keep as much everywhere are about the number of tokens."""
+    return [curve for curve in curves if curve.front is None or kind_of_method(curve.front) == "adaptive"]
 
 
 def network_name(kind: str, method: str) -> str:
     """What people call a network.
 
-    >>> network_name("audio-transformer", "elastic-adastride"), network_name("audio-transformer", "ast-2s")
-    ('AdaStride + ElasticAST', 'AST of 2 s')
-    >>> network_name("classifier", "strided-conv")
-    'Convolutional classifier'
+    >>> network_name("audio-transformer", "ast-2s"), network_name("classifier", "strided-conv")
+    ('AST of 2 s', 'Convolutional classifier')
     """
-    if kind != AudioTransformerConfig.kind:
-        return "Convolutional classifier" if method == "strided-conv" else f"Convolutional classifier, {label(method)}"
-    if method == _ELASTIC:
-        return "ElasticAST"
-    front = front_of(kind, method)
-    return f"AST of {trained_seconds(kind, method):g} s" if front is None else f"{label(front)} + ElasticAST"
+    if kind == AudioTransformerConfig.kind:
+        return label(method)
+    return "Convolutional classifier" if method == "strided-conv" else f"Convolutional classifier, {label(method)}"
 
 
 def trained_seconds(kind: str, method: str) -> float | None:
     """The length that a standard AST crops and pads to, by its name; None for other networks."""
-    found = _AST.fullmatch(method) if kind == AudioTransformerConfig.kind else None
-    return float(found[1] or AST_SECONDS) if found else None
+    frames = _options(kind, method).get("frames")
+    return None if frames is None else float(frames / PRESETS[AudioTransformerConfig.front_end].frames_per_second)
 
 
 def front_of(kind: str, method: str) -> str | None:
     """The method in front of an ElasticAST's patches, by its name; None where there is none, and for other networks."""
-    if kind != AudioTransformerConfig.kind or method == _ELASTIC or _AST.fullmatch(method):
-        return None
-    return method.removeprefix(_FRONT)
+    return next(iter(_options(kind, method).get("methods", ())), None)
+
+
+def _options(kind: str, method: str) -> dict[str, Any]:
+    try:
+        return transformer_options(method) if kind == AudioTransformerConfig.kind else {}
+    except ValueError:  # of another version
+        return {}
 
 
 def _order(key: tuple[str, str, str]) -> tuple[object, ...]:
     kind, method, task = key
     front = front_of(kind, method)
     place = 3 if kind != AudioTransformerConfig.kind else 2 if trained_seconds(kind, method) else 1 if front else 0
-    return place, kind_of_method(front or "") != "adaptive", order_of(front or method), task
+    return place, kind_of_method(front or "") != "adaptive", trained_seconds(kind, method) or 0.0, order_of(front or method), task
 
 
 def _marks(runs: Sequence[Sequence[LengthPoint]]) -> tuple[Mark, ...]:

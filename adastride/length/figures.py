@@ -22,22 +22,23 @@ def length_chart(curves: Sequence[Curve]) -> Chart:
     whole = math.log2(parts[-1]) + 1 if parts else 0.0
     places = {value: whole if value == WHOLE else math.log2(value) for value in seconds}
     ticks = tuple((places[value], "whole clips" if value == WHOLE else f"{value:g}") for value in seconds)
-    trained = next((curve.trained for curve in curves if curve.trained), None)
+    trained = {curve.trained for curve in curves if curve.trained}
     y = _accuracy([mark for curve in curves for mark in (*curve.by_length(), *curve.by_resolution())])
     panels = []
     if len(seconds) > 1:
         x = _room("Length of what is heard (s, logarithmic)", ticks)
-        guide = math.log2(trained) if trained in parts and trained else None
-        panels.append(Panel("By length", x, y, _lines(curves, Curve.by_length, lambda mark: places[mark.seconds]), guide=guide))
+        guide = math.log2(min(trained)) if len(trained) == 1 and trained <= {*parts} else None
+        lines = _lines(curves, Curve.by_length, lambda mark: places[mark.seconds])
+        panels.append(Panel("By length", x, y, lines, guide=guide))
     resolutions = sorted({mark.resolution for curve in curves for mark in curve.by_resolution()})
     if len(resolutions) > 1:
         at = seconds_text(next(mark.seconds for curve in curves for mark in curve.by_resolution()))
         named = resolutions if len(resolutions) <= 8 else resolutions[:: math.ceil(len(resolutions) / 8)]
         x = _room(f"Frame shift over the network’s own, {at}", tuple((value, f"{value:g}") for value in named), resolutions[-1])
         panels.append(Panel("By resolution", x, y, _lines(curves, Curve.by_resolution, lambda mark: mark.resolution)))
-    own = "" if trained is None else (
-        f" {'Dashed: ' if trained in parts else ''}{trained:g} s, to which the AST crops and pads whatever it hears, so that longer parts "
-        "tell it nothing more; the paper runs its ASTs at other lengths."
+    own = "" if not trained else (
+        " An AST crops and pads whatever it hears to its own length, so that longer parts tell it nothing more; the paper runs its ASTs at "
+        "other lengths. As in the paper, ElasticAST learned from many frame shifts and an AST from one."
     )
     return Chart("length", "Accuracy by length and resolution", tuple(panels), f"{basis(curves)}{own}" if curves else "")
 
@@ -54,8 +55,8 @@ def budget_chart(curves: Sequence[Curve]) -> Chart:
     x = Axis(name, math.log2(least) - 0.25, math.log2(most) + 0.25, ticks)
     series = _lines(own, Curve.by_tokens, lambda mark: math.log2(mark.tokens))
     facts = (
-        f"{tested(own)} Every network was trained once, at its own resolution and stride, and is run at the others. ElasticAST alone has "
-        "fewer tokens by a larger frame shift, the others by a larger stride in front of the patches."
+        f"{tested(own)} ElasticAST alone has fewer tokens by a larger frame shift, of which it learned from many; the others by a larger "
+        "stride in front of the patches, of which they learned from one."
     )
     panel = Panel("By number of tokens", x, _accuracy(marks), series)
     return Chart("tokens", "Accuracy by number of tokens", (panel,), facts)

@@ -92,7 +92,8 @@ def plotly_rows(packed: Packed, most_rows: int, dark: bool = False) -> go.Figure
         }})
     figure.update_yaxes(
         range=[packed.rows - 0.5, -0.5], tickvals=list(range(packed.rows)), ticktext=[f"{row + 1}" for row in range(packed.rows)],
-        fixedrange=True, showgrid=False, zeroline=False, automargin=True, tickfont={"size": 12, "color": ink}, ticks="", ticklabelstandoff=5,
+        fixedrange=True, showgrid=False, zeroline=False, automargin=True, tickfont={"size": 12, "color": ink}, ticks="",
+        ticklabelstandoff=5,
         title={"text": "Row", "font": {"size": 12, "color": quiet}, "standoff": 4},
     )
     return figure.update_layout(
@@ -139,8 +140,8 @@ def sentence(first: Packed, best: Packed) -> str:
     saved = "the same" if not apart else f"{abs(apart):.1f} points {'less' if apart > 0 else 'more'}"
     return (
         f"{clips}, {sum(first.tokens):,} tokens: each padded to the longest, {100 * longest:.1f} % of {count} rows would be padding. "
-        f"Packed as they come, {100 * first.pad_ratio:.1f} % of {first.rows}; by best fit, {100 * best.pad_ratio:.1f} % of {best.rows}, {saved}. "
-        f"The mask lets {100 * first.seen:.0f} % of the pairs of tokens in a row see each other (best fit: {100 * best.seen:.0f} %)."
+        f"Packed as they come, {100 * first.pad_ratio:.1f} % of {first.rows}; by best fit, {100 * best.pad_ratio:.1f} % of {best.rows}, "
+        f"{saved}. The mask lets {100 * first.seen:.0f} % of the pairs of tokens in a row see each other (best fit: {100 * best.seen:.0f} %)."
     )
 
 

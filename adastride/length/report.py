@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from adastride.length.curves import WHOLE, Curve, Mark
 
-_USUAL_SECONDS = 2.0  # where no network of a subject crops and pads
 _SAME_BUDGET = 0.06  # by how much numbers of tokens may differ that count as the same
 
 
 def length_sentences(curves: Sequence[Curve]) -> list[str]:
-    """What each network loses or wins at half and at double the length that an AST is trained for, and which is best at the ends."""
+    """What each AST loses or wins at half and at double the length it was trained at, and what ElasticAST does there; and which network
+    is right most often on the shortest parts and on the longest."""
     lengths = sorted({mark.seconds for curve in curves for mark in curve.by_length()})
-    trained = next((curve.trained for curve in curves if curve.trained), _USUAL_SECONDS)
-    others = [factor * trained for factor in (0.5, 2.0) if factor * trained in lengths]
-    if trained not in lengths and WHOLE in lengths:  # whole clips are about as long
-        trained, others = WHOLE, [value for value in lengths if value <= trained / 2][-1:]
-    marks = [(curve, {mark.seconds: mark for mark in curve.by_length()}) for curve in curves]
-    texts = [
-        _changes(
-            f"With {_heard(other)} in place of {_heard(trained)}",
-            [(curve, own.get(trained), own.get(other)) for curve, own in marks],
-        )
-        for other in others
-    ]
+    measured = [curve for curve in curves if curve.trained in lengths]
+    flexible = [curve for curve in curves if curve.trained is None]
+    texts = [_beside(curve, flexible[:1]) for curve in measured]
+    if not measured:  # whole clips are as long as what an AST of them crops and pads to
+        longest = next((curve.trained for curve in curves if curve.trained), math.inf)
+        halves = [value for value in lengths if value <= longest / 2][-1:]
+        texts = [_changes(f"With {half:g} s in place of whole clips", _moved(curves, WHOLE, half)) for half in halves]
     for seconds in dict.fromkeys([*lengths[:1], *lengths[-1:]]):
         found = [(curve, mark) for curve in curves for mark in curve.by_length() if mark.seconds == seconds]
         if len(found) > 1:
@@ -32,12 +28,26 @@ def length_sentences(curves: Sequence[Curve]) -> list[str]:
     return [text for text in texts if text]
 
 
+def _beside(ast: Curve, others: Sequence[Curve]) -> str:
+    """What an AST does at half and at double its length, with what another does."""
+    trained, parts = ast.trained or 0.0, []
+    for other in (trained / 2, 2 * trained):
+        own, rest = _moved([ast], trained, other), _moved(others, trained, other)
+        if own:
+            beside = f" ({', '.join(f'{name} {change}' for name, change in rest.items())})" if rest else ""
+            parts.append(f"{own[ast.name]} points at {other:g} s{beside}")
+    return f"**{ast.name}**, against {trained:g} s: {'; '.join(parts)}." if parts else ""
+
+
 def resolution_sentences(curves: Sequence[Curve]) -> list[str]:
     """What each network loses or wins at the lowest resolution."""
     steps = max((mark.resolution for curve in curves for mark in curve.by_resolution()), default=1.0)
-    found = [(curve, {mark.resolution: mark for mark in curve.by_resolution()}) for curve in curves]
-    ends = [(curve, marks.get(1.0), marks.get(steps)) for curve, marks in found]
-    text = _changes(f"At {steps:g} times the frame shift", ends) if steps > 1 else ""
+    changes = {}
+    for curve in curves:
+        marks = {mark.resolution: mark for mark in curve.by_resolution()}
+        if steps > 1 and 1.0 in marks and steps in marks:
+            changes[curve.name] = _signed(marks[steps].accuracy - marks[1.0].accuracy)
+    text = _changes(f"At {steps:g} times the frame shift", changes)
     return [text] if text else []
 
 
@@ -101,10 +111,6 @@ def accuracy_table(curves: Sequence[Curve]) -> list[dict[str, str]]:
     return rows
 
 
-def _heard(seconds: float) -> str:
-    return "whole clips" if seconds == WHOLE else f"{seconds:g} s"
-
-
 def _with_interval(mark: Mark) -> str:
     return f"{100 * mark.accuracy:.1f} ({100 * mark.low:.0f}–{100 * mark.high:.0f})"
 
@@ -115,10 +121,19 @@ def _signed(difference: float) -> str:
     return f"{'−' if value < 0 else '+' if value > 0 else ''}{abs(value):.1f}"
 
 
-def _changes(where: str, ends: Sequence[tuple[Curve, Mark | None, Mark | None]]) -> str:
-    """How many points each network wins; "" where no network has both ends."""
-    parts = [f"**{curve.name}** {_signed(last.accuracy - first.accuracy)}" for curve, first, last in ends if first and last]
-    return f"{where}, in points: {', '.join(parts)}." if parts else ""
+def _moved(curves: Sequence[Curve], first: float, last: float) -> dict[str, str]:
+    """By how many points the accuracy changes between two lengths, by the network's name; only of those that have both."""
+    changes = {}
+    for curve in curves:
+        marks = {mark.seconds: mark for mark in curve.by_length()}
+        if first in marks and last in marks:
+            changes[curve.name] = _signed(marks[last].accuracy - marks[first].accuracy)
+    return changes
+
+
+def _changes(where: str, changes: dict[str, str]) -> str:
+    """A sentence of changes; "" where there are none."""
+    return f"{where}, in points: {', '.join(f'**{name}** {change}' for name, change in changes.items())}." if changes else ""
 
 
 def _best(found: Sequence[tuple[Curve, Mark]], where: str) -> str:
