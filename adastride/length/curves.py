@@ -22,9 +22,9 @@ from adastride.subjects import SUBJECTS, title_of
 # What tasks of the grid are about whose name is not that of a subject.
 _SUBJECTS = {"speakers-convolutional": "speakers", "digits-patches": "digits", "scenes-patches": "scenes"}
 _FIRST = ("speakers", "scenes", "digits")  # the subjects whose clips are cut into parts come first
-# Places in the palette: uniform is orange and adaptive blue, as everywhere. Other layers in front begin at the end of the others, so that
-# what stands in one picture differs most.
-_ORANGE, _BLUE, _OTHERS, _LAST = 0, 1, (2, 3, 4, 7, 5, 6), 6
+# Places in the palette: uniform is orange and adaptive blue, as everywhere. What other layers in front have, no network beside them has.
+_ORANGE, _BLUE, _OTHERS, _OTHER_FRONTS = 0, 1, (2, 3, 4, 7, 6, 5), (6, 7, 3, 2, 4, 5)
+_FRONT = "adastride"
 _MEANS = ("accuracy", "low", "high", "tokens", "multiply_adds")
 WHOLE = math.inf  # seconds of whole clips, so that they come after every part
 
@@ -114,16 +114,18 @@ def curves_of(points: Sequence[LengthPoint], runs: Sequence[Run], subject: str) 
         several = sum((other, same) == (kind, method) for other, same, _ in keys) > 1
         name = network_name(kind, method) + (f", {title_of(task)}" if several else "")
         front, trained = front_of(kind, method), trained_seconds(kind, method)
-        wanted = [_BLUE] * (front == "adastride") + [_ORANGE] * (kind == AudioTransformerConfig.kind and method == "elastic")
-        taken = {curve.colour for curve in curves}
-        colour = next((place for place in (*wanted, *(_OTHERS[::-1] if front else _OTHERS)) if place not in taken), _LAST)
+        wanted = [_BLUE] * (front == _FRONT) + [_ORANGE] * (kind == AudioTransformerConfig.kind and method == "elastic")
+        apart = front not in (None, _FRONT)
+        taken = {curve.colour for curve in curves if (curve.front not in (None, _FRONT)) == apart}
+        places = (*wanted, *(_OTHER_FRONTS if apart else _OTHERS))
+        colour = next((place for place in places if place not in taken), places[-1])
         curves.append(Curve(name, colour, len(with_points), front, trained, _marks(with_points)))
     return curves
 
 
 def by_length_shown(curves: Sequence[Curve]) -> list[Curve]:
-    """Those that a picture by length has room for: layers in front that keep as much everywhere are about the number of tokens."""
-    return [curve for curve in curves if curve.front is None or kind_of_method(curve.front) == "adaptive"]
+    """Those that a picture by length has room for: layers in front other than AdaStride are about the number of tokens."""
+    return [curve for curve in curves if curve.front in (None, _FRONT)]
 
 
 def network_name(kind: str, method: str) -> str:

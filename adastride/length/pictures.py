@@ -25,6 +25,7 @@ _ROWS_END, _MASKS_BEGIN = 0.74, 0.79  # of the width: where rows end and masks b
 _MOST_HEIGHT, _LEAST_HEIGHT, _ALL_ROWS = 92, 30, 420  # CSS pixels of a row, and of all rows together before they get lower
 _PAD = {False: "#C4C8CC", True: "#4A5364"}
 _TICKS = 4
+_LABELLED = 0.07  # of a row: a clip with less has no room for its seconds
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def row_blocks(packed: Packed) -> list[Block]:
     blocks = [
         Block(
             packed.offset[clip], tokens, packed.row[clip], _BAR, clip,
-            f"Clip {clip + 1}: {seconds:.2f} s, {tokens:,} tokens in row {packed.row[clip] + 1}", f"{seconds:.1f} s",
+            f"Clip {clip + 1}: {seconds:.2f} s, {tokens:,} tokens in row {packed.row[clip] + 1}",
+            f"{seconds:.1f} s" if tokens > _LABELLED * packed.limit else "",
         )
         for clip, (seconds, tokens) in enumerate(zip(packed.seconds, packed.tokens, strict=True))
     ]
@@ -103,7 +105,6 @@ def plotly_rows(packed: Packed, most_rows: int, dark: bool = False) -> go.Figure
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)",
         font={"family": '"Source Sans", sans-serif', "size": 12, "color": ink}, barmode="overlay", hovermode="closest", showlegend=False,
         hoverlabel={"bgcolor": "#1A1F2B" if dark else "#FFFFFF", "font": {"color": ink}, "align": "left"},
-        uniformtext={"minsize": 10, "mode": "hide"},
     )
 
 
@@ -141,7 +142,7 @@ def sentence(first: Packed, best: Packed) -> str:
     return (
         f"{clips}, {sum(first.tokens):,} tokens: each padded to the longest, {100 * longest:.1f} % of {count} rows would be padding. "
         f"Packed as they come, {100 * first.pad_ratio:.1f} % of {first.rows}; by best fit, {100 * best.pad_ratio:.1f} % of {best.rows}, "
-        f"{saved}. The mask lets {100 * first.seen:.0f} % of the pairs of tokens in a row see each other (best fit: {100 * best.seen:.0f} %)."
+        f"{saved}. The mask lets {100 * first.seen:.0f} % of a row’s pairs of tokens see each other (best fit: {100 * best.seen:.0f} %)."
     )
 
 
@@ -173,7 +174,7 @@ def _draw(ax: Axes, packed: Packed, blocks: Sequence[Block], last: float, rows: 
         elif rows:
             patch.set(edgecolor=_PAD[False], hatch="////")
         ax.add_patch(patch)
-        if block.label and block.width > 0.06 * last:
+        if block.label:
             ax.text(block.left + block.width / 2, block.middle, block.label, ha="center", va="center", color="white", fontsize=6.5)
     ax.set_xlim(0, last)
     ax.set_ylim(packed.rows - 0.5, -0.5)
