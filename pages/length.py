@@ -24,7 +24,7 @@ from adastride.subjects import title_of
 from adastride.ui.address import write_address
 from adastride.ui.length import link as length_link
 from adastride.ui.reachable import make_tables_reachable
-from adastride.ui.text import bullets, plain
+from adastride.ui.text import bullets, plain, unbroken_cells
 
 SOURCES = {"speakers": "Read sentences (speakers)", "fsdd": "Spoken digits (fsdd)", "esc10": "Environmental sounds (esc10)",
            "commands": "Spoken commands (commands)"}
@@ -63,7 +63,7 @@ def show_files(name: str, figure) -> None:
 
 def show_table(rows: list[dict[str, str]], name: str) -> None:
     tables.append(name)
-    st.table(rows, border="horizontal", hide_index=True)
+    st.table(unbroken_cells(rows), border="horizontal", hide_index=True)
     st.download_button(
         "CSV table", results_report.to_csv(rows), f"adastride-length-{name}.csv", "text/csv", key=f"length-{name}-csv", on_click="ignore"
     )

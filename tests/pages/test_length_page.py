@@ -76,7 +76,7 @@ def test_runs_that_the_results_do_not_know_are_named(measured: Path):
 def test_padding_follows_the_fixed_length_and_the_data_set(measured: Path):
     app = opened(PAGE)
     shown = next(each.value for each in app.table if "Cut" in each.value.columns)
-    assert shown["Clips at once"][1] == "Cropped and padded to 7.5 s"
+    assert shown["Clips at once"][1].replace("\N{NO-BREAK SPACE}", " ") == "Cropped and padded to 7.5 s"
     assert shown["64"].to_list()[-1] == "14.4", "the paper's"
     set_(app.number_input(key="length_fixed_speakers"), 30.0)
     shown = next(each.value for each in app.table if "Cut" in each.value.columns)
