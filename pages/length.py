@@ -43,6 +43,12 @@ def remembered(key: str, default):
     return key
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def used(source: str, fixed: float, _seconds: list[float]) -> dict[str, token_use.TokenUse]:
+    """What each way of making batches does with the clips of a data set, whose lengths are the same as long as the server runs."""
+    return token_use.token_use(_seconds, fixed)
+
+
 def show_panels(chart: Chart, columns) -> None:
     for place, (column, panel) in enumerate(zip(columns, chart.panels, strict=False)):
         column.plotly_chart(
@@ -161,7 +167,7 @@ def padding() -> str:
         )
     address["data"] = source
     address["fixed"] = None if fixed == usual else f"{fixed:g}"
-    uses = token_use.token_use(seconds, fixed)
+    uses = used(source, fixed, seconds)
     chart = use_chart(uses, SOURCES.get(source, source))
     picture, table = st.columns([2, 3], gap="medium")
     show_panels(chart, [picture])
@@ -178,8 +184,17 @@ def padding() -> str:
     return source
 
 
-def packing(source: str | None) -> None:
-    """A batch that is packed, to play with. source: the data set to draw from, None for none."""
+@st.fragment
+def packing(source: str | None, address: dict[str, str | None]) -> None:
+    """A batch that is packed, to play with, and the page's address. source: the data set to draw from, None for none.
+
+    It runs by itself while somebody plays: the charts above it stay.
+    """
+    write_address({**address, **pack_chosen(source)}, key="length_address")
+
+
+def pack_chosen(source: str | None) -> dict[str, str]:
+    """Shows the widgets and the pictures of a batch. Returns what a link has to say of it."""
     how = st.segmented_control(
         "Clips", HOW if source else [TYPED], format_func=HOW.get, required=True, key=remembered("length_how", DRAWN if source else TYPED),
     )
@@ -188,19 +203,20 @@ def packing(source: str | None) -> None:
             count = st.number_input("Number of clips", 1, packs.MOST_CLIPS, key=remembered("length_clips", USUAL_CLIPS), width=170)
             seed = st.number_input("Seed", 0, length_link.MOST_SEED, key=remembered("length_seed", 0), width=170)
             seconds = packs.draw(seconds_of[source], count, seed)
-            address.update(clips=f"{count}", seed=f"{seed}")
+            chosen = {"clips": f"{count}", "seed": f"{seed}"}
         else:
+            chosen = {}
             text = st.text_input("Seconds of the clips", key=remembered("length_seconds", USUAL_TYPED), max_chars=500, width=360)
         row_key = remembered("length_row", packs.ROW_TOKENS)
         limit = st.selectbox("Tokens of a row", packs.ROW_SIZES, format_func=lambda size: f"{size:,}", key=row_key, width=170)
-    address["row"] = f"{limit}"
+    chosen["row"] = f"{limit}"
     if how == TYPED:
         try:
             seconds = packs.typed_seconds(text)
         except packs.PackError as error:
             show_problem(error)
-            return
-        address["seconds"] = text
+            return chosen
+        chosen["seconds"] = text
     packed = [packs.pack(seconds, limit, best_fit) for best_fit in packs.METHODS]
     caption = pictures.sentence(*packed)
     st.markdown(caption)
@@ -217,6 +233,7 @@ def packing(source: str | None) -> None:
         "into the row where it leaves the least room."
     )
     show_files("rows", lambda: pictures.export_rows(packed, caption))
+    return chosen
 
 
 st.header("Do networks work at any length?")
@@ -226,8 +243,7 @@ if unreadable is not None:
     show_problem(unreadable)
 elif not seconds_of:
     st.info("Nobody has listed yet how long clips are: `python -m results.clip_seconds DATA_ROOT` does.", icon=":material/hourglass_empty:")
-chosen = padding() if seconds_of else None
+data_set = padding() if seconds_of else None
 st.subheader("Pack a batch")
-packing(chosen)
-write_address(address, key="length_address")
+packing(data_set, address)
 make_tables_reachable(tables, key="length_reachable")
