@@ -102,9 +102,8 @@ def test_the_sentences_turn_round_with_the_numbers(measured: tuple[list[LengthPo
         replace(point, accuracy=0.99, low=0.98, high=1.0) if point.run == best and point.seconds == 0.5 else point for point in points
     ]
     sentences = length_sentences(by_length_shown(curves_of(turned, runs, "speakers")))
-    assert (
-        "On parts of 0.5 s, **AST of 2 s** is right most often, 99.0 %, 25.0 points ahead of Convolutional classifier (the intervals lie apart)."
-    ) in sentences
+    ahead = "25.0 points ahead of Convolutional classifier (the intervals lie apart)"
+    assert f"On parts of 0.5 s, **AST of 2 s** is right most often, 99.0 %, {ahead}." in sentences
     even = [replace(point, accuracy=0.8, low=0.7, high=0.9) for point in points]
     sentences = length_sentences(by_length_shown(curves_of(even, runs, "speakers")))
     assert any("are right as often: 80.0 %." in sentence for sentence in sentences)
@@ -171,6 +170,19 @@ def test_one_length_alone_makes_no_picture(measured: tuple[list[LengthPoint], li
     assert length_chart(alone).panels == ()
     assert budget_chart(alone).panels == ()
     assert budget_sentences(alone) == resolution_sentences(alone) == []
+
+
+def test_clips_that_are_too_short_for_parts_have_resolutions_and_tokens(measured: tuple[list[LengthPoint], list[Run]]):
+    """Spoken words are measured whole alone."""
+    points, runs = measured
+    words = [replace(run, task="digits-patches") for run in runs if run.task == "scenes-patches"]
+    whole = [point for point in points if not point.seconds]
+    assert subjects_of(whole, words) == ["digits"]
+    curves = curves_of(whole, words, "digits")
+    assert [panel.title for panel in length_chart(curves).panels] == ["By resolution"]
+    assert len(budget_chart(curves).panels) == 1
+    assert [text.split(",")[0] for text in length_sentences(curves)] == ["On whole clips"]
+    assert list(accuracy_table(curves)[0]) == ["Network", "Whole clips (%)"]
 
 
 def test_the_table_has_every_length(measured: tuple[list[LengthPoint], list[Run]]):

@@ -104,7 +104,8 @@ def test_the_batch_follows_what_is_chosen(measured: Path):
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
-    ("", "Type how long the clips are"), ("1.5, three", "“three” is no number"), ("0", "more than 0"), ("*, [x](http://a.b)", "is no number"),
+    ("", "Type how long the clips are"), ("1.5, three", "“three” is no number"), ("0", "more than 0"),
+    ("*, [x](http://a.b)", "is no number"),
 ])
 def test_what_can_not_be_packed_is_one_sentence(measured: Path, text: str, sentence: str):
     app = opened(PAGE)
