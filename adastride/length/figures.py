@@ -44,10 +44,13 @@ def length_chart(curves: Sequence[Curve]) -> Chart:
 
 
 def budget_chart(curves: Sequence[Curve]) -> Chart:
-    """The accuracy by number of tokens: by resolution for ElasticAST alone, by stride for what has a layer in front."""
+    """The accuracy by number of tokens: by resolution for ElasticAST alone, by stride for what has a layer in front.
+
+    There is no panel where nothing stands in front of any: resolutions have a picture of their own.
+    """
     own = [curve for curve in curves if len(curve.by_tokens()) > 1]
     marks = [mark for curve in own for mark in curve.by_tokens()]
-    if not marks:
+    if not any(curve.front for curve in own):
         return Chart("tokens", "Accuracy by number of tokens", (), "")
     least, most = min(mark.tokens for mark in marks), max(mark.tokens for mark in marks)
     ticks = tuple((math.log2(value), f"{value:,.0f}") for value in _TOKEN_TICKS if least / 1.3 <= value <= 1.3 * most)

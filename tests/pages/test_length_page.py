@@ -54,7 +54,8 @@ def test_one_subject_needs_no_choice(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(RESULTS_VARIABLE, str(made_up.write(tmp_path, (("speakers", made_up.TRANSFORMER, "elastic"),))))
     app = opened(PAGE)
     assert "length_task" not in [control.key for control in app.segmented_control]
-    assert len(app.get("plotly_chart")) == 6
+    assert len(app.get("plotly_chart")) == 5
+    assert "Where should few tokens go?" not in titles(app)
     assert "is right most often" not in said(app), "there is nothing to compare with"
 
 
