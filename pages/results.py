@@ -16,12 +16,11 @@ from adastride.results.figures import accuracy_chart, cost_chart, durations_char
 from adastride.results.reading import ResultsError, read, read_speakers, results_path, usual_sigma_inv2
 from adastride.results.understood import understood_sentences, understood_table
 from adastride.ui.reachable import make_tables_reachable
-from adastride.ui.text import bullets, plain
+from adastride.ui.text import bullets, plain, unbroken_cells
 
 PANELS_IN_A_ROW = 2
 MOST_LINES = 6
 MOST_ROWS, TABLE_HEIGHT = 14, 480  # a longer table scrolls inside so many pixels
-NO_BREAK, JOINER, LONGEST_UNBROKEN = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}", 30  # letters: a cell as short as that stays on one line
 USUAL_LINES = ("strided-conv", "spectral-pool", "diffstride", "adastride", "adastride-f")
 SECTIONS = {
     "sigma": "σ",
@@ -64,18 +63,10 @@ def show_chart(chart: Chart, nothing: str) -> None:
             )
 
 
-def together(text: str) -> str:
-    """A text that stays on one line: browsers break at blanks and behind dashes."""
-    return text.replace(" ", NO_BREAK).replace("–", f"–{JOINER}")
-
-
 def show_table(rows: list[dict[str, str]], name: str) -> None:
     """A table, and the same as a file. Wide ones scroll sideways in their place."""
-    unbroken = [
-        {column: together(text) if 1 < len(text) <= LONGEST_UNBROKEN else text for column, text in row.items()} for row in rows
-    ]
     tables.append(name)
-    st.table(unbroken, border="horizontal", hide_index=True, height="content" if len(rows) <= MOST_ROWS else TABLE_HEIGHT)
+    st.table(unbroken_cells(rows), border="horizontal", hide_index=True, height="content" if len(rows) <= MOST_ROWS else TABLE_HEIGHT)
     st.download_button(
         "CSV table", results_report.to_csv(rows), f"adastride-results-{name}.csv", "text/csv", key=f"{name}-csv", on_click="ignore"
     )

@@ -17,22 +17,22 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     ("app", "pages", "cli", "__main__"),
     ("ui",),
-    ("comparison", "sweep", "results", "lesson"),
+    ("comparison", "sweep", "results", "lesson", "length"),
     ("inspection",),
     ("tasks", "checkpoints"),
     ("models",),
     ("downsampling",),
     ("alignment",),
-    ("audio", "clip_parts", "clips", "code_durations", "length_points", "device", "files", "intelligibility", "intervals", "letters", "ranges", "run_columns",
-     "samples", "speaker_counts", "subjects", "text", "vocoder"),
+    ("audio", "clip_parts", "clip_seconds", "clips", "code_durations", "length_points", "device", "files", "intelligibility", "intervals",
+     "letters", "ranges", "run_columns", "samples", "speaker_counts", "subjects", "text", "vocoder"),
     ("formats", "media", "memory", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where
 # labelled clips are chosen, use it, and nobody else.
 TRAINING = "training"
 # Arrows on one floor that are meant.
-NEIGHBOURS = {("__main__", "cli"), ("app", "pages"), ("checkpoints", "tasks"), ("clip_parts", "audio"), ("samples", "files"),
-              ("vocoder", "audio")}
+NEIGHBOURS = {("__main__", "cli"), ("app", "pages"), ("checkpoints", "tasks"), ("clip_parts", "audio"), ("length", "results"),
+              ("samples", "files"), ("vocoder", "audio")}
 
 
 @dataclass(frozen=True)

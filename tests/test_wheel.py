@@ -72,6 +72,16 @@ def test_the_wheel_has_every_file_of_the_package(wheel: Path):
     assert files <= set(zipfile.ZipFile(wheel).namelist())
 
 
+def test_the_wheel_has_every_table_of_the_results(wheel: Path):
+    """Pages read them where they are, and say nothing where one is missing."""
+    ask = ["git", "ls-files", "results/*.csv", "results/papers.toml"]
+    listed = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no checkout of git")
+    assert len(listed.stdout.splitlines()) > 5
+    assert {f"adastride/bundled/{name}" for name in listed.stdout.splitlines()} <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_the_wheel_is_small(wheel: Path):
     names = zipfile.ZipFile(wheel).namelist()
     assert [name for name in names if name.endswith(".safetensors")] == ["adastride/bundled/checkpoints/digits-adastride.safetensors"]
@@ -149,7 +159,7 @@ def test_every_page_opens(python: Path, tmp_path: Path):
     """The server above runs no page before a browser asks; Streamlit's own test runs them without one."""
     run(python, tmp_path, "-c", (
         "from streamlit.testing.v1 import AppTest\nfrom adastride.files import bundled\n"
-        "pages = sorted(bundled('pages').glob('*.py'))\nassert len(pages) >= 5\n"
+        "pages = sorted(bundled('pages').glob('*.py'))\nassert len(pages) >= 6\n"
         "for page in pages:\n"
         "    app = AppTest.from_file(str(page), default_timeout=100).run()\n"
         "    assert not app.exception, (page, app.exception)\n"

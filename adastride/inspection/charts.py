@@ -29,6 +29,7 @@ PAPER = -1  # the colour of what is a paper's
 INK = {False: ("#1E2430", "#5A6372", "#DDE1E7"), True: ("#EEF1F7", "#A7AFBD", "#333B4A")}  # text, quiet text, grid; by darkness
 _ROW, _FRAME, _LINE_HEIGHT = 25, 118, 350  # CSS pixels: a category, what is around the plot, a chart of lines or bars
 _WIDTH, _COLUMNS = 7.2, 2  # of an exported figure: inches, panels beside each other
+_BAND = 0.14  # how far a band covers what is behind it
 _SHORT_NAME = 28  # letters of a name that finds room in half a legend
 
 
@@ -58,7 +59,7 @@ class Series:
     """Marks of one name and colour: a place in the palette, negative for a paper's.
 
     look: "dot", "hollow", "line" or "bar". thin: a bar from low to high that is no standard deviation is drawn thin.
-    dash: a dashed line.
+    dash: a dashed line. band: what lies between low and high is filled, without bars.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Series:
     look: str = "dot"
     thin: bool = False
     dash: bool = False
+    band: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,9 @@ def plotly_panel(panel: Panel, dark: bool = False) -> go.Figure:
     ink, quiet, grid = INK[dark]
     figure, named = go.Figure(), set()
     for series in panel.series:
+        if series.band:
+            figure.add_trace(_band(series, dark))
+    for series in panel.series:
         figure.add_trace(_trace(series, panel, dark, series.name not in named))
         named.add(series.name)
     for axis, update, long in ((panel.x, figure.update_xaxes, panel.rows), (panel.y, figure.update_yaxes, not panel.rows)):
@@ -134,7 +139,7 @@ def plotly_panel(panel: Panel, dark: bool = False) -> go.Figure:
     return figure
 
 
-def _colour(index: int, dark: bool) -> str:
+def colour_of(index: int, dark: bool) -> str:
     """A colour by its place; the papers have the two of quiet text."""
     if index < 0:
         return INK[dark][1] if index == PAPER else INK[dark][0]
@@ -147,8 +152,16 @@ def _arrays(series: Series) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     return x, y, low, high
 
 
+def _band(series: Series, dark: bool) -> go.Scatter:
+    x, _, low, high = _arrays(series)
+    return go.Scatter(
+        x=[*x, *x[::-1]], y=[*high, *low[::-1]], fill="toself", mode="none", fillcolor=colour_of(series.colour, dark), opacity=_BAND, hoverinfo="skip",
+        legendgroup=series.name, showlegend=False,
+    )
+
+
 def _trace(series: Series, panel: Panel, dark: bool, first: bool) -> go.Bar | go.Scatter:
-    colour = _colour(series.colour, dark)
+    colour = colour_of(series.colour, dark)
     x, y, low, high = _arrays(series)
     common = {"x": x, "y": y, "name": series.name, "legendgroup": series.name, "showlegend": first, "hoverinfo": "text",
               "hovertext": [point.text for point in series.points]}
@@ -156,7 +169,8 @@ def _trace(series: Series, panel: Panel, dark: bool, first: bool) -> go.Bar | go
         return go.Bar(**common, marker={"color": colour})
     values = x if panel.rows else y
     whiskers = {"type": "data", "symmetric": False, "array": high - values, "arrayminus": values - low, "width": 0 if not series.thin else 3,
-                "thickness": 1 if series.thin or series.look == "hollow" else 3, "color": colour, "visible": bool(np.isfinite(low).any())}
+                "thickness": 1 if series.thin or series.look == "hollow" else 3, "color": colour,
+                "visible": bool(np.isfinite(low).any()) and not series.band}
     bars = {"error_x" if panel.rows else "error_y": whiskers}
     marker = {"size": 8, "color": colour, "symbol": "circle"}
     if series.look == "hollow":
@@ -208,13 +222,15 @@ def _compose(chart: Chart) -> Figure:
 
 def _draw(ax: Axes, panel: Panel) -> None:
     for series in panel.series:
-        colour = _colour(series.colour, False)
+        colour = colour_of(series.colour, False)
         x, y, low, high = _arrays(series)
         if series.look == "bar":
             ax.bar(x, y, color=colour, width=0.85, label=series.name)
             continue
         values = x if panel.rows else y
-        whiskers = np.nan_to_num(np.stack([values - low, high - values]))
+        whiskers = np.nan_to_num(np.stack([values - low, high - values])) * (not series.band)
+        if series.band:
+            ax.fill_between(x, low, high, color=colour, alpha=_BAND, linewidth=0)
         wide = 0.8 if series.thin or series.look == "hollow" else 2.0
         ax.errorbar(
             x, y, **{"xerr" if panel.rows else "yerr": whiskers}, color=colour, label=series.name, elinewidth=wide, capsize=1.5 if series.thin else 0,

@@ -279,7 +279,7 @@ def quality(scores: Sequence[Score], quantity: str, trained: dict[str, Sequence[
 
     trained: for each checkpoint the values that it was trained with. A ring marks the swept value nearest to each of them.
     """
-    series, bands = [], []
+    series, rings = [], []
     for colour, checkpoint in enumerate(dict.fromkeys(score.checkpoint for score in scores)):
         own_scores = [score for score in scores if score.checkpoint == checkpoint and math.isfinite(score.value)]
         if not own_scores:  # a rate of the first clips, whose texts are empty
@@ -293,13 +293,13 @@ def quality(scores: Sequence[Score], quantity: str, trained: dict[str, Sequence[
             text = (f"{checkpoint}, {quantity} {rounded(value)}: {score.on_clips()}<br>95 % interval {score.bounds_text}, "
                     f"{100 * score.work:.0f} % of the work without strides")
             marks.append(Point(_x(quantity, value), scale * score.value, text, scale * low, scale * high))
-        series.append(Series(checkpoint, colour, tuple(marks), "line"))
+        series.append(Series(checkpoint, colour, tuple(marks), "line", band=True))
         swept_values = [swept(score.setting, score.stride) for score in own_scores]
         inside = [value for value in trained.get(checkpoint, ()) if swept_values[0] <= value <= swept_values[-1]]
         at_trained = [marks[sweep.nearest(swept_values, value)] for value in inside]
-        bands.append((marks, at_trained))
+        rings.append((marks, at_trained))
     all_values = [swept(score.setting, score.stride) for score in scores]
-    metric, drawn = scores[0].metric, [mark for marks, _ in bands for mark in marks]
+    metric, drawn = scores[0].metric, [mark for marks, _ in rings for mark in marks]
     lowest, highest = min((mark.low for mark in drawn), default=0.0), max((mark.high for mark in drawn), default=1.0)
     room = (highest - lowest) / 10
     limits = (max(0.0, lowest - 5), 104) if metric.proportion else (lowest - room, highest + room)
@@ -307,12 +307,8 @@ def quality(scores: Sequence[Score], quantity: str, trained: dict[str, Sequence[
         limits = (-0.03 * highest, 1.06 * highest)
     x_axis = _x_axis(quantity, (min(all_values), max(all_values)))
     figure = plotly_panel(Panel(metric.label, x_axis, Axis(_titled(metric), *limits), tuple(series)), dark)
-    for line, (marks, at_trained) in zip(list(figure.data), bands, strict=True):
-        x = [mark.x for mark in marks]
-        figure.add_trace(go.Scatter(
-            x=[*x, *x[::-1]], y=[*(mark.high for mark in marks), *(mark.low for mark in marks[::-1])], fill="toself", mode="none", opacity=0.18,
-            fillcolor=line.line.color, hoverinfo="skip", showlegend=False,
-        ))
+    lines = [trace for trace in figure.data if trace.mode == "lines+markers"]
+    for line, (_, at_trained) in zip(lines, rings, strict=True):
         figure.add_trace(go.Scatter(
             x=[mark.x for mark in at_trained], y=[mark.y for mark in at_trained], mode="markers", showlegend=False, hoverinfo="skip",
             marker={"size": 13, "symbol": "circle-open", "color": line.line.color, "line": {"width": 2}},

@@ -9,6 +9,7 @@ WHAT_TO_DO = {
     "Explore": "Drag σ or a stride and watch where a trained network spends its time steps.",
     "Compare": "Put two to four ways of downsampling side by side on one sound.",
     "Sigma": "Sweep σ or the stride over a range and read off what it does to the answer.",
+    "Length": "Give networks shorter and longer clips, and see how clips of any length are packed.",
     "Results": "Look up how accurate each method is, in our runs and in the papers.",
     "Learn": "Take the method apart in ten steps, each with a picture that follows your hand.",
 }
@@ -24,6 +25,7 @@ page = st.navigation([
     st.Page(pages / "explore.py", title="Explore", icon=":material/graphic_eq:", default=True),
     st.Page(pages / "compare.py", title="Compare", icon=":material/view_column:"),
     st.Page(pages / "sigma.py", title="Sigma", icon=":material/tune:"),
+    st.Page(pages / "length.py", title="Length", icon=":material/straighten:"),
     st.Page(pages / "results.py", title="Results", icon=":material/leaderboard:"),
     st.Page(pages / "learn.py", title="Learn", icon=":material/school:"),
 ])

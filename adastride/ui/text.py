@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from adastride.wording import visible
 
 _JOINER = "\N{WORD JOINER}"  # has no width, and nothing can be broken at it
+_LONGEST_UNBROKEN = 30  # letters of a cell that stays on one line
 _ESCAPED = r"[\\`*_\[\]$~|<>^]|&(?=[#\w])"
 _AT_THE_START = r"(?:^|(?<=\n))[ \t]*(?:[-+=#]|\d+(?=[.)]))"
 # Addresses, icons, arrows and dashes are looked for in what has been read already, where a backslash is no more.
@@ -27,6 +28,15 @@ def plain(text: str) -> str:
 def bullets(sentences: Iterable[str]) -> str:
     """A list in Markdown. No line is broken between a number and its per cent sign."""
     return "\n".join(f"- {sentence}" for sentence in sentences).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def unbroken_cells(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Rows of a table whose short cells stay on one line: browsers break at blanks and behind dashes."""
+    return [{column: _together(text) if 1 < len(text) <= _LONGEST_UNBROKEN else text for column, text in row.items()} for row in rows]
+
+
+def _together(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}").replace("–", f"–{_JOINER}")
 
 
 def _defused(found: re.Match[str]) -> str:

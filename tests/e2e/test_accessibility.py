@@ -15,7 +15,7 @@ AXE = ROOT / "tests" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 SHOWN = {  # a page is there when so many of these are
     "": (".explorer .bar-row", 1), "compare": (".compare .cell canvas.base", 1),
     "compare?networks=": (".networks .lane canvas.base", 1), "sigma": (".js-plotly-plot", 8),
-    "results": (".js-plotly-plot", 1), "learn": (".learn canvas", 1),
+    "length": (".js-plotly-plot", 3), "results": (".js-plotly-plot", 1), "learn": (".learn canvas", 1),
 }
 VIOLATIONS = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });

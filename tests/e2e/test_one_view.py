@@ -160,7 +160,10 @@ def test_compare_on_a_phone_does_not_scroll_sideways(page, server):
     assert page.get_by_test_id("stMain").evaluate("(main) => main.scrollWidth <= main.clientWidth")
 
 
-PAGES = {"": ".bar-row", "compare": ".cell.err canvas.base", "sigma": ".bar-row", "results": ".stPlotlyChart", "learn": ".learn canvas"}
+PAGES = {
+    "": ".bar-row", "compare": ".cell.err canvas.base", "sigma": ".bar-row", "length": ".stPlotlyChart", "results": ".stPlotlyChart",
+    "learn": ".learn canvas",
+}
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -31,8 +31,8 @@ class Walk:
         page.on("websocket", lambda socket: self.sockets.append(socket.url.split("/", 3)[3].split("/")[0].split("?")[0]))
 
     def everything(self) -> Walk:
-        """All five pages: a drag, an upload, a recording, sound, downloads, charts."""
-        for visit in (self.explore, self.compare, self.sigma, self.results, self.learn):
+        """All six pages: a drag, an upload, a recording, sound, downloads, charts."""
+        for visit in (self.explore, self.compare, self.sigma, self.length, self.results, self.learn):
             visit()
             assert unbroken(self.page), visit.__name__
             self.complaints += self.page.evaluate("window.forbidden")
@@ -82,6 +82,12 @@ class Walk:
         self.page.get_by_role("button", name="CSV numbers").wait_for(timeout=90_000)
         self.page.locator(".js-plotly-plot svg text").first.wait_for()
         assert self._download("CSV numbers").startswith(b"sigma_inv2,")
+
+    def length(self) -> None:
+        self.page.goto(f"{self.server}/length")
+        self.page.get_by_role("heading", name="Pack a batch").wait_for(timeout=90_000)
+        self.page.locator(".js-plotly-plot svg text").first.wait_for()
+        assert self._download("PNG figure").startswith(b"\x89PNG")
 
     def results(self) -> None:
         self.page.goto(f"{self.server}/results")

@@ -182,7 +182,7 @@ def test_an_axis_of_errors_begins_at_none():
     assert -2 < low <= 0
     assert 9 < high < 25
     assert large.layout.yaxis.range[1] > 120
-    assert "a word error rate of 9.0 % (100 words in 100 clips)" in small.data[0].hovertext[0]
+    assert "a word error rate of 9.0 % (100 words in 100 clips)" in next(trace for trace in small.data if trace.hovertext).hovertext[0]
     heat, _ = sweep_figures.quality_map([replace(score, setting=replace(score.setting, stride=4.0)) for score in rates({0.1: 9, 5.0: 4})], (0.1, 5.0),
                                         (1.0, 4.0), ((5.0,), 4.0), False).data
     assert (heat.zmin, heat.zmax) == (0, 9)

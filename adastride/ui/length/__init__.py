@@ -1,0 +1,1 @@
+"""The Length page's links."""
