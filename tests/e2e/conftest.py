@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
 from browser import CHROMIUM_ARGUMENTS, ROOT, chromium, start_server, stop_server
@@ -79,6 +80,27 @@ def page(visitor: BrowserContext) -> Iterator[Page]:
     if page.url.startswith("http"):
         page.evaluate("localStorage.clear()")  # Streamlit keeps there, for instance, that a sidebar was closed
     page.close()
+    assert not errors, errors
+
+
+@pytest.fixture
+def sized_page(visitor: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Makes a fresh session of any size and theme in the browser that has been here before. A JavaScript error fails the test."""
+    pages, errors = [], []
+
+    def make(width: int = SIZE["width"], height: int = SIZE["height"], **media: Literal["light", "dark"]) -> Page:
+        page = visitor.new_page()
+        pages.append(page)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(**media)
+        return page
+
+    yield make
+    for page in pages:
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear()")
+        page.close()
     assert not errors, errors
 
 

@@ -33,8 +33,8 @@ def axe_violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
 @pytest.mark.parametrize("path", list(SHOWN))
-def test_axe_finds_nothing(new_page: Callable[..., Page], server: str, path: str, width: int, theme: str):
-    page = new_page(width, 1000 if width > 400 else 844, color_scheme=theme)
+def test_axe_finds_nothing(sized_page: Callable[..., Page], server: str, path: str, width: int, theme: str):
+    page = sized_page(width, 1000 if width > 400 else 844, color_scheme=theme)
     selector, count = SHOWN[path]
     page.goto(f"{server}/{path}")
     page.locator(selector).nth(count - 1).wait_for(timeout=40_000)
@@ -42,9 +42,9 @@ def test_axe_finds_nothing(new_page: Callable[..., Page], server: str, path: str
     assert axe_violations(page) == []
 
 
-def test_a_table_that_scrolls_is_reached_with_the_tab_key(new_page: Callable[..., Page], server: str):
+def test_a_table_that_scrolls_is_reached_with_the_tab_key(sized_page: Callable[..., Page], server: str):
     """On a phone the tables of Results scroll sideways: with arrow keys too."""
-    page = new_page(390, 844)
+    page = sized_page(390, 844)
     page.goto(f"{server}/results")
     table = page.locator('[role="region"][aria-label^="Table: comparison"]')
     table.wait_for(timeout=40_000)

@@ -261,9 +261,9 @@ def test_durations_go_from_one_recording_to_another(new_page: Callable[..., Page
 
 
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1400, 1000), ("dark", 390, 844)])
-def test_the_shipped_codec_and_its_bench_fit(new_page: Callable[..., Page], server: str, scheme: str, width: int, height: int):
+def test_the_shipped_codec_and_its_bench_fit(sized_page: Callable[..., Page], server: str, scheme: str, width: int, height: int):
     """Nothing is wider than the screen, every row of the bench is drawn, and the picture is one to show."""
-    editor = Editor(new_page(width, height, color_scheme=scheme), server)
+    editor = Editor(sized_page(width, height, color_scheme=scheme), server)
     editor.open("?clip=clock-halting&checkpoint=codec-adastride")
     editor.page.locator(".to-bench").click()
     wait_for(lambda: editor.strips.evaluate("(canvas) => canvas.getRootNode().activeElement === canvas"), why="the button leads nowhere")

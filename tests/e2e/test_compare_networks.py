@@ -284,9 +284,9 @@ def test_a_link_brings_the_time_in_view(page: Page, new_page: Callable[..., Page
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1366, 680, "light"), (1400, 900, "dark"), (390, 844, "light")])
-def test_screens(new_page: Callable[..., Page], server: str, files: list[Path], width: int, height: int, scheme: str):
+def test_screens(sized_page: Callable[..., Page], server: str, files: list[Path], width: int, height: int, scheme: str):
     """Nothing is cut off sideways; on a laptop codes and reconstructions are seen without scrolling."""
-    page = new_page(width, height, color_scheme=scheme)
+    page = sized_page(width, height, color_scheme=scheme)
     compared = Networks(page, server).open().load(files)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert axe_violations(page) == []

@@ -64,9 +64,9 @@ def test_first_paint_screenshot(explorer: Explorer):
     explorer.shoot("explore-light-1400", full_page=True)
 
 
-def test_dark_theme_draws_dark_canvases(new_page: Callable[..., Page], server: str):
+def test_dark_theme_draws_dark_canvases(sized_page: Callable[..., Page], server: str):
     """A dark page with white panels would blind."""
-    explorer = Explorer(new_page(color_scheme="dark"), server).open()
+    explorer = Explorer(sized_page(color_scheme="dark"), server).open()
     for layer in range(3):
         weights = explorer.weights(layer)
         assert weights["light"] < 0.2
@@ -113,9 +113,9 @@ def hidden_controls(explorer: Explorer) -> list[str]:
     return [name for name in ("play", "fit", "pin", "link") if not explorer.page.locator(f"button.{name}").evaluate(REACHABLE)]
 
 
-def test_controls_can_be_reached_after_scrolling(new_page: Callable[..., Page], server: str):
+def test_controls_can_be_reached_after_scrolling(sized_page: Callable[..., Page], server: str):
     """The bar of controls stays in view while one looks at layer 3, with and without the sidebar."""
-    explorer = Explorer(new_page(height=700), server).open()
+    explorer = Explorer(sized_page(height=700), server).open()
     assert hidden_controls(explorer) == []
     explorer.sidebar.hover()
     explorer.page.get_by_test_id("stSidebarCollapseButton").locator("button").click()

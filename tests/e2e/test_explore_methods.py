@@ -248,10 +248,10 @@ def test_a_wrong_checkpoint_file_is_explained(page: Page, server: str):
 
 @pytest.mark.parametrize(("name", "width", "scheme"), [("light-1400", 1400, "light"), ("dark-1400", 1400, "dark"), ("light-390", 390, "light")])
 def test_matrices_in_both_themes_and_on_a_phone(
-    new_page: Callable[..., Page], server: str, files: dict[str, bytes], name: str, width: int, scheme: str
+    sized_page: Callable[..., Page], server: str, files: dict[str, bytes], name: str, width: int, scheme: str
 ):
     """The same colours as positions have, and nothing wider than the screen."""
-    page = new_page(width, 900, color_scheme=scheme)
+    page = sized_page(width, 900, color_scheme=scheme)
     explorer = Explorer(page, server).open()
     if width < 800:
         page.get_by_test_id("stExpandSidebarButton").click()

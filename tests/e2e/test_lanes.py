@@ -155,9 +155,9 @@ def test_one_to_eight_layers(new_page: Callable[..., Page], made_up: str, layers
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 1400), ("light", 390), ("dark", 390)])
-def test_pictures_of_lanes(new_page: Callable[..., Page], made_up: str, scheme: str, width: int):
+def test_pictures_of_lanes(sized_page: Callable[..., Page], made_up: str, scheme: str, width: int):
     """Screenshots to look at; no title, scale or bar leaves the page."""
-    lanes = Lanes(new_page(width, 900, color_scheme=scheme), made_up)
+    lanes = Lanes(sized_page(width, 900, color_scheme=scheme), made_up)
     lanes.open("?layers=2")
     parts = lanes.page.locator(".panel header b, .panel .scale, .probabilities .top, .bar-row .value")
     for box in (part.bounding_box() for part in parts.all()):

@@ -181,8 +181,8 @@ def test_every_step_is_drawn(regular: Learner, number: int):
     shoot_whole(learner.page, f"learn-{number}-light-1400")
 
 
-def test_dark(new_page: Callable[..., Page], server: str):
-    learner = Learner(new_page(color_scheme="dark"), server).open(f"?step={SHOT[0]}")
+def test_dark(sized_page: Callable[..., Page], server: str):
+    learner = Learner(sized_page(color_scheme="dark"), server).open(f"?step={SHOT[0]}")
     for number in SHOT:
         learner.turn(number)
         nothing_is_cut(learner)
@@ -213,9 +213,9 @@ def type_around(page: Page) -> list[tuple[float, str]]:
 
 @pytest.mark.parametrize(("scheme", "ink"), [("light", "rgb(0, 0, 0)"), ("dark", "rgb(255, 255, 255)")])
 @pytest.mark.parametrize(("width", "height", "larger"), [(1400, 900, 1.25), (390, 844, 1.12)])
-def test_all_type_grows_while_presenting(new_page: Callable[..., Page], server: str, scheme: str, ink: str, width: int, height: int, larger: float):
+def test_all_type_grows_while_presenting(sized_page: Callable[..., Page], server: str, scheme: str, ink: str, width: int, height: int, larger: float):
     """Steps, buttons, question and answer too, in black or in white; and back again."""
-    learner = Learner(new_page(width, height, color_scheme=scheme), server).open("?step=4")
+    learner = Learner(sized_page(width, height, color_scheme=scheme), server).open("?step=4")
     before = type_around(learner.page)
     learner.page.get_by_role("button", name="Presenter").first.click()
     wait_for(lambda: "presenter=1" in learner.address())
@@ -231,9 +231,9 @@ def test_all_type_grows_while_presenting(new_page: Callable[..., Page], server: 
     wait_for(lambda: type_around(learner.settle().page) == before, why="the type is not as it was")
 
 
-def test_presenting(new_page: Callable[..., Page], server: str):
+def test_presenting(sized_page: Callable[..., Page], server: str):
     """Larger type, the picture alone, in the link; on a projector nothing is cut."""
-    learner = Learner(new_page(1400, 900), server).open("?step=4")
+    learner = Learner(sized_page(1400, 900), server).open("?step=4")
     small = learner.page.locator(".readout").evaluate("(each) => parseFloat(getComputedStyle(each).fontSize)")
     learner.page.get_by_role("button", name="Presenter").first.click()
     wait_for(lambda: "presenter=1" in learner.address())

@@ -44,8 +44,8 @@ def query(page: Page) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), SIZES)
-def test_everything_fits(new_page: Callable[..., Page], address: str, width: int, height: int, scheme: str):
-    page = opened(new_page(width, height, color_scheme=scheme), address)
+def test_everything_fits(sized_page: Callable[..., Page], address: str, width: int, height: int, scheme: str):
+    page = opened(sized_page(width, height, color_scheme=scheme), address)
     page.get_by_text("The accuracies as a table").click()
     page.get_by_role("columnheader", name="Whole clips (%)").wait_for()
     assert unbroken(page)
@@ -56,15 +56,15 @@ def test_everything_fits(new_page: Callable[..., Page], address: str, width: int
     shoot_whole(page, f"length-{scheme}-{width}")
 
 
-def test_the_first_picture_is_seen_without_scrolling(new_page: Callable[..., Page], address: str):
-    page = opened(new_page(1366, 680), address)
+def test_the_first_picture_is_seen_without_scrolling(sized_page: Callable[..., Page], address: str):
+    page = opened(sized_page(1366, 680), address)
     for place in range(2):
         box = page.locator(".js-plotly-plot").nth(place).bounding_box()
         assert box["y"] + box["height"] <= 680
 
 
-def test_what_we_measured_fits(new_page: Callable[..., Page], server: str):
-    page = opened(new_page(1400, 1000), f"{server}/length", charts=3)
+def test_what_we_measured_fits(sized_page: Callable[..., Page], server: str):
+    page = opened(sized_page(1400, 1000), f"{server}/length", charts=3)
     assert unbroken(page)
     assert page.evaluate(_CUT) == []
     shoot_whole(page, "length-measured-light-1400")

@@ -160,9 +160,9 @@ def test_a_classifier_shows_nothing_of_it(page: Page, server: str):
 
 
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1400, 1000), ("dark", 1366, 680), ("light", 390, 900), ("dark", 390, 900)])
-def test_pictures_of_recognition(new_page: Callable[..., Page], server: str, scheme: str, width: int, height: int):
+def test_pictures_of_recognition(sized_page: Callable[..., Page], server: str, scheme: str, width: int, height: int):
     """Screenshots to look at; nothing of the transcript leaves the page."""
-    reader = Reader(new_page(width, height, color_scheme=scheme), server)
+    reader = Reader(sized_page(width, height, color_scheme=scheme), server)
     reader.open(LINK)
     reader.say(SAID)
     wait_for(lambda: reader.compared().startswith("WER"))

@@ -65,8 +65,8 @@ def opened(page: Page, address: str, charts: int = 8) -> Page:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
-def test_everything_fits(new_page: Callable[..., Page], address: str, width: int, scheme: str):
-    page = opened(new_page(width, 1000, color_scheme=scheme), address)
+def test_everything_fits(sized_page: Callable[..., Page], address: str, width: int, scheme: str):
+    page = opened(sized_page(width, 1000, color_scheme=scheme), address)
     for section in SECTIONS:
         page.get_by_role("radio", name=section, exact=True).click()
         page.wait_for_timeout(300)
@@ -81,9 +81,9 @@ def test_everything_fits(new_page: Callable[..., Page], address: str, width: int
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
-def test_what_we_measured_fits(new_page: Callable[..., Page], server: str, width: int, scheme: str):
+def test_what_we_measured_fits(sized_page: Callable[..., Page], server: str, width: int, scheme: str):
     """The results file of the repository, for people to look at, and in the README."""
-    page = opened(new_page(width, 1000, color_scheme=scheme), f"{server}/results", charts=4)
+    page = opened(sized_page(width, 1000, color_scheme=scheme), f"{server}/results", charts=4)
     page.wait_for_timeout(1000)
     assert unbroken(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -93,9 +93,9 @@ def test_what_we_measured_fits(new_page: Callable[..., Page], server: str, width
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1366, 680, "light"), (390, 844, "dark")])
 def test_error_rates_stand_on_one_line_with_their_intervals(
-    new_page: Callable[..., Page], recognisers: str, width: int, height: int, scheme: str
+    sized_page: Callable[..., Page], recognisers: str, width: int, height: int, scheme: str
 ):
-    page = new_page(width, height, color_scheme=scheme)
+    page = sized_page(width, height, color_scheme=scheme)
     page.goto(recognisers)
     page.get_by_role("heading", name="Does AdaStride help with little data?").wait_for(timeout=60_000)
     page.get_by_role("heading", name="More").wait_for()
@@ -110,8 +110,8 @@ def test_error_rates_stand_on_one_line_with_their_intervals(
     page.screenshot(path=SHOTS / f"results-errors-{scheme}-{width}.png")
 
 
-def test_text_can_be_read_on_a_dark_page(new_page: Callable[..., Page], address: str):
-    page = opened(new_page(color_scheme="dark"), address)
+def test_text_can_be_read_on_a_dark_page(sized_page: Callable[..., Page], address: str):
+    page = opened(sized_page(color_scheme="dark"), address)
     assert page.locator(".js-plotly-plot .ytick text").first.evaluate("(text) => getComputedStyle(text).fill") == "rgb(238, 241, 247)"
 
 

@@ -48,8 +48,8 @@ def shown(page: Page, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
-def test_everything_fits(new_page: Callable[..., Page], started: tuple[int, str], width: int, scheme: str):
-    page = opened(new_page(width, 1000, color_scheme=scheme), started[1])
+def test_everything_fits(sized_page: Callable[..., Page], started: tuple[int, str], width: int, scheme: str):
+    page = opened(sized_page(width, 1000, color_scheme=scheme), started[1])
     SHOTS.mkdir(parents=True, exist_ok=True)
     for kind in ("σ × stride", "Stride", "σ"):
         shown(page, kind)

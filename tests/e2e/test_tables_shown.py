@@ -124,8 +124,8 @@ def test_compare_has_the_rows_of_each_alignment_on_demand(page: Page, server: st
 
 
 @pytest.mark.parametrize(("width", "height", "theme"), [(1366, 680, "light"), (390, 844, "dark")])
-def test_open_tables_fit_the_window_and_axe_finds_nothing(new_page: Callable[..., Page], server: str, width: int, height: int, theme: str):
-    page = new_page(width, height, color_scheme=theme)
+def test_open_tables_fit_the_window_and_axe_finds_nothing(sized_page: Callable[..., Page], server: str, width: int, height: int, theme: str):
+    page = sized_page(width, height, color_scheme=theme)
     explorer = Explorer(page, server).open()
     page.locator("button.table").click()
     page.wait_for_timeout(800)  # entrances fade in, and what is half transparent has no contrast
