@@ -81,6 +81,16 @@ class Learner:
             self.settle()
         return self
 
+    def at(self, number: int, **settings: float | str) -> dict:
+        """What a step's picture shows with these settings, which its sliders and choices are put to."""
+        self.turn(number)
+        for name, value in settings.items():
+            if isinstance(value, str):
+                self.page.locator(f'.choice[data-name="{name}"] button[data-value="{value}"]').click()
+            else:
+                self.set(name, value)
+        return self.settle().numbers()
+
     def readout(self) -> str:
         return self.page.locator(".learn .readout").inner_text()
 
@@ -467,8 +477,8 @@ def aligned(scores: tuple[float, ...], stride: float, sigma: float = 0.447, near
 
 
 @pytest.mark.parametrize(("frequency", "stride"), [(0.2, 4), (0.37, 3), (0.5, 6)])
-def test_tones_are_downsampled_as_by_the_layers(learner: Learner, frequency: float, stride: int):
-    values = learner.open(f"?step=2&frequency={frequency}&stride={stride}").numbers()["values"]
+def test_tones_are_downsampled_as_by_the_layers(regular: Learner, frequency: float, stride: int):
+    values = regular.at(2, frequency=frequency, stride=stride)["values"]
     x = torch.from_numpy(tone(frequency)).float()[None, None]
     np.testing.assert_allclose(values[0], x[0, 0, ::stride], atol=1e-4)
     for key, found in zip(TONE_METHODS[1:], values[1:], strict=True):
@@ -476,8 +486,8 @@ def test_tones_are_downsampled_as_by_the_layers(learner: Learner, frequency: flo
 
 
 @pytest.mark.parametrize("stride", [1.0, 3.7])
-def test_positions_are_the_librarys(learner: Learner, stride: float):
-    numbers = learner.open(f"?step=3&stride={stride}").numbers()
+def test_positions_are_the_librarys(regular: Learner, stride: float):
+    numbers = regular.at(3, stride=stride)
     expected = aligned(EVENT, stride)
     assert numbers["L"] == expected.frames
     np.testing.assert_allclose(numbers["p"], expected.positions[0], atol=1e-6)
@@ -489,8 +499,8 @@ def test_weights_are_the_librarys(learner: Learner, sigma: float, stride: float)
     np.testing.assert_allclose(numbers["A"], aligned(EVENT, stride, sigma).dense()[0], atol=1e-3)
 
 
-def test_the_word_is_pooled_as_by_the_library(learner: Learner):
-    numbers = learner.open("?step=5").numbers()
+def test_the_word_is_pooled_as_by_the_library(regular: Learner):
+    numbers = regular.at(5)
     clip, (first, frames) = word(), excerpt()
     window = slice(first, first + frames)
     scores = tuple((2.0 * clip.energy[window].astype("f4").astype(float)).tolist())
@@ -504,13 +514,13 @@ def test_the_word_is_pooled_as_by_the_library(learner: Learner):
 
 
 @pytest.mark.parametrize("stride", [1.0, 5.0])
-def test_the_position_loss_is_the_librarys(learner: Learner, stride: float):
+def test_the_position_loss_is_the_librarys(regular: Learner, stride: float):
     expected = aligned(JUMP, stride)
-    assert learner.open(f"?step=6&stride={stride}").numbers()["loss"] == pytest.approx(float(position_loss(expected.positions, expected.lengths)), abs=1e-6)
+    assert regular.at(6, stride=stride)["loss"] == pytest.approx(float(position_loss(expected.positions, expected.lengths)), abs=1e-6)
 
 
-def test_adastride_f_is_the_librarys(learner: Learner):
-    numbers = learner.open("?step=7").numbers()
+def test_adastride_f_is_the_librarys(regular: Learner):
+    numbers = regular.at(7)
     expected = aligned(EVENT, 2.0, nearest=True)
     dense = expected.dense()[0]
     np.testing.assert_allclose(numbers["w"], dense.sum(dim=0), atol=1e-3)
@@ -521,9 +531,9 @@ def test_adastride_f_is_the_librarys(learner: Learner):
 
 @pytest.mark.parametrize("kind", ["diffstride", "dct-diffstride"])
 @pytest.mark.parametrize(("stride", "smoothness"), [(3.0, 4.0), (1.0, 4.0), (1.2, 16.0)])
-def test_masks_gradients_and_outputs_are_the_librarys(learner: Learner, kind: str, stride: float, smoothness: float):
+def test_masks_gradients_and_outputs_are_the_librarys(regular: Learner, kind: str, stride: float, smoothness: float):
     """Mask, its gradient by automatic differentiation, the crop, and the signal that comes out."""
-    numbers = learner.open(f"?step=8&kind={kind}&stride={stride}&smoothness={smoothness}").numbers()
+    numbers = regular.at(8, kind=kind, stride=stride, smoothness=smoothness)
     make, run = (diff_stride_mask, diff_stride) if kind == "diffstride" else (dct_diff_stride_mask, dct_diff_stride)
     size = torch.tensor([stride], dtype=torch.float64, requires_grad=True)
     mask = make(64, size, smoothness)
