@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from adastride.audio import PRESETS
+import numpy as np
+
+from adastride.audio import PRESETS, MelPreset, mel_band_centres, mel_band_ticks
 from adastride.downsampling import METHODS
-from adastride.models.audio_transformer import AudioTransformer, AudioTransformerConfig
+from adastride.models.audio_transformer import AudioTransformer, AudioTransformerConfig, Seen
+from adastride.models.network import Output
+from adastride.tasks.attention import MOST_BYTES, MOST_TOKENS, Heads, Patches
 from adastride.tasks.classification import Classification
+from adastride.tasks.prediction import PictureLane, Prediction
 
 AST_SECONDS = 5.0  # of an AST whose name says nothing else
 _AST = re.compile(r"ast(?:-(\d{1,3}(?:\.\d)?)s)?")
@@ -19,6 +26,7 @@ class PatchClassification(Classification[AudioTransformer, AudioTransformerConfi
 
     name = "elastic"
     usual_method = "elastic"
+    hears_parts = True
 
     def network_fields(self, method: str) -> dict[str, Any]:
         """The fields that make the transformer of a name: the one of "elastic", "ast", "ast-2s" (of clips of 2 s), "elastic-METHOD", "METHOD".
@@ -39,6 +47,29 @@ class PatchClassification(Classification[AudioTransformer, AudioTransformerConfi
             raise ValueError(f"there is no audio transformer {method!r}: choose elastic, ast, ast-2s or elastic- and one of {', '.join(METHODS)}")
         return {"methods": (front,)}
 
+    def network_label(self, method: str) -> str:
+        """
+        >>> PatchClassification().network_label("ast-2s"), PatchClassification().network_label("elastic-adastride")
+        ('AST of 2 s', 'AdaStride + ElasticAST')
+        """
+        if method == "elastic":
+            return "ElasticAST"
+        if ast := _AST.fullmatch(method):
+            return f"AST of {float(ast[1] or AST_SECONDS):g} s"
+        return f"{super().network_label(method.removeprefix('elastic-'))} + ElasticAST"
+
+    def predict(self, network: AudioTransformer, output: Output, edges: Callable[[], np.ndarray]) -> Prediction:
+        """The probabilities of the labels; of a run that is looked at, the patches, and how much the answer is made of each as a lane."""
+        prediction = super().predict(network, output, edges)
+        if not isinstance(output, Seen):
+            return prediction
+        patches, preset, size = _patches(network, output, edges()), network.config.mel, network.config.patch
+        lane = PictureLane(
+            f"Where the answer comes from: {patches.made_by}, mean of heads", 100 * patches.weights, patches.edges, 0.0, float(100 * patches.weights.max()),
+            "% a patch", sequential=False, ticks=tuple((text, (band + 0.5) / size - 0.5) for text, band in mel_band_ticks(preset)),
+        )
+        return replace(prediction, lanes=(lane,), patches=patches, arrays={**prediction.arrays, **patches.arrays()})
+
     def effort(self, network: AudioTransformer, frames: int) -> tuple[int, int]:
         return network.effort(frames)
 
@@ -46,3 +77,25 @@ class PatchClassification(Classification[AudioTransformer, AudioTransformerConfi
         """What an AST works on; ElasticAST works on all of a clip."""
         frames = network.config.frames
         return float("inf") if frames is None or network.config.methods else frames / network.config.mel.frames_per_second
+
+
+def _patches(network: AudioTransformer, output: Seen, times: np.ndarray) -> Patches:
+    """times: (frames + 1,) seconds at which the frames begin that patches are made of, and the end of the last."""
+    config, attended = network.config, output.attended
+    size, rows, columns = config.patch, config.mel.n_mels // config.patch, -(-attended.frames // config.patch)
+    weights = attended.weights.mean(dim=0).double().cpu().numpy()[attended.leading :].reshape(rows, attended.columns)[:, :columns]
+    tokens, (_, multiply_adds) = len(attended.weights[0]), network.effort(attended.frames)
+    most = min(MOST_TOKENS, MOST_BYTES // (2 * len(attended.queries) * config.width))
+    return Patches(
+        edges=times[np.minimum(np.arange(columns + 1) * size, attended.frames)], hertz=_row_edges(config.mel, size), frames=size, weights=weights,
+        made_by="attention pooling" if config.frames is None else "the class token in the last block", leading=attended.leading,
+        all_columns=attended.columns, cut=float(times[-1] - times[attended.frames]), multiply_adds=multiply_adds,
+        attention=Heads.of(attended.queries, attended.keys, attended.scale) if tokens <= most else None, most_tokens=most,
+    )
+
+
+def _row_edges(preset: MelPreset, size: int) -> np.ndarray:
+    """The frequencies in Hz at which rows of patches begin, and the end of the last; those in the middle of two bands' centres."""
+    centres = mel_band_centres(preset)
+    between = np.concatenate([[preset.low_hz], (centres[1:] + centres[:-1]) / 2, [preset.high_hz]])
+    return between[::size]

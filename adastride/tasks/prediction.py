@@ -15,6 +15,7 @@ import numpy as np
 from adastride.audio import Waveform
 
 if TYPE_CHECKING:
+    from adastride.tasks.attention import Patches
     from adastride.tasks.transcript import Transcript
     from adastride.tasks.workbench import Workbench
 
@@ -149,7 +150,7 @@ class Prediction:
     arrays: arrays that the export adds, by name. values: numbers that a sweep follows, by label, such as class probabilities. transcript:
     what was written, by a network that writes; it is shown with what can be said of a text. workbench: what was coded, by a network that
     codes, where it can be edited. followed: of `values` that are no probabilities, the one to look at. rate: what a person may set in place
-    of the uppermost layer's stride.
+    of the uppermost layer's stride. patches: what the answer was made of, by a network that cuts a mel into patches.
     """
 
     headline: str
@@ -164,6 +165,7 @@ class Prediction:
     workbench: Workbench | None = None
     rate: Rate | None = None
     followed: Followed | None = None
+    patches: Patches | None = None
 
     @property
     def top(self) -> str:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from adastride import audio
 from adastride.clips import Clip, DataError
+from adastride.models.classifier import network_label
 from adastride.models.network import Network, NetworkConfig, Output
 from adastride.tasks.prediction import Prediction
 
@@ -151,7 +152,8 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     has to leave signals as they are. codes: whether answers are codes that last, as a breakdown's `durations` have it. texts:
     whether answers are the texts of whole clips, which training may then not cut. reconstructs: whether answers are the signals
     themselves again, which a discriminator may then judge. preset: the name of the settings of training that suit the task; None where
-    that goes by the clips. usual_method: which of its networks is trained where nobody chooses.
+    that goes by the clips. usual_method: which of its networks is trained where nobody chooses. hears_parts: whether its networks are
+    shown hearing the beginning of a clip alone, or at longer frame shifts.
     """
 
     name: ClassVar[str]
@@ -162,6 +164,7 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     reconstructs: ClassVar[bool] = False
     preset: ClassVar[str | None] = None
     usual_method: ClassVar[str] = "adastride"
+    hears_parts: ClassVar[bool] = False
 
     @property
     def headline(self) -> Metric:
@@ -226,6 +229,10 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     def longest_seconds(self, network: AnyNetwork) -> float:
         """How much of a clip the network looks at; training then draws which part."""
         return math.inf
+
+    def network_label(self, method: str) -> str:
+        """What a person calls the network of a name that `network_fields` takes."""
+        return network_label(method)
 
     def effort(self, network: AnyNetwork, frames: int) -> tuple[int, int]:
         """The tokens and the multiply-adds that a clip costs of which so many frames are left after all downsampling; 0 for networks
