@@ -282,8 +282,8 @@ def look(columns, values, quantity, trained) -> None:
 @shell.live(lambda start, revision, cursor: shell.values(*WIDGETS, *picker_widgets("sigma"), "sigma_subject", "sigma_kind", "sigma_said", cursor))
 def follow(start, revision, cursor) -> None:
     """Shows the viewer at the value that is looked at; its own sliders go on from there. cursor: key of the slider that chose it."""
-    viewer(clip, lambda settings, previous: resources.run(checkpoint.network, clip.waveform, settings, previous), as_trained(network), start, revision,
-           checkpoint.link, key="sigma_viewer", said=st.session_state.get("sigma_said", ""))
+    viewer(clip, lambda *run: resources.run(checkpoint.network, clip.waveform, *run), as_trained(network), start, revision, checkpoint.link,
+           key="sigma_viewer", said=st.session_state.get("sigma_said", ""))
 
 
 # ------------------------------------------------------------------ many labelled clips

@@ -132,7 +132,7 @@ def _sentence(whole: str, sound: float, frames: float, layer: int, adaptive: boo
         return f"{whole[0].upper()}{whole[1:]} {'is' if whole == 'the clip' else 'are'} silent throughout, so there is nothing to adapt to."
     if sound > 0.995:
         return f"The sound fills {'the whole clip' if whole == 'the clip' else whole}, so there is no silence to save output frames in."
-    answer = "" if weight is None else f" {percent(weight)} of the answer comes from it."
+    answer = "" if weight is None else f" {percent(weight)} of the answer comes from the sound."
     if not layer:
         return f"The sound fills {percent(sound)} of {whole}; no layer of this network has a stride to adapt.{answer}"
     gets = f"The sound fills {percent(sound)} of {whole} and gets {percent(frames)} of layer {layer}’s output frames"

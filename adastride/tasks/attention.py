@@ -114,12 +114,14 @@ class Patches:
         """A sentence about attention that is not shown; "" where it is."""
         if self.attention is not None:
             return ""
-        return f"What a patch attends to is shown for up to {self.most_tokens:,} tokens, and here are {self.tokens:,}: shorten the length or coarsen the resolution."
+        counts = f"up to {self.most_tokens:,} tokens, and here are {self.tokens:,}"
+        return f"What a patch attends to is shown for {counts}: shorten the length or coarsen the resolution."
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
         """What the patches cost, and what of the clip is lost on the way: names and numbers with their units."""
-        found = [("Tokens", f"{self.tokens:,} of {self.rows} × {self.all_columns} patches"), ("Blocks’ multiply-adds", large(self.multiply_adds))]
+        of = f"{self.rows} × {self.all_columns} patches" + (f" + {self.leading}" if self.leading else "")
+        found = [("Tokens", f"{self.tokens:,} = {of}"), ("Blocks’ multiply-adds", large(self.multiply_adds))]
         if self.padding:
             found.append(("Padding", f"{self.padding:,} tokens, {100 * self.padding / self.tokens:.0f} %"))
         if self.cut >= 0.005:

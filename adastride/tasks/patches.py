@@ -67,6 +67,7 @@ class PatchClassification(Classification[AudioTransformer, AudioTransformerConfi
         lane = PictureLane(
             f"Where the answer comes from: {patches.made_by}, mean of heads", 100 * patches.weights, patches.edges, 0.0, float(100 * patches.weights.max()),
             "% a patch", sequential=False, ticks=tuple((text, (band + 0.5) / size - 0.5) for text, band in mel_band_ticks(preset)),
+            patches=True,
         )
         return replace(prediction, lanes=(lane,), patches=patches, arrays={**prediction.arrays, **patches.arrays()})
 

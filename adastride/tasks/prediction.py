@@ -75,7 +75,8 @@ class PictureLane:
 
     values: (rows, frames) float with row 0 at the bottom. edges: (frames + 1,) seconds at which the frames begin, and the end of the
     last. low, high: the values that get the lowest and the highest colour, in `unit`. sequential: whether to use the colours of
-    levels, or else those of weights, which begin at the background's colour. ticks: (text, row) along the axis of rows.
+    levels, or else those of weights, which begin at the background's colour. ticks: (text, row) along the axis of rows. patches: whether
+    the values are those of the prediction's patches, which can then be pointed at.
     """
 
     title: str
@@ -86,6 +87,7 @@ class PictureLane:
     unit: str
     sequential: bool = True
     ticks: tuple[tuple[str, float], ...] = ()
+    patches: bool = False
 
 
 @dataclass(frozen=True)
