@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adastride.tasks.prediction import PictureLane
+
 MOST_TOKENS = 2_000  # of a clip whose attention is kept
 MOST_BYTES = 4_000_000  # of its queries and keys
 
@@ -62,7 +64,8 @@ class Patches:
     frequencies at which the rows begin, the lowest first. frames: of a column. weights: (rows, columns) how much the answer is made of
     each patch; all tokens together have 1. made_by: what these weights are, in words. leading: how many tokens, the first ones, stand for
     no patch. all_columns: with those that hold nothing but padding. cut: seconds at the end of what is heard that no patch holds.
-    multiply_adds: of the blocks. attention: None where there are too many tokens; `most_tokens` is how many there may be.
+    ticks: (text, row) frequencies along the axis of rows. multiply_adds: of the blocks. attention: None where there are too many tokens;
+    `most_tokens` is how many there may be.
     """
 
     edges: np.ndarray
@@ -73,6 +76,7 @@ class Patches:
     leading: int
     all_columns: int
     cut: float
+    ticks: tuple[tuple[str, float], ...]
     multiply_adds: int
     attention: Heads | None
     most_tokens: int
@@ -99,6 +103,20 @@ class Patches:
         """The place of a patch among the tokens."""
         return self.leading + row * self.all_columns + column
 
+    def lane(self, title: str, weights: np.ndarray) -> PictureLane:
+        """A picture of weights (rows, columns), in percent."""
+        values = 100 * weights
+        return PictureLane(title, values, self.edges, 0.0, float(values.max()), "% a patch", sequential=False, ticks=self.ticks, patches=True)
+
+    def attention_lane(self) -> PictureLane | None:
+        """What the strongest patch attends to in the last layer, as the mean of its heads; None where attention is not known."""
+        if self.attention is None:
+            return None
+        (row, column), layer = self.strongest, len(self.attention.queries) - 1
+        place = f"{self.edges[column]:.2f}–{self.edges[column + 1]:.2f} s, {self.hertz[row]:.0f}–{self.hertz[row + 1]:.0f} Hz"
+        weights = self.picture(self.attention.row(self.token(row, column), layer))
+        return self.lane(f"What the patch at {place} attends to: layer {layer + 1}, mean of heads", weights)
+
     def picture(self, values: np.ndarray) -> np.ndarray:
         """What tokens have, (tokens,), as the patches lie: (rows, columns). What stands for none of the clip is left out."""
         return values[self.leading :].reshape(self.rows, self.all_columns)[:, : self.columns]
@@ -121,7 +139,7 @@ class Patches:
     def facts(self) -> tuple[tuple[str, str], ...]:
         """What the patches cost, and what of the clip is lost on the way: names and numbers with their units."""
         of = f"{self.rows} × {self.all_columns} patches" + (f" + {self.leading}" if self.leading else "")
-        found = [("Tokens", f"{self.tokens:,} = {of}"), ("Blocks’ multiply-adds", large(self.multiply_adds))]
+        found = [("Tokens", f"{self.tokens:,} = {of}"), ("Multiply-adds", f"{large(self.multiply_adds)}, blocks")]
         if self.padding:
             found.append(("Padding", f"{self.padding:,} tokens, {100 * self.padding / self.tokens:.0f} %"))
         if self.cut >= 0.005:
@@ -134,7 +152,7 @@ class Patches:
         if self.attention is not None:
             found |= {
                 "attention_queries": self.attention.queries, "attention_keys": self.attention.keys, "attention_scales": self.attention.scales,
-                "attention_first_patch": np.array(self.leading),
+                "attention_patches": self.picture(np.arange(self.tokens)),
             }
         return found
 

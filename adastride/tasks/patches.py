@@ -15,7 +15,7 @@ from adastride.models.audio_transformer import AudioTransformer, AudioTransforme
 from adastride.models.network import Output
 from adastride.tasks.attention import MOST_BYTES, MOST_TOKENS, Heads, Patches
 from adastride.tasks.classification import Classification
-from adastride.tasks.prediction import PictureLane, Prediction
+from adastride.tasks.prediction import Prediction
 
 AST_SECONDS = 5.0  # of an AST whose name says nothing else
 _AST = re.compile(r"ast(?:-(\d{1,3}(?:\.\d)?)s)?")
@@ -63,12 +63,8 @@ class PatchClassification(Classification[AudioTransformer, AudioTransformerConfi
         prediction = super().predict(network, output, edges)
         if not isinstance(output, Seen):
             return prediction
-        patches, preset, size = _patches(network, output, edges()), network.config.mel, network.config.patch
-        lane = PictureLane(
-            f"Where the answer comes from: {patches.made_by}, mean of heads", 100 * patches.weights, patches.edges, 0.0, float(100 * patches.weights.max()),
-            "% a patch", sequential=False, ticks=tuple((text, (band + 0.5) / size - 0.5) for text, band in mel_band_ticks(preset)),
-            patches=True,
-        )
+        patches = _patches(network, output, edges())
+        lane = patches.lane(f"Where the answer comes from: {patches.made_by}, mean of heads", patches.weights)
         return replace(prediction, lanes=(lane,), patches=patches, arrays={**prediction.arrays, **patches.arrays()})
 
     def effort(self, network: AudioTransformer, frames: int) -> tuple[int, int]:
@@ -90,7 +86,8 @@ def _patches(network: AudioTransformer, output: Seen, times: np.ndarray) -> Patc
     return Patches(
         edges=times[np.minimum(np.arange(columns + 1) * size, attended.frames)], hertz=_row_edges(config.mel, size), frames=size, weights=weights,
         made_by="attention pooling" if config.frames is None else "the class token in the last block", leading=attended.leading,
-        all_columns=attended.columns, cut=float(times[-1] - times[attended.frames]), multiply_adds=multiply_adds,
+        all_columns=attended.columns, cut=float(times[-1] - times[attended.frames]),
+        ticks=tuple((text, (band + 0.5) / size - 0.5) for text, band in mel_band_ticks(config.mel)), multiply_adds=multiply_adds,
         attention=Heads.of(attended.queries, attended.keys, attended.scale) if tokens <= most else None, most_tokens=most,
     )
 

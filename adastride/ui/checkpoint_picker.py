@@ -10,7 +10,6 @@ import streamlit as st
 
 from adastride.checkpoints import MAX_OWN_BYTES, CatalogueEntry, CheckpointError, catalogue
 from adastride.downsampling import METHODS
-from adastride.models.classifier import network_label
 from adastride.subjects import SUBJECTS
 from adastride.tasks import KINDS, task_of
 from adastride.ui import resources
@@ -109,7 +108,7 @@ def _most_alike(last: CatalogueEntry, names: list[str]) -> str:
 
 def _option(entry: CatalogueEntry, sigma: bool, width: bool) -> str:
     """A network in the list of methods. sigma, width: whether those of the list differ in it."""
-    parts = [network_label(entry.method)]
+    parts = [KINDS[entry.kind].task.network_label(entry.method)]
     if sigma and entry.sigma_inv2 is not None:
         parts.append(f"σ⁻² = {entry.sigma_inv2:g}")
     if width:
@@ -141,7 +140,7 @@ def _own(key: str) -> ChosenCheckpoint | None:
         st.caption("Until a file is loaded, the last network stays.")
         return None
     config = resources.model(own).config
-    methods = " + ".join(dict.fromkeys(METHODS[method].label for method in config.methods))
+    methods = " + ".join(dict.fromkeys(METHODS[method].label for method in config.methods)) or "no downsampling layer"
     st.caption(
         f"{plain(own.title)}: {methods}, {task_of(config).describe(config)}. It stays in this session: a link names the file and does not carry it."
     )

@@ -195,13 +195,14 @@ def _patches(patches: Patches, trace: Trace, attend: bool) -> tuple[dict, dict[s
         "strongest": patches.strongest, "facts": patches.facts, "leftOut": patches.left_out, "tokens": patches.tokens,
         "of": f"{trace.fingerprint} {trace.waveform.sha256} {trace.settings} {trace.hearing}", "attention": None,
     }
+    arrays = {"patchWeights": patches.weights.T.astype("<f4")}
     if attention is None:
-        return described, {}
+        return described, arrays
     layers, heads, _, size = attention.queries.shape
     described["attention"] = {"layers": layers, "heads": heads, "size": size}
-    if not attend:
-        return described, {}
-    return described, {"queries": attention.queries, "keys": attention.keys, "scales": attention.scales.astype("<f4")}
+    if attend:
+        arrays |= {"queries": attention.queries, "keys": attention.keys, "scales": attention.scales.astype("<f4")}
+    return described, arrays
 
 
 def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dict | None, given: str) -> tuple[dict, Prediction]:

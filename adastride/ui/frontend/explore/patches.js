@@ -39,12 +39,18 @@ export class Patches {
     this.head = null;
     /** @type {Lane | null} */
     this.lane = null;
+    /** @type {Float32Array} how much the answer is made of each patch, a column after the other */
+    this.weights = new Float32Array();
+    /** @type {Float64Array} how much the chosen patch attends to each */
+    this.attended = new Float64Array();
+    this.elsewhere = 0; // how much of its attention goes to tokens that stand for no part of the clip
     this.version = 0;
   }
 
   /** @param {Described | undefined} described @param {Record<string, any>} arrays */
   take(described, arrays) {
     this.described = described ?? null;
+    this.weights = arrays.patchWeights;
     this.version++;
     if (!described?.attention) this.heads = this.lane = null;
     else if (arrays.queries) {
@@ -114,7 +120,7 @@ export class Patches {
     const began = performance.now(), [row, column] = this.chosen, layer = this.layer ?? heads.layers - 1;
     const weights = attentionRow(heads, described.leading + row * described.allColumns + column, layer, this.head);
     const picture = patchPicture(weights, described), most = Math.max(largest(picture), 1e-12);
-    this.weights = picture;
+    this.attended = picture;
     this.elsewhere = Math.max(0, 1 - picture.reduce((a, b) => a + b, 0));
     const like = explorer.header?.prediction.lanes.find((/** @type {Lane} */ each) => each.patches);
     this.lane = /** @type {Lane} */ ({
@@ -146,14 +152,16 @@ export class Patches {
   /** What a patch is, for the tip and the light on the other panels. @param {Patch} patch @returns {import("../lanes.js").Item} */
   item([row, column]) {
     const { edges, hertz, frames } = this.described, { layers } = this.explorer, from = edges[column], to = edges[column + 1];
-    const words = [`Patch at ${span(from, to)}, ${frequencies(hertz[row], hertz[row + 1])}`];
+    const made = percent(this.weights[column * this.described.rows + row]);
+    const words = [`Patch at ${span(from, to)}, ${frequencies(hertz[row], hertz[row + 1])}: ${made} of the answer comes from it`];
     if (this.lane && !this.lacks && this.heads) {
-      const [ownRow, ownColumn] = this.chosen, itself = this.weights[ownColumn * this.described.rows + ownRow];
+      const [ownRow, ownColumn] = this.chosen, itself = this.attended[ownColumn * this.described.rows + ownRow];
       const where = `layer ${(this.layer ?? this.heads.layers - 1) + 1}, ${this.head === null ? "mean of heads" : `head ${this.head + 1}`}`;
       const lost = this.elsewhere > 5e-4 ? ` and ${percent(this.elsewhere)} goes to no part of the clip` : "";
       words.push(`in ${where}, ${percent(itself)} of its attention stays with it${lost}`);
     }
-    const top = layers.length && layers[layers.length - 1].layout, first = column * frames, last = top ? Math.min(first + frames, top.L) - 1 : -1;
+    const top = layers.length ? layers[layers.length - 1].layout : null, first = column * frames;
+    const last = top ? Math.min(first + frames, top.L) - 1 : -1;
     const item = { from, to, text: words.join("; ") };
     return last < first ? item : { ...item, frames: [first, last] };
   }
