@@ -300,7 +300,7 @@ def networks() -> list:
         "Compare with", others, [name for name in others if known[name].method == known[checkpoint.network].method][: MOST_CHECKPOINTS - 1],
         format_func=lambda name: known[name].title, max_selections=MOST_CHECKPOINTS - 1, key=f"sigma_more_{checkpoint.id}",
     )
-    return [network, *(other for other in map(resources.model, more) if kind == "stride" or sweep.has_sigma(other))]
+    return [network, *(other for other in map(resources.model, more) if other.downsamplers and (kind == "stride" or sweep.has_sigma(other)))]
 
 
 def many_clips() -> None:
@@ -367,6 +367,8 @@ def many_clips() -> None:
 
 
 st.header("What if σ were larger?")
+if not network.downsamplers:
+    stop(sweep.nothing_to_sweep(checkpoint.title))
 with st.container(horizontal=True):
     subject = st.segmented_control("Sweep", SUBJECTS, format_func=SUBJECTS.get, required=True, key=remembered("sigma_subject", "clip"))
     if sweep.has_sigma(network):

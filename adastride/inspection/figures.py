@@ -119,7 +119,8 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     wave.set_xlim(0.0, trace.waveform.seconds)
 
     _draw_waveform(wave, trace)
-    facts = f"{_seconds(trace.waveform.seconds)}{_heard(trace)} · checkpoint {_fit(trace.checkpoint, 180, 7.5)}"
+    heard = "" if trace.hearing.seconds is None else f" · {_seconds(trace.heard_seconds)} heard"
+    facts = f"{_seconds(trace.waveform.seconds)}{heard} · checkpoint {_fit(trace.checkpoint, 180, 7.5)}"
     _head(wave, None if title is None else _fit(title, _PANEL_POINTS, 10, "bold"), facts, size=10)
     _draw_mel(panels[1], figure.add_subplot(grid[1, 1]), trace)
     if trace.layers:
@@ -127,7 +128,7 @@ def _compose(trace: Trace, title: str | None) -> Figure:
         _draw_layers(panels[3 : 3 + 2 * len(trace.layers)], figure.add_subplot(grid[3, 1]), trace)
     for row, lane in enumerate(lanes, first + 2 * len(trace.layers)):
         heading, _, facts = lane.title.partition(": ")
-        _head(panels[row], heading, facts)
+        _head(panels[row], heading, facts + (_cost(trace) if lane is lanes[0] else ""))
         _DRAW_LANE[type(lane)](panels[row], lane, functools.partial(figure.add_subplot, grid[row, 1]))
 
     for panel in panels[:-1]:
@@ -312,13 +313,10 @@ def _shown_lanes(prediction: Prediction) -> tuple[Lane, ...]:
     return prediction.lanes if attention is None else (*prediction.lanes, attention)
 
 
-def _heard(trace: Trace) -> str:
-    """What of a clip was heard, and what it cost, of a network of patches."""
-    if trace.prediction.patches is None:
-        return ""
-    parts = [f"the first {_seconds(trace.heard_seconds)}"] * (trace.hearing.seconds is not None)
-    parts += [f"{1e3 / trace.preset.frames_per_second:.3g} ms a frame"] * (trace.hearing.resolution != 1)
-    return "".join(f" · {part}" for part in [*parts, f"{trace.prediction.patches.tokens:,} tokens"])
+def _cost(trace: Trace) -> str:
+    """What a clip costs a network of patches; "" for other networks."""
+    patches = trace.prediction.patches
+    return "" if patches is None else f" · {1e3 / trace.preset.frames_per_second:.3g} ms a frame · {patches.tokens:,} tokens"
 
 
 def _shown_bars(prediction: Prediction) -> list[tuple[str, float, str]]:

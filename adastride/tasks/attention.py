@@ -115,7 +115,7 @@ class Patches:
         (row, column), layer = self.strongest, len(self.attention.queries) - 1
         place = f"{self.edges[column]:.2f}–{self.edges[column + 1]:.2f} s, {self.hertz[row]:.0f}–{self.hertz[row + 1]:.0f} Hz"
         weights = self.picture(self.attention.row(self.token(row, column), layer))
-        return self.lane(f"What the patch at {place} attends to: layer {layer + 1}, mean of heads", weights)
+        return self.lane(f"What one patch attends to: the one at {place}, in layer {layer + 1}, mean of heads", weights)
 
     def picture(self, values: np.ndarray) -> np.ndarray:
         """What tokens have, (tokens,), as the patches lie: (rows, columns). What stands for none of the clip is left out."""
