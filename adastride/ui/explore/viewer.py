@@ -49,6 +49,7 @@ _WHOLE_WAVEFORM = 640_000
 _PEAKS = 200_000
 _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many it has
 _MOST_PIXELS = (2048, 256)
+_LESS = ("a shorter clip or a larger stride", "a shorter length or a coarser resolution")  # where a clip is too much for a network
 _MOST_SAID = 12_000  # letters of a text that is compared; more words than are compared fit in
 _MOST_NUMBERS, _MOST_WHOLE = 5_000, 10**6  # of codes and durations in a request; what can be edited is less and is said in a sentence
 
@@ -102,7 +103,7 @@ def viewer(
                 st.error(
                     f"The network's results for {plain(clip.title)} are not numbers: choose another network."
                     if isinstance(error, FloatingPointError)
-                    else f"The network could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.",
+                    else f"The network could not run on {plain(clip.title)}: choose {_LESS[hearing is not None]}.",
                     icon=":material/error:",
                 )
                 if new:
