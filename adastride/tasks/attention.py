@@ -49,9 +49,9 @@ class Heads:
     def row(self, token: int, layer: int, head: int | None = None) -> np.ndarray:
         """How much a token attends to each token in a layer: (tokens,) float64, which sum to 1. head: None for the mean of all heads.
 
-        >>> heads = Heads.of([torch.eye(3)[:, None] * 4], [torch.eye(3)[:, None]], 1.0)
+        >>> heads = Heads.of([torch.eye(3)[:, None] * 2], [torch.eye(3)[:, None]], 1.0)
         >>> heads.row(1, 0).round(2).tolist()
-        [0.02, 0.96, 0.02]
+        [0.11, 0.79, 0.11]
         """
         chosen = slice(None) if head is None else slice(head, head + 1)
         products = np.einsum("hd,htd->ht", self.queries[layer, chosen, token].astype(np.float64), self.keys[layer, chosen].astype(np.float64))
