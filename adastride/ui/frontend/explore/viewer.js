@@ -375,7 +375,10 @@ export class Explorer extends View {
     else if (target.matches("input, button, select, textarea")) return false;
     else if (zoomWithKey(event.key, this.timeline, this.centre)) return true;
     else if (event.key === "Enter" && panel) this.player.playFrom(this.hover ? this.panels.spanOf(this.hover).from : this.timeline.from);
-    else if (panel && (up || along) && this.patches.on(panel)) this.setHover({ patch: this.patches.step(along ?? 0, up ?? 0) });
+    else if (panel && (up || along) && this.patches.on(panel)) {
+      this.setHover({ patch: this.patches.step(along ?? 0, up ?? 0) });
+      this.say(this.panels.words(this.hover));
+    }
     else if (up) return this.stepSigma(up);
     else if (panel && along) this.setHover(this.panels.step(panel, along));
     else return false;
