@@ -122,7 +122,7 @@ export class Controls {
     const words = [heardOf, `${frames} · × ${hearing.resolution.toFixed(1)}`];
     [length, resolution].forEach((slider, n) => {
       const input = slider.querySelector("input"), name = n ? "resolution" : "length", [low, high] = ranges[name];
-      Object.assign(input, { min: String(low), max: String(high) });
+      Object.assign(input, { min: String(low), max: String(high), disabled: low >= high }); // a clip may be as short as the least length
       this.placeThumb(input, name, n ? hearing.resolution : seconds, n ? "0.1" : "0.01");
       write(slider.querySelector("output"), words[n]);
       input.setAttribute("aria-valuetext", words[n]);

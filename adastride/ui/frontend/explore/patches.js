@@ -199,12 +199,10 @@ export class Patches {
     if (right <= left) return;
     context.fillStyle = GRID;
     for (let row = 1; row < rows; row++) context.fillRect(left, Math.round((box.height * row) / rows) - 0.5, right - left, 1);
-    let last = -Infinity;
-    for (let column = 1; column <= columns; column++) {
+    const cell = (x(edges[columns]) - x(edges[0])) / columns;
+    for (let column = 1; column <= columns && cell >= LEAST_CELL; column++) {
       const at = Math.round(x(edges[column]));
-      if (at <= left || at >= right || at - last < LEAST_CELL) continue;
-      context.fillRect(at - 0.5, 0, 1, box.height);
-      last = at;
+      if (at > left && at < right) context.fillRect(at - 0.5, 0, 1, box.height);
     }
   }
 
