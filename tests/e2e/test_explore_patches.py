@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from explorer import Explorer, unbroken, wait_for
+from made_up_transformers import audio_transformer
 from playwright.sync_api import Page
+
+from adastride import checkpoints
 
 pytestmark = pytest.mark.e2e
 
@@ -273,3 +277,19 @@ def test_answers_come_while_the_length_is_dragged(elastic: Transformer):
     for _, step in order:
         under_way += step
         assert under_way <= 2, "the picture of one answer may be painted after the next request"
+
+
+def test_after_a_drag_another_network_brings_its_own_mel(page: Page, server: str, tmp_path: Path):
+    """A browser that has the clip as a classifier hears it does not have it as a transformer does, with 128 bands."""
+    path = tmp_path / "patches.safetensors"
+    checkpoints.save_checkpoint(audio_transformer(), path, {})
+    found = Transformer(page, server)
+    found.open().drag("sigma", 0.6)
+    mel = found.canvas("mel")
+    assert mel.get_attribute("aria-label").endswith("80 bands")
+    found.load_checkpoint(path.name, path.read_bytes())
+    wait_for(lambda: page.locator(".panel.lane").count() == 2, 40)
+    found.settle()
+    assert "501 frames of 128 bands" in mel.get_attribute("aria-label")
+    found.drag("resolution", 0.5)
+    assert unbroken(page)

@@ -138,8 +138,8 @@ def _packed(
     hears_parts: bool,
 ) -> bytes:
     """The answer to the last request, as the browser reads it. hears_parts: whether people may choose what of the clip is heard."""
-    request = state["request"]
-    view, pixels = (request["view"], request["pixels"]) if request and request["have"] == clip.id else (None, _USUAL_PIXELS)
+    request, identity = state["request"], _identity(clip, trace)
+    view, pixels = (request["view"], request["pixels"]) if request and request["have"] == identity else (None, _USUAL_PIXELS)
     header, arrays = _live(trace, trained, state["revision"])
     header |= channel.stamp()
     header["view"], header["pixels"] = view, pixels
@@ -164,13 +164,18 @@ def _packed(
     arrays |= heard_arrays
     header["glance"] = glance(trace, _sound(trace, state)).text
     header["sequence"] = request["sequence"] if request else 0
-    header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
+    header["clip"] = {"id": identity, "title": clip.title, "details": _details(clip)}
     header["link"] = {"clip": clip.link, "checkpoint": link_checkpoint}
     header["status"] = f"Network: {trace.milliseconds:.0f} ms on {device_name(trace.device)}." + (f" {notice}" if notice else "")
-    if request is None or request["have"] != clip.id:
+    if request is None or request["have"] != identity:
         header["clipData"], clip_arrays = _clip_data(trace, state)
         arrays |= clip_arrays
     return pack(header, arrays)
+
+
+def _identity(clip: Clip, trace: Trace) -> str:
+    """Names what a browser has of a clip: the sound, and its mel by one front end. Networks of another kind have a mel of their own."""
+    return f"{clip.id}-{zlib.crc32(repr(trace.own_preset).encode()):08x}"
 
 
 def _heard(trace: Trace, sound: Sound, hears_parts: bool, state: dict) -> tuple[dict, dict[str, np.ndarray]]:
