@@ -29,6 +29,8 @@ from adastride.models.squeezeformer import alike
 ROW_TOKENS = 2048  # of a row, the paper's default
 PATCH = 16  # mel bands and frames of a patch
 MOST_TOKENS = 1 << 16  # of one clip: attention compares each with each, and this many take minutes
+# Of one clip whose attention is looked at: tokens, and bytes of all queries and keys with one byte a number.
+MOST_ATTENDED, MOST_ATTENDED_BYTES = 2_000, 4_000_000
 _EPSILON = 1e-6  # of layer normalisations, as in the official code
 
 
@@ -211,8 +213,9 @@ class Attended:
     """What the attention of one clip was made of.
 
     queries, keys: one of each block, (tokens, heads, size); a token attends to others by the softmax of `scale` times the products of
-    its query with their keys. leading: how many tokens, the first ones, stand for no patch. columns: patches in time, of which each row
-    of patches has so many. frames: how many frames of the clip these columns hold. weights: (heads, tokens) how much the answer is made of each token.
+    its query with their keys. None are kept of more than `most_attended` tokens. leading: how many tokens, the first ones, stand for no
+    patch. columns: patches in time, of which each row of patches has so many. frames: how many frames of the clip these columns hold.
+    weights: (heads, tokens) how much the answer is made of each token.
     """
 
     queries: tuple[Tensor, ...]
@@ -396,8 +399,13 @@ class _SpectrogramTransformer(nn.Module, ABC):
 
     def _attended(self, record: Record, leading: int, padded: int, frames: int, weights: Tensor) -> Attended:
         """padded: frames of all patches' columns. frames: those of them that the clip has."""
-        queries, keys = zip(*record, strict=True)
+        queries, keys = zip(*record, strict=True) if record else ((), ())
         return Attended(queries, keys, cast(Block, self.blocks[0]).attention.scale, leading, -(-padded // self.embedding.patch), frames, weights)
+
+    @property
+    def most_attended(self) -> int:
+        """How many tokens a clip may have whose queries and keys are kept to be looked at."""
+        return min(MOST_ATTENDED, MOST_ATTENDED_BYTES // (2 * len(self.blocks) * self.norm.normalized_shape[0]))
 
     def tokens_of(self, frames: int) -> int:
         """How many tokens the network works on for a clip of so many frames."""
@@ -444,10 +452,11 @@ class ElasticAST(_SpectrogramTransformer):
         return self.answer(self.encode(tokens, packing), packing)
 
     def attended(self, mel: Tensor) -> tuple[Tensor, Attended]:
-        tokens, packing, record = self.embedding([mel]), self.packing([mel.shape[1]]), Record()
+        tokens, packing = self.embedding([mel]), self.packing([mel.shape[1]])
+        record = Record() if len(tokens) <= self.most_attended else None  # hundreds of megabytes of ten minutes, for nothing
         encoded = self.encode(tokens, packing, record)
         weights = self.pooling.weights(encoded, packing).T
-        return self.answer(encoded, packing), self._attended(record, 0, mel.shape[1], mel.shape[1], weights)
+        return self.answer(encoded, packing), self._attended(record or [], 0, mel.shape[1], mel.shape[1], weights)
 
     def answer(self, encoded: Tensor, packing: Packing) -> Tensor:
         """What follows `encode`: (tokens of all clips, width) -> (clips, outputs)."""
@@ -488,7 +497,7 @@ class AST(_SpectrogramTransformer):
         answer, block = self._answer([mel], record), cast(Block, self.blocks[-1])
         query, key = record[-1]
         weights = torch.einsum("hd,thd->ht", query[0], key).mul(block.attention.scale).softmax(dim=1)
-        return answer, self._attended(record, 1, self.frames, min(mel.shape[1], self.frames), weights)
+        return answer, self._attended(record if len(key) <= self.most_attended else [], 1, self.frames, min(mel.shape[1], self.frames), weights)
 
     def _answer(self, mels: Sequence[Tensor], record: Record | None) -> Tensor:
         self.embedding.check(mels)

@@ -15,9 +15,6 @@ from torch import Tensor
 
 from adastride.tasks.prediction import PictureLane
 
-MOST_TOKENS = 2_000  # of a clip whose attention is kept
-MOST_BYTES = 4_000_000  # of its queries and keys
-
 
 @dataclass(frozen=True, eq=False)
 class Heads:

@@ -13,7 +13,7 @@ from adastride.audio import PRESETS, MelPreset, mel_band_centres, mel_band_ticks
 from adastride.downsampling import METHODS
 from adastride.models.audio_transformer import AudioTransformer, AudioTransformerConfig, Seen
 from adastride.models.network import Output
-from adastride.tasks.attention import MOST_BYTES, MOST_TOKENS, Heads, Patches
+from adastride.tasks.attention import Heads, Patches
 from adastride.tasks.classification import Classification
 from adastride.tasks.prediction import Prediction
 
@@ -80,15 +80,15 @@ def _patches(network: AudioTransformer, output: Seen, times: np.ndarray) -> Patc
     """times: (frames + 1,) seconds at which the frames begin that patches are made of, and the end of the last."""
     config, attended = network.config, output.attended
     size, rows, columns = config.patch, config.mel.n_mels // config.patch, -(-attended.frames // config.patch)
-    weights = attended.weights.mean(dim=0).double().cpu().numpy()[attended.leading :].reshape(rows, attended.columns)[:, :columns]
-    tokens, (_, multiply_adds) = len(attended.weights[0]), network.effort(attended.frames)
-    most = min(MOST_TOKENS, MOST_BYTES // (2 * len(attended.queries) * config.width))
+    weights = attended.weights.mean(dim=0).cpu().double().numpy()[attended.leading :].reshape(rows, attended.columns)[:, :columns]
+    _, multiply_adds = network.effort(attended.frames)
     return Patches(
         edges=times[np.minimum(np.arange(columns + 1) * size, attended.frames)], hertz=_row_edges(config.mel, size), frames=size, weights=weights,
         made_by="attention pooling" if config.frames is None else "the class token in the last block", leading=attended.leading,
         all_columns=attended.columns, cut=float(times[-1] - times[attended.frames]),
         ticks=tuple((text, (band + 0.5) / size - 0.5) for text, band in mel_band_ticks(config.mel)), multiply_adds=multiply_adds,
-        attention=Heads.of(attended.queries, attended.keys, attended.scale) if tokens <= most else None, most_tokens=most,
+        attention=Heads.of(attended.queries, attended.keys, attended.scale) if attended.queries else None,
+        most_tokens=network.transformer.most_attended,
     )
 
 

@@ -145,13 +145,14 @@ def test_a_token_is_found_by_row_and_column():
 
 
 def test_beyond_a_bound_no_attention_is_kept(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("adastride.tasks.patches.MOST_TOKENS", 50)
+    monkeypatch.setattr("adastride.models.elastic.MOST_ATTENDED", 50)
     found = patches("elastic")
     assert found.attention is None
     assert found.attention_lane() is None
     assert found.left_out == "What a patch attends to is shown for up to 50 tokens, and here are 72: shorten the length or coarsen the resolution."
-    monkeypatch.setattr("adastride.tasks.patches.MOST_BYTES", 100)
+    monkeypatch.setattr("adastride.models.elastic.MOST_ATTENDED_BYTES", 100)
     assert patches("elastic").most_tokens == 0
+    assert patches("ast").weights.sum() > 0.5, "where the answer comes from is known all the same"
     assert set(found.arrays()) == {"patch_edges_seconds", "patch_edges_hertz", "patch_weights", "patch_tokens"}
 
 
