@@ -534,11 +534,12 @@ def _report(trace: Trace, numbers: Sequence[dict], title: str) -> str:
         ))
     patches = trace.prediction.patches
     costs = [] if patches is None else ["; ".join(f"{name.lower()}: {value}" for name, value in patches.facts)]
+    layers = ["", *_columns(rows, left=2), "strides are in input frames of the layer per output frame"]
     return "\n".join([
         f"{title}: {trace.waveform.seconds:.2f} s, {trace.mel.shape[1]} mel frames of {1e3 / trace.preset.frames_per_second:.0f} ms",
         f"{trace.checkpoint} predicts {first}" + (f", then {', '.join(others)}" if others else ""),
         *costs,
-        *(["", *_columns(rows, left=2), "strides are in input frames of the layer per output frame"] if trace.layers else ["no downsampling layer"]),
+        *(layers if trace.layers else ["no downsampling layer"]),
     ])
 
 

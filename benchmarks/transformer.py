@@ -44,7 +44,8 @@ def _looked_at(network: AudioTransformer) -> tuple[float, float]:
     noise = (torch.rand(60 * 16_000, generator=torch.Generator().manual_seed(0)) - 0.5).numpy()
     minute, clip = audio.from_samples(noise, 16_000), audio.from_samples(noise[: 5 * 16_000], 16_000)
     opened = [_seconds(lambda: trace(network, minute)) for _ in range(1 + _ROUNDS)]
-    dragged = [_seconds(lambda length=length: trace(network, clip, hearing=Hearing(length))) for length in torch.linspace(4.9, 0.5, 12).tolist()]
+    lengths = torch.linspace(4.9, 0.5, 12).tolist()
+    dragged = [_seconds(lambda length=length: trace(network, clip, hearing=Hearing(length))) for length in lengths]
     return statistics.median(opened[1:]), statistics.median(dragged)
 
 

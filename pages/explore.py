@@ -74,7 +74,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
     st.download_button(
         "NPZ arrays", in_line(lambda: export.to_npz(shown()), "npz", seconds), f"{stem}.npz", "application/octet-stream",
-        on_click="ignore", help="NumPy arrays: mel (n_mels, T), positions_k (T,), alignment_k (L, T) for every layer, and patches with their attention.",
+        on_click="ignore",
+        help="NumPy arrays: mel (n_mels, T), positions_k (T,), alignment_k (L, T) for every layer, and patches with their attention.",
     )
     st.download_button(
         "CSV strides", in_line(lambda: export.to_csv(shown()), "csv", seconds), f"{stem}.csv", "text/csv",

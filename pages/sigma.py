@@ -300,7 +300,8 @@ def networks() -> list:
         "Compare with", others, [name for name in others if known[name].method == known[checkpoint.network].method][: MOST_CHECKPOINTS - 1],
         format_func=lambda name: known[name].title, max_selections=MOST_CHECKPOINTS - 1, key=f"sigma_more_{checkpoint.id}",
     )
-    return [network, *(other for other in map(resources.model, more) if other.downsamplers and (kind == "stride" or sweep.has_sigma(other)))]
+    swept = (other for other in map(resources.model, more) if other.downsamplers and (kind == "stride" or sweep.has_sigma(other)))
+    return [network, *swept]
 
 
 def many_clips() -> None:

@@ -66,8 +66,8 @@ def traced_features(source: str, trace: Trace, model: Network) -> Features:
     """The features of a source as a network has them, with the scores that its checkpoint gives their frames.
 
     source: "mel", or "layer N" for what the network sees before its Nth downsampling layer. The mel takes the scores of the first
-    layer, which has as many frames. `learned` is None where the layer has no scores, or there is none. Raises ValueError for a layer that the
-    network does not have.
+    layer, which has as many frames. `learned` is None where the layer has no scores, or there is none. Raises ValueError for a layer that
+    the network does not have.
     """
     layer = 0 if source == "mel" else int(source.removeprefix("layer ")) - 1
     if layer >= len(model.downsamplers) and source != "mel":

@@ -32,8 +32,8 @@ def to_npz(trace: Trace) -> bytes:
     made of each, patch_weights (rows, columns), where they lie, patch_edges_seconds (columns + 1,) and patch_edges_hertz (rows + 1,), and its
     attention as `tasks.attention.Heads` has it: attention_queries and attention_keys (layers, heads, tokens, size) int8, attention_scales
     (layers, heads), and attention_patches, the token of each patch (rows, columns).
-    hearing: of such a network, JSON with the seconds that it heard, null for all, and the resolution. note: (1,) text that is there only where the
-    alignments are left out because they would have more than MAX_ELEMENTS elements; it says how to rebuild them.
+    hearing: of such a network, JSON with the seconds that it heard, null for all, and the resolution. note: (1,) text that is there only
+    where the alignments are left out because they would have more than MAX_ELEMENTS elements; it says how to rebuild them.
     """
     arrays: dict[str, np.ndarray] = {"mel": trace.mel}
     elements = sum(layer.output_frames * layer.input_frames for layer in trace.layers)

@@ -211,7 +211,8 @@ def trace(
 
 
 def is_known(
-    model: Network, waveform: Waveform, settings: Sequence[LayerSettings | None] | None, previous: Trace | None, hearing: Hearing = EVERYTHING,
+    model: Network, waveform: Waveform, settings: Sequence[LayerSettings | None] | None, previous: Trace | None,
+    hearing: Hearing = EVERYTHING,
 ) -> bool:
     """Whether `trace` with these arguments would have nothing to compute and give `previous` back."""
     resolved, hearing = resolve_settings(model, settings), resolve_hearing(model, waveform, hearing)
@@ -291,7 +292,10 @@ class _Clock:
 def _shared(
     previous: Trace | None, fingerprint: str, waveform: Waveform, settings: Sequence[LayerSettings], hearing: Hearing, device: torch.device,
 ) -> int | None:
-    """How many of the lowest layers an earlier trace has in common with this run; None if it is of another network, clip, hearing or device."""
+    """How many of the lowest layers an earlier trace has in common with this run.
+
+    None if it is of another network, clip or device, or heard another part of the clip.
+    """
     if previous is None or previous.fingerprint != fingerprint or previous.device != device.type or previous.hearing != hearing:
         return None
     if previous.waveform.sha256 != waveform.sha256 or previous.waveform.samples.size != waveform.samples.size:

@@ -140,7 +140,8 @@ class AudioTransformer(Network):
         return replace(output, head=self._answer(frames, lengths))
 
     def looked_at(
-        self, signal: Tensor, settings: Sequence[LayerSettings | None] | None = None, resumes: Sequence[Resume] = (), watch: Watch = unwatched,
+        self, signal: Tensor, settings: Sequence[LayerSettings | None] | None = None, resumes: Sequence[Resume] = (),
+        watch: Watch = unwatched,
     ) -> Seen:
         """`forward` for one clip, with what its attention was made of."""
         frames, lengths, output = self._before_patches(signal, None, settings, resumes, watch)
@@ -148,7 +149,8 @@ class AudioTransformer(Network):
         return Seen(head, output.downsampled, output.position_loss, output.resumes, attended)
 
     def _before_patches(
-        self, signal: Tensor, lengths: Tensor | None, settings: Sequence[LayerSettings | None] | None, resumes: Sequence[Resume], watch: Watch,
+        self, signal: Tensor, lengths: Tensor | None, settings: Sequence[LayerSettings | None] | None, resumes: Sequence[Resume],
+        watch: Watch,
     ) -> tuple[Tensor, Tensor, Output]:
         """The frames that are cut into patches (batch, n_mels, frames), how many of them are valid, and the output without its head."""
         settings = self.check_settings(settings)

@@ -400,7 +400,8 @@ class _SpectrogramTransformer(nn.Module, ABC):
     def _attended(self, record: Record, leading: int, padded: int, frames: int, weights: Tensor) -> Attended:
         """padded: frames of all patches' columns. frames: those of them that the clip has."""
         queries, keys = zip(*record, strict=True) if record else ((), ())
-        return Attended(queries, keys, cast(Block, self.blocks[0]).attention.scale, leading, -(-padded // self.embedding.patch), frames, weights)
+        columns, scale = -(-padded // self.embedding.patch), cast(Block, self.blocks[0]).attention.scale
+        return Attended(queries, keys, scale, leading, columns, frames, weights)
 
     @property
     def most_attended(self) -> int:
@@ -497,7 +498,8 @@ class AST(_SpectrogramTransformer):
         answer, block = self._answer([mel], record), cast(Block, self.blocks[-1])
         query, key = record[-1]
         weights = torch.einsum("hd,thd->ht", query[0], key).mul(block.attention.scale).softmax(dim=1)
-        return answer, self._attended(record if len(key) <= self.most_attended else [], 1, self.frames, min(mel.shape[1], self.frames), weights)
+        kept = record if len(key) <= self.most_attended else []
+        return answer, self._attended(kept, 1, self.frames, min(mel.shape[1], self.frames), weights)
 
     def _answer(self, mels: Sequence[Tensor], record: Record | None) -> Tensor:
         self.embedding.check(mels)

@@ -189,9 +189,10 @@ class Network(nn.Module, ABC):
         """
 
     def looked_at(
-        self, signal: Tensor, settings: Sequence[LayerSettings | None] | None = None, resumes: Sequence[Resume] = (), watch: Watch = unwatched,
+        self, signal: Tensor, settings: Sequence[LayerSettings | None] | None = None, resumes: Sequence[Resume] = (),
+        watch: Watch = unwatched,
     ) -> Output:
-        """`forward` for one clip that somebody looks at, (1, channels, T): the same numbers, and what only this kind of network has to show.
+        """`forward` for one clip that somebody looks at, (1, channels, T): the same numbers, and what this kind of network has to show.
 
         Training and evaluation of many clips do not keep what would be shown, and so do not pay for it.
         """
@@ -205,7 +206,10 @@ class Network(nn.Module, ABC):
         """
 
     def signal(self, waveform: Waveform, resolution: float = 1.0) -> Tensor:
-        """The network's input for a sound of any rate: its log-mel, (1, n_mels, T), with frame shifts `resolution` times as long as usual."""
+        """The network's input for a sound of any rate: its log-mel, (1, n_mels, T).
+
+        resolution: the frame shift over the network's own.
+        """
         return audio.mel_of(waveform, self.config.mel.coarser(resolution))[None]
 
     @property

@@ -30,10 +30,10 @@ class Heads:
 
     @classmethod
     def of(cls, queries: Sequence[Tensor], keys: Sequence[Tensor], scale: float) -> Heads:
-        """Rounds queries and keys, one (tokens, heads, size) tensor of each layer, to a byte a number: 127 is the largest of a layer and head.
+        """Rounds queries and keys, one (tokens, heads, size) tensor of each layer, to a byte a number.
 
-        What all keys of a head have in common moves all of a token's products alike, which its softmax does not notice: it is taken away
-        first, and so costs no precision.
+        127 is the largest of a layer and head. What all keys of a head have in common moves all of a token's products alike, which its
+        softmax does not notice: it is taken away first, and so costs no precision.
         """
         sizes, rounded = [], []
         stacked = [torch.stack(list(parts)).permute(0, 2, 1, 3).float() for parts in (queries, keys)]
@@ -51,8 +51,8 @@ class Heads:
         [0.11, 0.79, 0.11]
         """
         chosen = slice(None) if head is None else slice(head, head + 1)
-        products = np.einsum("hd,htd->ht", self.queries[layer, chosen, token].astype(np.float64), self.keys[layer, chosen].astype(np.float64))
-        products *= self.scales[layer, chosen, None]
+        query, keys = self.queries[layer, chosen, token].astype(np.float64), self.keys[layer, chosen].astype(np.float64)
+        products = np.einsum("hd,htd->ht", query, keys) * self.scales[layer, chosen, None]
         weights = np.exp(products - products.max(axis=1, keepdims=True))
         return (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
 
@@ -107,7 +107,8 @@ class Patches:
     def lane(self, title: str, weights: np.ndarray) -> PictureLane:
         """A picture of weights (rows, columns), in percent."""
         values = 100 * weights
-        return PictureLane(title, values, self.edges, 0.0, float(values.max()), "% a patch", sequential=False, ticks=self.ticks, patches=True)
+        most = float(values.max())
+        return PictureLane(title, values, self.edges, 0.0, most, "% a patch", sequential=False, ticks=self.ticks, patches=True)
 
     def attention_lane(self) -> PictureLane | None:
         """What the strongest patch attends to in the last layer, as the mean of its heads; None where attention is not known."""
@@ -149,11 +150,14 @@ class Patches:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a file of the run has of them, by name."""
-        found = {"patch_edges_seconds": self.edges, "patch_edges_hertz": self.hertz, "patch_weights": self.weights, "patch_tokens": np.array(self.tokens)}
+        found = {
+            "patch_edges_seconds": self.edges, "patch_edges_hertz": self.hertz, "patch_weights": self.weights,
+            "patch_tokens": np.array(self.tokens),
+        }
         if self.attention is not None:
             found |= {
-                "attention_queries": self.attention.queries, "attention_keys": self.attention.keys, "attention_scales": self.attention.scales,
-                "attention_patches": self.picture(np.arange(self.tokens)),
+                "attention_queries": self.attention.queries, "attention_keys": self.attention.keys,
+                "attention_scales": self.attention.scales, "attention_patches": self.picture(np.arange(self.tokens)),
             }
         return found
 
@@ -161,9 +165,10 @@ class Patches:
 def large(number: float) -> str:
     """A large number as a person reads it.
 
-    >>> large(451_300_000), large(12_340_000_000), large(950)
-    ('451 million', '12.3 billion', '950')
+    >>> large(451_300_000), large(12_340_000_000), large(950), large(999_999)
+    ('451 million', '12.3 billion', '950', '1 million')
     """
+    number = float(f"{number:.3g}")
     for unit, name in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"), (1e3, " thousand"), (1.0, "")):
         if number >= unit:
             value = number / unit

@@ -83,8 +83,9 @@ def _patches(network: AudioTransformer, output: Seen, times: np.ndarray) -> Patc
     weights = attended.weights.mean(dim=0).cpu().double().numpy()[attended.leading :].reshape(rows, attended.columns)[:, :columns]
     _, multiply_adds = network.effort(attended.frames)
     return Patches(
-        edges=times[np.minimum(np.arange(columns + 1) * size, attended.frames)], hertz=_row_edges(config.mel, size), frames=size, weights=weights,
-        made_by="attention pooling" if config.frames is None else "the class token in the last block", leading=attended.leading,
+        edges=times[np.minimum(np.arange(columns + 1) * size, attended.frames)], hertz=_row_edges(config.mel, size), frames=size,
+        weights=weights, made_by="attention pooling" if config.frames is None else "the class token in the last block",
+        leading=attended.leading,
         all_columns=attended.columns, cut=float(times[-1] - times[attended.frames]),
         ticks=tuple((text, (band + 0.5) / size - 0.5) for text, band in mel_band_ticks(config.mel)), multiply_adds=multiply_adds,
         attention=Heads.of(attended.queries, attended.keys, attended.scale) if attended.queries else None,

@@ -169,7 +169,8 @@ def sample_trace(checkpoint: str | OwnCheckpoint, sample: str) -> Trace:
 
 
 def run(
-    checkpoint: str | OwnCheckpoint, clip: Waveform, settings: tuple[LayerSettings, ...] | None, previous: Trace | None, hearing: Hearing = EVERYTHING,
+    checkpoint: str | OwnCheckpoint, clip: Waveform, settings: tuple[LayerSettings, ...] | None, previous: Trace | None,
+    hearing: Hearing = EVERYTHING,
 ) -> tuple[Trace, str | None]:
     """Runs `trace` on the best device, a long clip in a turn. Raises Busy where too many wait for one.
 

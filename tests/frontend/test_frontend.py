@@ -100,7 +100,8 @@ def attention_sample() -> dict:
 
 def write_golden(path: Path) -> None:
     arrays = {
-        "odd": np.arange(7, dtype="u1"), "signed": np.array([-127, 0, 127], "i1"), "sound": np.array([-32768, 0, 32767], "<i2"), "empty": np.zeros(0, "<f4"),
+        "odd": np.arange(7, dtype="u1"), "signed": np.array([-127, 0, 127], "i1"), "sound": np.array([-32768, 0, 32767], "<i2"),
+        "empty": np.zeros(0, "<f4"),
         "unit": np.array([0, 0.5, 1], "<f4"),
     }
     golden = {

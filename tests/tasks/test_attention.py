@@ -18,8 +18,7 @@ from adastride.inspection.tracing import EVERYTHING, Hearing, Trace, is_known, t
 from adastride.models import AudioTransformer
 from adastride.models.audio_transformer import Seen
 from adastride.models.blocks import centred
-from adastride.tasks import attention
-from adastride.tasks.attention import Heads, Patches
+from adastride.tasks.attention import Heads, Patches, large
 
 CLIP = speech(1.3, rate=16_000)
 KINDS = ["elastic", "ast", "front", "pooled"]
@@ -157,7 +156,7 @@ def test_beyond_a_bound_no_attention_is_kept(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_large_numbers_are_words():
-    assert [attention.large(value) for value in (0, 12, 1234, 999_999, 3.5e12)] == ["0", "12", "1.23 thousand", "1000 thousand", "3.5 trillion"]
+    assert [large(value) for value in (0, 12, 1234, 999_999, 3.5e12)] == ["0", "12", "1.23 thousand", "1 million", "3.5 trillion"]
 
 
 # --- what is heard

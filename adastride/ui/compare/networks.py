@@ -222,7 +222,8 @@ def _numbers(answers: Sequence[Answer], predictions: Sequence[Prediction]) -> li
 
 def _facts(trace: Trace) -> str:
     if not trace.layers:
-        return "no downsampling layer" if trace.prediction.patches is None else f"no downsampling layer, {trace.prediction.patches.tokens:,} tokens"
+        patches = trace.prediction.patches
+        return "no downsampling layer" + ("" if patches is None else f", {patches.tokens:,} tokens")
     top = trace.layers[-1]
     return f"{top.label}, stride {top.settings.stride:.3g}, {top.output_frames} output frames"
 

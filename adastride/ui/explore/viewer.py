@@ -65,7 +65,8 @@ def viewer(
     """Shows a clip and follows the sliders; call it inside of a fragment.
 
     Returns the trace that is shown, or None where the network could not run on a new clip, which the page then says.
-    run: computes the trace for settings, given the previous trace and what of the clip is heard, and returns it with a notice for people or None. trained: the
+    run: computes the trace for settings, given the previous trace and what of the clip is heard, and returns it with a notice for people or
+    None. trained: the
     settings that the reset button returns to. start: the settings that a new `revision` (another checkpoint, another link) begins
     with; until it changes, those of the browser count. link_checkpoint: the checkpoint's name in links. said: what was said in the clip, to
     compare a recogniser's reading with until somebody types something else in the viewer. hearing: as `start`, of a network that may be
@@ -180,11 +181,12 @@ def _identity(clip: Clip, trace: Trace) -> str:
 
 def _heard(trace: Trace, sound: Sound, hears_parts: bool, state: dict) -> tuple[dict, dict[str, np.ndarray]]:
     """What of the clip the network has heard, where that is sound, and its mel in uint8 where it is coarser than the clip's."""
+    seconds = trace.waveform.seconds
     described = {
         "seconds": trace.hearing.seconds, "resolution": trace.hearing.resolution, "until": trace.heard_seconds,
         "framesPerSecond": trace.preset.frames_per_second, "frames": trace.mel.shape[1],
         "shift": round(1e3 / trace.own_preset.frames_per_second, 3),
-        "ranges": {"length": [min(LEAST_HEARD, trace.waveform.seconds), trace.waveform.seconds], "resolution": RESOLUTION_RANGE} if hears_parts else None,
+        "ranges": {"length": [min(LEAST_HEARD, seconds), seconds], "resolution": RESOLUTION_RANGE} if hears_parts else None,
     }
     arrays = {"soundSpans": sound.spans().astype("<f4").ravel()}
     if trace.hearing.resolution != 1:
@@ -196,7 +198,8 @@ def _patches(patches: Patches, trace: Trace, attend: bool) -> tuple[dict, dict[s
     """What the browser draws of patches. attend: whether queries and keys are sent, which are most of it."""
     attention = patches.attention
     described: dict[str, object] = {
-        "rows": patches.rows, "columns": patches.columns, "allColumns": patches.all_columns, "leading": patches.leading, "frames": patches.frames,
+        "rows": patches.rows, "columns": patches.columns, "allColumns": patches.all_columns, "leading": patches.leading,
+        "frames": patches.frames,
         "edges": [round(float(edge), 5) for edge in patches.edges], "hertz": [round(float(edge)) for edge in patches.hertz],
         "strongest": patches.strongest, "facts": patches.facts, "leftOut": patches.left_out, "tokens": patches.tokens,
         "of": f"{trace.fingerprint} {trace.waveform.sha256} {trace.settings} {trace.hearing}", "attention": None,
