@@ -1,4 +1,4 @@
-"""Small untrained audio transformers for tests, one with a name each: what they answer means nothing, but it changes with what they hear."""
+"""Small untrained audio transformers for tests, one with a name each: their answers mean nothing, but change with what they hear."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ def to_npz(trace: Trace) -> bytes:
     AdaStride-F left an output frame empty; positions_k (T,) in output frames; strides_k (L,) in input frames;
     boundaries_seconds_k (L + 1,); and taps_k for a strided convolution. settings: JSON with an object for each layer. The prediction
     adds arrays of its own: labels and probabilities, (classes,) each, for a classifier; of a network of patches also how much the answer is
-    made of each, patch_weights (rows, columns), where they lie, patch_edges_seconds (columns + 1,) and patch_edges_hertz (rows + 1,), and its
-    attention as `tasks.attention.Heads` has it: attention_queries and attention_keys (layers, heads, tokens, size) int8, attention_scales
+    made of each, patch_weights (rows, columns), where they lie, patch_edges_seconds (columns + 1,) and patch_edges_hertz (rows + 1,), and
+    its attention as `tasks.attention.Heads` has it: attention_queries and attention_keys (layers, heads, tokens, size) int8, attention_scales
     (layers, heads), and attention_patches, the token of each patch (rows, columns).
     hearing: of such a network, JSON with the seconds that it heard, null for all, and the resolution. note: (1,) text that is there only
     where the alignments are left out because they would have more than MAX_ELEMENTS elements; it says how to rebuild them.

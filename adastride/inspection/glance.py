@@ -22,8 +22,8 @@ RULE = (
     "Frames are sound where their level lies at least a third of the way from the floor to the loudest frame, and silence elsewhere. "
     "With less than 12 dB between the two, the clip is sound throughout if its loudest frame reaches −60 dB re full scale, and silent if not. "
     "An output frame of the highest layer counts by the share of its time that is sound, and its time is followed down through all layers. "
-    "The highest layer is the one that the network’s answer is made of. Of a network of patches, the answer comes from sound by the share of "
-    "the patches’ weights that lies in it; a patch counts by the share of its time that is sound."
+    "The highest layer is the one that the network’s answer is made of. Of a network of patches, the answer comes from sound by the share "
+    "of the patches’ weights that lies in it; a patch counts by the share of its time that is sound."
 )
 
 

@@ -127,7 +127,8 @@ def test_patches_of_a_layer_in_front_lie_where_its_output_frames_are():
 def test_an_ast_says_what_it_cuts_off_and_what_it_pads():
     short, long = patches("ast"), patches("ast", frames=64)
     assert (short.cut, short.padding, short.tokens) == (0, 8 * (13 - 9), 105)
-    assert dict(short.facts) == {"Tokens": "105 = 8 × 13 patches + 1", "Multiply-adds": "3.76 million, blocks", "Padding": "32 tokens, 30 %"}
+    tokens = "105 = 8 × 13 patches + 1"
+    assert dict(short.facts) == {"Tokens": tokens, "Multiply-adds": "3.76 million, blocks", "Padding": "32 tokens, 30 %"}
     assert long.padding == 0
     assert long.cut == pytest.approx(1.3 - 0.635)
     assert dict(long.facts)["Cut off"] == "0.67 s at the end"
@@ -148,7 +149,8 @@ def test_beyond_a_bound_no_attention_is_kept(monkeypatch: pytest.MonkeyPatch):
     found = patches("elastic")
     assert found.attention is None
     assert found.attention_lane() is None
-    assert found.left_out == "What a patch attends to is shown for up to 50 tokens, and here are 72: shorten the length or coarsen the resolution."
+    counts = "What a patch attends to is shown for up to 50 tokens, and here are 72"
+    assert found.left_out == f"{counts}: shorten the length or coarsen the resolution."
     monkeypatch.setattr("adastride.models.elastic.MOST_ATTENDED_BYTES", 100)
     assert patches("elastic").most_tokens == 0
     assert patches("ast").weights.sum() > 0.5, "where the answer comes from is known all the same"
