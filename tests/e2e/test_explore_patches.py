@@ -271,12 +271,9 @@ def test_answers_come_while_the_length_is_dragged(elastic: Transformer):
     took = sorted(followed[number] - at for number, at in sent.items() if number in followed)
     print(f"{len(took)} answers to a drag, median {took[len(took) // 2]:.0f} ms")
     assert max(followed) == max(sent)
-    order = sorted([(at, 1) for at in sent.values()] + [(at, -1) for at in followed.values()])
     assert len(took) >= 3
-    under_way = 0
-    for _, step in order:
-        under_way += step
-        assert under_way <= 2, "the picture of one answer may be painted after the next request"
+    turns = [kind for kind, _, _ in log if kind in ("sent", "received")]
+    assert turns == ["sent", "received"] * (len(turns) // 2)
 
 
 def test_after_a_drag_another_network_brings_its_own_mel(page: Page, server: str, tmp_path: Path):
