@@ -533,12 +533,14 @@ def _report(trace: Trace, numbers: Sequence[dict], title: str) -> str:
             f"{layer.position_loss:.4f}",
             f"{layer.milliseconds:.1f} ms",
         ))
+    patches = trace.prediction.patches
+    costs = [] if patches is None else ["; ".join(f"{name.lower()}: {value}" for name, value in patches.facts)]
+    layers = ["", *_columns(rows, left=2), "strides are in input frames of the layer per output frame"]
     return "\n".join([
         f"{title}: {trace.waveform.seconds:.2f} s, {trace.mel.shape[1]} mel frames of {1e3 / trace.preset.frames_per_second:.0f} ms",
         f"{trace.checkpoint} predicts {first}" + (f", then {', '.join(others)}" if others else ""),
-        "",
-        *_columns(rows, left=2),
-        "strides are in input frames of the layer per output frame",
+        *costs,
+        *(layers if trace.layers else ["no downsampling layer"]),
     ])
 
 

@@ -7,8 +7,9 @@ import streamlit as st
 
 from adastride.checkpoints import catalogue
 from adastride.inspection import export, figures
-from adastride.inspection.tracing import as_trained, resolve_settings
+from adastride.inspection.tracing import EVERYTHING, as_trained, resolve_settings
 from adastride.samples import samples
+from adastride.tasks import task_of
 from adastride.ui import resources, shell
 from adastride.ui.checkpoint_picker import choose_checkpoint, layers_of, pick_checkpoint, picker_widgets
 from adastride.ui.explore import link as permalink
@@ -34,18 +35,20 @@ with st.sidebar:
 network = resources.model(checkpoint.network)
 trained = as_trained(network)
 first_checkpoint = st.session_state.setdefault("explore_first_checkpoint", checkpoint.id)
-start = resolve_settings(network, link.settings) if checkpoint.id == first_checkpoint else trained
+linked = checkpoint.id == first_checkpoint
+start = resolve_settings(network, link.settings) if linked else trained
+hearing = (link.hearing if linked else EVERYTHING) if task_of(network).hears_parts else None
 
 
-def run(settings, previous):
-    if clip.sample and settings == trained:
+def run(settings, previous, hearing):
+    if clip.sample and settings == trained and hearing == EVERYTHING:
         return resources.sample_trace(checkpoint.network, clip.sample), None
-    return resources.run(checkpoint.network, clip.waveform, settings, previous)
+    return resources.run(checkpoint.network, clip.waveform, settings, previous, hearing)
 
 
 @shell.live(lambda: shell.values(*WIDGETS, *picker_widgets("explore")))
 def live() -> None:
-    viewer(clip, run, trained, start, revision=checkpoint.id, link_checkpoint=checkpoint.link, key=VIEWER)
+    viewer(clip, run, trained, start, revision=checkpoint.id, link_checkpoint=checkpoint.link, key=VIEWER, hearing=hearing)
 
 
 state = viewer_state(VIEWER)
@@ -53,7 +56,7 @@ state = viewer_state(VIEWER)
 
 def shown():
     """The trace on screen when a button is pressed, for the exports."""
-    return state.get("trace") or run(None, None)[0]
+    return state.get("trace") or run(None, None, EVERYTHING)[0]
 
 
 live()
@@ -71,9 +74,11 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
     st.download_button(
         "NPZ arrays", in_line(lambda: export.to_npz(shown()), "npz", seconds), f"{stem}.npz", "application/octet-stream",
-        on_click="ignore", help="NumPy arrays: mel (n_mels, T), positions_k (T,), alignment_k (L, T) for every layer.",
+        on_click="ignore",
+        help="NumPy arrays: mel (n_mels, T), positions_k (T,), alignment_k (L, T) for every layer, and patches with their attention.",
     )
     st.download_button(
         "CSV strides", in_line(lambda: export.to_csv(shown()), "csv", seconds), f"{stem}.csv", "text/csv",
-        on_click="ignore", help="One line for each output frame: layer, start and end in seconds, input frames it stands for.",
+        on_click="ignore", disabled=not network.downsamplers,
+        help="One line for each output frame: layer, start and end in seconds, input frames it stands for.",
     )

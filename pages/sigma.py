@@ -282,8 +282,8 @@ def look(columns, values, quantity, trained) -> None:
 @shell.live(lambda start, revision, cursor: shell.values(*WIDGETS, *picker_widgets("sigma"), "sigma_subject", "sigma_kind", "sigma_said", cursor))
 def follow(start, revision, cursor) -> None:
     """Shows the viewer at the value that is looked at; its own sliders go on from there. cursor: key of the slider that chose it."""
-    viewer(clip, lambda settings, previous: resources.run(checkpoint.network, clip.waveform, settings, previous), as_trained(network), start, revision,
-           checkpoint.link, key="sigma_viewer", said=st.session_state.get("sigma_said", ""))
+    viewer(clip, lambda *run: resources.run(checkpoint.network, clip.waveform, *run), as_trained(network), start, revision, checkpoint.link,
+           key="sigma_viewer", said=st.session_state.get("sigma_said", ""))
 
 
 # ------------------------------------------------------------------ many labelled clips
@@ -300,7 +300,8 @@ def networks() -> list:
         "Compare with", others, [name for name in others if known[name].method == known[checkpoint.network].method][: MOST_CHECKPOINTS - 1],
         format_func=lambda name: known[name].title, max_selections=MOST_CHECKPOINTS - 1, key=f"sigma_more_{checkpoint.id}",
     )
-    return [network, *(other for other in map(resources.model, more) if kind == "stride" or sweep.has_sigma(other))]
+    swept = (other for other in map(resources.model, more) if other.downsamplers and (kind == "stride" or sweep.has_sigma(other)))
+    return [network, *swept]
 
 
 def many_clips() -> None:
@@ -367,6 +368,8 @@ def many_clips() -> None:
 
 
 st.header("What if σ were larger?")
+if not network.downsamplers:
+    stop(sweep.nothing_to_sweep(checkpoint.title))
 with st.container(horizontal=True):
     subject = st.segmented_control("Sweep", SUBJECTS, format_func=SUBJECTS.get, required=True, key=remembered("sigma_subject", "clip"))
     if sweep.has_sigma(network):

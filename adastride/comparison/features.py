@@ -66,16 +66,17 @@ def traced_features(source: str, trace: Trace, model: Network) -> Features:
     """The features of a source as a network has them, with the scores that its checkpoint gives their frames.
 
     source: "mel", or "layer N" for what the network sees before its Nth downsampling layer. The mel takes the scores of the first
-    layer, which has as many frames. `learned` is None where the layer has no scores. Raises ValueError for a layer that the
-    network does not have.
+    layer, which has as many frames. `learned` is None where the layer has no scores, or there is none. Raises ValueError for a layer that
+    the network does not have.
     """
     layer = 0 if source == "mel" else int(source.removeprefix("layer ")) - 1
-    if layer >= len(model.downsamplers):
+    if layer >= len(model.downsamplers) and source != "mel":
         raise ValueError(f"this network has {len(model.downsamplers)} downsampling layers, so there is nothing before {source}: choose another source")
-    hidden = trace.layer_input(layer).float().cpu()
-    score = getattr(model.downsamplers[layer], "score", None)
-    learned = None if score is None else torch.matmul(score.weight[:, :, 0].detach().float().cpu(), hidden)[0, 0].numpy()
-    values = torch.from_numpy(trace.mel.copy())[None] if source == "mel" else hidden
+    learned, values = None, torch.from_numpy(trace.mel.copy())[None]
+    if model.downsamplers:
+        hidden, score = trace.layer_input(layer).float().cpu(), getattr(model.downsamplers[layer], "score", None)
+        learned = None if score is None else torch.matmul(score.weight[:, :, 0].detach().float().cpu(), hidden)[0, 0].numpy()
+        values = values if source == "mel" else hidden
     return Features(
         source, values, input_edges(trace, layer), source == "mel", learned, f"{trace.waveform.sha256[:16]}/{trace.fingerprint}/{source}"
     )

@@ -67,7 +67,12 @@ def short_names(titles: Sequence[str]) -> tuple[str, ...]:
 
 
 def settings_with(network: Network, stride: float | None) -> tuple[LayerSettings | None, ...]:
-    """The settings of a network whose uppermost layer has a stride of input frames per output frame; None for all as trained."""
+    """The settings of a network whose uppermost layer has a stride of input frames per output frame; None for all as trained.
+
+    A network without layers has none.
+    """
+    if not network.downsamplers:
+        return ()
     return (*(None for _ in network.downsamplers[1:]), None if stride is None else LayerSettings(stride=stride))
 
 
@@ -130,6 +135,9 @@ def table_of(answers: Sequence[Answer]) -> list[Numbers]:
 
 def facts(trace: Trace) -> str:
     """How the uppermost layer ran, for people."""
+    if not trace.layers:
+        patches = trace.prediction.patches
+        return "no downsampling layer" + ("" if patches is None else f", {patches.tokens:,} tokens")
     top = trace.layers[-1]
     return f"{top.label}, stride {top.settings.stride:.3g}, {top.output_frames} output frames"
 
@@ -167,7 +175,8 @@ def to_csv(answers: Sequence[Answer]) -> str:
     labels = list(dict.fromkeys(label for answer in answers for label in answer.prediction.values))
     rows: list[list[object]] = [["network", "stride", "output_frames", "answer", *labels]]
     for answer in answers:
-        top, values = answer.trace.layers[-1], answer.prediction.values
+        values, layers = answer.prediction.values, answer.trace.layers
+        top = (f"{layers[-1].settings.stride:.6g}", layers[-1].output_frames) if layers else ("", "")
         numbers = (f"{values[label]:.6g}" if label in values else "" for label in labels)
-        rows.append([answer.name, f"{top.settings.stride:.6g}", top.output_frames, answer.prediction.headline, *numbers])
+        rows.append([answer.name, *top, answer.prediction.headline, *numbers])
     return csv_text(rows)

@@ -176,7 +176,8 @@ def _rows(answers: Sequence[Answer], view: tuple[float, float], width: float) ->
     clip, *predictions = on_shared_scales([clip, *(answer.prediction for answer in answers)])
     rows = [_lane_row(clip.lanes[0], None, view, width)]
     rows += [
-        _Row(_TITLE, owner, _ALIGNMENT, _alignment(answer.trace, view), "weight / row’s largest") for owner, answer in enumerate(answers)
+        _Row(_TITLE, owner, _ALIGNMENT, _alignment(answer.trace, view), "weight / row’s largest")
+        for owner, answer in enumerate(answers) if answer.trace.layers
     ]
     return [*rows, *(_lane_row(predictions[owner].lanes[place], owner, view, width) for owner, place in in_groups(predictions))]
 

@@ -28,8 +28,12 @@ def to_npz(trace: Trace) -> bytes:
     mel: (n_mels, T) natural-log mel. For layer k, counted from 0: alignment_k (L, T) float32, whose rows sum to 1, or to 0 where
     AdaStride-F left an output frame empty; positions_k (T,) in output frames; strides_k (L,) in input frames;
     boundaries_seconds_k (L + 1,); and taps_k for a strided convolution. settings: JSON with an object for each layer. The prediction
-    adds arrays of its own: labels and probabilities, (classes,) each, for a classifier. note: (1,) text that is there only where the
-    alignments are left out because they would have more than MAX_ELEMENTS elements; it says how to rebuild them.
+    adds arrays of its own: labels and probabilities, (classes,) each, for a classifier; of a network of patches also how much the answer is
+    made of each, patch_weights (rows, columns), where they lie, patch_edges_seconds (columns + 1,) and patch_edges_hertz (rows + 1,), and
+    its attention as `tasks.attention.Heads` has it: attention_queries and attention_keys (layers, heads, tokens, size) int8, attention_scales
+    (layers, heads), and attention_patches, the token of each patch (rows, columns).
+    hearing: of such a network, JSON with the seconds that it heard, null for all, and the resolution. note: (1,) text that is there only
+    where the alignments are left out because they would have more than MAX_ELEMENTS elements; it says how to rebuild them.
     """
     arrays: dict[str, np.ndarray] = {"mel": trace.mel}
     elements = sum(layer.output_frames * layer.input_frames for layer in trace.layers)
@@ -44,6 +48,8 @@ def to_npz(trace: Trace) -> bytes:
             arrays[f"taps_{index}"] = drawing.taps
     arrays |= trace.prediction.arrays
     arrays["settings"] = np.array(json.dumps([{"method": layer.method, **asdict(layer.settings)} for layer in trace.layers]))
+    if trace.prediction.patches is not None:
+        arrays["hearing"] = np.array(json.dumps(asdict(trace.hearing)))
     if elements > MAX_ELEMENTS:
         arrays["note"] = np.array([_NOTE.format(elements=elements, most=MAX_ELEMENTS)])
     buffer = io.BytesIO()
@@ -80,8 +86,10 @@ def summary(trace: Trace) -> dict:
     """The trace in a few numbers, ready for JSON: the object that `python -m adastride explain --json` prints.
 
     seconds and sample_rate (in Hz) are of the clip as the network heard it. Strides are in input frames. entropy is the mean over the
-    alignment's rows, in nats. position_loss is in output frames. milliseconds is what the layer took.
+    alignment's rows, in nats. position_loss is in output frames. milliseconds is what the layer took. A network of patches adds tokens
+    and multiply_adds, which its blocks cost.
     """
+    patches = trace.prediction.patches
     return {
         "checkpoint": trace.checkpoint,
         "seconds": trace.waveform.seconds,
@@ -90,6 +98,7 @@ def summary(trace: Trace) -> dict:
         "labels": list(trace.prediction.values),
         "probabilities": dict(trace.prediction.values),
         "top": trace.top,
+        **({} if patches is None else {"tokens": patches.tokens, "multiply_adds": patches.multiply_adds}),
         "layers": [
             {
                 "name": layer.name,

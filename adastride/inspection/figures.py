@@ -30,7 +30,7 @@ from matplotlib.ticker import MaxNLocator
 from adastride import audio
 from adastride.inspection import raster
 from adastride.inspection.tracing import LayerTrace, Trace
-from adastride.tasks import CurveLane, PictureLane, Prediction, SegmentLane
+from adastride.tasks import CurveLane, Lane, PictureLane, Prediction, SegmentLane
 from adastride.tasks.classification import percent
 
 FORMATS = ("png", "svg")
@@ -48,7 +48,7 @@ _STYLE: Any = {  # of Matplotlib's settings, whose names are a type of their own
 # A little less than the pixels a panel has in a PNG: of a finer picture some rows and columns would be lost there.
 _COLUMNS, _ROWS = 700, 200
 # Blue is what the clip and the network show, orange the uniform stride to compare with; safe for the colour-blind.
-_BLUE, _ORANGE, _GREY, _QUIET = "#0072B2", "#D55E00", "#C4C8CC", "#666666"
+_BLUE, _ORANGE, _GREY, _QUIET, _UNHEARD = "#0072B2", "#D55E00", "#C4C8CC", "#666666", "#E8EAED"
 _DECIBELS = 20 * math.log10(math.e)
 _FLOOR = 20 * math.log10(audio.LOG_FLOOR)
 _DYNAMIC_RANGE = (40.0, 80.0)  # dB that colour tells apart, at least and at most: silence is dark, not scaled up
@@ -101,10 +101,11 @@ def render(figure: Figure, kind: str) -> bytes:
 
 
 def _compose(trace: Trace, title: str | None) -> Figure:
-    lanes, bars = trace.prediction.lanes, _shown_bars(trace.prediction)
+    lanes, bars = _shown_lanes(trace.prediction), _shown_bars(trace.prediction)
     bar_rows = math.ceil(len(bars) / _bar_columns(bars)) if bars else 0
     below = [_LANE_INCHES[type(lane)] for lane in lanes] + ([0.14 * bar_rows] if bars else [])
-    heights = [0.45, 0.9, 0.12] + [1.0, 0.42] * len(trace.layers) + below
+    first = 3 if trace.layers else 2  # the first panel below the mel and its frames
+    heights = [0.45, 0.9, 0.12][:first] + [1.0, 0.42] * len(trace.layers) + below
     # Inches that headings, the time axis and padding take from the page beside the panels themselves.
     titles = 0.2 * (title is not None) + 0.3 + 0.4 * len(trace.layers) + 0.25 * len(lanes) + 0.6
     layout = ConstrainedLayoutEngine(h_pad=0.025, w_pad=0.03, hspace=0.0, wspace=0.0)
@@ -119,13 +120,16 @@ def _compose(trace: Trace, title: str | None) -> Figure:
     wave.set_xlim(0.0, trace.waveform.seconds)
 
     _draw_waveform(wave, trace)
-    facts = f"{_seconds(trace.waveform.seconds)} · checkpoint {_fit(trace.checkpoint, 180, 7.5)}"
+    heard = "" if trace.hearing.seconds is None else f" · {_seconds(trace.heard_seconds)} heard"
+    facts = f"{_seconds(trace.waveform.seconds)}{heard} · checkpoint {_fit(trace.checkpoint, 180, 7.5)}"
     _head(wave, None if title is None else _fit(title, _PANEL_POINTS, 10, "bold"), facts, size=10)
     _draw_mel(panels[1], figure.add_subplot(grid[1, 1]), trace)
-    _draw_frames(panels[2], trace)
-    _draw_layers(panels[3 : 3 + 2 * len(trace.layers)], figure.add_subplot(grid[3, 1]), trace)
-    for row, lane in enumerate(lanes, 3 + 2 * len(trace.layers)):
-        _head(panels[row], lane.title, "")
+    if trace.layers:
+        _draw_frames(panels[2], trace)
+        _draw_layers(panels[3 : 3 + 2 * len(trace.layers)], figure.add_subplot(grid[3, 1]), trace)
+    for row, lane in enumerate(lanes, first + 2 * len(trace.layers)):
+        heading, _, facts = lane.title.partition(": ")
+        _head(panels[row], heading, facts + (_cost(trace) if lane is lanes[0] else ""))
         _DRAW_LANE[type(lane)](panels[row], lane, functools.partial(figure.add_subplot, grid[row, 1]))
 
     for panel in panels[:-1]:
@@ -192,7 +196,13 @@ def _draw_mel(ax: Axes, colour_axis: Axes, trace: Trace) -> None:
     extent = (-0.5 / trace.preset.frames_per_second, (frames - 0.5) / trace.preset.frames_per_second, -0.5, bands - 0.5)
     picture = ax.imshow(levels, origin="lower", aspect="auto", interpolation="nearest", cmap="magma", vmin=bottom, vmax=top, extent=extent)
     ax.set_xlim(0.0, trace.waveform.seconds)
-    ax.set_facecolor(matplotlib.colormaps["magma"](0.0))  # what follows the last frame, less than a hop
+    # What follows the last frame is less than a hop, or was not heard.
+    ax.set_facecolor(matplotlib.colormaps["magma"](0.0) if trace.hearing.seconds is None else _UNHEARD)
+    if (patches := trace.prediction.patches) is not None:
+        rows = np.arange(1, patches.rows) * bands / patches.rows - 0.5
+        ax.hlines(rows, patches.edges[0], patches.edges[-1], color="white", alpha=0.3, linewidth=0.3)
+        if patches.columns <= _MAX_TICKS:
+            ax.vlines(patches.edges[1:], -0.5, bands - 0.5, color="white", alpha=0.3, linewidth=0.3)
     centres = audio.mel_band_centres(trace.preset)
     ticks = [f for f in _FREQUENCY_TICKS if centres[0] < f < centres[-1]]
     ax.set_yticks(np.interp(ticks, centres, np.arange(bands)), labels=[f"{f / 1000:g}" for f in ticks])
@@ -218,14 +228,14 @@ def _draw_frames(ax: Axes, trace: Trace) -> None:
 
 
 def _draw_alignment(ax: Axes, trace: Trace, index: int) -> AxesImage:
-    layer, seconds = trace.layers[index], trace.waveform.seconds
+    layer, seconds = trace.layers[index], trace.heard_seconds
     edges = raster.input_edges(trace, index)
     weights = raster.rasterise(layer, edges, seconds, _COLUMNS, _ROWS)
     picture = ax.imshow(weights, origin="lower", aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1,
                         extent=(0.0, seconds, -0.5, layer.output_frames - 0.5))
     # Uniform in this layer and those below: a straight line on the shared time axis, as in the viewer.
     ax.plot((0.0, seconds), (-0.5, layer.output_frames - 0.5), color=_ORANGE, linewidth=0.6, dashes=(4, 5), label="uniform stride")
-    ax.set_xlim(0.0, seconds)
+    ax.set_xlim(0.0, trace.waveform.seconds)
     ax.set_ylim(-0.5, layer.output_frames - 0.5)
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
     ax.set_ylabel("Output frame")
@@ -320,6 +330,18 @@ def _draw_curve(ax: Axes, lane: CurveLane, colour_axis: Callable[[], Axes]) -> N
 _DRAW_LANE: dict[type, Callable[[Axes, Any, Callable[[], Axes]], None]] = {
     SegmentLane: _draw_segments, PictureLane: _draw_picture, CurveLane: _draw_curve,
 }
+
+
+def _shown_lanes(prediction: Prediction) -> tuple[Lane, ...]:
+    """The prediction's lanes, and of a network of patches what the strongest one attends to."""
+    attention = None if prediction.patches is None else prediction.patches.attention_lane()
+    return prediction.lanes if attention is None else (*prediction.lanes, attention)
+
+
+def _cost(trace: Trace) -> str:
+    """What a clip costs a network of patches; "" for other networks."""
+    patches = trace.prediction.patches
+    return "" if patches is None else f" · {1e3 / trace.preset.frames_per_second:.3g} ms a frame · {patches.tokens:,} tokens"
 
 
 def _shown_bars(prediction: Prediction) -> list[tuple[str, float, str]]:

@@ -22,7 +22,8 @@ RULE = (
     "Frames are sound where their level lies at least a third of the way from the floor to the loudest frame, and silence elsewhere. "
     "With less than 12 dB between the two, the clip is sound throughout if its loudest frame reaches −60 dB re full scale, and silent if not. "
     "An output frame of the highest layer counts by the share of its time that is sound, and its time is followed down through all layers. "
-    "The highest layer is the one that the network’s answer is made of."
+    "The highest layer is the one that the network’s answer is made of. Of a network of patches, the answer comes from sound by the share "
+    "of the patches’ weights that lies in it; a patch counts by the share of its time that is sound."
 )
 
 
@@ -66,15 +67,17 @@ class Sound:
 class Glance:
     """What there is to see at a glance.
 
-    text: a sentence for people. sound: the share of the clip that is sound, which is what a uniform stride would give it of the output
-    frames. frames: the share of the output frames that the sound gets. layer: the number of the layer they are counted in, 1 is the
-    lowest.
+    text: a sentence for people. sound: the share of what is heard that is sound, which is what a uniform stride would give it of the
+    output frames. frames: the share of the output frames that the sound gets, of the mel's where there is no layer. layer: the number of
+    the layer they are counted in, 1 is the lowest, 0 the mel. weight: of the patches that the answer is made of, the share that sound has;
+    None for a network without patches.
     """
 
     text: str
     sound: float
     frames: float
     layer: int
+    weight: float | None = None
 
 
 def sound_of(trace: Trace) -> Sound:
@@ -89,7 +92,7 @@ def sound_of(trace: Trace) -> Sound:
     0.3
     """
     edges = input_edges(trace, 0)
-    edges[-1] = trace.waveform.seconds
+    edges[-1] = trace.heard_seconds
     heard = sound_mask(trace.mel)
     return Sound(edges, np.concatenate([[0.0], np.cumsum(np.diff(edges) * heard)]))
 
@@ -113,20 +116,29 @@ def glance(trace: Trace, sound: Sound) -> Glance:
     Output frames are counted in the highest layer: the answer is made of them, what all layers below did is in them, and while somebody
     drags the sentence stays with one layer.
     """
-    top = len(trace.layers)
+    top, patches = len(trace.layers), trace.prediction.patches
     share, frames = sound.share, float(sound.shares(trace.boundary_seconds(top - 1)).mean())
-    return Glance(_sentence(share, frames, top, any(METHODS[layer.method].kind == "adaptive" for layer in trace.layers)), share, frames, top)
+    weight = None
+    if patches is not None and patches.weights.sum() > 0:
+        of_columns = patches.weights.sum(axis=0)
+        weight = float((sound.shares(patches.edges) * of_columns).sum() / of_columns.sum())
+    whole = "the clip" if trace.hearing.seconds is None else f"these {trace.heard_seconds:.2f} s"
+    adaptive = any(METHODS[layer.method].kind == "adaptive" for layer in trace.layers)
+    return Glance(_sentence(whole, share, frames, top, adaptive, weight), share, frames, top, weight)
 
 
-def _sentence(sound: float, frames: float, layer: int, adaptive: bool) -> str:
+def _sentence(whole: str, sound: float, frames: float, layer: int, adaptive: bool, weight: float | None) -> str:
     if sound == 0:
-        return "The clip is silent throughout, so there is nothing to adapt to."
+        return f"{whole[0].upper()}{whole[1:]} {'is' if whole == 'the clip' else 'are'} silent throughout, so there is nothing to adapt to."
     if sound > 0.995:
-        return "The sound fills the whole clip, so there is no silence to save output frames in."
-    gets = f"The sound fills {percent(sound)} of the clip and gets {percent(frames)} of layer {layer}’s output frames"
+        return f"The sound fills {'the whole clip' if whole == 'the clip' else whole}, so there is no silence to save output frames in."
+    answer = "" if weight is None else f" {percent(weight)} of the answer comes from the sound."
+    if not layer:
+        return f"The sound fills {percent(sound)} of {whole}; no layer of this network has a stride to adapt.{answer}"
+    gets = f"The sound fills {percent(sound)} of {whole} and gets {percent(frames)} of layer {layer}’s output frames"
     if not adaptive:
-        return f"{gets}: no layer of this network adapts its stride."
-    return f"{gets}; a uniform stride would give it {percent(sound)}."
+        return f"{gets}: no layer of this network adapts its stride.{answer}"
+    return f"{gets}; a uniform stride would give it {percent(sound)}.{answer}"
 
 
 def percent(share: float) -> str:

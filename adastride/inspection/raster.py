@@ -69,10 +69,7 @@ def _pooled_samples(alignment: AnyAlignment, row_edges: np.ndarray, first: np.nd
 
 def input_edges(trace: Trace, layer: int) -> np.ndarray:
     """The times at which the input frames of a layer (0 is the lowest) begin and end in the clip: (T + 1,) seconds, never falling."""
-    if layer:
-        return trace.boundary_seconds(layer - 1)
-    edges = (np.arange(trace.mel.shape[1] + 1) - 0.5) / trace.preset.frames_per_second
-    return np.clip(edges, 0.0, trace.waveform.seconds)
+    return trace.boundary_seconds(layer - 1)
 
 
 def rasterise(layer: LayerTrace, edges: np.ndarray, seconds: float, columns: int, rows: int) -> np.ndarray:

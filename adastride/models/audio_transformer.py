@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -19,7 +19,7 @@ from adastride.audio import PRESETS, MelPreset
 from adastride.downsampling import METHODS, Downsampler, LayerSettings
 from adastride.downsampling.base import zero_padding
 from adastride.models.blocks import centred
-from adastride.models.elastic import AST, PATCH, ROW_TOKENS, ElasticAST
+from adastride.models.elastic import AST, PATCH, ROW_TOKENS, Attended, ElasticAST
 from adastride.models.layers import build_layer, check_parameters
 from adastride.models.network import Network, NetworkConfig, Output, Resume, Watch, unwatched
 
@@ -132,6 +132,13 @@ class AudioTransformerConfig(NetworkConfig):
         return PRESETS[self.front_end]
 
 
+@dataclass(frozen=True)
+class Seen(Output):
+    """An `Output` for one clip, with what its attention was made of."""
+
+    attended: Attended
+
+
 class AudioTransformer(Network):
     """The network. Its signal is a natural-log mel (batch, n_mels, T), and its head holds the logits (batch, classes).
 
@@ -170,6 +177,23 @@ class AudioTransformer(Network):
         resumes: Sequence[Resume] = (), watch: Watch = unwatched,
     ) -> Output:
         """Runs the network, starting at the last of `resumes` where there are any; see `Network.forward`."""
+        frames, lengths, output = self._before_patches(signal, lengths, settings, resumes, watch)
+        return replace(output, head=self._answer(frames, lengths))
+
+    def looked_at(
+        self, signal: Tensor, settings: Sequence[LayerSettings | None] | None = None, resumes: Sequence[Resume] = (),
+        watch: Watch = unwatched,
+    ) -> Seen:
+        """`forward` for one clip, with what its attention was made of."""
+        frames, lengths, output = self._before_patches(signal, None, settings, resumes, watch)
+        head, attended = self.transformer.attended(frames[0, :, : int(lengths[0])])
+        return Seen(head, output.downsampled, output.position_loss, output.resumes, attended)
+
+    def _before_patches(
+        self, signal: Tensor, lengths: Tensor | None, settings: Sequence[LayerSettings | None] | None, resumes: Sequence[Resume],
+        watch: Watch,
+    ) -> tuple[Tensor, Tensor, Output]:
+        """The frames that are cut into patches (batch, n_mels, frames), how many of them are valid, and the output without its head."""
         settings = self.check_settings(settings)
         if resumes:
             start = resumes[-1]
@@ -177,11 +201,12 @@ class AudioTransformer(Network):
             lengths = maths.check_lengths(lengths, signal)
             # Some layers weigh padding with 0, so it has to be numbers.
             start = Resume(zero_padding(centred(signal), lengths), lengths)
+        none = start.hidden.new_zeros(())
         if self.front is None:
-            return Output(self._answer(start.hidden, start.lengths), (), start.hidden.new_zeros(()), ())
+            return start.hidden, start.lengths, Output(none, (), none, ())
         with watch(0):
             down = self.front(start.hidden, start.lengths, settings[0])
-        return Output(self._answer(down.values, down.lengths), (down,), down.position_loss, (start,))
+        return down.values, down.lengths, Output(none, (down,), down.position_loss, (start,))
 
     def _answer(self, x: Tensor, lengths: Tensor) -> Tensor:
         """The logits for mels (batch, n_mels, frames), of which the transformer gets the valid frames alone."""

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import functools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -30,6 +32,8 @@ MOST_TOKENS = 1 << 16  # of one clip: attention compares each with each, and thi
 # Of a learned position at the beginning, about as large as a patch's projection is. The usual 0.02 is for weights that were trained before:
 # with it, nothing says at first which band a patch is of.
 _POSITION = 0.3
+# Of one clip whose attention is looked at: tokens, and bytes of all queries and keys with one byte a number.
+MOST_ATTENDED, MOST_ATTENDED_BYTES = 2_000, 4_000_000
 _EPSILON = 1e-6  # of layer normalisations, as in the official code
 
 
@@ -207,12 +211,35 @@ def _product(query: Tensor, key: Tensor, value: Tensor, scale: float, mask: Tens
     return F.scaled_dot_product_attention(query, key, value, mask, scale=scale).transpose(1, 2)
 
 
+@dataclass(frozen=True)
+class Attended:
+    """What the attention of one clip was made of.
+
+    queries, keys: one of each block, (tokens, heads, size); a token attends to others by the softmax of `scale` times the products of
+    its query with their keys. None are kept of more than `most_attended` tokens. leading: how many tokens, the first ones, stand for no
+    patch. columns: patches in time, of which each row of patches has so many. frames: how many frames of the clip these columns hold.
+    weights: (heads, tokens) how much the answer is made of each token.
+    """
+
+    queries: tuple[Tensor, ...]
+    keys: tuple[Tensor, ...]
+    scale: float
+    leading: int
+    columns: int
+    frames: int
+    weights: Tensor
+
+
+Record = list[tuple[Tensor, Tensor]]  # queries and keys of each attention, (tokens of all clips, heads, size), in their order
+
+
 class Attention(nn.Module):
     """Multi-head attention inside each clip.
 
     scaled: whether products of queries and keys are divided by the root of a head's size, as usual. The official code and the paper's
     equation do not divide.
-    Shape: x (tokens of all clips, width) -> the same; with `queries` (clips, width), one of each clip, -> (clips, width).
+    Shape: x (tokens of all clips, width) -> the same; with `queries` (clips, width), one of each clip, -> (clips, width). record: is
+    given what the products were made of.
     """
 
     def __init__(self, width: int, heads: int, scaled: bool = True):
@@ -220,10 +247,12 @@ class Attention(nn.Module):
         self.heads, self.scale = heads, (width / heads) ** -0.5 if scaled else 1.0
         self.query, self.key_value, self.output = nn.Linear(width, width), nn.Linear(width, 2 * width), nn.Linear(width, width)
 
-    def forward(self, x: Tensor, packing: Packing, queries: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, packing: Packing, queries: Tensor | None = None, record: Record | None = None) -> Tensor:
         query = self.query(x if queries is None else queries)
         key, value = self.key_value(x).chunk(2, dim=1)
         parts = [part.unflatten(1, (self.heads, -1)) for part in (query, key, value)]
+        if record is not None:
+            record.append((parts[0], parts[1]))
         return self.output(attend(parts[0], parts[1], parts[2], packing, self.scale, pooling=queries is not None).flatten(1))
 
 
@@ -262,8 +291,8 @@ class Block(nn.Module):
         self.inner, self.outer = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, packing: Packing) -> Tensor:
-        x = x + self.dropout(self.attention(self.norm1(x), packing))
+    def forward(self, x: Tensor, packing: Packing, record: Record | None = None) -> Tensor:
+        x = x + self.dropout(self.attention(self.norm1(x), packing, record=record))
         return x + self.dropout(self.outer(F.gelu(self.inner(self.norm2(x)))))
 
 
@@ -344,7 +373,7 @@ class PatchEmbedding(nn.Module):
 # --- networks
 
 
-class _SpectrogramTransformer(nn.Module):
+class _SpectrogramTransformer(nn.Module, ABC):
     """What ElasticAST and AST have in common: patches, blocks, a last normalisation and a linear head."""
 
     def __init__(
@@ -360,12 +389,27 @@ class _SpectrogramTransformer(nn.Module):
         self.norm = nn.LayerNorm(width, _EPSILON)
         self.head = nn.Linear(width, outputs)
 
-    def encode(self, tokens: Tensor, packing: Packing) -> Tensor:
-        """Runs the blocks. Shape: (tokens of all clips, width), the same out."""
+    def encode(self, tokens: Tensor, packing: Packing, record: Record | None = None) -> Tensor:
+        """Runs the blocks, whose queries and keys are given to `record`. Shape: (tokens of all clips, width), the same out."""
         x = self.dropout(tokens)
         for block in self.blocks:
-            x = block(x, packing)
+            x = block(x, packing, record)
         return self.norm(x)
+
+    @abstractmethod
+    def attended(self, mel: Tensor) -> tuple[Tensor, Attended]:
+        """The answer to one clip of (bands, frames), (1, outputs), as `forward` gives it, and what its attention was made of."""
+
+    def _attended(self, record: Record, leading: int, padded: int, frames: int, weights: Tensor) -> Attended:
+        """padded: frames of all patches' columns. frames: those of them that the clip has."""
+        queries, keys = zip(*record, strict=True) if record else ((), ())
+        columns, scale = -(-padded // self.embedding.patch), cast(Block, self.blocks[0]).attention.scale
+        return Attended(queries, keys, scale, leading, columns, frames, weights)
+
+    @property
+    def most_attended(self) -> int:
+        """How many tokens a clip may have whose queries and keys are kept to be looked at."""
+        return min(MOST_ATTENDED, MOST_ATTENDED_BYTES // (2 * len(self.blocks) * self.norm.normalized_shape[0]))
 
     def tokens_of(self, frames: int) -> int:
         """How many tokens the network works on for a clip of so many frames."""
@@ -411,6 +455,13 @@ class ElasticAST(_SpectrogramTransformer):
         packing = self.packing([mel.shape[1] for mel in mels])
         return self.answer(self.encode(tokens, packing), packing)
 
+    def attended(self, mel: Tensor) -> tuple[Tensor, Attended]:
+        tokens, packing = self.embedding([mel]), self.packing([mel.shape[1]])
+        record = Record() if len(tokens) <= self.most_attended else None  # hundreds of megabytes of ten minutes, for nothing
+        encoded = self.encode(tokens, packing, record)
+        weights = self.pooling.weights(encoded, packing).T
+        return self.answer(encoded, packing), self._attended(record or [], 0, mel.shape[1], mel.shape[1], weights)
+
     def answer(self, encoded: Tensor, packing: Packing) -> Tensor:
         """What follows `encode`: (tokens of all clips, width) -> (clips, outputs)."""
         return self.head(self.pooled_norm(self.pooling(encoded, packing)))
@@ -443,9 +494,20 @@ class AST(_SpectrogramTransformer):
         return 1 + self.embedding.tokens_of(self.frames)
 
     def forward(self, mels: Sequence[Tensor]) -> Tensor:
+        return self._answer(mels, None)
+
+    def attended(self, mel: Tensor) -> tuple[Tensor, Attended]:
+        record = Record()
+        answer, block = self._answer([mel], record), cast(Block, self.blocks[-1])
+        query, key = record[-1]
+        weights = torch.einsum("hd,thd->ht", query[0], key).mul(block.attention.scale).softmax(dim=1)
+        kept = record if len(key) <= self.most_attended else []
+        return answer, self._attended(kept, 1, self.frames, min(mel.shape[1], self.frames), weights)
+
+    def _answer(self, mels: Sequence[Tensor], record: Record | None) -> Tensor:
         self.embedding.check(mels)
         count, width = self.tokens_of(self.frames), len(self.class_token)
         tokens = self.embedding([F.pad(mel[:, : self.frames], (0, self.frames - min(mel.shape[1], self.frames))) for mel in mels])
         x = torch.cat([self.class_token.expand(len(mels), 1, -1), tokens.view(len(mels), count - 1, width)], dim=1)
         packing = Packing([count] * len(mels), max(ROW_TOKENS, count), device=x.device)
-        return self.head(self.encode(x.flatten(0, 1), packing).view(len(mels), count, width)[:, 0])
+        return self.head(self.encode(x.flatten(0, 1), packing, record).view(len(mels), count, width)[:, 0])

@@ -188,6 +188,16 @@ class Network(nn.Module, ABC):
         Raises ValueError for settings of another number of layers.
         """
 
+    def looked_at(
+        self, signal: Tensor, settings: Sequence[LayerSettings | None] | None = None, resumes: Sequence[Resume] = (),
+        watch: Watch = unwatched,
+    ) -> Output:
+        """`forward` for one clip that somebody looks at, (1, channels, T): the same numbers, and what this kind of network has to show.
+
+        Training and evaluation of many clips do not keep what would be shown, and so do not pay for it.
+        """
+        return self(signal, settings=settings, resumes=resumes, watch=watch)
+
     @abstractmethod
     def work_share(self, frames: Sequence[int]) -> float:
         """The share of frames that the network works on, relative to the same network with no stride anywhere.
@@ -195,9 +205,12 @@ class Network(nn.Module, ABC):
         frames: the input frames of the lowest layer, then the output frames of every layer.
         """
 
-    def signal(self, waveform: Waveform) -> Tensor:
-        """The network's input for a sound of any rate: its log-mel, (1, n_mels, T)."""
-        return audio.mel_of(waveform, self.config.mel)[None]
+    def signal(self, waveform: Waveform, resolution: float = 1.0) -> Tensor:
+        """The network's input for a sound of any rate: its log-mel, (1, n_mels, T).
+
+        resolution: the frame shift over the network's own.
+        """
+        return audio.mel_of(waveform, self.config.mel.coarser(resolution))[None]
 
     @property
     def device(self) -> torch.device:

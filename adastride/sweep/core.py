@@ -150,8 +150,18 @@ def _spreads(layers: Sequence[Downsampler], overall: float) -> Iterator[tuple[fl
             yield stride, *above
 
 
+def nothing_to_sweep(name: str) -> str:
+    """What a person reads about a network without downsampling layers."""
+    return f"{name} has no layer whose σ or stride could be swept: choose one with a layer in front, such as elastic-adastride."
+
+
 def layer_settings(model: Network, setting: Setting) -> tuple[LayerSettings, ...]:
-    """The settings that every layer runs with at a point of a sweep. Raises SweepError for a σ where no layer has one."""
+    """The settings that every layer runs with at a point of a sweep.
+
+    Raises SweepError for a network without layers, and for a σ where no layer has one.
+    """
+    if not model.downsamplers:
+        raise SweepError(nothing_to_sweep(model.name))
     if setting.sigma_inv2 is not None and not has_sigma(model):
         names = " and ".join(dict.fromkeys(METHODS[method].label for method in model.config.methods))
         raise SweepError(f"{model.name} has no σ to sweep ({names} has none): sweep its stride instead.")

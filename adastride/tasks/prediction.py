@@ -15,6 +15,7 @@ import numpy as np
 from adastride.audio import Waveform
 
 if TYPE_CHECKING:
+    from adastride.tasks.attention import Patches
     from adastride.tasks.transcript import Transcript
     from adastride.tasks.workbench import Workbench
 
@@ -74,7 +75,8 @@ class PictureLane:
 
     values: (rows, frames) float with row 0 at the bottom. edges: (frames + 1,) seconds at which the frames begin, and the end of the
     last. low, high: the values that get the lowest and the highest colour, in `unit`. sequential: whether to use the colours of
-    levels, or else those of weights, which begin at the background's colour. ticks: (text, row) along the axis of rows.
+    levels, or else those of weights, which begin at the background's colour. ticks: (text, row) along the axis of rows. patches: whether
+    the values are those of the prediction's patches, which can then be pointed at.
     """
 
     title: str
@@ -85,6 +87,7 @@ class PictureLane:
     unit: str
     sequential: bool = True
     ticks: tuple[tuple[str, float], ...] = ()
+    patches: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class Prediction:
     arrays: arrays that the export adds, by name. values: numbers that a sweep follows, by label, such as class probabilities. transcript:
     what was written, by a network that writes; it is shown with what can be said of a text. workbench: what was coded, by a network that
     codes, where it can be edited. followed: of `values` that are no probabilities, the one to look at. rate: what a person may set in place
-    of the uppermost layer's stride.
+    of the uppermost layer's stride. patches: what the answer was made of, by a network that cuts a mel into patches.
     """
 
     headline: str
@@ -164,6 +167,7 @@ class Prediction:
     workbench: Workbench | None = None
     rate: Rate | None = None
     followed: Followed | None = None
+    patches: Patches | None = None
 
     @property
     def top(self) -> str:

@@ -151,7 +151,8 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     has to leave signals as they are. codes: whether answers are codes that last, as a breakdown's `durations` have it. texts:
     whether answers are the texts of whole clips, which training may then not cut. reconstructs: whether answers are the signals
     themselves again, which a discriminator may then judge. preset: the name of the settings of training that suit the task; None where
-    that goes by the clips. usual_method: which of its networks is trained where nobody chooses.
+    that goes by the clips. usual_method: which of its networks is trained where nobody chooses. hears_parts: whether its networks are
+    shown hearing the beginning of a clip alone, or at longer frame shifts.
     """
 
     name: ClassVar[str]
@@ -162,6 +163,7 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
     reconstructs: ClassVar[bool] = False
     preset: ClassVar[str | None] = None
     usual_method: ClassVar[str] = "adastride"
+    hears_parts: ClassVar[bool] = False
 
     @property
     def headline(self) -> Metric:

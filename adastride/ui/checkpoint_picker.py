@@ -141,7 +141,7 @@ def _own(key: str) -> ChosenCheckpoint | None:
         st.caption("Until a file is loaded, the last network stays.")
         return None
     config = resources.model(own).config
-    methods = " + ".join(dict.fromkeys(METHODS[method].label for method in config.methods))
+    methods = " + ".join(dict.fromkeys(METHODS[method].label for method in config.methods)) or "no downsampling layer"
     st.caption(
         f"{plain(own.title)}: {methods}, {task_of(config).describe(config)}. It stays in this session: a link names the file and does not carry it."
     )

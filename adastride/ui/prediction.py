@@ -87,7 +87,7 @@ def _pack_picture(lane: PictureLane, window: tuple[float, float], columns: int) 
     data = np.clip((pooled - lane.low) * scale, 0, 255).astype("u1").T
     described = {
         "kind": "picture", "unit": lane.unit, "low": float(lane.low), "high": float(lane.high), "rows": values.shape[0],
-        "sequential": lane.sequential, "ticks": [[text, float(row)] for text, row in lane.ticks],
+        "sequential": lane.sequential, "ticks": [[text, float(row)] for text, row in lane.ticks], "patches": lane.patches,
     }
     return described, {"laneData": data, "laneEdges": edges[[*(first + starts), stop]].astype("<f4")}
 

@@ -28,7 +28,7 @@ from adastride.comparison.settings import ComparisonSettings
 from adastride.device import choose_device
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import raster
-from adastride.inspection.tracing import Trace, is_known, trace
+from adastride.inspection.tracing import EVERYTHING, Hearing, Trace, is_known, trace
 from adastride.memory import return_large_blocks
 from adastride.models.network import Network
 from adastride.samples import samples
@@ -169,21 +169,22 @@ def sample_trace(checkpoint: str | OwnCheckpoint, sample: str) -> Trace:
 
 
 def run(
-    checkpoint: str | OwnCheckpoint, clip: Waveform, settings: tuple[LayerSettings, ...] | None, previous: Trace | None
+    checkpoint: str | OwnCheckpoint, clip: Waveform, settings: tuple[LayerSettings, ...] | None, previous: Trace | None,
+    hearing: Hearing = EVERYTHING,
 ) -> tuple[Trace, str | None]:
     """Runs `trace` on the best device, a long clip in a turn. Raises Busy where too many wait for one.
 
     Where a GPU runs out of memory, it runs on the CPU and also returns a sentence that says so.
     """
     network = model(checkpoint)
-    waits = clip.seconds > SHORT_SECONDS and not is_known(network, clip, settings, previous)
+    waits = clip.seconds > SHORT_SECONDS and not is_known(network, clip, settings, previous, hearing)
     with queue.turn() if waits else nullcontext():
         try:
-            return trace(network, clip, settings, previous), None
+            return trace(network, clip, settings, previous, hearing), None
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
             notice = "The GPU has too little free memory for this clip, so it ran on the CPU: choose a shorter clip to go back to the GPU."
-            return trace(model(checkpoint, "cpu"), clip, settings, previous), notice
+            return trace(model(checkpoint, "cpu"), clip, settings, previous, hearing), notice
 
 
 def features(checkpoint: str | OwnCheckpoint, clip: Waveform, source: str, learned: bool) -> Features:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import made_up_recognisers
+import made_up_transformers
 import matplotlib.image
 import numpy as np
 import pytest
@@ -151,6 +152,14 @@ def test_one_to_four_networks_that_have_no_lanes(classifiers: list[Answer], coun
     figure = networks_figure(classifiers[:count], "A clip")
     assert len(panels(figure)) == 1 + count
     assert all(f"{answer.prediction.values['yes']:.3g}" in said(figure) for answer in classifiers[:count])
+    whole(figure)
+
+
+def test_a_network_without_a_layer_has_lanes_alone(classifiers: list[Answer]):
+    answers = [Answer(name, trace(made_up_transformers.audio_transformer(name), speech(1.2))) for name in ("elastic", "front")]
+    figure = networks_figure([*answers, classifiers[0]], "A clip")
+    assert len(panels(figure)) == 1 + 2 + 2, "the mel, two alignments, and where two answers come from"
+    assert "no downsampling layer" in said(figure)
     whole(figure)
 
 

@@ -1,7 +1,8 @@
 """An app of one viewer, of a network that does not exist: any number of layers, and a prediction with every kind of lane.
 
 ?layers=8 says how many, and with fails=1 it can't be run with strides of 2 and more. With sounds=1 it answers with two sounds. With
-codec=16 the network is a small untrained codec of so many codes, whose codes can be edited.
+codec=16 the network is a small untrained codec of so many codes, whose codes can be edited. With patches=elastic (or ast, front, pooled)
+it is a small untrained audio transformer.
 What σ and strides do to the prediction is made up, too, but they do something.
 """
 
@@ -21,15 +22,17 @@ from adastride.alignment import Alignment, output_lengths, unit_positions
 from adastride.audio import Waveform
 from adastride.checkpoints import catalogue
 from adastride.downsampling import LayerSettings
-from adastride.inspection.tracing import LayerTrace, Trace, as_trained, trace
+from adastride.inspection.tracing import Hearing, LayerTrace, Trace, as_trained, resolve_settings, trace
 from adastride.samples import samples
 from adastride.tasks.prediction import Audible, Bar, CurveLane, PictureLane, Prediction, Segment, SegmentLane
 from adastride.ui import resources
+from adastride.ui.explore import link as permalink
 from adastride.ui.explore.viewer import viewer
 from adastride.ui.source import Clip
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from made_up_codecs import codec, speech
+from made_up_transformers import audio_transformer
 
 SOUND_RATE = 8_000
 LETTERS = "where does a network spend its time"
@@ -96,7 +99,7 @@ def layer(template: LayerTrace, index: int, frames: int, settings: LayerSettings
     return dataclasses.replace(template, name=f"layer {index + 1}", settings=settings, alignment=alignment, method=settings.variant)
 
 
-def run(settings: tuple[LayerSettings, ...], previous: Trace | None) -> tuple[Trace, None]:
+def run(settings: tuple[LayerSettings, ...], previous: Trace | None, hearing: Hearing) -> tuple[Trace, None]:
     if fails and settings[0].stride >= 2:
         raise RuntimeError("a run that fails")
     first = resources.sample_trace(CHECKPOINT, SAMPLE)
@@ -113,7 +116,10 @@ CHECKPOINT, SAMPLE = next(iter(catalogue())), next(iter(samples()))
 st.set_page_config(layout="wide")
 resources.prepare()
 small_codec, small_sound = st.cache_resource(lambda codes: codec(codes=codes)), st.cache_resource(lambda: speech(1.2))
-codes = int(st.query_params.get("codec", "0"))
+small_transformer = st.cache_resource(audio_transformer)
+codes, patches = int(st.query_params.get("codec", "0")), st.query_params.get("patches")
+link_layers = int(patches in ("front", "pooled"))
+link = st.session_state.setdefault("link", permalink.parse(st.query_params, samples(), catalogue(), lambda _: link_layers))
 layers = int(st.query_params.get("layers", "8"))
 fails, heard = (st.query_params.get(name) == "1" for name in ("fails", "sounds"))
 usual = (LayerSettings(sigma=0.45, stride=1.25, variant="adastride"),) * layers
@@ -126,8 +132,16 @@ def live() -> None:
         network, sound = small_codec(codes), small_sound()
         clip = Clip(id="speech", title="A made-up codec", waveform=sound, sample=None, link="speech")
         viewer(
-            clip, lambda settings, previous: (trace(network, sound, settings, previous), None), as_trained(network), as_trained(network),
+            clip, lambda *run: (trace(network, sound, *run), None), as_trained(network), as_trained(network),
             revision=f"codec {codes}", link_checkpoint="none", key="made_up_codec",
+        )
+        return
+    if patches:
+        network = small_transformer(patches)
+        clip = Clip(id=SAMPLE, title="Made-up patches", waveform=waveform, sample=SAMPLE, link=SAMPLE)
+        viewer(
+            clip, lambda *run: (trace(network, waveform, *run), None), as_trained(network), resolve_settings(network, link.settings),
+            revision=patches, link_checkpoint="none", key="made_up_patches", hearing=link.hearing,
         )
         return
     clip = Clip(id=SAMPLE, title="A made-up network", waveform=waveform, sample=SAMPLE, link=SAMPLE)

@@ -15,6 +15,7 @@ import torch
 from adastride.alignment import Alignment, output_lengths, unit_positions
 from adastride.downsampling.strided import TapAlignment
 from adastride.inspection.raster import _pooled
+from adastride.tasks.attention import Heads, Patches
 from adastride.ui.component import pack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,14 +78,36 @@ def picture_sample() -> dict:
     }
 
 
+def attention_sample() -> dict:
+    """Queries and keys as they travel, rows of them as Python makes them, and the patches that they are rows of."""
+    generator = torch.Generator().manual_seed(3)
+    layers, tokens, heads, size = 2, 1 + 3 * 4, 3, 5
+    queries, keys = (list(torch.randn(layers, tokens, heads, size, generator=generator) * 2) for _ in range(2))
+    sample = Heads.of(queries, keys, size**-0.5)
+    edges, nothing = np.arange(4.0), np.zeros((3, 3))
+    patches = Patches(edges, np.arange(4.0), 16, nothing, "", 1, 4, 0.0, (), 0, sample, 0)
+    rows = [
+        {"token": token, "layer": layer, "head": head, "row": rounded(sample.row(token, layer, head)),
+         "picture": rounded(patches.picture(sample.row(token, layer, head)).T.ravel())}
+        for token, layer, head in ((0, 0, None), (5, 1, None), (5, 1, 2), (12, 0, 1))
+    ]
+    return {
+        "layers": layers, "heads": heads, "size": size, "tokens": tokens, "queries": sample.queries.ravel().tolist(),
+        "keys": sample.keys.ravel().tolist(), "scales": rounded(sample.scales.ravel()), "rows": rows,
+        "patches": {"rows": 3, "columns": 3, "allColumns": 4, "leading": 1},
+    }
+
+
 def write_golden(path: Path) -> None:
     arrays = {
-        "odd": np.arange(7, dtype="u1"), "sound": np.array([-32768, 0, 32767], "<i2"), "empty": np.zeros(0, "<f4"),
+        "odd": np.arange(7, dtype="u1"), "signed": np.array([-127, 0, 127], "i1"), "sound": np.array([-32768, 0, 32767], "<i2"),
+        "empty": np.zeros(0, "<f4"),
         "unit": np.array([0, 0.5, 1], "<f4"),
     }
     golden = {
         "alignments": [position_sample(*each) for each in ALIGNMENTS] + [tap_sample(2, 21), tap_sample(3, 21), tap_sample(1, 5)],
         "picture": picture_sample(),
+        "attention": attention_sample(),
         "packed": list(pack({"title": "σ „quoted“ 🎵"}, arrays)),
     }
     path.parent.mkdir(exist_ok=True)

@@ -26,6 +26,7 @@ from streamlit.testing.v1 import AppTest
 from adastride import checkpoints
 from adastride.checkpoints import CatalogueEntry, catalogue, save_checkpoint
 from adastride.downsampling import METHODS, LayerSettings
+from adastride.inspection.tracing import EVERYTHING, Hearing
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
 from adastride.tasks import Prediction
@@ -483,8 +484,19 @@ def test_a_good_request_is_read():
     request = _request(good(), TRAINED)
     assert request == {
         **good(), "settings": (LayerSettings(1.0, 2.0, "adastride"),) * 3, "view": (0.5, 1.25), "pixels": (900, 112), "said": None, "beams": 0,
-        "hear": set(), "book": "", "edit": None,
+        "hear": set(), "book": "", "edit": None, "attend": False, "hearing": EVERYTHING,
     }
+
+
+def test_what_is_to_be_heard_is_read():
+    """Nothing that a slider could not have sent."""
+    request = _request({**good(), "hearing": {"seconds": 2.5, "resolution": 1.4}, "attend": True}, TRAINED)
+    assert (request["hearing"], request["attend"]) == (Hearing(2.5, 1.4), True)
+    assert _request({**good(), "hearing": {"seconds": None, "resolution": 4}}, TRAINED)["hearing"] == Hearing(None, 4.0)
+    wrong = [(0, 1), (-1, 1), ("x", 1), (float("nan"), 1), ([], 1), (1, 0.5), (1, 9), (1, float("nan")), (1, None)]
+    for seconds, resolution in wrong:
+        assert _request({**good(), "hearing": {"seconds": seconds, "resolution": resolution}}, TRAINED) is None, (seconds, resolution)
+    assert _request({**good(), "hearing": 3}, TRAINED) is None
 
 
 def test_what_was_said_and_beams_stay_within_bounds():

@@ -45,13 +45,14 @@ Run = Callable[[tuple[LayerSettings | None, ...], Trace | None], tuple[Trace, st
 class Chosen:
     """One of the networks to compare.
 
-    id: unique by content. name: what tells it apart from the others here. stride: of its uppermost layer, as trained. settings:
+    id: unique by content. name: what tells it apart from the others here. stride: of its uppermost layer, as trained; None where it has
+    no layer. settings:
     `comparison.settings_with` of it. run: runs it on the clip, given settings and an earlier trace, and returns a notice for people, too.
     """
 
     id: str
     name: str
-    stride: float
+    stride: float | None
     settings: Callable[[float | None], tuple[LayerSettings | None, ...]]
     run: Run
 
@@ -59,8 +60,9 @@ class Chosen:
 def chosen_network(checkpoint: ChosenCheckpoint, name: str, clip: Clip) -> Chosen:
     """What somebody chose in the picker, to be run on a clip."""
     network = resources.model(checkpoint.network)
+    strides = [layer.stride for layer in as_trained(network)]
     return Chosen(
-        checkpoint.id, name, as_trained(network)[-1].stride, functools.partial(comparison.settings_with, network),
+        checkpoint.id, name, strides[-1] if strides else None, functools.partial(comparison.settings_with, network),
         functools.partial(resources.run, checkpoint.network, clip.waveform),
     )
 

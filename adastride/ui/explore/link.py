@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from adastride.downsampling import LayerSettings
 from adastride.downsampling.base import VARIANTS
-from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
+from adastride.inspection.tracing import EVERYTHING, Hearing
+from adastride.ranges import LEAST_HEARD, RESOLUTION_RANGE, SIGMA_RANGE, STRIDE_RANGE
 from adastride.ui.query import LayersOf, Query, for_layers, number, one_of
 
 
@@ -15,20 +17,29 @@ from adastride.ui.query import LayersOf, Query, for_layers, number, one_of
 class Link:
     """What a link asks for. A field is None where the link says nothing usable.
 
-    settings: one for each layer of its network. problems: a sentence for each parameter that was wrong.
+    settings: one for each layer of its network. hearing: how much of the clip the network is to hear, and how finely. problems: a
+    sentence for each parameter that was wrong.
     """
 
     clip: str | None
     checkpoint: str | None
     settings: tuple[LayerSettings, ...]
     problems: tuple[str, ...]
+    hearing: Hearing = EVERYTHING
 
 
 def parse(parameters: Mapping[str, str], clips: Container[str], checkpoints: Container[str], layers_of: LayersOf) -> Link:
     """Reads the page's query parameters. Whatever is missing or wrong gets its default, and what is wrong is reported as a problem."""
     query = Query(parameters)
     clip, checkpoint = query.clip(clips), query.checkpoint(checkpoints)
-    return Link(clip, checkpoint, settings(query, layers_of(checkpoint)), tuple(query.problems))
+    layers, hearing = settings(query, layers_of(checkpoint)), _hearing(query)
+    return Link(clip, checkpoint, layers, tuple(query.problems), hearing)
+
+
+def _hearing(query: Query) -> Hearing:
+    length = query.read("length", number((LEAST_HEARD, math.inf)), "all of the clip is heard")
+    resolution = query.read("resolution", number(RESOLUTION_RANGE), "the trained one is used")
+    return Hearing(None if length == math.inf else length, resolution or 1.0)
 
 
 def settings(query: Query, layers: int) -> tuple[LayerSettings, ...]:

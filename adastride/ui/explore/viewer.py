@@ -19,14 +19,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from adastride import audio
 from adastride.alignment import Picture, Positions, Taps
 from adastride.audio import LOG_FLOOR, mel_band_centres
 from adastride.device import device_name
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import letters, raster
 from adastride.inspection.glance import RULE, Sound, glance, sound_of
-from adastride.inspection.tracing import Trace
-from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
+from adastride.inspection.tracing import EVERYTHING, Hearing, Trace
+from adastride.ranges import LEAST_HEARD, RESOLUTION_RANGE, SIGMA_RANGE, STRIDE_RANGE
+from adastride.tasks.attention import Patches
 from adastride.tasks.codes import CodesError
 from adastride.tasks.prediction import Prediction, SegmentLane
 from adastride.tasks.transcript import MOST_BEAMS, Transcript
@@ -47,25 +49,28 @@ _WHOLE_WAVEFORM = 640_000
 _PEAKS = 200_000
 _USUAL_PIXELS = (1024, 112)  # of a layer's plot, until a browser says how many it has
 _MOST_PIXELS = (2048, 256)
+_LESS = ("a shorter clip or a larger stride", "a shorter length or a coarser resolution")  # where a clip is too much for a network
 _MOST_SAID = 12_000  # letters of a text that is compared; more words than are compared fit in
 _MOST_NUMBERS, _MOST_WHOLE = 5_000, 10**6  # of codes and durations in a request; what can be edited is less and is said in a sentence
 
 _component = live_component("explore", "explore/viewer.js")
 
-Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None], tuple[Trace, str | None]]
+Run = Callable[[tuple[LayerSettings, ...] | None, Trace | None, Hearing], tuple[Trace, str | None]]
 
 
 def viewer(
     clip: Clip, run: Run, trained: tuple[LayerSettings, ...], start: tuple[LayerSettings, ...], revision: str, link_checkpoint: str, key: str,
-    said: str = "",
+    said: str = "", hearing: Hearing | None = None,
 ) -> Trace | None:
     """Shows a clip and follows the sliders; call it inside of a fragment.
 
     Returns the trace that is shown, or None where the network could not run on a new clip, which the page then says.
-    run: computes the trace for settings, given the previous trace, and returns it with a notice for people or None. trained: the
+    run: computes the trace for settings, given the previous trace and what of the clip is heard, and returns it with a notice for people or
+    None. trained: the
     settings that the reset button returns to. start: the settings that a new `revision` (another checkpoint, another link) begins
     with; until it changes, those of the browser count. link_checkpoint: the checkpoint's name in links. said: what was said in the clip, to
-    compare a recogniser's reading with until somebody types something else in the viewer.
+    compare a recogniser's reading with until somebody types something else in the viewer. hearing: as `start`, of a network that may be
+    looked at hearing less of the clip, or less finely; None for others.
     """
     state, channel = viewer_state(key), channel_of(key)
     asked = st.session_state.get(key, {}).get("request")
@@ -75,12 +80,12 @@ def viewer(
     with channel.lock:
         request = _request(asked, trained)
         if state.get("revision") != revision:
-            state.update(revision=revision, settings=start, trace=None)
+            state.update(revision=revision, settings=start, hearing=hearing or EVERYTHING, trace=None)
         state["said"] = said
         if channel.is_new(asked):
             state["request"] = request  # of a browser that has asked for nothing yet, none
             if request is not None and request["revision"] == revision:
-                state["settings"] = request["settings"]
+                state["settings"], state["hearing"] = request["settings"], request["hearing"] if hearing is not None else EVERYTHING
         previous = state.get("trace")
         new = previous is None or previous.waveform is not clip.waveform
         # Always there, so that the component after it keeps its place. Beside the spinner there may be a line about waiting.
@@ -88,7 +93,7 @@ def viewer(
             try:
                 seconds = f"{clip.waveform.seconds:.0f}"
                 with st.spinner(f"Running the network on {seconds} s of sound …", show_time=True) if new and slow else nullcontext():
-                    trace, notice = _checked(run(state["settings"], previous))
+                    trace, notice = _checked(run(state["settings"], previous, state["hearing"]))
             except Busy as busy:
                 show_busy(busy)
                 if new:
@@ -99,7 +104,7 @@ def viewer(
                 st.error(
                     f"The network's results for {plain(clip.title)} are not numbers: choose another network."
                     if isinstance(error, FloatingPointError)
-                    else f"The network could not run on {plain(clip.title)}: choose a shorter clip or a larger stride.",
+                    else f"The network could not run on {plain(clip.title)}: choose {_LESS[hearing is not None]}.",
                     icon=":material/error:",
                 )
                 if new:
@@ -112,12 +117,13 @@ def viewer(
             request = _request(value, trained)
             if request is None or request["revision"] != state["revision"]:
                 return None
-            trace, notice = _checked(run(request["settings"], state["trace"]))
-            state.update(request=request, settings=request["settings"], trace=trace)
-            return _packed(clip, trace, notice, trained, link_checkpoint, state, channel)
+            heard = request["hearing"] if hearing is not None else EVERYTHING
+            trace, notice = _checked(run(request["settings"], state["trace"], heard))
+            state.update(request=request, settings=request["settings"], hearing=heard, trace=trace)
+            return _packed(clip, trace, notice, trained, link_checkpoint, state, channel, hearing is not None)
 
         channel.respond = None if slow else respond
-        data = _packed(clip, trace, notice, trained, link_checkpoint, state, channel)
+        data = _packed(clip, trace, notice, trained, link_checkpoint, state, channel, hearing is not None)
     _component(key=key, data=data, default={"request": None}, on_request_change=lambda: None)
     return trace
 
@@ -129,11 +135,12 @@ def _checked(result: tuple[Trace, str | None]) -> tuple[Trace, str | None]:
 
 
 def _packed(
-    clip: Clip, trace: Trace, notice: str | None, trained: tuple[LayerSettings, ...], link_checkpoint: str, state: dict, channel: Channel
+    clip: Clip, trace: Trace, notice: str | None, trained: tuple[LayerSettings, ...], link_checkpoint: str, state: dict, channel: Channel,
+    hears_parts: bool,
 ) -> bytes:
-    """The answer to the last request, as the browser reads it."""
-    request = state["request"]
-    view, pixels = (request["view"], request["pixels"]) if request and request["have"] == clip.id else (None, _USUAL_PIXELS)
+    """The answer to the last request, as the browser reads it. hears_parts: whether people may choose what of the clip is heard."""
+    request, identity = state["request"], _identity(clip, trace)
+    view, pixels = (request["view"], request["pixels"]) if request and request["have"] == identity else (None, _USUAL_PIXELS)
     header, arrays = _live(trace, trained, state["revision"])
     header |= channel.stamp()
     header["view"], header["pixels"] = view, pixels
@@ -151,15 +158,60 @@ def _packed(
     if prediction.workbench is not None:
         header["workbench"], edited = _workbench(prediction.workbench, request)
         arrays |= edited
+    if prediction.patches is not None:
+        header["patches"], of_patches = _patches(prediction.patches, trace, request is None or request["attend"])
+        arrays |= of_patches
+    header["heard"], heard_arrays = _heard(trace, _sound(trace, state), hears_parts, state)
+    arrays |= heard_arrays
     header["glance"] = glance(trace, _sound(trace, state)).text
     header["sequence"] = request["sequence"] if request else 0
-    header["clip"] = {"id": clip.id, "title": clip.title, "details": _details(clip)}
+    header["clip"] = {"id": identity, "title": clip.title, "details": _details(clip)}
     header["link"] = {"clip": clip.link, "checkpoint": link_checkpoint}
     header["status"] = f"Network: {trace.milliseconds:.0f} ms on {device_name(trace.device)}." + (f" {notice}" if notice else "")
-    if request is None or request["have"] != clip.id:
-        header["clipData"], clip_arrays = _clip_data(trace, _sound(trace, state))
+    if request is None or request["have"] != identity:
+        header["clipData"], clip_arrays = _clip_data(trace, state)
         arrays |= clip_arrays
     return pack(header, arrays)
+
+
+def _identity(clip: Clip, trace: Trace) -> str:
+    """Names what a browser has of a clip: the sound, and its mel by one front end. Networks of another kind have a mel of their own."""
+    return f"{clip.id}-{zlib.crc32(repr(trace.own_preset).encode()):08x}"
+
+
+def _heard(trace: Trace, sound: Sound, hears_parts: bool, state: dict) -> tuple[dict, dict[str, np.ndarray]]:
+    """What of the clip the network has heard, where that is sound, and its mel in uint8 where it is coarser than the clip's."""
+    seconds = trace.waveform.seconds
+    described = {
+        "seconds": trace.hearing.seconds, "resolution": trace.hearing.resolution, "until": trace.heard_seconds,
+        "framesPerSecond": trace.preset.frames_per_second, "frames": trace.mel.shape[1],
+        "shift": round(1e3 / trace.own_preset.frames_per_second, 3),
+        "ranges": {"length": [min(LEAST_HEARD, seconds), seconds], "resolution": RESOLUTION_RANGE} if hears_parts else None,
+    }
+    arrays = {"soundSpans": sound.spans().astype("<f4").ravel()}
+    if trace.hearing.resolution != 1:
+        arrays["heardMel"] = _levels(trace.mel, _range(_whole_mel(trace, state)))
+    return described, arrays
+
+
+def _patches(patches: Patches, trace: Trace, attend: bool) -> tuple[dict, dict[str, np.ndarray]]:
+    """What the browser draws of patches. attend: whether queries and keys are sent, which are most of it."""
+    attention = patches.attention
+    described: dict[str, object] = {
+        "rows": patches.rows, "columns": patches.columns, "allColumns": patches.all_columns, "leading": patches.leading,
+        "frames": patches.frames,
+        "edges": [round(float(edge), 5) for edge in patches.edges], "hertz": [round(float(edge)) for edge in patches.hertz],
+        "strongest": patches.strongest, "facts": patches.facts, "leftOut": patches.left_out, "tokens": patches.tokens,
+        "of": f"{trace.fingerprint} {trace.waveform.sha256} {trace.settings} {trace.hearing}", "attention": None,
+    }
+    arrays = {"patchWeights": patches.weights.T.astype("<f4")}
+    if attention is None:
+        return described, arrays
+    layers, heads, _, size = attention.queries.shape
+    described["attention"] = {"layers": layers, "heads": heads, "size": size}
+    if attend:
+        arrays |= {"queries": attention.queries, "keys": attention.keys, "scales": attention.scales.astype("<f4")}
+    return described, arrays
 
 
 def _transcript(trace: Trace, transcript: Transcript, sound: Sound, request: dict | None, given: str) -> tuple[dict, Prediction]:
@@ -263,7 +315,8 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
             "sequence": int(value["sequence"]), "revision": str(value["revision"]), "have": str(value["have"]), "settings": settings,
             "view": view, "pixels": pixels, "said": None if said is None else str(said)[:_MOST_SAID],
             "beams": max(0, min(int(value.get("beams", 0)), MOST_BEAMS)), "hear": {str(key) for key in value.get("hear", ())[:MOST_SOUNDS]},
-            "book": str(value.get("book", "")), "edit": _edit(value.get("edit")),
+            "book": str(value.get("book", "")), "edit": _edit(value.get("edit")), "attend": bool(value.get("attend", False)),
+            "hearing": _hearing(value.get("hearing")),
         }
     except (TypeError, KeyError, ValueError, OverflowError, IndexError, AttributeError):
         return None
@@ -277,6 +330,16 @@ def _request(value: object, trained: tuple[LayerSettings, ...]) -> dict | None:
         for layer, trained_layer in zip(settings, trained, strict=True)
     )
     return request if in_range else None
+
+
+def _hearing(value: Any) -> Hearing:
+    """What of a clip is to be heard, as a browser asks for it. Raises TypeError, KeyError or ValueError for what is none of its kind."""
+    if value is None:
+        return EVERYTHING
+    seconds, resolution = value["seconds"], float(value["resolution"])
+    if not _within(resolution, RESOLUTION_RANGE):
+        raise ValueError("no resolution that a slider has")
+    return Hearing(None if seconds is None else float(seconds), resolution)
 
 
 def _edit(value: Any) -> Edit | None:
@@ -363,20 +426,38 @@ def _details(clip: Clip) -> str:
     return f"{wave.seconds:.2f} s, {wave.original_rate / 1000:g} kHz {channels}{heard}"
 
 
-def _clip_data(trace: Trace, sound: Sound) -> tuple[dict, dict[str, np.ndarray]]:
+def _whole_mel(trace: Trace, state: dict) -> np.ndarray:
+    """The mel of the whole clip at the network's own resolution, (n_mels, T). state: of the session, which keeps it for the next answer."""
+    if trace.hearing == EVERYTHING:
+        return trace.mel
+    waveform, preset, mel = state.get("whole_mel", (None, None, None))
+    if waveform is not trace.waveform or preset != trace.own_preset:
+        mel = audio.mel_of(trace.waveform, trace.own_preset).numpy()
+        state["whole_mel"] = trace.waveform, trace.own_preset, mel
+    return mel
+
+
+def _range(mel: np.ndarray) -> tuple[float, float]:
+    """The levels in dB that get the lowest and the highest colour of a mel."""
+    high = float(mel.max()) * _DECIBELS
+    low = max(float(np.log(LOG_FLOOR)) * _DECIBELS, high - _SHOWN_DECIBELS)
+    return (low, high) if high - low >= 1 else (high - 1, high)
+
+
+def _levels(mel: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """A mel in uint8, a frame after the other, (T, n_mels)."""
+    return np.clip((mel * _DECIBELS - limits[0]) * (255 / (limits[1] - limits[0])), 0, 255).astype("u1").T
+
+
+def _clip_data(trace: Trace, state: dict) -> tuple[dict, dict[str, np.ndarray]]:
     """The header and arrays that belong to a clip, whatever the settings are.
 
-    They are the waveform, the mel in uint8, where the clip is sound and, where only peaks of the waveform are sent, the sound to play.
+    They are the waveform, the mel in uint8 and, where only peaks of the waveform are sent, the sound to play.
     """
-    samples = trace.waveform.samples
-    levels = trace.mel * _DECIBELS
-    high = float(levels.max())
-    low = max(float(np.log(LOG_FLOOR)) * _DECIBELS, high - _SHOWN_DECIBELS)
-    if high - low < 1:
-        low = high - 1
-    mel = np.clip((levels - low) * (255 / (high - low)), 0, 255).astype("u1").T
+    samples, whole, preset = trace.waveform.samples, _whole_mel(trace, state), trace.own_preset
+    limits = _range(whole)
     pcm = pcm16(trace.waveform)
-    arrays = {"mel": mel, "soundSpans": sound.spans().astype("<f4").ravel()}
+    arrays = {"mel": _levels(whole, limits)}
     step = 1
     if pcm.size <= _WHOLE_WAVEFORM:
         arrays["wave"] = pcm
@@ -385,15 +466,15 @@ def _clip_data(trace: Trace, sound: Sound) -> tuple[dict, dict[str, np.ndarray]]
         blocks = np.pad(pcm, (0, -pcm.size % step), mode="edge").reshape(-1, step)
         arrays["wave"] = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1)
         arrays["audio"] = encoded(trace.waveform)
-    centres = mel_band_centres(trace.preset)
-    ticks = [(f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz", hz) for hz in (500, 1000, 2000, 4000, 8000) if hz <= trace.preset.high_hz]
+    centres = mel_band_centres(preset)
+    ticks = [(f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz", hz) for hz in (500, 1000, 2000, 4000, 8000) if hz <= preset.high_hz]
     header = {
         "seconds": samples.size / trace.waveform.sample_rate,
         "sampleRate": trace.waveform.sample_rate,
-        "framesPerSecond": trace.preset.frames_per_second,
-        "melFrames": trace.mel.shape[1],
-        "melBands": trace.mel.shape[0],
-        "melRange": [low, high],
+        "framesPerSecond": preset.frames_per_second,
+        "melFrames": whole.shape[1],
+        "melBands": whole.shape[0],
+        "melRange": limits,
         "melTicks": [[text, float((np.interp(hz, centres, np.arange(len(centres))) + 0.5) / len(centres))] for text, hz in ticks],
         "waveStep": step,
         "peak": max(1, int(np.abs(pcm.astype(int)).max())),

@@ -27,6 +27,8 @@ import { listedFrames } from "./sheet.js";
  * @property {number} low @property {number} high the ends of the scale
  * @property {Segment[]} segments @property {string} strength what theirs is, "probability" for instance; "" for nothing
  * @property {boolean} sequential @property {number} rows @property {[string, number][]} ticks
+ * @property {boolean} [patches] is it a picture of the patches, which can be pointed at?
+ * @property {boolean} [attends] is it what one of them attends to?
  * @property {Uint8Array} data @property {Float32Array} edges
  * @property {Float32Array} times @property {Float32Array} values
  * @property {string} [ink] the colour of whose curve it is, where there are several

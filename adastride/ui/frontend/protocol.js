@@ -3,7 +3,7 @@
 
 const UNKNOWN = 4404; // a line's close code, as live.py has it
 const [SHORTEST_PAUSE_MS, LONGEST_PAUSE_MS] = [500, 2000]; // before a line that broke is tried again
-const TYPES = { f4: Float32Array, i2: Int16Array, u1: Uint8Array };
+const TYPES = { f4: Float32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array };
 
 /**
  * What component.py's pack() wrote: a header, and arrays that lie in the message itself.

@@ -224,7 +224,10 @@ export class Networks extends View {
   }
 
   refreshSlider() {
-    const { header, stride } = this, input = this.one(".slider input"), [low, high] = header.range, trained = header.networks[0].trained;
+    const { header, stride } = this, input = this.one(".slider input"), [low, high] = header.range;
+    const trained = header.networks.find((/** @type {any} */ network) => network.trained !== null)?.trained;
+    this.one(".slider").hidden = this.one(".reset").hidden = trained === undefined; // no network has a layer
+    if (trained === undefined) return;
     const root = /** @type {ShadowRoot} */ (this.root.getRootNode()), value = stride ?? trained;
     Object.assign(input, { min: String(low), max: String(high) });
     const text = stride === null ? "as trained" : `${stride.toFixed(2)} input frames into one`;

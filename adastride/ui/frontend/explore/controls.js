@@ -7,6 +7,7 @@ import { sameSettings } from "./layers.js";
 
 /** @typedef {import("./layers.js").Settings} Settings */
 
+const LAYER_SLIDERS = ["sigma", "stride"];
 const SNAP = 0.0051; // of a slider: the trained value need not be on its grid
 const VARIANTS = [["adastride", "AdaStride"], ["adastride-f", "AdaStride-F"]];
 
@@ -40,25 +41,31 @@ export class Controls {
   /** The layers that the sliders move. @returns {number[]} */
   get chosen() { return this.scope === "all" ? this.explorer.settings.map((_, k) => k) : [this.scope]; }
 
+  /** The sliders that move layers. @returns {HTMLElement[]} */
+  get ofLayers() { return LAYER_SLIDERS.map((name) => this.explorer.one(`.bar .slider[data-name="${name}"]`)); }
+
   refresh() {
     const { explorer, chosen } = this, { settings, header } = explorer;
     const key = JSON.stringify([this.scope, chosen.map((k) => settings[k].variant), header.revision, settings.length]);
     if (key !== this.built) this.build(chosen); // only when they change, so that focus stays where it is during a drag
     this.built = key;
-    for (const slider of explorer.root.querySelectorAll(".bar .slider")) this.refreshSlider(/** @type {HTMLElement} */ (slider), chosen);
+    for (const slider of this.ofLayers) this.refreshSlider(slider, chosen);
     this.refreshRate(explorer.one('.slider[data-name="rate"]'));
-    explorer.one(".reset").disabled = settings.every((each, k) => sameSettings(each, header.trained[k]));
+    this.refreshHearing();
+    const { seconds, resolution } = explorer.hearing, asTrained = settings.every((each, k) => sameSettings(each, header.trained[k]));
+    explorer.one(".reset").disabled = asTrained && seconds === null && resolution === 1;
   }
 
   /** @param {number[]} chosen */
   build(chosen) {
     const { explorer } = this, { settings } = explorer;
-    for (const slider of explorer.root.querySelectorAll(".bar .slider")) {
-      const { name } = /** @type {HTMLElement} */ (slider).dataset, [low, high] = explorer.header.ranges[name];
+    for (const slider of this.ofLayers) {
+      const { name } = slider.dataset, [low, high] = explorer.header.ranges[name];
       Object.assign(slider.querySelector("input"), { min: String(placeOf(name, low)), max: String(placeOf(name, high)) });
     }
     const scopes = [["all", "All layers"], ...settings.map((_, k) => [k, `${k + 1}`])];
     const variants = new Set(chosen.map((k) => settings[k].variant).filter((each) => each != null));
+    explorer.one(".scope").hidden = !settings.length;
     segments(explorer.one(".scope"), scopes, this.scope, (scope) => this.choose(scope));
     explorer.one(".variant").hidden = !variants.size;
     segments(explorer.one(".variant"), VARIANTS, variants.size === 1 ? [...variants][0] : null, (variant) => {
@@ -85,6 +92,7 @@ export class Controls {
   refreshSlider(slider, chosen) {
     const { settings, header } = this.explorer, { name } = slider.dataset, moved = chosen.filter((k) => settings[k][name] != null);
     const input = slider.querySelector("input"), output = slider.querySelector("output");
+    slider.hidden = !settings.length;
     slider.classList.toggle("without", !moved.length);
     input.disabled = !moved.length;
     if (!moved.length) {
@@ -100,6 +108,26 @@ export class Controls {
     input.setAttribute("aria-valuetext", words);
     const usual = header.trained[leading[0]][name];
     markTrained(slider, input, placeOf(name, usual), value(name, usual, !free.length));
+  }
+
+  /** How much of the clip the network hears, and how finely, where that may be chosen. */
+  refreshHearing() {
+    const { explorer } = this, { hearing, clip, header: { heard } } = explorer, { ranges, shift } = heard;
+    const length = explorer.one('.slider[data-name="length"]'), resolution = explorer.one('.slider[data-name="resolution"]');
+    length.hidden = resolution.hidden = !ranges;
+    if (!ranges) return;
+    const seconds = hearing.seconds ?? clip.seconds, frames = `${digits(shift * hearing.resolution)} ms a frame`;
+    const whole = `all ${clip.seconds.toFixed(2)} s`;
+    const heardOf = hearing.seconds === null ? whole : `the first ${seconds.toFixed(2)} of ${clip.seconds.toFixed(2)} s`;
+    const words = [heardOf, `${frames} · × ${hearing.resolution.toFixed(1)}`];
+    [length, resolution].forEach((slider, n) => {
+      const input = slider.querySelector("input"), name = n ? "resolution" : "length", [low, high] = ranges[name];
+      Object.assign(input, { min: String(low), max: String(high), disabled: low >= high }); // a clip may be as short as the least length
+      this.placeThumb(input, name, n ? hearing.resolution : seconds, n ? "0.1" : "0.01");
+      write(slider.querySelector("output"), words[n]);
+      input.setAttribute("aria-valuetext", words[n]);
+      markTrained(slider, input, n ? 1 : clip.seconds, n ? `${digits(shift)} ms a frame` : whole);
+    });
   }
 
   /** What the stride of the uppermost layer divides, where there is such a number. @param {HTMLElement} slider */

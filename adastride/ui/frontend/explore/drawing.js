@@ -18,10 +18,12 @@ import { timeTicks } from "../timeline.js";
 const PROFILE_TITLE = 15; // CSS pixels that the profile's title takes, where the profile is high enough for one
 const TITLED = 44, UNTITLED_TOP = 3;
 const LABEL_ROOM = 12; // CSS pixels from a label to the next one under it
+const UNHEARD = 0.78; // how much of what is not heard the background covers
 const AXIS_ROOM = 70; // CSS pixels between two ticks beside their label
 
 /** @param {Context} context @param {Box} box @param {Explorer} explorer */
-export function drawWave(context, box, { clip, theme, timeline }) {
+export function drawWave(context, box, explorer) {
+  const { clip, theme, timeline } = explorer;
   const middle = box.height / 2, scale = (middle - 2) / clip.peak, level = digits(clip.peak / 32768, 2), ratio = devicePixelRatio || 1;
   label(context, theme, level, box.x - 6, 7 * theme.scale);
   label(context, theme, `−${level}`, box.x - 6, box.height - 7 * theme.scale);
@@ -33,6 +35,19 @@ export function drawWave(context, box, { clip, theme, timeline }) {
     previous = { low, high };
     context.fillRect(box.x + column / ratio, top, 1 / ratio, Math.max(1 / ratio, (high - low) * scale));
   }
+  dimUnheard(context, box, explorer);
+}
+
+/** What of the clip the network does not hear. @param {Context} context @param {Box} box @param {Explorer} explorer */
+function dimUnheard(context, box, { theme, timeline, until, clip }) {
+  const x = clamp(box.x + timeline.share(until) * box.width, box.x, box.x + box.width);
+  if (until > clip.seconds - 1e-6 || x >= box.x + box.width) return;
+  context.globalAlpha = UNHEARD;
+  context.fillStyle = theme.back;
+  context.fillRect(x, 0, box.x + box.width - x, box.height);
+  context.globalAlpha = 1;
+  context.fillStyle = theme.accent;
+  context.fillRect(x - 0.75, 0, 1.5, box.height);
 }
 
 /**
@@ -54,12 +69,15 @@ function* extents({ wave, waveStep, sampleRate }, { from, to }, columns) {
 }
 
 /** @param {Context} context @param {Box} box @param {Explorer} explorer */
-export function drawMel(context, box, { clip, theme, timeline }) {
-  const { mel, melBands, melFrames, framesPerSecond } = clip, { from, to } = timeline;
+export function drawMel(context, box, explorer) {
+  const { clip, theme, timeline, header: { heard }, heardMel } = explorer, { melBands } = clip, { from, to } = timeline;
+  const whole = { mel: clip.mel, melFrames: clip.melFrames, framesPerSecond: clip.framesPerSecond };
+  const coarse = heardMel ? { mel: heardMel, melFrames: heard.frames, framesPerSecond: heard.framesPerSecond } : whole;
   paintPixels(context, box, (pixels, width, height) => {
     const band = Int32Array.from({ length: height }, (_, y) => clamp(Math.floor((1 - (y + 0.5) / height) * melBands), 0, melBands - 1));
     const column = new Uint8Array(melBands);
     for (let x = 0; x < width; x++) {
+      const { mel, melFrames, framesPerSecond } = from + ((to - from) * (x + 0.5)) / width < heard.until ? coarse : whole;
       const first = clamp(Math.round((from + ((to - from) * x) / width) * framesPerSecond), 0, melFrames - 1);
       const last = clamp(Math.round((from + ((to - from) * (x + 1)) / width) * framesPerSecond), first, melFrames - 1);
       column.fill(0);
@@ -69,6 +87,8 @@ export function drawMel(context, box, { clip, theme, timeline }) {
       for (let y = 0; y < height; y++) pixels[y * width + x] = RAMPS.mel[column[band[y]]];
     }
   });
+  explorer.patches.drawGrid(context, box);
+  dimUnheard(context, box, explorer);
   /** @type {[string, number][]} */
   const ticks = clip.melTicks.map(([text, share]) => [text, labelPlace(box, 1 - share, theme.scale)]);
   for (const [text, y] of apart(ticks, LABEL_ROOM * theme.scale)) label(context, theme, text, box.x - 6, y);
@@ -138,14 +158,14 @@ function drawMatrix(context, box, { theme, timeline }, layout, { low, high }) {
  * Where a uniform stride would lie.
  * @param {Context} context @param {Box} box @param {Explorer} explorer @param {Layout} layout @param {(row: number) => number} y
  */
-function drawUniform(context, box, { theme, timeline }, layout, y) {
+function drawUniform(context, box, { theme, timeline, header: { heard } }, layout, y) {
   context.save();
   context.beginPath();
   context.rect(box.x, 0, box.width, box.height);
   context.clip();
   dashedLine(context, theme, () => {
     context.moveTo(box.x + timeline.share(0) * box.width, y(0));
-    context.lineTo(box.x + timeline.share(timeline.seconds) * box.width, y(layout.L));
+    context.lineTo(box.x + timeline.share(heard.until) * box.width, y(layout.L));
   });
   context.restore();
 }

@@ -16,7 +16,8 @@ import { beams, extremes, methodName } from "./layers.js";
 /**
  * @typedef {import("./viewer.js").Explorer} Explorer
  * @typedef {import("../canvas.js").Box} Box
- * @typedef {{ layer: number, row: number } | { lane: number, item: number, height?: number }} Hover what the pointer rests on
+ * @typedef {{ layer: number, row: number } | { lane: number, item: number, height?: number } | { patch: [number, number] }} Hover
+ *   what the pointer rests on
  *
  * @typedef {object} Panel
  * @property {string} kind
@@ -38,6 +39,10 @@ const BELOW = 6; // CSS pixels: free under the last panel
 const HEADLESS = ["profile", "ticks", "axis"], SILENT = ["ticks", "axis"];
 const DRAW = { wave: drawWave, mel: drawMel, ticks: drawTicks, profile: drawProfile, axis: drawAxis };
 const MOST_TIP = 270; // CSS pixels
+const CHOICE = '<span class="choice"><span>layer</span>'
+  + '<span class="segments of-layer" role="radiogroup" aria-label="Layer of the attention"></span><span>head</span>'
+  + '<span class="segments of-head" role="radiogroup" aria-label="Head of the attention"></span></span>'
+  + '<span class="late">catching up …</span>';
 const FRAME_ROOM = 3; // CSS pixels around a plot that its frame may touch
 
 export class Panels {
@@ -60,8 +65,9 @@ export class Panels {
   /** Makes panels for other layers or lanes, and writes what stands over them. */
   sync() {
     const { header, clip, tickLayer, lanes } = this.explorer, count = header.layers.length;
-    const shape = `${count} ${lanes.map((lane) => lane.kind).join()}`;
-    const heads = `${clip.id} ${tickLayer} ${shape} ${lanes.map(laneTitle).join("\n")}`;
+    const shape = `${count} ${lanes.map((lane) => `${lane.kind}${lane.attends ? " attends" : ""}`).join()}`;
+    const titles = lanes.map((lane) => (lane.attends ? "" : laneTitle(lane)));
+    const heads = `${clip.id} ${header.heard.frames} ${tickLayer} ${shape} ${titles.join("\n")}`;
     if (shape !== this.shape) this.build(count);
     if (heads === this.heads && shape === this.shape) return;
     [this.shape, this.heads] = [shape, heads];
@@ -74,7 +80,8 @@ export class Panels {
     this.ending = new AbortController();
     const ofLayers = Array.from({ length: layers }, (_, layer) => [this.make("layer", { layer }), this.make("profile", { layer })]);
     const lanes = this.explorer.lanes.map((_, lane) => this.make("lane", { lane }));
-    this.all = [this.make("wave"), this.make("mel"), this.make("ticks"), ...ofLayers.flat(), ...lanes, this.make("axis")];
+    const ticks = layers ? [this.make("ticks")] : [];
+    this.all = [this.make("wave"), this.make("mel"), ...ticks, ...ofLayers.flat(), ...lanes, this.make("axis")];
     this.explorer.one(".panels").replaceChildren(...this.all.map((panel) => panel.element));
     this.explorer.everything = true;
   }
@@ -120,7 +127,8 @@ export class Panels {
         + '<span class="segments-label">marks: output frames of layer</span>'
         + '<span class="segments" role="radiogroup" aria-label="Layer whose output frames are marked on the mel"></span>';
     }
-    head.querySelector(".frames").textContent = `${explorer.clip.melFrames} frames`;
+    head.querySelector(".frames").textContent = `${explorer.header.heard.frames} frames`;
+    /** @type {HTMLElement} */ (head.querySelector(".segments-label")).hidden = !explorer.header.layers.length;
     segments(head.querySelector(".segments"), explorer.header.layers.map((_, k) => [k, `${k + 1}`]), explorer.tickLayer, (k) => {
       explorer.tickLayer = k;
       this.sync();
@@ -130,10 +138,11 @@ export class Panels {
 
   /** @param {HTMLElement} head @param {Panel} panel */
   writeLaneHead(head, panel) {
-    const lane = this.explorer.lanes[panel.lane];
+    const lane = this.explorer.lanes[panel.lane], { patches } = this.explorer;
     const scale = '<span class="scale"><i></i><canvas class="ramp" width="256" height="1"></canvas><i></i></span>';
-    head.innerHTML = lane.kind === "picture" ? `<b></b>${scale}` : "<b></b>";
+    head.innerHTML = lane.kind === "picture" ? `<b></b>${lane.attends ? CHOICE : ""}${scale}` : "<b></b>";
     head.querySelector("b").textContent = laneTitle(lane);
+    if (lane.attends) patches.writeChoice(head);
   }
 
   /** A layer's name and numbers, which change while somebody drags. @param {Panel} panel */
@@ -153,6 +162,7 @@ export class Panels {
   writeScale(panel) {
     const lane = this.explorer.lanes[panel.lane], scale = panel.element.querySelector(".scale");
     if (!scale) return;
+    if (lane.attends) write(panel.element.querySelector("b"), lane.title); // it follows the pointer
     const [low, high] = scale.querySelectorAll("i");
     write(low, number(lane.low));
     write(high, `${number(lane.high)} ${lane.unit}`);
@@ -161,8 +171,11 @@ export class Panels {
 
   /** Layers that are not exact yet say so. */
   markLate() {
-    const { firstStale } = this.explorer;
-    for (const { kind, layer, element } of this.all) element.classList.toggle("catching-up", kind === "layer" && layer >= firstStale);
+    const { firstStale, lanes } = this.explorer;
+    for (const { kind, layer, lane, element } of this.all) {
+      const late = kind === "layer" ? layer >= firstStale : Boolean(lanes[lane]?.attends) && firstStale < Infinity;
+      element.classList.toggle("catching-up", late);
+    }
   }
 
   // -------------------------------------------------------------- where they are
@@ -223,7 +236,12 @@ export class Panels {
   pick(panel, event, time) {
     const { explorer } = this, place = panel.base.getBoundingClientRect(), height = 1 - (event.clientY - place.top) / place.height;
     if (panel.kind === "axis") return null;
+    if (explorer.patches.on(panel)) {
+      const patch = explorer.patches.at(time, height);
+      return patch && { patch };
+    }
     if (panel.kind === "lane") return this.pickItem(panel.lane, time, height);
+    if (!explorer.layers.length) return null;
     const layer = panel.layer ?? explorer.tickLayer, { outEdges, L } = explorer.layers[layer].layout;
     if (panel.kind !== "layer") return { layer, row: frameAt(outEdges, time) };
     const { low, high } = visibleRows(outEdges, explorer.timeline.view);
@@ -236,13 +254,14 @@ export class Panels {
     return item < 0 ? null : { lane, item, height };
   }
 
-  /** What lies a step further than what is hovered now. @param {Panel} panel @param {number} by @returns {Hover} */
+  /** What lies a step further than what is hovered now. @param {Panel} panel @param {number} by @returns {Hover | null} */
   step(panel, by) {
     const { explorer } = this, { hover } = explorer;
     if (panel.kind === "lane") {
       const now = hover && "lane" in hover && hover.lane === panel.lane ? hover.item : undefined;
       return { lane: panel.lane, item: stepItem(explorer.lanes[panel.lane], now, by, explorer.timeline.from) };
     }
+    if (!explorer.layers.length) return null;
     const layer = panel.layer ?? explorer.tickLayer, { L } = explorer.layers[layer].layout;
     const row = hover && "row" in hover && hover.layer === layer ? hover.row + by : 0;
     return { layer, row: clamp(row, 0, L - 1) };
@@ -250,26 +269,30 @@ export class Panels {
 
   /** When what is hovered begins and ends. @param {Hover} hover */
   spanOf(hover) {
-    if ("lane" in hover) return this.itemOf(hover);
+    if (!("row" in hover)) return this.itemOf(hover);
     const { outEdges } = this.explorer.layers[hover.layer].layout;
     return { from: outEdges[hover.row], to: outEdges[hover.row + 1] };
   }
 
-  /** @param {{ lane: number, item: number, height?: number }} hover */
-  itemOf({ lane, item, height }) {
+  /** @param {{ lane: number, item: number, height?: number } | { patch: [number, number] }} hover */
+  itemOf(hover) {
+    if ("patch" in hover) return this.explorer.patches.item(hover.patch);
+    const { lane, item, height } = hover;
     const described = this.explorer.lanes[lane];
     return LANES[described.kind].item(described, item, height);
   }
 
   /** Is what was hovered still there? @param {Hover} hover */
   exists(hover) {
-    const { lanes, layers } = this.explorer;
+    const { lanes, layers, patches } = this.explorer;
+    if ("patch" in hover) return patches.exists(hover.patch);
     if ("lane" in hover) return Boolean(lanes[hover.lane]) && hover.item < LANES[lanes[hover.lane].kind].count(lanes[hover.lane]);
     return hover.layer < layers.length && hover.row < layers[hover.layer].layout.L;
   }
 
   /** What the tip says. @param {Hover} hover */
   words(hover) {
+    if ("patch" in hover) return `${this.itemOf(hover).text}.`;
     if ("lane" in hover) return `${this.explorer.lanes[hover.lane].title}: ${this.itemOf(hover).text}`;
     const { layer, row } = hover, { layout } = this.explorer.layers[layer], { from, to } = this.spanOf(hover);
     const frames = `stands for ${digits(layout.strides[row], 2)} input frames`, heard = this.heardIn(from, to);
@@ -308,8 +331,9 @@ export class Panels {
 
   /** What a panel's drawing depends on, beside the window, the size and the theme. @param {Panel} panel */
   shows({ kind, layer, lane }) {
-    const { layers, tickLayer, lanes } = this.explorer;
+    const { layers, tickLayer, lanes, patches, until } = this.explorer;
     if (kind === "lane") return lanes[lane].version;
+    if (kind === "wave" || kind === "mel") return `${until} ${kind === "mel" && patches.described ? patches.version : ""}`;
     const layout = layers[kind === "ticks" ? tickLayer : layer]?.layout;
     return kind === "layer" ? layout : layout?.outEdges; // sigma moves no frame
   }
@@ -342,13 +366,14 @@ export class Panels {
 
   drawCovers() {
     const { explorer } = this, { hover, layers, server, player } = explorer;
-    const there = hover && this.exists(hover), item = there && "lane" in hover ? this.itemOf(hover) : null, top = layers.length - 1;
+    const there = hover && this.exists(hover), item = there && !("row" in hover) ? this.itemOf(hover) : null, top = layers.length - 1;
     const rows = there && "row" in hover ? [hover.layer, hover.row, hover.row] : item?.frames ? [top, ...item.frames] : null;
     const lit = rows && rows[2] < layers[rows[0]].layout.L ? beams(layers, server, rows[0], rows[1], rows[2]) : null;
     for (const panel of this.all) {
       const beam = this.beamOf(panel, lit, item), played = player.playhead > 0;
-      if (!panel.size.width || (!beam && !played && !panel.covered)) continue; // nothing lies over it and nothing did
-      panel.covered = Boolean(beam || played);
+      const chosen = explorer.patches.on(panel);
+      if (!panel.size.width || (!beam && !played && !chosen && !panel.covered)) continue; // nothing lies over it and nothing did
+      panel.covered = Boolean(beam || played || chosen);
       this.drawCover(panel, beam, lit, played);
     }
   }
@@ -358,7 +383,7 @@ export class Panels {
    * @param {Panel} panel @param {ReturnType<typeof beams> | null} lit @param {import("../lanes.js").Item | null} item
    */
   beamOf(panel, lit, item) {
-    if (panel.kind === "axis") return null;
+    if (panel.kind === "axis" || (item && this.explorer.patches.on(panel))) return null;
     if (item && (!lit || panel.kind === "lane")) return { edges: [item.from, item.to], start: 0, weights: [1] };
     const layer = panel.kind === "lane" ? 0 : panel.layer ?? 0;
     return lit?.[layer] ? { edges: this.explorer.layers[layer].layout.inEdges, ...lit[layer].weights } : null;
@@ -372,6 +397,7 @@ export class Panels {
     const { theme, timeline, player } = this.explorer, context = prepare(panel.cover, panel.size), { box } = panel;
     const place = (/** @type {number} */ time) => timeline.share(time) * box.width;
     if (beam) drawBeam(context, theme, box, beamShares(box.width, beam, place));
+    if (this.explorer.patches.on(panel)) this.explorer.patches.drawChosen(context, box);
     if (beam && lit && panel.kind === "layer") this.drawRows(context, box, panel.layer, lit[panel.layer].rows);
     const x = box.x + place(player.playhead);
     if (played && x >= box.x - 1 && x <= box.x + box.width + 1) moment(context, theme, x, box.height, theme.accent);
@@ -404,7 +430,9 @@ export class Panels {
   describePanel({ kind, layer, lane }) {
     const { clip, layers, lanes } = this.explorer;
     if (kind === "wave") return `Waveform of ${clip.title}, ${clip.seconds.toFixed(2)} seconds`;
-    if (kind === "mel") return `Log-mel spectrogram, ${clip.melFrames} frames of ${clip.melBands} bands`;
+    const { header, patches } = this.explorer, pointed = patches.on({ kind, lane }) ? `. ${patches.describe()}` : "";
+    if (kind === "mel") return `Log-mel spectrogram, ${header.heard.frames} frames of ${clip.melBands} bands${pointed}`;
+    if (pointed) return `${laneTitle(lanes[lane])}${pointed}`;
     if (kind === "lane") {
       return `${laneTitle(lanes[lane])}: ${LANES[lanes[lane].kind].describe(lanes[lane])}. Left and right arrow keys step through it.`;
     }

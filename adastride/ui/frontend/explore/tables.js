@@ -23,15 +23,20 @@ const LEAST_SHARE = 1e-6; // of one output frame: with less of it in sound or si
  * @param {Float32Array} seen.sound begin and end of each stretch of sound, in seconds @param {Prediction} seen.prediction
  * @param {import("./transcript.js").Transcript} [seen.transcript]
  * @param {import("./prediction.js").Bar[] | null} seen.pinned the shares of the pinned answer @param {Lane[]} seen.lanes
+ * @param {import("./patches.js").Described | null} [seen.patches]
  * @param {{ from: number, to: number }} view
  * @returns {Table[]}
  */
-export function exploreTables({ layers, chosen, sound, prediction, transcript, pinned, lanes }, view) {
+export function exploreTables({ layers, chosen, sound, prediction, transcript, pinned, lanes, patches = null }, view) {
   const answer = prediction.bars.length ? [answerTable(prediction, pinned)] : [];
-  const frames = framesTable(layers[chosen].layout, chosen, view);
+  const ofLayers = layers.length ? [layersTable(layers, sound)] : [];
+  const frames = layers.length ? [framesTable(layers[chosen].layout, chosen, view)] : [];
   const tokens = transcript ? [tokensTable(transcript, layers[layers.length - 1].layout)] : [];
-  return [layersTable(layers, sound), ...answer, ...tokens, frames, ...lanes.map((lane) => laneTable(lane, view))];
+  return [...ofLayers, ...answer, ...costs(patches), ...tokens, ...frames, ...lanes.map((lane) => laneTable(lane, view))];
 }
+
+/** @param {import("./patches.js").Described | null} patches @returns {Table[]} */
+const costs = (patches) => (patches ? [{ caption: "Patches: what they cost", heads: ["What", "How much"], rows: patches.facts }] : []);
 
 /** @param {Layer[]} layers @param {Float32Array} sound @returns {Table} */
 function layersTable(layers, sound) {

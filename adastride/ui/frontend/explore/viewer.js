@@ -20,6 +20,7 @@ import { Controls, valueOf } from "./controls.js";
 import { unpackLanes } from "../lanes.js";
 import { copySettings, inHand, layOutAll, melEdges } from "./layers.js";
 import { Panels } from "./panels.js";
+import { Patches } from "./patches.js";
 import { showPrediction, spoken } from "./prediction.js";
 import { exploreTables } from "./tables.js";
 import { TranscriptView } from "./transcript.js";
@@ -30,13 +31,22 @@ import { Sounds } from "../sounds.js";
  * @typedef {import("./layers.js").Layer} Layer
  * @typedef {import("./layers.js").Settings} Settings
  * @typedef {import("./panels.js").Hover} Hover
+ * @typedef {{ seconds: number | null, resolution: number }} Hearing the beginning of the clip that is heard, null for all of it, and the
+ *   frame shift over the network's own
  */
 
+const LENGTH_SNAP = 0.0101; // seconds: the clip's end need not be on the slider's grid
 const ANSWER_TIMEOUT_MS = 20_000;
 const QUIET_MS = 150; // the window has not moved for so long: time to ask for a finer picture of it
 const LATE_MS = 250; // a quick answer makes no label flicker
 const LARGE_CLIP = 500_000; // bytes of mel: the server should hear soon that it need not send it again
 const SIGMA_STEP = 0.05; // of a key, in powers of ten
+/** @type {Hearing} */
+const EVERYTHING = { seconds: null, resolution: 1 };
+const HELP = "Click to play from there. Drag to pan, Ctrl + wheel or pinch to zoom.";
+
+/** @param {Hearing} one @param {Hearing} other */
+const sameHearing = (one, other) => one.seconds === other.seconds && one.resolution === other.resolution;
 
 export class Explorer extends View {
   /** @param {HTMLElement} root */
@@ -61,11 +71,15 @@ export class Explorer extends View {
     /** @type {any} */ this.pinned = null;
     /** @type {import("../colours.js").Theme} */ this.theme = null;
     /** @type {Float64Array} */ this.edges = null;
+    /** @type {Hearing} what the network is to hear, in hand */ this.hearing = EVERYTHING;
+    /** @type {Uint8Array | undefined} what it heard, where that is coarser than the clip's mel */ this.heardMel = undefined;
     this.tickLayer = 0;
+    this.attending = false; // are queries and keys wanted?
     this.firstStale = Infinity; // the lowest layer whose picture is not exact
     this.everything = true;
     this.controls = new Controls(this);
     this.panels = new Panels(this);
+    this.patches = new Patches(this);
     this.transcript = new TranscriptView(this);
     this.sounds = new Sounds(this);
     this.bench = new Bench(this);
@@ -93,13 +107,18 @@ export class Explorer extends View {
     if (header.revision !== this.revision) this.adopt(header);
     if (!this.requests.expects(header.sequence) && this.header?.clip.id === header.clip.id) return; // an answer to something older
     this.header = header;
+    this.takeHeard(header.heard, arrays);
     this.server = layOutAll(header, arrays, this.edges, this.layers);
     this.lanes = unpackLanes(header.prediction.lanes, arrays);
+    this.patches.take(header.patches, arrays);
     this.sounds.take(header.sounds, arrays);
     this.bench.take(header.workbench, arrays);
     const sequence = this.requests.answered();
     if (sequence !== null) requestAnimationFrame(() => note("followed", sequence));
-    this.tickLayer = Math.min(this.tickLayer, header.layers.length - 1);
+    this.tickLayer = Math.max(0, Math.min(this.tickLayer, header.layers.length - 1));
+    this.root.classList.toggle("layerless", !header.layers.length);
+    const pointed = this.patches.described ? "a patch to see what it attends to" : "an output frame to light up its input";
+    write(this.one(".help"), `Hover ${pointed}. ${HELP}`);
     this.controls.limit(header.layers.length);
     this.panels.sync();
     this.follow();
@@ -111,17 +130,37 @@ export class Explorer extends View {
 
   /** @param {any} header @param {Record<string, any>} arrays */
   takeClip(header, arrays) {
-    const again = this.clip?.id === header.clip.id, edges = melEdges(header.clipData);
-    this.clip = { ...header.clip, ...header.clipData, wave: arrays.wave, mel: arrays.mel, sound: arrays.soundSpans };
-    if (!sameNumbers(this.edges, edges)) this.edges = edges;
+    const again = this.clip?.id === header.clip.id;
+    this.clip = { ...header.clip, ...header.clipData, wave: arrays.wave, mel: arrays.mel };
     if (!again) this.openClip(arrays.audio);
     if (arrays.mel.byteLength > LARGE_CLIP) queueMicrotask(() => this.requests.ask());
+  }
+
+  /**
+   * What of the clip the network has heard.
+   * @param {any} heard as the server says @param {Record<string, any>} arrays
+   */
+  takeHeard(heard, arrays) {
+    const edges = melEdges({ seconds: heard.until, framesPerSecond: heard.framesPerSecond, melFrames: heard.frames });
+    if (!sameNumbers(this.edges, edges)) this.edges = edges;
+    this.heardMel = arrays.heardMel;
+    this.clip.sound = arrays.soundSpans;
+    if (!heard.ranges) this.hearing = EVERYTHING;
+    else if (this.hearing.seconds !== null && this.hearing.seconds >= this.clip.seconds) this.hearing = { ...this.hearing, seconds: null };
+  }
+
+  /** Where what is heard ends, in seconds, with the length in hand. */
+  get until() {
+    const { hearing, clip, header, patches } = this, asked = hearing.seconds ?? clip.seconds;
+    // How much an answer cuts off is known once it is here.
+    return sameHearing(hearing, header.heard) && patches.described ? Math.min(asked, patches.until) : asked;
   }
 
   /** A new picture frame around an old conversation. @param {any} header */
   askForClip(header) {
     this.clip = null;
     this.settings ??= copySettings(header.settings);
+    this.hearing = this.revision ? this.hearing : { seconds: header.heard.seconds, resolution: header.heard.resolution };
     this.revision ??= header.revision;
     this.requests.answered();
     this.requests.ask();
@@ -131,6 +170,7 @@ export class Explorer extends View {
   adopt(header) {
     this.revision = header.revision;
     this.settings = copySettings(header.settings);
+    this.hearing = { seconds: header.heard.seconds, resolution: header.heard.resolution };
     this.pinned = null;
     this.requests.forget();
   }
@@ -149,8 +189,8 @@ export class Explorer extends View {
   follow() {
     const { layers, stale } = inHand(this.server, this.header.settings, this.settings);
     this.layers = layers;
-    this.firstStale = stale;
-    if (stale === Infinity) {
+    this.firstStale = sameHearing(this.hearing, this.header.heard) ? stale : 0; // a mel of another length or resolution moves all layers
+    if (this.firstStale === Infinity) {
       clearTimeout(this.lateTimer);
       this.lateTimer = null;
       this.markLate();
@@ -164,6 +204,13 @@ export class Explorer extends View {
   markLate() {
     this.panels.markLate();
     this.one(".side").classList.toggle("catching-up", this.firstStale < Infinity);
+  }
+
+  /** Has the network hear something else of the clip. @param {Partial<Hearing>} change */
+  hear(change) {
+    this.hearing = { ...this.hearing, ...change };
+    this.follow();
+    this.requests.ask();
   }
 
   refreshPrediction() {
@@ -192,6 +239,8 @@ export class Explorer extends View {
   slide(name, value) {
     const began = performance.now(), { trained, layers } = this.header;
     if (name === "rate") return this.slideRate(value);
+    if (name === "length") return this.hear({ seconds: value > this.clip.seconds - LENGTH_SNAP ? null : value });
+    if (name === "resolution") return this.hear({ resolution: value });
     const setting = /** @type {"sigma" | "stride"} */ (name);
     this.change(this.controls.chosen, setting, (k) => valueOf(name, value, trained[k][setting], layers[k].wholeStrides));
     requestAnimationFrame(() => note("local", performance.now() - began));
@@ -224,13 +273,19 @@ export class Explorer extends View {
   request(sequence) {
     this.root.dataset.state = "following";
     note("sent", sequence);
-    const { revision, clip, settings, transcript, sounds, bench, screen } = this, edited = bench.asked;
-    const hear = [...sounds.asked.hear, ...edited.hear];
-    return { sequence, revision, have: clip?.id ?? "", settings: copySettings(settings), ...transcript.asked, ...edited, hear, ...screen };
+    const { revision, clip, settings, transcript, sounds, bench, screen, hearing } = this, edited = bench.asked;
+    const hear = [...sounds.asked.hear, ...edited.hear], attend = this.attending;
+    this.attending = false;
+    const have = clip?.id ?? "", own = copySettings(settings);
+    return { sequence, revision, have, settings: own, ...transcript.asked, ...edited, hear, ...screen, hearing, attend };
   }
 
   /** Nothing is under way and nothing waits: the address bar and screen readers get the result. */
   settle() {
+    if (this.patches.lacks) { // queries and keys are most of an answer, and while somebody drags nobody points
+      this.attending = true;
+      return this.requests.ask();
+    }
     this.writeAddress(this.link());
     const layers = this.layers.map(({ layout }, k) => `Layer ${k + 1}: ${layout.T} to ${layout.L} frames.`);
     this.say(`${spoken(this.header.prediction)}${this.header.glance} ${layers.join(" ")}`);
@@ -250,6 +305,11 @@ export class Explorer extends View {
       const values = this.settings.map((each) => (each[name] == null ? "" : format(each[name])));
       url.searchParams.set(name, values.every((v) => v === values[0]) ? values[0] : values.join(","));
     }
+    const { seconds, resolution } = this.hearing;
+    for (const [name, value] of Object.entries({ length: seconds, resolution: resolution === 1 ? null : resolution })) {
+      if (value === null) url.searchParams.delete(name);
+      else url.searchParams.set(name, number(value));
+    }
     return url.href;
   }
 
@@ -260,7 +320,7 @@ export class Explorer extends View {
     press(".zoom-in", () => this.timeline.zoom(0.5, this.centre));
     press(".zoom-out", () => this.timeline.zoom(2, this.centre));
     press(".fit", () => this.timeline.fit());
-    press(".reset", () => { this.settings = copySettings(this.header.trained); this.follow(); this.requests.ask(); });
+    press(".reset", () => { this.settings = copySettings(this.header.trained); this.hear(EVERYTHING); });
     press(".pin", () => this.togglePin());
     press(".link", () => this.copyLink(this.one(".link"), this.link()));
     press(".how", () => this.showRule(this.one(".rule").hidden));
@@ -282,9 +342,9 @@ export class Explorer extends View {
   }
 
   tables() {
-    const { layers, tickLayer, clip, header, pinned, lanes, timeline } = this;
+    const { layers, tickLayer, clip, header, pinned, lanes, timeline, patches: { described: patches } } = this;
     const { prediction, transcript } = header, shares = pinned?.bars ?? null;
-    const seen = { layers, chosen: tickLayer, sound: clip.sound, prediction, transcript, pinned: shares, lanes };
+    const seen = { layers, chosen: tickLayer, sound: clip.sound, prediction, transcript, pinned: shares, lanes, patches };
     return exploreTables(seen, timeline.view);
   }
 
@@ -315,6 +375,10 @@ export class Explorer extends View {
     else if (target.matches("input, button, select, textarea")) return false;
     else if (zoomWithKey(event.key, this.timeline, this.centre)) return true;
     else if (event.key === "Enter" && panel) this.player.playFrom(this.hover ? this.panels.spanOf(this.hover).from : this.timeline.from);
+    else if (panel && (up || along) && this.patches.on(panel)) {
+      this.setHover({ patch: this.patches.step(along ?? 0, up ?? 0) });
+      this.say(this.panels.words(this.hover));
+    }
     else if (up) return this.stepSigma(up);
     else if (panel && along) this.setHover(this.panels.step(panel, along));
     else return false;
@@ -336,6 +400,7 @@ export class Explorer extends View {
   setHover(hover, event) {
     const tip = this.one(".tip"), moved = JSON.stringify(hover) !== JSON.stringify(this.hover);
     this.hover = hover;
+    if (hover && moved && "patch" in hover) this.patches.choose(hover.patch);
     tip.hidden = !hover;
     if (hover && moved) write(tip, this.panels.words(hover));
     if (hover && (moved || event)) Object.assign(tip.style, this.panels.tipPlace(event));
@@ -364,7 +429,7 @@ export class Explorer extends View {
     }
     this.panels.draw(everything);
     this.sheet.refresh();
-    if (everything || this.hover) this.drawCover();
+    if (everything || this.hover || this.patches.described) this.drawCover();
   }
 
   cover() { if (this.layers) this.coverSoon(); }
