@@ -236,14 +236,18 @@ def pack_chosen(source: str | None) -> dict[str, str]:
     return chosen
 
 
+# A section that gets more or fewer elements leaves those below it where they are: otherwise a widget is there twice for a moment.
 st.header("Do networks work at any length?")
-lengths_and_tokens()
+with st.container():
+    lengths_and_tokens()
 st.subheader("How much of a batch is padding?")
-if unreadable is not None:
-    show_problem(unreadable)
-elif not seconds_of:
-    st.info("Nobody has listed yet how long clips are: `python -m results.clip_seconds DATA_ROOT` does.", icon=":material/hourglass_empty:")
-data_set = padding() if seconds_of else None
+with st.container():
+    if unreadable is not None:
+        show_problem(unreadable)
+    elif not seconds_of:
+        st.info("Nobody has listed yet how long clips are: `python -m results.clip_seconds DATA_ROOT` does.", icon=":material/hourglass_empty:")
+    data_set = padding() if seconds_of else None
 st.subheader("Pack a batch")
-packing(data_set, address)
+with st.container():
+    packing(data_set, address)
 make_tables_reachable(tables, key="length_reachable")

@@ -22,6 +22,8 @@ def audio_transformer(kind: str = "elastic", **options: Any) -> AudioTransformer
     unsettle(network)
     with torch.no_grad():
         for name, weight in network.named_parameters():
+            if name in ("transformer.embedding.frequency", "transformer.embedding.time"):  # patches are told apart by what they hold
+                weight.div_(15.0)
             if "attention.query" in name or "key_value" in name:
                 weight.mul_(6.0)
     if hasattr(network.front, "score"):
