@@ -108,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
                          help="σ⁻² of every adaptive layer (default: as trained)")
     explain.add_argument("--stride", metavar="S", type=_number(1),
                          help="input frames per output frame of every layer (default: as trained)")
+    explain.add_argument("--length", metavar="SECONDS", type=_number(0.001), help="let an audio transformer hear so much of the clip, from its beginning")
+    explain.add_argument("--resolution", metavar="C", type=_number(0.1, 100), default=1.0,
+                         help="frame shift of an audio transformer over its own (default: %(default)g)")
     explain.add_argument("--variant", choices=("adastride", "adastride-f"), help="run adaptive layers as this method (default: as trained)")
     explain.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     explain.add_argument("--npz", metavar="OUT", help="write mel, positions and full alignments as NumPy arrays")
@@ -303,6 +306,7 @@ def _explain(args: argparse.Namespace) -> None:
     from adastride.downsampling import LayerSettings
     from adastride.inspection import export, tracing
     from adastride.memory import return_large_blocks
+    from adastride.models.elastic import TooManyTokensError
 
     # A run is thousands of small products. Shared by threads they are at best a little faster; where other programs use the cores
     # as well, threads wait for each other, and a quarter of an hour of sound takes seven times as long.
@@ -313,7 +317,16 @@ def _explain(args: argparse.Namespace) -> None:
     if args.begin or args.end is not None:
         title += f", {args.begin:g}–{args.begin + waveform.seconds:g} s"
     sigma = None if args.sigma_inv2 is None else args.sigma_inv2**-0.5
-    trace = tracing.trace(model, waveform, LayerSettings(sigma=sigma, stride=args.stride, variant=args.variant)).without_resumes()
+    settings = LayerSettings(sigma=sigma, stride=args.stride, variant=args.variant)
+    try:
+        trace = tracing.trace(model, waveform, settings, hearing=tracing.Hearing(args.length, args.resolution)).without_resumes()
+    except TooManyTokensError as error:
+        many = f"{error.tokens:,} tokens"
+        raise CommandError(f"{title} has {many}, too many for {model.name}: give --from and --to, --length, or a larger --resolution.") from None
+    except ValueError as error:
+        if args.length is None and args.resolution == 1:
+            raise
+        raise CommandError(f"{str(error).rstrip('.')}.") from None
 
     # Everything is made before anything is written: a failure leaves no part of the set behind.
     files = {}

@@ -37,6 +37,14 @@ MOST_ATTENDED, MOST_ATTENDED_BYTES = 2_000, 4_000_000
 _EPSILON = 1e-6  # of layer normalisations, as in the official code
 
 
+class TooManyTokensError(ValueError):
+    """A clip of more than MOST_TOKENS tokens. clip: its place in the list. tokens: how many it has."""
+
+    def __init__(self, clip: int, tokens: int):
+        super().__init__(f"clip {clip} has {tokens} tokens, more than {MOST_TOKENS}: cut it, or use a larger frame shift")
+        self.clip, self.tokens = clip, tokens
+
+
 # --- packing
 
 
@@ -354,7 +362,7 @@ class PatchEmbedding(nn.Module):
         for clip, mel in enumerate(mels):
             tokens = self.tokens_of(mel.shape[1])
             if tokens > MOST_TOKENS:
-                raise ValueError(f"clip {clip} has {tokens} tokens, more than {MOST_TOKENS}: cut it, or use a larger frame shift")
+                raise TooManyTokensError(clip, tokens)
         rows, columns = self.bands // self.patch, [-(-mel.shape[1] // self.patch) for mel in mels]
         longest, device = max(columns, default=0), self.frequency.device
         if self.time_table is None:

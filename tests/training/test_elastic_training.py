@@ -20,7 +20,7 @@ from adastride.audio import PRESETS as MELS
 from adastride.audio import log_mel
 from adastride.clips import Clip, DataError
 from adastride.length_points import LengthPoint, points_text, read_points
-from adastride.models import AudioTransformer
+from adastride.models import AudioTransformer, elastic
 from adastride.tasks import KINDS, task_of
 from adastride.training.augment import batches
 from adastride.training.datasets import Source
@@ -352,3 +352,23 @@ def test_it_is_a_classification(root: Path):
     model = network()
     assert task_of(model).headline.name == "accuracy"
     assert task_of(model).describe(model.config) == "2 classes"
+
+
+def test_explain_hears_another_length_at_another_resolution(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path, clip = tmp_path / "n.safetensors", tmp_path / "clip.wav"
+    checkpoints.save_checkpoint(network(), path, {})
+    soundfile.write(clip, tone(440, 3.0), RATE)
+    assert cli.main(["explain", str(clip), "--checkpoint", str(path), "--length", "1", "--resolution", "2"]) == 0
+    assert "51 mel frames of 20 ms" in capsys.readouterr().out
+    assert cli.main(["explain", str(clip), "--length", "1"]) == 2
+    assert capsys.readouterr().err == "digits-adastride hears whole clips at one resolution: choose a network of patches for another length or resolution.\n"
+
+
+def test_a_clip_of_too_many_tokens_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    path, clip = tmp_path / "n.safetensors", tmp_path / "clip.wav"
+    checkpoints.save_checkpoint(network(), path, {})
+    soundfile.write(clip, tone(440, 3.0), RATE)
+    monkeypatch.setattr(elastic, "MOST_TOKENS", 100)
+    assert cli.main(["explain", str(clip), "--checkpoint", str(path)]) == 2
+    assert capsys.readouterr().err == "clip.wav has 152 tokens, too many for n: give --from and --to, --length, or a larger --resolution.\n"
+    assert cli.main(["explain", str(clip), "--checkpoint", str(path), "--to", "1"]) == 0
