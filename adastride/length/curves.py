@@ -20,7 +20,9 @@ from adastride.results.reading import Run
 from adastride.subjects import SUBJECTS, title_of
 
 # What tasks of the grid are about whose name is not that of a subject.
-_SUBJECTS = {"speakers-convolutional": "speakers", "digits-patches": "digits", "scenes-patches": "scenes"}
+_SUBJECTS = {"speakers-convolutional": "speakers", "scenes-patches": "scenes"}
+# Tasks whose networks for any length learned from clips of many frame shifts; of the others, from their own alone.
+MANY_SHIFTS = ("scenes-patches",)
 _FIRST = ("speakers", "scenes", "digits")  # the subjects whose clips are cut into parts come first
 # Places in the palette: uniform is orange and adaptive blue, as everywhere. What other layers in front have, no network beside them has.
 _ORANGE, _BLUE, _OTHERS, _OTHER_FRONTS = 0, 1, (2, 3, 4, 7, 6, 5), (6, 7, 3, 2, 4, 5)
@@ -54,7 +56,7 @@ class Curve:
     """All points of one network. name: for people. colour: a place in the palette. runs: how many there are.
 
     front: the method in front of an ElasticAST's patches, None for none and in other networks. trained: the seconds that an AST crops and
-    pads to, None for networks that take clips as they are.
+    pads to, None for networks that take clips as they are. many_shifts: whether it learned from clips of many frame shifts.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Curve:
     front: str | None
     trained: float | None
     marks: tuple[Mark, ...]
+    many_shifts: bool = False
 
     def by_length(self) -> list[Mark]:
         """By rising length, at the network's own resolution and stride."""
@@ -119,7 +122,7 @@ def curves_of(points: Sequence[LengthPoint], runs: Sequence[Run], subject: str) 
         taken = {curve.colour for curve in curves if (curve.front not in (None, _FRONT)) == apart}
         places = (*wanted, *(_OTHER_FRONTS if apart else _OTHERS))
         colour = next((place for place in places if place not in taken), places[-1])
-        curves.append(Curve(name, colour, len(with_points), front, trained, _marks(with_points)))
+        curves.append(Curve(name, colour, len(with_points), front, trained, _marks(with_points), task in MANY_SHIFTS and trained is None))
     return curves
 
 

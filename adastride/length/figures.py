@@ -38,8 +38,11 @@ def length_chart(curves: Sequence[Curve]) -> Chart:
         panels.append(Panel("By resolution", x, y, _lines(curves, Curve.by_resolution, lambda mark: mark.resolution)))
     own = "" if not trained else (
         " An AST crops and pads whatever it hears to its own length, so that longer parts tell it nothing more; the paper runs its ASTs at "
-        "other lengths. As in the paper, ElasticAST learned from many frame shifts and an AST from one."
+        "other lengths."
     )
+    if len(resolutions) > 1:
+        many = any(curve.many_shifts for curve in curves)
+        own += " ElasticAST learned from many frame shifts, as in the paper, and an AST from one." if many else " All learned from one frame shift."
     return Chart("length", "Accuracy by length and resolution", tuple(panels), f"{basis(curves)}{own}" if curves else "")
 
 
@@ -58,8 +61,9 @@ def budget_chart(curves: Sequence[Curve]) -> Chart:
     x = Axis(name, math.log2(least) - 0.25, math.log2(most) + 0.25, ticks)
     series = _lines(own, Curve.by_tokens, lambda mark: math.log2(mark.tokens))
     facts = (
-        f"{tested(own)} ElasticAST alone has fewer tokens by a larger frame shift, of which it learned from many; the others by a larger "
-        "stride in front of the patches, of which they learned from one."
+        f"{tested(own)} ElasticAST alone has fewer tokens by a larger frame shift, of which it learned from "
+        f"{'many' if any(curve.many_shifts for curve in own) else 'one'}; the others by a larger stride in front of the patches, of which they "
+        "learned from one."
     )
     panel = Panel("By number of tokens", x, _accuracy(marks), series)
     return Chart("tokens", "Accuracy by number of tokens", (panel,), facts)

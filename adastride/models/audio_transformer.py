@@ -53,7 +53,7 @@ def transformer_label(name: str) -> str:
     """What a person calls the transformer of this name, which is not that of a method alone. Raises KeyError for any other name.
 
     >>> transformer_label("elastic"), transformer_label("ast-2s"), transformer_label("elastic-adastride")
-    ('ElasticAST', 'AST of 2 s', 'AdaStride before ElasticAST')
+    ('ElasticAST', 'AST of 2 s', 'AdaStride + ElasticAST')
     """
     if name == "elastic":
         return "ElasticAST"
@@ -61,7 +61,7 @@ def transformer_label(name: str) -> str:
         return f"AST of {float(ast[1] or AST_SECONDS):g} s"
     if not name.startswith(BEFORE_ELASTIC):
         raise KeyError(name)
-    return f"{METHODS[name.removeprefix(BEFORE_ELASTIC)].label} before ElasticAST"
+    return f"{METHODS[name.removeprefix(BEFORE_ELASTIC)].label} + ElasticAST"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from adastride.inspection.charts import export_figure, plotly_panel
 from adastride.inspection.figures import render
-from adastride.length.curves import WHOLE, Curve, by_length_shown, curves_of, subjects_of, unknown_runs
+from adastride.length.curves import MANY_SHIFTS, WHOLE, Curve, by_length_shown, curves_of, subjects_of, unknown_runs
 from adastride.length.figures import budget_chart, length_chart
 from adastride.length.report import accuracy_table, basis, budget_sentences, length_sentences, resolution_sentences
 from adastride.length_points import LengthPoint, read_points
@@ -33,7 +34,7 @@ def test_a_classifier_of_the_same_split_is_one_more_line(measured: tuple[list[Le
     assert subjects_of(*measured) == ["speakers", "scenes"]
     curves = curves_of(*measured, "speakers")
     assert [curve.name for curve in curves] == [
-        "ElasticAST", "AdaStride before ElasticAST", "A-ToMe (adjacent merging) before ElasticAST", "Average pooling before ElasticAST",
+        "ElasticAST", "AdaStride + ElasticAST", "A-ToMe (adjacent merging) + ElasticAST", "Average pooling + ElasticAST",
         "AST of 1 s", "AST of 2 s", "AST of 4 s", "Convolutional classifier",
     ]
     assert [curve.trained for curve in curves] == [None, None, None, None, 1.0, 2.0, 4.0, None]
@@ -47,7 +48,7 @@ def test_a_classifier_of_the_same_split_is_one_more_line(measured: tuple[list[Le
 
 def test_points_stand_where_they_belong(measured: tuple[list[LengthPoint], list[Run]]):
     curves = named(curves_of(*measured, "speakers"))
-    elastic, adaptive = curves["ElasticAST"], curves["AdaStride before ElasticAST"]
+    elastic, adaptive = curves["ElasticAST"], curves["AdaStride + ElasticAST"]
     assert [mark.seconds for mark in elastic.by_length()] == [0.5, 1, 2, 4, 8, WHOLE]
     assert [(mark.seconds, mark.resolution) for mark in elastic.by_resolution()] == [(2, 1), (2, 1.5), (2, 2), (2, 3), (2, 4)]
     assert [mark.tokens for mark in elastic.by_tokens()] == sorted(mark.tokens for mark in elastic.by_resolution())
@@ -158,7 +159,7 @@ def test_charts_have_bands_and_all_there_is_to_know(measured: tuple[list[LengthP
 
 def test_the_budget_says_what_a_part_costs(measured: tuple[list[LengthPoint], list[Run]]):
     (panel,) = budget_chart(curves_of(*measured, "speakers")).panels
-    assert [series.name for series in panel.series][:2] == ["ElasticAST", "AdaStride before ElasticAST"]
+    assert [series.name for series in panel.series][:2] == ["ElasticAST", "AdaStride + ElasticAST"]
     assert "million multiply-adds" in panel.series[0].points[0].text
     assert "stride 6" in panel.series[1].points[0].text
     assert panel.x.low < min(point.x for series in panel.series for point in series.points)
@@ -175,7 +176,7 @@ def test_one_length_alone_makes_no_picture(measured: tuple[list[LengthPoint], li
 def test_clips_that_are_too_short_for_parts_have_resolutions_and_tokens(measured: tuple[list[LengthPoint], list[Run]]):
     """Spoken words are measured whole alone."""
     points, runs = measured
-    words = [replace(run, task="digits-patches") for run in runs if run.task == "scenes-patches"]
+    words = [replace(run, task="digits") for run in runs if run.task == "scenes-patches"]
     whole = [point for point in points if not point.seconds]
     assert subjects_of(whole, words) == ["digits"]
     curves = curves_of(whole, words, "digits")
@@ -189,3 +190,15 @@ def test_the_table_has_every_length(measured: tuple[list[LengthPoint], list[Run]
     rows = accuracy_table(curves_of(*measured, "speakers"))
     assert list(rows[0]) == ["Network", "0.5 s (%)", "1 s (%)", "2 s (%)", "4 s (%)", "8 s (%)", "Whole clips (%)"]
     assert rows[0]["2 s (%)"] == "79.0 (73–84)"
+
+
+def test_what_is_said_of_frame_shifts_is_what_the_grid_does():
+    """Nothing but the grid says how a run was trained."""
+    tasks = tomllib.loads((Path(__file__).parents[2] / "results" / "elastic.toml").read_text(encoding="utf-8"))["tasks"]
+    assert tuple(name for name, task in tasks.items() if "resolutions" in task.get("settings", {})) == MANY_SHIFTS
+
+
+def test_the_caption_says_what_was_learned_from(measured: tuple[list[LengthPoint], list[Run]]):
+    assert "All learned from one frame shift" in length_chart(curves_of(*measured, "speakers")).facts
+    assert "of which it learned from one; the others" in budget_chart(curves_of(*measured, "speakers")).facts
+    assert "ElasticAST learned from many frame shifts, as in the paper, and an AST from one" in length_chart(curves_of(*measured, "scenes")).facts
