@@ -66,8 +66,8 @@ TASKS = {
         ("strided-conv", "spectral-pool", "adastride"), sigma_inv2=1.0,
     ),
     "speakers": Shipped(
-        "Tells 18 readers of LibriSpeech, whose names are numbers, apart by their voices", "speakers", "elastic.toml", "audio-transformer", ("elastic", "ast-2s", "elastic-adastride"),
-        label="speaker",
+        "Tells 18 readers of LibriSpeech, whose names are numbers, apart by their voices", "speakers", "elastic.toml", "audio-transformer",
+        ("elastic", "ast-2s", "elastic-adastride"), label="speaker",
     ),
     "scenes-patches": Shipped(
         "Tells ten kinds of environmental sound apart", "esc10", "elastic.toml", "audio-transformer", ("elastic", "ast"),
