@@ -50,7 +50,7 @@ screenshots: e2e
 	cp build/screenshots/results-measured-light-1400.png docs/results-light.png
 	cp build/screenshots/recognition-light-1400.png docs/recognition-light.png
 	cp build/screenshots/codec-light-1400.png docs/codec-light.png
-	cp build/screenshots/patches-light-1400.png docs/patches-light.png
+	cp build/screenshots/patches-speakers-elastic-adastride-light-1400.png docs/patches-light.png
 	cp build/screenshots/length-measured-light-1400.png docs/length-light.png
 	cp build/screenshots/sigma-light-1400.png docs/sigma-light.png
 	cp build/screenshots/learn-4-light-1400.png docs/learn-light.png

@@ -319,14 +319,14 @@ def _explain(args: argparse.Namespace) -> None:
     sigma = None if args.sigma_inv2 is None else args.sigma_inv2**-0.5
     settings = LayerSettings(sigma=sigma, stride=args.stride, variant=args.variant)
     try:
-        trace = tracing.trace(model, waveform, settings, hearing=tracing.Hearing(args.length, args.resolution)).without_resumes()
+        hearing = tracing.resolve_hearing(model, waveform, tracing.Hearing(args.length, args.resolution))
+    except ValueError as error:
+        raise CommandError(f"{str(error).rstrip('.')}.") from None
+    try:
+        trace = tracing.trace(model, waveform, settings, hearing=hearing).without_resumes()
     except TooManyTokensError as error:
         many = f"{error.tokens:,} tokens"
         raise CommandError(f"{title} has {many}, too many for {model.name}: give --from and --to, --length, or a larger --resolution.") from None
-    except ValueError as error:
-        if args.length is None and args.resolution == 1:
-            raise
-        raise CommandError(f"{str(error).rstrip('.')}.") from None
 
     # Everything is made before anything is written: a failure leaves no part of the set behind.
     files = {}

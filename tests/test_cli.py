@@ -326,7 +326,7 @@ def test_a_full_disk_is_one_sentence(capsys, tmp_path, monkeypatch, checkpoint, 
 
 
 def test_a_mistake_of_the_program_is_not_blamed_on_the_input(monkeypatch, checkpoint, clip):
-    monkeypatch.setattr(tracing, "trace", lambda *_: 1 / 0)
+    monkeypatch.setattr(tracing, "trace", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["explain", clip, "--checkpoint", checkpoint])
 

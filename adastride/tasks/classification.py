@@ -98,7 +98,7 @@ class Classification(Task[Labelling, LabellingConfig], Generic[Labelling, Labell
         return self.coarser_batch(network, sounds, targets, [1.0] * len(sounds))
 
     def coarser_batch(self, network: Labelling, sounds: Sequence[np.ndarray], targets: Sequence[int], resolutions: Sequence[float]) -> Batch:
-        signal, lengths = stack_mels(sounds, [network.config.mel.coarser(resolution) for resolution in resolutions])
+        signal, lengths = stack_mels(sounds, network.config.mel, resolutions)
         return Batch(signal, lengths, (torch.tensor(targets),))
 
     def loss(self, output: Output, batch: Batch, label_smoothing: float = 0.0) -> Tensor:

@@ -124,7 +124,7 @@ class Recognition(Task[Recogniser, RecogniserConfig]):
         return functools.reduce(lambda one, other: [*one, *(blank if one and other else []), *other], targets, [])
 
     def batch(self, network: Recogniser, sounds: Sequence[np.ndarray], targets: Sequence[list[int]]) -> Batch:
-        signal, lengths = stack_mels(sounds, [network.config.mel] * len(sounds))
+        signal, lengths = stack_mels(sounds, network.config.mel)
         counts = torch.tensor([len(target) for target in targets])
         classes = torch.zeros(len(targets), max(1, int(counts.max())), dtype=torch.int64)
         for row, target in enumerate(targets):

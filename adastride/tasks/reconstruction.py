@@ -157,7 +157,7 @@ class Reconstruction(Task[Codec, CodecConfig]):
         return [None] * len(clips)
 
     def batch(self, network: Codec, sounds: Sequence[np.ndarray], targets: Sequence[None]) -> Batch:
-        return Batch(*stack_mels(sounds, [network.config.mel] * len(sounds)), ())
+        return Batch(*stack_mels(sounds, network.config.mel), ())
 
     def loss(self, output: Output, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
         """Equation 10: the mean absolute error of the log-mel and the commitment. There are no labels to be smoothed."""

@@ -265,12 +265,14 @@ class Task(ABC, Generic[AnyNetwork, AnyConfig]):
         return None
 
 
-def stack_mels(sounds: Sequence[np.ndarray], presets: Sequence[audio.MelPreset]) -> tuple[Tensor, Tensor]:
-    """The log-mels of waveforms of different lengths, each by its preset, zero-padded to (B, n_mels, T), and their lengths (B,).
+def stack_mels(sounds: Sequence[np.ndarray], preset: audio.MelPreset, resolutions: Sequence[float] | None = None) -> tuple[Tensor, Tensor]:
+    """The log-mels of waveforms of different lengths, zero-padded to (B, n_mels, T), and their lengths (B,).
 
+    resolutions: how many times the preset's frame shift that of each sound is; None for the preset's own.
     They are made one at a time, because the spectrum of a clip then stays in the processor's cache: 64 clips of a second take two
     thirds of the time of one large transform.
     """
-    mels = [audio.log_mel(torch.tensor(sound), preset) for sound, preset in zip(sounds, presets, strict=True)]
+    shifts = resolutions or [1.0] * len(sounds)
+    mels = [audio.log_mel(torch.tensor(sound), preset.coarser(each)) for sound, each in zip(sounds, shifts, strict=True)]
     lengths = torch.tensor([mel.shape[1] for mel in mels])
     return torch.stack([F.pad(mel, (0, int(lengths.max()) - mel.shape[1])) for mel in mels]), lengths

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from explorer import Explorer, unbroken, wait_for
+from explorer import Explorer, shoot_whole, unbroken, wait_for
 from made_up_transformers import audio_transformer
 from playwright.sync_api import Page
 
@@ -290,3 +291,19 @@ def test_after_a_drag_another_network_brings_its_own_mel(page: Page, server: str
     assert "501 frames of 128 bands" in mel.get_attribute("aria-label")
     found.drag("resolution", 0.5)
     assert unbroken(page)
+
+
+@pytest.mark.parametrize(("checkpoint", "width", "height", "scheme"), [
+    ("speakers-elastic-adastride", 1400, 1000, "light"), ("speakers-elastic-adastride", 390, 844, "dark"), ("scenes-elastic", 1366, 680, "light"),
+    ("speakers-ast", 1400, 1000, "dark"),
+])
+def test_shipped_networks_are_shown_whole(sized_page: Callable[..., Page], server: str, checkpoint: str, width: int, height: int, scheme: str):
+    """In every size and theme: nothing is cut, and what they cost is said."""
+    page = sized_page(width, height, color_scheme=scheme)
+    page.add_init_script("window.adastrideLog = []")
+    shown = opened(page, server, f"?checkpoint={checkpoint}&clip=sentence")
+    assert shown.tokens() > 100
+    assert shown.facts()["Multiply-adds"].endswith("blocks")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert unbroken(page)
+    shoot_whole(page, f"patches-{checkpoint}-{scheme}-{width}")

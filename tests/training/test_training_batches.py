@@ -154,7 +154,8 @@ def test_a_preset_is_found_by_the_clips_lengths(seconds: tuple[float, ...], pres
 
 def test_presets_place_short_words_in_silence_and_nothing_else():
     assert {name: settings.as_is < 1 for name, settings in presets.PRESETS.items()} == {
-        "commands": True, "digits": True, "emotion": False, "scenes": False, "strings": False, "reading": False, "codec": True,
+        "commands": True, "digits": True, "emotion": False, "scenes": False, "strings": False, "reading": False,
+        "speakers": False, "codec": True,
     }
 
 
