@@ -137,7 +137,7 @@ rankings = [text for table in papers.accuracy if (text := results_report.ranking
 if rankings:
     st.markdown("**Our order and the paper’s**")
     show_list(rankings)
-st.markdown("**Against strided convolution**")
+st.markdown(f"**Against {results.in_words(results.question_of(runs)[1])}**")
 task = st.segmented_control("Task", tasks, format_func=plain, default=tasks[0], required=True, key="results_task")
 show_table(results_report.comparison_table(runs, task), f"comparison-{task}")
 st.caption(plain(results_report.comparison_sentence(runs, task)))
@@ -189,7 +189,7 @@ elif section == "shift":
     show_table(results_report.shift_table(runs), "shift")
 elif section == "cost":
     machine = st.selectbox("Runs on", results.machines(runs), key="results_machine", width=360)
-    show_chart(cost_chart(runs, machine), "There is no run of strided convolution and of another method on one task here yet.")
+    show_chart(cost_chart(runs, machine), f"There is no run of {results.in_words(results.question_of(runs)[1])} and of another method on one task here yet.")
     show_table(results_report.cost_table(runs, machine), "cost")
 elif section == "strides":
     show_chart(stride_chart(runs), "No run of a method with learned strides or a learned σ is finished yet.")

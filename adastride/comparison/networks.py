@@ -77,17 +77,28 @@ def settings_with(network: Network, stride: float | None) -> tuple[LayerSettings
 
 
 def on_shared_scales(predictions: Sequence[Prediction]) -> list[Prediction]:
-    """The same answers, where pictures in one unit have the same ends of their scales, so that one colour is one value in all of them."""
+    """The same answers, where pictures in one unit have the same ends of their scales, so that one colour is one value in all of them.
+
+    Weights of another title weigh something else: their scales are theirs.
+    """
     pictures = [lane for prediction in predictions for lane in prediction.lanes if isinstance(lane, PictureLane)]
-    ends = {
-        unit: (min(lane.low for lane in pictures if lane.unit == unit), max(lane.high for lane in pictures if lane.unit == unit))
-        for unit in {lane.unit for lane in pictures}
-    }
+    ends: dict[tuple[str, str], tuple[float, float]] = {}
+    for lane in pictures:
+        low, high = ends.get(_measure(lane), (lane.low, lane.high))
+        ends[_measure(lane)] = min(low, lane.low), max(high, lane.high)
 
     def scaled(lane: Lane) -> Lane:
-        return replace(lane, low=ends[lane.unit][0], high=ends[lane.unit][1]) if isinstance(lane, PictureLane) else lane
+        if not isinstance(lane, PictureLane):
+            return lane
+        low, high = ends[_measure(lane)]
+        return replace(lane, low=low, high=high)
 
     return [replace(prediction, lanes=tuple(map(scaled, prediction.lanes))) for prediction in predictions]
+
+
+def _measure(lane: PictureLane) -> tuple[str, str]:
+    """What the values of a picture measure: those that measure the same can be compared."""
+    return lane.unit, "" if lane.sequential else lane.title
 
 
 def mel_lane(trace: Trace) -> PictureLane:

@@ -15,7 +15,7 @@ import numpy as np
 
 from adastride.downsampling import METHODS
 from adastride.intervals import wilson
-from adastride.models.audio_transformer import BEFORE_ELASTIC
+from adastride.models.audio_transformer import BEFORE_ELASTIC, AudioTransformerConfig
 from adastride.models.classifier import NETWORKS, network_label
 from adastride.models.recogniser import RecogniserConfig
 from adastride.results.paper_tables import Papers, papers
@@ -27,6 +27,8 @@ from adastride.subjects import SUBJECTS
 from adastride.tasks import KINDS, Metric
 
 BASELINE = "strided-conv"
+# Which two of a kind's networks the question is about, where there are no strided convolutions: one with adaptive strides, and its baseline.
+_QUESTIONS = {AudioTransformerConfig.kind: (f"{BEFORE_ELASTIC}adastride", "elastic")}
 SIGMAS_INV2 = (0.1, 1.0, 5.0, 10.0)
 PAPER_SEEDS = 5
 PAPER_SEEDS_BY_KIND = {USUAL_KIND: PAPER_SEEDS}  # of recognisers the paper does not say
@@ -51,6 +53,20 @@ def label(method: str) -> str:
         return _SHORT.get(method) or network_label(method)
     except KeyError:
         return method
+
+
+def question_of(runs: Sequence[Run]) -> tuple[str, str]:
+    """The method with adaptive strides that runs of one kind of network are about, and the method that all are compared with."""
+    return _QUESTIONS.get(runs[0].kind if runs else USUAL_KIND, ("adastride", BASELINE))
+
+
+def in_words(method: str) -> str:
+    """What a person calls a method inside of a sentence.
+
+    >>> in_words("strided-conv"), in_words("elastic")
+    ('strided convolution', 'ElasticAST')
+    """
+    return "strided convolution" if method == BASELINE else label(method)
 
 
 def kind(method: str) -> str:
@@ -191,10 +207,10 @@ def summary(runs: Sequence[Run], condition: str = "") -> Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """A method against strided convolution on one task. points: how much better it is, negative where it is worse, in the unit the
+    """A method against that of `question_of` on one task. points: how much better it is, negative where it is worse, in the unit the
     headline metric is shown in (hundredths of accuracy); p, adjusted: None where untested.
 
-    runs: of the method and of strided convolution.
+    runs: of the method and of that one.
     """
 
     method: str
@@ -205,12 +221,13 @@ class Difference:
 
 
 def differences(runs: Sequence[Run], task: str) -> list[Difference]:
-    """Every method of a task against strided convolution, p-values adjusted for their number; none without the latter.
+    """Every method of a task against that of `question_of`, p-values adjusted for their number; none without the latter.
 
     Where groups were held out in turn, only those that both methods have count, each against itself.
     """
-    base, tested = compared(runs, task, BASELINE), []
-    for method in methods_of(run for run in runs if run.task == task and run.usual_sigma and run.method != BASELINE):
+    baseline = question_of(runs)[1]
+    base, tested = compared(runs, task, baseline), []
+    for method in methods_of(run for run in runs if run.task == task and run.usual_sigma and run.method != baseline):
         own = compared(runs, task, method)
         if not base:
             continue
@@ -335,7 +352,7 @@ def shifted(runs: Sequence[Run], task: str, method: str) -> Shifted | None:
 
 @dataclass(frozen=True)
 class Cost:
-    """A method's cost on one task and machine relative to strided convolution: ratios of medians over runs, by key of COSTS."""
+    """A method's cost on one task and machine relative to that of `question_of`: ratios of medians over runs, by key of COSTS."""
 
     task: str
     method: str
@@ -350,12 +367,13 @@ def machines(runs: Iterable[Run]) -> list[str]:
 
 
 def costs(runs: Sequence[Run], machine: str) -> list[Cost]:
-    """Every task and method against strided convolution, among runs on one machine; tasks without the latter are left out."""
+    """Every task and method against that of `question_of`, among runs on one machine; tasks without the latter are left out."""
     own = [run for run in runs if run.machine == machine and run.usual_sigma]
     relative = []
     for task in tasks_of(own):
-        base = compared(own, task, BASELINE)
-        for method in methods_of(run for run in own if run.task == task and run.method != BASELINE):
+        baseline = question_of(own)[1]
+        base = compared(own, task, baseline)
+        for method in methods_of(run for run in own if run.task == task and run.method != baseline):
             group, ratios = compared(own, task, method), {}
             for name, column in COSTS.items():
                 ours, theirs = ([value for run in side if (value := getattr(run, column))] for side in (group, base))

@@ -14,6 +14,7 @@ from adastride.results.core import (
     compared,
     costs,
     headline_of,
+    in_words,
     kind,
     label,
     lasting,
@@ -23,6 +24,7 @@ from adastride.results.core import (
     order_of,
     papers_of,
     pooled,
+    question_of,
     shifted,
     summary,
     tasks_of,
@@ -186,7 +188,8 @@ def shift_chart(runs: Sequence[Run], methods: Sequence[str]) -> Chart:
 
 
 def cost_chart(runs: Sequence[Run], machine: str) -> Chart:
-    """Times and memory relative to strided convolution, from runs on one machine: a panel for each cost, a mark for each task."""
+    """Times and memory relative to that of `question_of`, from runs on one machine: a panel for each cost, a mark for each task."""
+    against = in_words(question_of(runs)[1])
     relative_costs, panels = costs(runs, machine), []
     tasks = [task for task in tasks_of(runs) if any(cost.task == task for cost in relative_costs)]
     for key, name in COST_NAMES.items():
@@ -210,11 +213,11 @@ def cost_chart(runs: Sequence[Run], machine: str) -> Chart:
             series.append(Series(f"{table.paper} paper: {table.data}", PAPER - index, points, "hollow"))
         series = _drawn(series)
         if of_measure:
-            x = _numbers("× strided convolution", [1.0, *(point.x for drawn in series for point in drawn.points)], lowest=0.0)
+            x = _numbers(f"× {against}", [1.0, *(point.x for drawn in series for point in drawn.points)], lowest=0.0)
             panels.append(Panel(name, x, _categories("", list(map(label, methods)), rows=True), series, guide=1.0, rows=True))
     used = [run for run in runs if run.machine == machine and run.usual_sigma and run.task in tasks]
     how = "Medians over runs on the same device, with as many threads and the same width. Runs that shared a machine with others make times rough."
-    return Chart("cost", "Time and memory relative to strided convolution", tuple(panels), f"{how} {basis(used)}")
+    return Chart("cost", f"Time and memory relative to {against}", tuple(panels), f"{how} {basis(used)}")
 
 
 def stride_chart(runs: Sequence[Run]) -> Chart:

@@ -27,6 +27,7 @@ from adastride.results.core import (
     costs,
     differences,
     headline_of,
+    in_words,
     kind,
     label,
     layer_values,
@@ -35,6 +36,7 @@ from adastride.results.core import (
     order_of,
     papers_of,
     pooled,
+    question_of,
     sampled,
     shifted,
     spread,
@@ -43,7 +45,7 @@ from adastride.results.core import (
     with_sigma,
 )
 from adastride.results.paper_tables import SPEECH_SPLITS, PaperTable
-from adastride.results.reading import COST_NAMES, Run
+from adastride.results.reading import COST_NAMES, USUAL_KIND, Run
 from adastride.results.speakers import CONDITIONS, basis_of, counts_of, interval, rate, speakers_text, within
 from adastride.results.speakers import difference as difference_by_speaker
 from adastride.run_columns import POOLED
@@ -116,16 +118,19 @@ def data_of(runs: Sequence[Run]) -> str:
 
 
 def story(runs: Sequence[Run]) -> list[str]:
-    """For each task one or two sentences, AdaStride against strided convolution and what is highest; and where it is below, what may be the reason."""
+    """For each task one or two sentences, AdaStride against what is in `question_of` and what is highest; and where it is below, what may be
+    the reason."""
+    adaptive, baseline = question_of(runs)
     texts = []
     for task in tasks_of(runs):
         why = ""
-        lacking = [label(method) for method in ("adastride", BASELINE) if not compared(runs, task, method)]
+        lacking = [label(method) for method in (adaptive, baseline) if not compared(runs, task, method)]
         if lacking:
             text = f"On **{task}**, {' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no finished run yet."
         else:
-            difference = next((tested for tested in differences(runs, task) if tested.method == "adastride"), None)
-            said = _against(difference, runs, task) if difference else "AdaStride and strided convolution share no held-out group."
+            difference = next((tested for tested in differences(runs, task) if tested.method == adaptive), None)
+            apart = f"{label(adaptive)} and {in_words(baseline)} share no held-out group."
+            said = _against(difference, runs, task) if difference else apart
             text, why = f"On **{task}**, {said}", _reason(difference, runs, task) if difference else ""
         best = _best(runs, task)
         texts.append(text + best)
@@ -135,11 +140,11 @@ def story(runs: Sequence[Run]) -> list[str]:
 
 
 def _reason(difference: Difference, runs: Sequence[Run], task: str) -> str:
-    """Where AdaStride is below strided convolution: how many clips that is, and what else its runs say; "" where it is not.
+    """Where AdaStride is below what it is compared with: how many clips that is, and what else its runs say; "" where it is not.
 
     Nothing here is a proof: what was measured is put side by side.
     """
-    ours, base = compared(runs, task, "adastride"), compared(runs, task, BASELINE)
+    ours, base = (compared(runs, task, method) for method in question_of(runs))
     if round(difference.points, headline_of(ours).digits) >= 0:
         return ""
 
@@ -169,13 +174,15 @@ def _apart(metric: Metric, gain: float) -> str:
 
 
 def _against(difference: Difference, runs: Sequence[Run], task: str) -> str:
-    ours, base = (summary(compared(runs, task, method)) for method in ("adastride", BASELINE))
+    adaptive, baseline = question_of(runs)
+    ours, base = (summary(compared(runs, task, method)) for method in (adaptive, baseline))
     metric = ours.metric
     where = "level with" if round(difference.points, metric.digits) == 0 else _apart(metric, difference.points)
     where += " than" if where.endswith(("better", "worse")) else ""
     counts = _counted(*difference.runs)
     doubt = "" if difference.adjusted is None or difference.adjusted < _LEVEL or where == "level with" else ", so it may be chance"
-    return f"AdaStride is {where} strided convolution ({ours} {metric.unit} against {base} {metric.unit}; {counts}, {verdict(difference)}{doubt})."
+    values = f"{ours} {metric.unit} against {base} {metric.unit}"
+    return f"{label(adaptive)} is {where} {in_words(baseline)} ({values}; {counts}, {verdict(difference)}{doubt})."
 
 
 def _counted(ours: int, base: int) -> str:
@@ -275,7 +282,7 @@ def sigma_learned(runs: Sequence[Run]) -> str:
 
 def coverage(runs: Sequence[Run]) -> list[str]:
     """What of the planned comparison is there and what is missing, in sentences."""
-    if headline_of(runs) != headline_of([]):
+    if any(run.kind != USUAL_KIND for run in runs):
         tasks, methods = tasks_of(runs), methods_of(runs)
         finished = f"{len(runs)} {'run of this kind of network is' if len(runs) == 1 else 'runs of this kind of network are'} finished"
         return [f"{finished}: {len(methods)} {'method' if len(methods) == 1 else 'methods'} on {' and '.join(tasks)}."]
@@ -300,7 +307,7 @@ def to_csv(rows: Sequence[dict[str, str]]) -> str:
 
 def coverage_table(runs: Sequence[Run]) -> list[dict[str, str]]:
     """Number of runs for each method and task, with the usual sigma."""
-    planned_tasks, planned_methods = (PLANNED_TASKS, PLANNED_METHODS) if headline_of(runs) == headline_of([]) else ((), ())
+    planned_tasks, planned_methods = ((), ()) if any(run.kind != USUAL_KIND for run in runs) else (PLANNED_TASKS, PLANNED_METHODS)
     tasks = [*planned_tasks, *(task for task in tasks_of(runs) if task not in planned_tasks)]
     methods = sorted({*planned_methods, *methods_of(runs)}, key=order_of)
     return [{"Method": label(method), **{task: str(len(compared(runs, task, method)) or "–") for task in tasks}} for method in methods]
@@ -368,7 +375,8 @@ def recognition_table(runs: Sequence[Run], speakers: Mapping[str, Sequence[Speak
 
 
 def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
-    """Each method on one task: the headline metric, its intervals, and the difference to strided convolution with its test."""
+    """Each method on one task: the headline metric, its intervals, and the difference to that of `question_of` with its test."""
+    baseline = question_of(runs)[1]
     tested = {difference.method: difference for difference in differences(runs, task)}
     tables = [table for table in papers_of(runs).accuracy if table.task == task]
     metric, rows = headline_of(runs), []
@@ -379,9 +387,9 @@ def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
             f"95 % interval, test {sampled(metric)} ({metric.unit})": " – ".join(map(metric.number, own.interval)) if own.interval else "–",
             f"{'Difference' if metric.higher_is_better else 'Better by'} ({metric.difference_unit})":
                 "–" if difference is None else points(difference.points, metric.digits),
-            **_over_speakers(compared(runs, task, method), compared(runs, task, BASELINE), method),
+            **_over_speakers(compared(runs, task, method), compared(runs, task, baseline), method == baseline),
             "p": "–" if difference is None or difference.p is None else _p(difference.p)[2:].removeprefix("= "),
-            "Test": "compared with" if method == BASELINE else "no strided convolution yet" if difference is None else verdict(difference),
+            "Test": "compared with" if method == baseline else f"no {in_words(baseline)} yet" if difference is None else verdict(difference),
         }
         for table in tables:
             value, base = table.values.get(method), table.values[BASELINE]
@@ -392,12 +400,12 @@ def comparison_table(runs: Sequence[Run], task: str) -> list[dict[str, str]]:
     return [{column: row.get(column, "–") for column in columns} for row in rows]
 
 
-def _over_speakers(ours: Sequence[Run], base: Sequence[Run], method: str) -> dict[str, str]:
+def _over_speakers(ours: Sequence[Run], base: Sequence[Run], same: bool) -> dict[str, str]:
     """The cell with the interval of a difference over speakers; no cell where nobody has counted their errors."""
     metric, counts = ours[0].headline, (counts_of(ours), counts_of(base))
     if not counts[0]:
         return {}
-    ends = difference_by_speaker(*counts)[1] if counts[1] and method != BASELINE else None
+    ends = difference_by_speaker(*counts)[1] if counts[1] and not same else None
     cell = " to ".join(points(metric.scale * end, metric.digits) for end in ends) if ends else "–"
     return {f"95 % interval of that, test speakers ({metric.difference_unit})": cell}
 
@@ -466,10 +474,11 @@ def comparison_sentence(runs: Sequence[Run], task: str) -> str:
         clips = f"The {metric.label.lower()} is the sum of errors over the sum of {metric.per} of all test clips. {over}"
     elif not metric.proportion:
         clips = ""
+    baseline = in_words(question_of(runs)[1])
     if not count:
-        return f"No difference is tested: that needs at least two runs of a method and of strided convolution. {clips}"
+        return f"No difference is tested: that needs at least two runs of a method and of {baseline}. {clips}"
     held_out = any(run.fold for run in runs if run.task == task)
-    test = "The paired t-test over held-out groups" if held_out else "Welch’s t-test between the runs of a method and those of strided convolution"
+    test = "The paired t-test over held-out groups" if held_out else f"Welch’s t-test between the runs of a method and those of {baseline}"
     again = "other groups" if held_out else "other seeds"
     adjusted = f", adjusted after Holm because {count} methods are compared" if count > 1 else ""
     return (

@@ -152,7 +152,7 @@ def _spreads(layers: Sequence[Downsampler], overall: float) -> Iterator[tuple[fl
 
 def nothing_to_sweep(name: str) -> str:
     """What a person reads about a network without downsampling layers."""
-    return f"{name} has no layer whose σ or stride could be swept: choose one with a layer in front, such as elastic-adastride."
+    return f"{name} has no layer whose σ or stride could be swept: choose one with a layer in front, such as AdaStride + ElasticAST (elastic-adastride)."
 
 
 def layer_settings(model: Network, setting: Setting) -> tuple[LayerSettings, ...]:

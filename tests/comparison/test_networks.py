@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,13 @@ def test_one_colour_is_one_value_in_all_pictures_of_a_unit():
     ])
     assert [(lane.low, lane.high) for lane in (*first.lanes, second.lanes[1])] == [(-80, 5), (0, 1), (-80, 5)]
     assert second.lanes[0] is curve
+
+
+def test_weights_of_something_else_have_a_scale_of_their_own():
+    """A class token's attention may be ten times as strong as a pooling's: beside it, nothing would be seen of the other."""
+    weights = [replace(picture(0, high, "% a patch"), title=title, sequential=False) for high, title in ((2, "Pooling"), (3, "Pooling"), (18, "Token"))]
+    scaled = on_shared_scales([Prediction("a", lanes=(lane,)) for lane in weights])
+    assert [each.lanes[0].high for each in scaled] == [3, 3, 18]
 
 
 def test_a_sound_says_whose_it_is_and_the_same_one_is_there_once(answers: list[Answer]):

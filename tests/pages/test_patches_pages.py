@@ -59,7 +59,7 @@ def test_explore_shows_it(written: Written, kind: str):
 def test_sigma_says_what_to_choose_instead(written: Written):
     app = with_own("sigma", "sigma", written("elastic"))
     (error,) = app.error
-    sentence = "has no layer whose σ or stride could be swept: choose one with a layer in front, such as elastic-adastride."
+    sentence = "has no layer whose σ or stride could be swept: choose one with a layer in front, such as AdaStride + ElasticAST (elastic-adastride)."
     assert error.value.replace("\\", "").endswith(sentence)
 
 

@@ -15,7 +15,7 @@ from adastride.inspection import trace
 from adastride.sweep.core import Setting, SweepError, layer_settings, sweep_clip
 from adastride.sweep.scores import sweep_clips
 
-SENTENCE = "elastic has no layer whose σ or stride could be swept: choose one with a layer in front, such as elastic-adastride."
+SENTENCE = "elastic has no layer whose σ or stride could be swept: choose one with a layer in front, such as AdaStride + ElasticAST (elastic-adastride)."
 CLIP = speech(0.6, rate=16_000)
 
 
