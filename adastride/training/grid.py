@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -64,8 +64,6 @@ USUAL_SIGMA_INV2 = 5.0
 USUAL_KIND = ClassifierConfig.kind
 # Two clips that differ: what can't be configured for them can't be for any.
 ANY_CLIPS = tuple(Clip(np.zeros(1600, np.float32), label, label, text="one") for label in "ab")
-# What the files beside the results hold of runs whose answers are texts, of those whose answers are codes, and of tasks that ask for it.
-_ERRORS, _DURATIONS, _LENGTHS = "errors by speaker", "durations of codes", "lengths"
 Line = TypeVar("Line", SpeakerCount, DurationCount, LengthPoint)
 # What a run's process ends with.
 _DONE, _BAD, _STOPPED, _TAKEN, _INTERRUPTED = 0, 2, 3, 4, 130
@@ -363,16 +361,40 @@ def append_lengths(path: Path, points: Sequence[LengthPoint]) -> None:
     _append(path, read_points, points_text, points)
 
 
-def _to_count(run: Run, options: Options) -> list[str]:
-    """What the files beside the results lack of a run and can have, from its finished network."""
-    task = KINDS[run.task.kind].task
-    lacking = []
-    if task.texts and run.id not in {line.run for line in _lines_of(options.speakers, read_counts)}:
-        lacking.append(_ERRORS)
-    if task.codes and run.id not in {line.run for line in _lines_of(options.durations, read_durations)}:
-        lacking.append(_DURATIONS)
-    if run.task.lengths is not None and run.id not in {line.run for line in _lines_of(options.lengths, read_points)}:
-        lacking.append(_LENGTHS)
+class _Beside(NamedTuple):
+    """A CSV beside the results.
+
+    what: it holds, for people. wanted: whether a run has lines there. path: where it is. read: its lines. add: adds those of a run.
+    """
+
+    what: str
+    wanted: Callable[[Run], bool]
+    path: Callable[[Options], Path]
+    read: Callable[[Path], list[Any]]
+    add: Callable[[Run, Options], None]
+
+
+_BESIDE = (
+    _Beside(
+        "errors by speaker", lambda run: KINDS[run.task.kind].task.texts, lambda options: options.speakers, read_counts,
+        lambda run, options: append_counts(options.speakers, speaker_counts(run, options)),
+    ),
+    _Beside(
+        "durations of codes", lambda run: KINDS[run.task.kind].task.codes, lambda options: options.durations, read_durations,
+        lambda run, options: append_durations(options.durations, code_durations(run, options)),
+    ),
+    _Beside(
+        "lengths", lambda run: run.task.lengths is not None, lambda options: options.lengths, read_points,
+        lambda run, options: append_lengths(options.lengths, length_points(run, options)),
+    ),
+)
+
+
+def _to_count(run: Run, options: Options) -> list[_Beside]:
+    """The files beside the results that lack a run's lines and can have them, from its finished network."""
+    lacking = [
+        each for each in _BESIDE if each.wanted(run) and run.id not in {line.run for line in _lines_of(each.path(options), each.read)}
+    ]
     return lacking if lacking and finished_history(options.runs / f"{run.id}.safetensors") is not None else []
 
 
@@ -386,7 +408,7 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
     finished = finished_runs(options.results)
     lacking = {run.id: _to_count(run, options) for run in runs if run.id in finished}
     pending = [run for run in runs if run.id not in finished or lacking[run.id]]
-    counts = {what: sum(what in own for own in lacking.values()) for what in (_ERRORS, _DURATIONS, _LENGTHS)}
+    counts = {each.what: sum(each in own for own in lacking.values()) for each in _BESIDE}
     again = "".join(f" ({count} without {what}, which are counted now)" for what, count in counts.items() if count)
     before = sum(run.id in finished for run in runs)
     say(f"{len(runs)} runs, {before} of them finished before{again}, {jobs} at a time on {device_name(options.device)}")
@@ -472,16 +494,9 @@ def _work(run: Run, options: Options) -> None:
                 headline = KINDS[run.task.kind].task.headline
                 value, in_silence = (float(str(row[run_columns.metric_column(headline.name + end)])) for end in ("", "_in_silence"))
                 say(f"finished: {headline.label.lower()} {headline.text(value)}, in silence {headline.text(in_silence)}")
-            lacking = _to_count(run, options)
-            if _ERRORS in lacking:
-                append_counts(options.speakers, speaker_counts(run, options))
-                say(f"{_ERRORS} added to {options.speakers}")
-            if _DURATIONS in lacking:
-                append_durations(options.durations, code_durations(run, options))
-                say(f"{_DURATIONS} added to {options.durations}")
-            if _LENGTHS in lacking:
-                append_lengths(options.lengths, length_points(run, options))
-                say(f"{_LENGTHS} added to {options.lengths}")
+            for each in _to_count(run, options):
+                each.add(run, options)
+                say(f"{each.what} added to {each.path(options)}")
             (options.runs / f"{run.id}.lock").unlink(missing_ok=True)
     except BlockingIOError:
         sys.exit(_TAKEN)
