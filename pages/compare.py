@@ -4,8 +4,10 @@ Demonstrates: the comparison components, method cards from the registry, links, 
 """
 
 import math
+from collections.abc import Callable
 
 import streamlit as st
+from matplotlib.figure import Figure
 
 from adastride.checkpoints import catalogue
 from adastride.comparison import core as comparison
@@ -66,6 +68,19 @@ with st.sidebar:
     clip = pick_clip()
 
 
+def figure_buttons(draw: Callable[[], Figure], shown: str, stem: str) -> None:
+    """Buttons for a figure as files. draw: makes it. shown: what it has side by side."""
+    for kind, name, mime in FIGURES:
+        st.download_button(
+            name,
+            in_line(lambda kind=kind: figures.render(draw(), kind), kind, clip.waveform.seconds),
+            f"{stem}.{kind}",
+            mime,
+            on_click="ignore",
+            help=f"All {shown}, over the time in view, and their numbers" + (", 200 dpi." if kind == "png" else ", as vectors."),
+        )
+
+
 def show_networks() -> None:
     """Trained networks side by side, and their numbers as a file."""
     with first_row:
@@ -88,19 +103,7 @@ def show_networks() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             stem = f"adastride-networks-{clip.sample or 'clip'}"
             st.markdown("**Take it away**")
-            for kind, name, mime in FIGURES:
-                st.download_button(
-                    name,
-                    in_line(
-                        lambda kind=kind: figures.render(networks_figure(answers["answers"], clip.title, answers["view"]), kind),
-                        kind,
-                        clip.waveform.seconds,
-                    ),
-                    f"{stem}.{kind}",
-                    mime,
-                    on_click="ignore",
-                    help="All networks, over the time in view, and their numbers" + (", 200 dpi." if kind == "png" else ", as vectors."),
-                )
+            figure_buttons(lambda: networks_figure(answers["answers"], clip.title, answers["view"]), "networks", stem)
             st.download_button(
                 "CSV numbers",
                 in_line(lambda: networks.to_csv(answers["answers"]), "csv", clip.waveform.seconds),
@@ -202,19 +205,7 @@ if state["comparison"] is None:  # and the page says why
 with st.container(horizontal=True, vertical_alignment="center"):
     stem = f"adastride-compare-{clip.sample or 'clip'}"
     st.markdown("**Take it away**")
-    for kind, name, mime in FIGURES:
-        st.download_button(
-            name,
-            in_line(
-                lambda kind=kind: figures.render(comparison_figure(complete(), mel, preset, clip.title, state["view"]), kind),
-                kind,
-                clip.waveform.seconds,
-            ),
-            f"{stem}.{kind}",
-            mime,
-            on_click="ignore",
-            help="All columns, over the time in view, and their numbers" + (", 200 dpi." if kind == "png" else ", as vectors."),
-        )
+    figure_buttons(lambda: comparison_figure(complete(), mel, preset, clip.title, state["view"]), "columns", stem)
     st.download_button(
         "CSV numbers",
         in_line(lambda: comparison.to_csv(complete()), "csv", clip.waveform.seconds),
