@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,15 +27,20 @@ def chromium() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), mac if Path(mac).exists() else None)
 
 
-def start_server(port: int | None = None, log: Path | None = None, script: str = "app.py") -> tuple[subprocess.Popen, str]:
-    """Starts the app on a free port and waits until it answers; returns the process and its address. log: what it prints."""
+def start_server(
+    port: int | None = None, log: Path | None = None, script: str = "app.py", variables: Mapping[str, str] | None = None,
+) -> tuple[subprocess.Popen, str]:
+    """Starts the app on a free port and waits until it answers; returns the process and its address.
+
+    log: what it prints. variables: of its environment, besides those there are.
+    """
     if port is None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
-    environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    environment = {**os.environ, **(variables or {}), "PYTHONFAULTHANDLER": "1"}
     with open(log or os.devnull, "wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment)
     address = f"http://127.0.0.1:{port}"

@@ -24,9 +24,7 @@ SIZES = [(1366, 680, "light"), (1400, 1000, "dark"), (390, 844, "light"), (390, 
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page of a server that reads made-up measurements."""
     path = made_up.write(tmp_path_factory.mktemp("lengths"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(RESULTS_VARIABLE, str(path))
-        process, server = start_server()
+    process, server = start_server(variables={RESULTS_VARIABLE: str(path)})
     yield f"{server}/length"
     stop_server(process)
 

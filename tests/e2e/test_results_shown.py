@@ -37,9 +37,7 @@ _LINES = """(cells) => cells.map((cell) => {
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page of a server that reads a file of made-up results."""
     path = made_up.write(tmp_path_factory.mktemp("results") / "results.csv", made_up.many(2))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(RESULTS_VARIABLE, str(path))
-        process, server = start_server()
+    process, server = start_server(variables={RESULTS_VARIABLE: str(path)})
     yield f"{server}/results"
     stop_server(process)
 
@@ -50,9 +48,7 @@ def recognisers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, lines = tmp_path_factory.mktemp("recognisers"), made_up.recognisers(2, ("phonemes", "phonemes-third", "phonemes-tenth"))
     path = made_up.write(folder / "results.csv", lines, made_up.RECOGNISERS)
     made_up.write_speakers(folder, lines)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(RESULTS_VARIABLE, str(path))
-        process, server = start_server()
+    process, server = start_server(variables={RESULTS_VARIABLE: str(path)})
     yield f"{server}/results"
     stop_server(process)
 
