@@ -64,7 +64,9 @@ def show_chart(chart: Chart, nothing: str) -> None:
 
 
 def show_table(rows: list[dict[str, str]], name: str) -> None:
-    """A table, and the same as a file. Wide ones scroll sideways in their place."""
+    """A table, and the same as a file; nothing where there are no rows. Wide ones scroll sideways in their place."""
+    if not rows:
+        return
     tables.append(name)
     st.table(unbroken_cells(rows), border="horizontal", hide_index=True, height="content" if len(rows) <= MOST_ROWS else TABLE_HEIGHT)
     st.download_button(
@@ -97,7 +99,9 @@ if not every_run:
 
 kinds = results.kinds_of(every_run)
 if len(kinds) > 1:
-    kind = st.segmented_control("Kind of network", kinds, format_func=str.capitalize, default=kinds[0], required=True, key="results_kind")
+    kind = st.segmented_control(
+        "Kind of network", kinds, format_func=lambda kind: kind.capitalize().replace("-", " "), default=kinds[0], required=True, key="results_kind"
+    )
     every_run = [run for run in every_run if run.kind == kind]
 widths = results.widths_of(every_run)
 runs = every_run

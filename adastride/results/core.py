@@ -15,7 +15,7 @@ import numpy as np
 
 from adastride.downsampling import METHODS
 from adastride.intervals import wilson
-from adastride.models.audio_transformer import BEFORE_ELASTIC, AudioTransformerConfig
+from adastride.models.audio_transformer import BEFORE_ELASTIC, AudioTransformerConfig, transformer_options
 from adastride.models.classifier import NETWORKS, network_label
 from adastride.models.recogniser import RecogniserConfig
 from adastride.results.paper_tables import Papers, papers
@@ -76,10 +76,20 @@ def kind(method: str) -> str:
 
 
 def order_of(method: str) -> tuple[int, str]:
-    """Sorts methods as the registry does, the networks with names of their own after the family they belong to."""
+    """Sorts methods as the registry does, the networks with names of their own after the family they belong to, ASTs by their length.
+
+    >>> sorted(["elastic", "ast", "ast-10s", "ast-2s", "strided-conv"], key=order_of)
+    ['strided-conv', 'ast-2s', 'ast', 'ast-10s', 'elastic']
+    """
     if method in METHODS:
         return list(METHODS).index(method), ""
-    return list(METHODS).index("adastride-f") if method in NETWORKS else len(METHODS), method
+    if method in NETWORKS:
+        return list(METHODS).index("adastride-f"), method
+    try:
+        frames = transformer_options(method).get("frames")
+    except ValueError:  # nobody knows it
+        frames = None
+    return len(METHODS), f"ast {frames:06}" if frames else method
 
 
 def tasks_of(runs: Iterable[Run]) -> list[str]:

@@ -500,7 +500,7 @@ def sigma_table(runs: Sequence[Run]) -> list[dict[str, str]]:
             printed = table.values.get(f"{value:g}") if value is not None else None
             row[f"{table.data}, {table.paper} {table.table} (%)"] = f"{printed[0]:.1f} ± {printed[1]:.1f}" if printed else "–"
         rows.append(row)
-    return rows
+    return rows if len(rows[0]) > 1 else []  # without a task or a paper there is nothing beside σ⁻²
 
 
 def pooled_table(runs: Sequence[Run]) -> list[dict[str, str]]:

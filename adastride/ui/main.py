@@ -6,7 +6,7 @@ from adastride.files import bundled
 from adastride.ui import resources, shell
 
 WHAT_TO_DO = {
-    "Explore": "Drag σ or a stride and watch where a trained network spends its time steps.",
+    "Explore": "Drag a slider and watch where a trained network spends its time steps.",
     "Compare": "Put two to four ways of downsampling side by side on one sound.",
     "Sigma": "Sweep σ or the stride over a range and read off what it does to the answer.",
     "Length": "Give networks shorter and longer clips, and see how clips of any length are packed.",

@@ -23,7 +23,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., App
     def run(lines: list[dict[str, object]] | None) -> AppTest:
         path = tmp_path / "results.csv"
         if lines is not None:
-            made_up.write(path, lines)
+            made_up.write(path, lines, (*made_up.COLUMNS, "kind"))
         monkeypatch.setenv(RESULTS_VARIABLE, str(path))
         app = app_pages.opened("pages/results.py")
         assert not app.exception
@@ -167,3 +167,13 @@ def test_no_line_breaks_before_a_per_cent_sign(opened: Callable[..., AppTest]):
     (list_shown,) = [element.value for element in app.markdown if element.value.startswith("- On ")]
     assert "\N{NO-BREAK SPACE}%" in list_shown
     assert " %" not in list_shown
+
+
+def test_audio_transformers(opened: Callable[..., AppTest]):
+    """They are called as people call them, ASTs stand in the order of their lengths, and a table of σ that has nothing beside σ is left out."""
+    names = ("elastic", "ast", "ast-10s", "ast-2s")
+    app = opened([made_up.row("speakers", name, kind="audio-transformer") for name in names])
+    assert [list(each.value.columns) for each in app.table if "σ⁻²" in each.value.columns] == []
+    assert list(table(app, "Difference (points)")["Method"]) == ["AST of 2 s", "AST of 5 s", "AST of 10 s", "ElasticAST"]
+    app = opened([made_up.row(), made_up.row("speakers", "elastic", kind="audio-transformer")])
+    assert app.segmented_control(key="results_kind").options == ["Classifier", "Audio transformer"]
