@@ -38,6 +38,11 @@ CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
 };
 """
 
+_SETTLED = """() => {
+  const last = (kind) => adastrideLog.findLastIndex(([each]) => each === kind);
+  return last("received") >= last("sent") && performance.now() - Math.max(0, ...adastrideLog.map((each) => each[1])) > 300;
+}"""
+
 
 class Learner:
     """One visitor's Learn page."""
@@ -53,8 +58,8 @@ class Learner:
         return self.settle()
 
     def settle(self) -> Learner:
-        """Waits until nothing has been drawn, sent or received for a while."""
-        wait_for(lambda: self.page.evaluate("performance.now() - Math.max(0, ...adastrideLog.map((each) => each[1])) > 450"), 30)
+        """Waits until all that was asked is answered, and nothing has been drawn, sent or received for longer than the view keeps quiet."""
+        wait_for(lambda: self.page.evaluate(_SETTLED), 30)
         return self
 
     def numbers(self) -> dict:
