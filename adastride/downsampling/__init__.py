@@ -15,10 +15,12 @@ from adastride.downsampling import merging as merging
 from adastride.downsampling.adastride import AdaStride, AdaStrideF
 from adastride.downsampling.base import METHODS, VARIANTS, Downsampled, Downsampler, LayerSettings, Method, build, register
 from adastride.downsampling.effective import EffectiveAlignment
+from adastride.downsampling.images import Along, DownsampledImage, ImageDownsampler, build_image_layer
 from adastride.downsampling.spectral import DCTDiffStride2d, DiffStride2d, SpectralPool2d
 from adastride.downsampling.strided import StridedConvolution
 
 __all__ = [
-    "METHODS", "VARIANTS", "AdaStride", "AdaStrideF", "DCTDiffStride2d", "DiffStride2d", "Downsampled", "Downsampler", "EffectiveAlignment",
-    "LayerSettings", "Method", "SpectralPool2d", "StridedConvolution", "build", "register",
+    "METHODS", "VARIANTS", "AdaStride", "AdaStrideF", "Along", "DCTDiffStride2d", "DiffStride2d", "Downsampled", "DownsampledImage",
+    "Downsampler", "EffectiveAlignment", "ImageDownsampler", "LayerSettings", "Method", "SpectralPool2d", "StridedConvolution", "build",
+    "build_image_layer", "register",
 ]

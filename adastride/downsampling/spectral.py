@@ -349,11 +349,13 @@ class SpectralPool2d(nn.Module):
         super().__init__()
         self.strides = _check_strides(strides)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, strides: tuple[float, float] | None = None) -> Tensor:
+        """Downsamples x. strides: others than its own, for this call."""
         _check_image(x)
         height, width = x.shape[2:]
-        rows, columns = spectral_frames(height, self.strides[0]), spectral_frames(width, self.strides[1])
-        if self.strides[0] > 1 and height > 1:
+        vertical, horizontal = self.strides if strides is None else _check_strides(strides)
+        rows, columns = spectral_frames(height, vertical), spectral_frames(width, horizontal)
+        if vertical > 1 and height > 1:
             rows -= rows % 2
         bins = torch.fft.rfft2(_exact(x))[..., : columns // 2 + 1]
         bins = _rows_of_bins(bins, (rows + 1) // 2, rows // 2)
@@ -387,10 +389,11 @@ class DiffStride2d(nn.Module):
         self.cropping, self.shared = cropping, shared
         self.strides = nn.Parameter(torch.tensor(strides[:1] if shared else strides))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, strides: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Downsamples x. strides: others than the learned ones, for this call, each a tensor of one element."""
         _check_image(x)
         (height, width), signal = x.shape[2:], _exact(x)
-        vertical, horizontal = self.strides[0], self.strides[-1]
+        vertical, horizontal = (self.strides[0], self.strides[-1]) if strides is None else strides
         if self.shared:
             vertical = horizontal = raised_stride(raised_stride(vertical, height, self.smoothness), width, self.smoothness)
         above, below = (mask.to(signal.dtype) for mask in vertical_mask(height, vertical, self.smoothness))
@@ -424,10 +427,12 @@ class DCTDiffStride2d(nn.Module):
         self.smoothness = _check_smoothness(smoothness)
         self.strides = nn.Parameter(torch.tensor(_check_strides(strides)))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, strides: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Downsamples x. strides: others than the learned ones, for this call, each a tensor of one element."""
         _check_image(x)
-        x = dct_diff_stride(x, self.strides[1], self.smoothness)
-        return dct_diff_stride(x.transpose(2, 3), self.strides[0], self.smoothness).transpose(2, 3).contiguous()
+        vertical, horizontal = self.strides if strides is None else strides
+        x = dct_diff_stride(x, horizontal, self.smoothness)
+        return dct_diff_stride(x.transpose(2, 3), vertical, self.smoothness).transpose(2, 3).contiguous()
 
     def extra_repr(self) -> str:
         return f"strides={tuple(round(stride, 4) for stride in self.strides.tolist())}, smoothness={self.smoothness:g}"
