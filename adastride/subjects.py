@@ -25,6 +25,10 @@ SUBJECTS = {
     "phonemes-tenth": Subject("Read speech, a tenth", "LibriSpeech, a tenth of the training clips of phonemes"),
     "codec": Subject("Codec of one voice", "CMU Arctic prompts read by one woman, 57 minutes, and clips of another voice to test"),
     "codec-64": Subject("Codec of one voice, 64 codes", "CMU Arctic prompts read by one woman, 57 minutes, and clips of another voice to test"),
+    "codec-adversarial": Subject(
+        "Codec of one voice, judged by a discriminator",
+        "CMU Arctic prompts read by one woman, 57 minutes, and clips of another voice to test",
+    ),
     "speakers": Subject("Who speaks", "LibriSpeech, sentences of 1.5 to 33 s by 18 readers, the later ones of each to test"),
     "speakers-convolutional": Subject("Who speaks, convolutional", "LibriSpeech, sentences of 1.5 to 33 s by 18 readers, the later ones of each to test"),
     "scenes-patches": Subject("Environmental sounds, in patches", "ESC-10, split by fold, 10 kinds of sounds"),

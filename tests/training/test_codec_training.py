@@ -242,5 +242,6 @@ def test_a_broken_file_of_durations_gets_a_sentence(tmp_path: Path):
 
 def test_the_grid_of_the_project_can_be_read():
     runs = read_grid(Path(__file__).resolve().parents[2] / "results" / "codec.toml", "nowhere")
-    assert len(runs) == 13
+    assert len(runs) == 15
+    assert {run.method for run in runs if run.task.settings.adversarial} == {"adastride", "strided-conv"}
     assert {run.options.get("codes", 512) for run in runs} == {64, 512}
