@@ -131,6 +131,11 @@ class ImageDownsampler(nn.Module, ABC):
     def shortcut(self, x: Tensor, down: DownsampledImage) -> Tensor:
         """Brings the shortcut of a residual block, a picture of the input's size, to the size of `down` in the same way."""
 
+    def stride_tensors(self) -> tuple[Tensor, Tensor]:
+        """`strides` as scalars, with a gradient where they are learned, which passes as if none had been raised to 1."""
+        height, width = self.strides
+        return torch.tensor(height), torch.tensor(width)
+
     def nearest_stride(self, stride: float) -> float:
         """The stride nearest to the one asked for that this method can do. Raises ValueError for a stride below 1."""
         return maths.check_stride(stride)
@@ -190,6 +195,13 @@ class BothAxesAtOnce(ImageDownsampler):
         own = [float(stride) for stride in torch.as_tensor(self._own).detach()]
         return max(1.0, own[0]), max(1.0, own[-1])  # one stride may be shared
 
+    def stride_tensors(self) -> tuple[Tensor, Tensor]:
+        own = self._own
+        if not isinstance(own, Tensor):
+            return super().stride_tensors()
+        raised = own + (own.clamp(min=1.0) - own).detach()
+        return raised[0], raised[-1]
+
     @property
     def _own(self) -> Any:
         """The strides of the module, numbers or a parameter of one or two."""
@@ -239,19 +251,19 @@ class BothAxesAtOnce(ImageDownsampler):
 class StridedConvolutionOfImages(ImageDownsampler):
     """A 3 x 3 convolution evaluated at every stride-th row and column, with a strided 1 x 1 convolution for the shortcut.
 
-    channels: input and output channels. strides: for height and width; fractions are rounded to the nearest whole number.
-    Raises ValueError for a stride below 1.
+    channels: input channels. strides: for height and width; fractions are rounded to the nearest whole number. out_channels: of both
+    convolutions; as many as the input has if None. Raises ValueError for a stride below 1.
 
     >>> StridedConvolutionOfImages(4, (2, 3))(torch.zeros(1, 4, 9, 9)).values.shape
     torch.Size([1, 4, 5, 3])
     """
 
-    def __init__(self, channels: int, strides: tuple[float, float] = (2.0, 2.0)):
+    def __init__(self, channels: int, strides: tuple[float, float] = (2.0, 2.0), out_channels: int | None = None):
         super().__init__()
         self.channels = channels
         self._strides = whole_stride(strides[0]), whole_stride(strides[1])
-        self.convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.projection = nn.Conv2d(channels, channels, 1, bias=False)
+        self.convolution = nn.Conv2d(channels, out_channels or channels, 3, padding=1, bias=False)
+        self.projection = nn.Conv2d(channels, out_channels or channels, 1, bias=False)
 
     @property
     def strides(self) -> tuple[float, float]:

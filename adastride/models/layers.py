@@ -11,11 +11,21 @@ from adastride.downsampling import METHODS, Downsampler, build
 from adastride.models.blocks import ResidualBlock
 
 
-class LayerFields(Protocol):
-    """The fields of a configuration that its downsampling layers are built from; see `ClassifierConfig`."""
+class ParameterFields(Protocol):
+    """The fields of a configuration that say what its methods are and which parameters they get; see `ClassifierConfig`."""
 
     @property
     def methods(self) -> tuple[str, ...]: ...
+
+    @property
+    def learn_sigma(self) -> bool: ...
+
+    @property
+    def parameters(self) -> Mapping[str, float]: ...
+
+
+class LayerFields(ParameterFields, Protocol):
+    """The fields of a configuration that its downsampling layers are built from; see `ClassifierConfig`."""
 
     @property
     def strides(self) -> tuple[float, ...]: ...
@@ -26,14 +36,8 @@ class LayerFields(Protocol):
     @property
     def width(self) -> int: ...
 
-    @property
-    def learn_sigma(self) -> bool: ...
 
-    @property
-    def parameters(self) -> Mapping[str, float]: ...
-
-
-def check_parameters(config: LayerFields) -> None:
+def check_parameters(config: ParameterFields) -> None:
     """Raises ValueError for a sigma that can't be learned, and for parameters that no method takes or that are out of range."""
     listed = ", ".join(config.methods)
     if type(config.learn_sigma) is not bool:
