@@ -76,3 +76,16 @@ def test_the_papers_tables(runs: list[Run]):
     classifiers = [_run({name: str(cell) for name, cell in {**made_up.row(), "kind": ""}.items()} | {"metric:accuracy": "0.8"})]
     assert papers_of(classifiers).codes == ()
     assert phonemes_table(classifiers) == []
+
+
+@pytest.mark.parametrize(("rise", "said"), [(0.02, "as the paper supposes"), (0.3, "against what the paper supposes")])
+def test_what_fewer_codes_cost(rise: float, said: str):
+    """Means over seeds, each method against itself; nothing is said where one size alone is known."""
+    large = [run("strided-conv", 0, durations={8: 1}), run("strided-conv", 1, durations={8: 1}, mel_error=0.6), run("adastride", durations={8: 1})]
+    small = [run(name, 0, "codec-64", 64, {8: 1}, mel_error=value) for name, value in (("strided-conv", 0.65), ("adastride", 0.5 + rise))]
+    assert codes_sentences(large)[-1].startswith("On **Codec")
+    sentence = codes_sentences(large + small)[-1]
+    assert sentence.startswith("With 64 codes instead of 512 the mel error changes, in nats: ")
+    assert f"AdaStride +{rise:.3f}" in sentence
+    assert "Strided convolution +0.100" in sentence
+    assert f"; {said}: " in sentence
