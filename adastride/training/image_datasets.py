@@ -229,8 +229,8 @@ _CIFAR_FOLDERS = ("cifar-10-batches-bin", "cifar-100-binary", "cifar-10-batches-
 
 
 def _version(files: _Files) -> _Version | None:
-    """The version that some of these files are of; None for other files."""
-    return next((version for version in _VERSIONS if version.train[0] in files or version.names["fine"][0] in files), None)
+    """The version that these files are of, even if some are missing; None for other files, one of which may well be called meta."""
+    return next((version for version in _VERSIONS if sum(name in files for name in version.files) > 1), None)
 
 
 def _files(folder: Path) -> _Files:

@@ -388,6 +388,7 @@ def folders(root: Path, count: int = 30, under: str = "", classes: tuple[str, ..
 
 def test_a_folder_for_each_class(tmp_path: Path):
     folders(tmp_path, 100)
+    (tmp_path / "meta").write_text("no file of CIFAR's", encoding="utf-8")
     (tmp_path / "cat" / "notes.txt").write_text("no picture", encoding="utf-8")
     (tmp_path / "cat" / "._0.png").write_bytes(b"of another system")
     data = read_images(tmp_path)
