@@ -1,8 +1,9 @@
 """Inputs damaged at random, thousands a minute, for all that takes something from outside: `make fuzz`.
 
-Recordings, zips, manifests, checkpoints, links and what a browser sends are mutated and read in warm processes that were forked
-from this one. A finding is an error that is not the documented one, a crash, more than 5 s, or more than 2 GB. The number of an
-input says what it is: `python -m benchmarks.fuzz --of zips --only 123` reads it again, here, with a traceback.
+Recordings, pictures, zips, manifests, CIFAR's pickled batches, checkpoints, links and what a browser sends are mutated and read in
+warm processes that were forked from this one. A finding is an error that is not the documented one, a crash, more than 5 s, or more
+than 2 GB. The number of an input says what it is: `python -m benchmarks.fuzz --of zips --only 123` reads it again, here, with a
+traceback.
 """
 
 from __future__ import annotations
@@ -30,15 +31,17 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
+from PIL import Image
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 
-from adastride import audio, checkpoints, media
+from adastride import audio, checkpoints, images, media
 from adastride.clips import DataError
 from adastride.downsampling import LayerSettings
 from adastride.models import Classifier, ClassifierConfig
 from adastride.samples import samples
 from adastride.training.archive import read_zip
+from adastride.training.python_batches import BatchError, read_batch
 from adastride.ui.compare import link as compare_link
 from adastride.ui.compare import viewer as compare_viewer
 from adastride.ui.explore import link as explore_link
@@ -163,6 +166,27 @@ def _decode_media(data: bytes) -> None:
             raise AssertionError("a block is of another type")
 
 
+def _picture(kind: str, mode: str, options: dict[str, Any]) -> bytes:
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (24, 30, 4), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(noise).convert("RGB" if mode == "CMYK" else mode).convert(mode).save(file, kind, exif=exif, **options)
+    return file.getvalue()
+
+
+def _look(data: bytes) -> None:
+    seen = images.decode(data).pixels
+    if seen.dtype != np.uint8 or seen.shape[2] != 3 or not 0 < seen.size <= 3 * images.MAX_PIXELS:
+        raise AssertionError(f"the picture is {seen.dtype} {seen.shape}")
+
+
+def _batch(data: bytes) -> None:
+    for name, value in read_batch(data).items():
+        if not isinstance(name, str) or (isinstance(value, np.ndarray) and value.dtype != np.uint8):
+            raise AssertionError(f"{name!r} is something else than texts, numbers and bytes")
+
+
 def _unzip(data: bytes) -> None:
     read_zip(data, "a.zip")
 
@@ -200,6 +224,18 @@ def _targets() -> dict[str, Target]:
     )
     sounds = [_sound(*each) for each in kinds]
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, 6000).astype(np.float32)
+    pictures = [
+        *(_picture("PNG", mode, {}) for mode in ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")),
+        *(_picture("JPEG", mode, {"progressive": steps}) for mode, steps in (("L", False), ("RGB", False), ("RGB", True), ("CMYK", False))),
+        *(_picture("WEBP", mode, {"lossless": lossless}) for mode, lossless in (("RGB", False), ("RGBA", False), ("RGBA", True))),
+        *(_picture(kind, "RGB", {"save_all": True, "append_images": [Image.new("RGB", (30, 24))]}) for kind in ("PNG", "WEBP")),
+    ]
+    # As Python 2 and NumPy wrote it.
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x05cnumpy\nndarray\nq\x06K\x00\x85U\x01b\x87Rq\x07(K\x01K\x02M\x2c\x01\x86cnumpy\ndtype\nq\x08"
+        b"U\x02u1K\x00K\x01\x87Rq\x09(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T\x58\x02\0\0" + bytes(600) + b"tb"
+    )
+    batch = b"\x80\x02}q\x01(U\x06labelsq\x02]q\x03(K\x01K\x02eU\x04dataq\x04" + array + b"u."
     films = [recordings.recording(noise[: kind.rate // 8], kind) for kind in recordings.KINDS.values()]
     files = {"low/a.wav": sounds[0], "high/b.flac": sounds[4]}
     zips = [_zipped(files, method) for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)]
@@ -248,6 +284,8 @@ def _targets() -> dict[str, Target]:
     return {
         "sounds": Target(lambda draw: damaged(draw, draw.choice(sounds), draw.choice(sounds)), _decode, (audio.AudioError,)),
         "films": Target(lambda draw: damaged(draw, draw.choice(films), draw.choice(films)), _decode_media, (media.MediaError,)),
+        "pictures": Target(lambda draw: damaged(draw, draw.choice(pictures), draw.choice(pictures)), _look, (images.ImageError,)),
+        "batches": Target(lambda draw: damaged(draw, batch, batch[::-1]), _batch, (BatchError,)),
         "zips": Target(lambda draw: damaged(draw, draw.choice(zips), draw.choice(zips)), _unzip, (DataError,)),
         "manifests": Target(listed, _unzip, (DataError,)),
         "checkpoints": Target(checkpoint, _load, (checkpoints.CheckpointError,)),
@@ -361,7 +399,10 @@ def _inputs(numbers: dict[str, range]) -> Iterator[tuple[str, int]]:
         yield from ((name, each[place]) for name, each in numbers.items() if place < len(each))
 
 
-COUNTS = {"sounds": 2500, "films": 2500, "zips": 2500, "manifests": 1500, "checkpoints": 2000, "links": 3000, "messages": 3000}
+COUNTS = {
+    "sounds": 2500, "films": 2500, "pictures": 2500, "batches": 2500, "zips": 2500, "manifests": 1500, "checkpoints": 2000, "links": 3000,
+    "messages": 3000,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,9 +23,9 @@ FLOORS = (
     ("models",),
     ("downsampling",),
     ("alignment",),
-    ("audio", "clip_parts", "clip_seconds", "clips", "code_durations", "length_points", "device", "files", "intelligibility", "intervals",
+    ("audio", "clip_parts", "clip_seconds", "clips", "code_durations", "length_points", "device", "files", "images", "intelligibility", "intervals",
      "letters", "ranges", "run_columns", "samples", "speaker_counts", "subjects", "text", "vocoder"),
-    ("formats", "media", "memory", "tables", "wording"),
+    ("formats", "image_files", "media", "memory", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where
 # labelled clips are chosen, use it, and nobody else.

@@ -40,6 +40,7 @@ from adastride.inspection import export, figures, trace
 from adastride.samples import samples
 from adastride.tasks import KINDS
 from adastride.training.loop import TrainingSettings, train
+from adastride.training.python_batches import read_batch
 
 folder = Path(sys.argv[1])
 clip = audio.read(samples()["seven"].path)
@@ -73,6 +74,7 @@ except Break:
     assert list(folder.glob("*.state")), "there is something to go on from"
 train(*arguments, cache=folder / "cache")
 assert checkpoints.load(folder / "m.safetensors").config.labels
+assert read_batch(b"\\x80\\x02}q\\x01U\\x06labelsq\\x02]q\\x03K\\x07as.") == {"labels": [7]}, "CIFAR's batches are pickles"
 print("all of it works")
 """
 

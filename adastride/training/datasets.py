@@ -20,7 +20,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -275,8 +275,12 @@ def _iemocap(folder: Path, held_out: str) -> list[Row]:
     return [Row(**{**vars(row), "split": splits.get(row.group, "train")}) for row in rows]
 
 
-def _folders(folder: Path) -> list[Row]:
-    """The clips of folders that are named for their class, split by folders train, valid and test, or by a hash (8 : 1 : 1)."""
+def class_folders(folder: Path, endings: Collection[str]) -> list[Row]:
+    """The files in folders that are named for their class, split by folders train, valid and test, or by a hash (8 : 1 : 1).
+
+    endings: of the files that count, in small letters. Hidden files, and those whose name begins with an underscore, do not. Of
+    training files without a folder for valid, a tenth becomes the valid split. [] where there are none.
+    """
     rows = []
     inside = [child for child in sorted(folder.iterdir()) if child.is_dir()] if folder.is_dir() else []
     splits = {child.name: _SPLIT_FOLDERS[child.name] for child in inside if child.name in _SPLIT_FOLDERS}
@@ -284,18 +288,23 @@ def _folders(folder: Path) -> list[Row]:
     for parent in parents:
         for path in sorted(parent.glob("*/**/*")):
             parts = path.relative_to(parent).parts
-            if path.suffix.lower() not in ENDINGS or any(part.startswith((".", "_")) for part in parts):
+            if path.suffix.lower() not in endings or any(part.startswith((".", "_")) for part in parts):
                 continue
             name = path.relative_to(folder).as_posix()
             split = splits[parent.name] if parent != folder else _hashed_split(name)
             rows.append(Row(name, parts[0], split))
+    if "valid" not in {row.split for row in rows}:
+        rows = [Row(**{**vars(row), "split": "valid"}) if row.split == "train" and share_of(row.path) < 0.1 else row for row in rows]
+    return rows
+
+
+def _folders(folder: Path) -> list[Row]:
+    rows = class_folders(folder, ENDINGS)
     if not rows:
         raise DataError(
             f"{folder / 'manifest.csv'} can't be read (No such file or directory): name a folder that holds a manifest.csv, a folder for each class, "
             "Speech Commands or IEMOCAP."
         )
-    if "valid" not in {row.split for row in rows}:
-        rows = [Row(**{**vars(row), "split": "valid"}) if row.split == "train" and share_of(row.path) < 0.1 else row for row in rows]
     return rows
 
 
