@@ -15,6 +15,7 @@ from adastride.results.by_stride import STRIDES, by_stride_chart, read_strides
 from adastride.results.figures import accuracy_chart, cost_chart, durations_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
 from adastride.results.reading import ResultsError, read, read_speakers, results_path, usual_sigma_inv2
 from adastride.results.understood import understood_sentences, understood_table
+from adastride.ui.address import write_address
 from adastride.ui.reachable import make_tables_reachable
 from adastride.ui.text import bullets, plain, unbroken_cells
 
@@ -99,9 +100,12 @@ if not every_run:
 
 kinds = results.kinds_of(every_run)
 if len(kinds) > 1:
+    linked = st.query_params.get("kind")
     kind = st.segmented_control(
-        "Kind of network", kinds, format_func=lambda kind: kind.capitalize().replace("-", " "), default=kinds[0], required=True, key="results_kind"
+        "Kind of network", kinds, format_func=lambda kind: kind.capitalize().replace("-", " "),
+        default=linked if linked in kinds else kinds[0], required=True, key="results_kind",
     )
+    write_address({"kind": kind if kind != kinds[0] else None}, key="results_address")
     every_run = [run for run in every_run if run.kind == kind]
 widths = results.widths_of(every_run)
 runs = every_run

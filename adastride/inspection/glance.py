@@ -120,8 +120,8 @@ def glance(trace: Trace, sound: Sound) -> Glance:
     share, frames = sound.share, float(sound.shares(trace.boundary_seconds(top - 1)).mean())
     weight = None
     if patches is not None and patches.weights.sum() > 0:
-        of_columns = patches.weights.sum(axis=0)
-        weight = float((sound.shares(patches.edges) * of_columns).sum() / of_columns.sum())
+        # Of all of the answer: some of it may come from what a clip was padded with.
+        weight = float((sound.shares(patches.edges) * patches.weights.sum(axis=0)).sum())
     whole = "the clip" if trace.hearing.seconds is None else f"these {trace.heard_seconds:.2f} s"
     adaptive = any(METHODS[layer.method].kind == "adaptive" for layer in trace.layers)
     return Glance(_sentence(whole, share, frames, top, adaptive, weight), share, frames, top, weight)
@@ -129,10 +129,12 @@ def glance(trace: Trace, sound: Sound) -> Glance:
 
 def _sentence(whole: str, sound: float, frames: float, layer: int, adaptive: bool, weight: float | None) -> str:
     if sound == 0:
-        return f"{whole[0].upper()}{whole[1:]} {'is' if whole == 'the clip' else 'are'} silent throughout, so there is nothing to adapt to."
-    if sound > 0.995:
-        return f"The sound fills {'the whole clip' if whole == 'the clip' else whole}, so there is no silence to save output frames in."
+        silent = f"{whole[0].upper()}{whole[1:]} {'is' if whole == 'the clip' else 'are'} silent throughout"
+        return f"{silent}, so there is nothing to adapt to." if layer else f"{silent}."
     answer = "" if weight is None else f" {percent(weight)} of the answer comes from the sound."
+    if sound > 0.995:
+        filled = f"The sound fills {'the whole clip' if whole == 'the clip' else whole}"
+        return f"{filled}, so there is no silence to save output frames in." if layer else f"{filled}.{answer}"
     if not layer:
         return f"The sound fills {percent(sound)} of {whole}; no layer of this network has a stride to adapt.{answer}"
     gets = f"The sound fills {percent(sound)} of {whole} and gets {percent(frames)} of layer {layer}’s output frames"

@@ -121,13 +121,16 @@ class Reconstruction(Task[Codec, CodecConfig]):
         louder = functools.cache(lambda: original() / max(power(mel, preset), 1e-12))
         heard = seconds <= MOST_HEARD
         workbench = Workbench(network, codes_of(network, coded), louder) if heard and len(segments) <= MOST_EDITED else None
+        missing = "" if workbench else (
+            f"; more than {MOST_EDITED:,} codes can’t be edited" if heard else f"; more than {MOST_HEARD:g} s can’t be heard or edited"
+        )
         distinct = len({segment.colour for segment in segments})
         values = {
             "mel error in dB": means["all frames"], "codes a second": rate, "bits a second": bits * rate, "distinct codes": float(distinct),
         }
         return Prediction(
             headline="1 code" if len(segments) == 1 else f"{len(segments)} codes, {distinct} distinct",
-            detail=f"{rate:.1f} codes and {bits * rate:.0f} bits a second",
+            detail=f"{rate:.1f} codes and {bits * rate:.0f} bits a second{missing}",
             bars_title="Mel error", bars=tuple(Bar(name, min(1.0, mean / LARGE_DB), f"{mean:.1f} dB") for name, mean in means.items()),
             lanes=(
                 SegmentLane("Codes", segments, strength=""),

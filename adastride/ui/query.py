@@ -6,6 +6,7 @@ Every page's link is read by a `Query`. In place of what is missing or wrong the
 from __future__ import annotations
 
 import re
+import math
 from collections.abc import Callable, Container, Mapping
 from typing import TypeVar
 
@@ -82,7 +83,8 @@ def number(limits: tuple[float, float]) -> Callable[[str], float]:
     """Makes a converter for `Query.read` that takes a number from the lower to the upper limit."""
 
     def convert(text: str) -> float:
-        expected = f"a number from {limits[0]:g} to {limits[1]:g}"
+        low, high = limits
+        expected = f"a number from {low:g} to {high:g}" if high < math.inf else f"a number of at least {low:g}"
         try:
             value = float(text)
         except ValueError:

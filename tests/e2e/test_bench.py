@@ -200,6 +200,54 @@ def test_speeds_and_what_can_not_be(editor: Editor):
     assert editor.heard()
 
 
+def test_edits_in_quick_succession_are_all_made(editor: Editor):
+    """What is pressed before the server has answered counts, too, and each is undone by itself."""
+    count, seconds = editor.count_and_seconds()
+    editor.page.locator(".bench .slower").evaluate("(button) => { button.click(); button.click(); }")
+    editor.settle()
+    assert editor.count_and_seconds() == (count, pytest.approx(2.25 * seconds, rel=0.05))
+    editor.press(".undo")
+    assert editor.count_and_seconds()[1] == pytest.approx(1.5 * seconds, rel=0.03)
+    editor.press(".undo")
+    assert editor.count_and_seconds() == (count, seconds)
+    assert not editor.enabled(".undo")
+
+
+def test_a_drag_that_goes_too_far_loses_nothing_but_itself(editor: Editor):
+    for _ in range(12):
+        editor.press(".slower")
+        if editor.count_and_seconds()[1] > 30:
+            break
+    editor.select(0)
+    editor.press(".longer")
+    before = editor.count_and_seconds()
+    _, frames = editor.select(0)
+    box = editor.strips.bounding_box()
+    plot = box["width"] - 46 - 6
+    x, y = box["x"] + 46 + plot * (frames - 0.5) * 256 / 22_050 / before[1], box["y"] + 48
+    editor.page.mouse.move(x, y)
+    assert editor.strips.evaluate("(canvas) => canvas.style.cursor") == "ew-resize"
+    editor.page.mouse.down()
+    editor.page.mouse.move(x + plot * (62 / before[1] - 1), y)
+    wait_for(lambda: "more than the 60 s" in editor.words(), why="nobody said that it is too long")
+    editor.page.mouse.move(x + plot * (70 / before[1] - 1), y, steps=5)
+    editor.page.mouse.up()
+    editor.settle()
+    assert editor.count_and_seconds() == before
+    assert editor.select(0)[1] == frames
+    editor.press(".undo")
+    assert editor.select(0)[1] == frames - 1
+
+
+def test_a_sound_that_somebody_waits_for_is_forgotten_with_its_codes(editor: Editor):
+    editor.press(".slower")
+    editor.page.locator(".bench-play").evaluate("(button) => button.click()")
+    editor.page.locator(".slider[data-name=stride] input").press("End")
+    editor.settle()
+    editor.page.wait_for_timeout(1500)
+    assert editor.page.evaluate("window.players.every((each) => each.paused)")
+
+
 def test_other_settings_are_other_codes(editor: Editor):
     """The bench begins anew with them; the bit rate is a slider of the stride."""
     editor.select(0)

@@ -90,3 +90,12 @@ test("the rows in view", () => {
   assert.equal(frameAt(outEdges, -1), 0);
   assert.equal(frameAt(outEdges, 99), 9);
 });
+
+test("nothing is drawn behind the end of what is heard", () => {
+  const layout = layOut({ u: Float64Array.of(0, 0.5, 1) }, [0, 1, 2, 3], { stride: 1, sigma: 0.5, variant: "adastride" });
+  const pixels = new Uint32Array(12 * 3);
+  fillAlignment(pixels, 12, 3, layout, { from: 0, to: 6 }, 0, layout.L, LEVELS);
+  const of = (x) => [0, 1, 2].map((y) => pixels[12 * y + x]);
+  assert.ok(of(5).some((level) => level > 200));
+  assert.deepEqual([6, 9, 11].map(of), [[0, 0, 0], [0, 0, 0], [0, 0, 0]]);
+});

@@ -177,3 +177,13 @@ def test_audio_transformers(opened: Callable[..., AppTest]):
     assert list(table(app, "Difference (points)")["Method"]) == ["AST of 2 s", "AST of 5 s", "AST of 10 s", "ElasticAST"]
     app = opened([made_up.row(), made_up.row("speakers", "elastic", kind="audio-transformer")])
     assert app.segmented_control(key="results_kind").options == ["Classifier", "Audio transformer"]
+
+
+def test_the_address_says_which_kind(opened: Callable[..., AppTest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = made_up.write(tmp_path / "both.csv", [
+        {**made_up.row(), "kind": "classifier"}, made_up.row("speakers", "elastic", kind="audio-transformer"),
+    ], (*made_up.COLUMNS, "kind"))
+    monkeypatch.setenv(RESULTS_VARIABLE, str(path))
+    for said, kind in (("audio-transformer", "audio-transformer"), ("nonsense", "classifier"), (None, "classifier")):
+        app = app_pages.opened("pages/results.py", **({"kind": said} if said else {}))
+        assert app.segmented_control(key="results_kind").value == kind

@@ -246,3 +246,15 @@ def test_the_sentence_says_where_the_answer_comes_from():
         f"{found.weight:.0%} of the answer comes from the sound."
     ).replace("%", " %")
     assert glance_of(trace(audio_transformer("front"), silence, hearing=Hearing(0.9))).text.startswith("The sound fills 4")
+
+
+def test_what_an_ast_attends_to_in_its_padding_is_no_part_of_the_sound():
+    """Half a second of sound alone, where the AST of two seconds looks at three times as much padding."""
+    loud = 0.3 * np.random.default_rng(0).standard_normal(8_000).astype(np.float32)
+    run = trace(audio_transformer("ast"), loud)
+    patches = run.prediction.patches
+    assert patches.weights.sum() < 0.9
+    found = glance_of(run)
+    assert found.weight == pytest.approx(patches.weights.sum(), abs=0.01)
+    assert found.text == f"The sound fills the whole clip. {found.weight:.0%} of the answer comes from the sound.".replace("%", " %")
+    assert glance_of(trace(audio_transformer("elastic"), 0 * loud)).text == "The clip is silent throughout."

@@ -129,6 +129,14 @@ def test_a_prediction_of_one_mel_frame():
     assert len(prediction.lanes[0].segments) == 1
 
 
+def test_what_can_not_be_heard_or_edited_is_said(monkeypatch: pytest.MonkeyPatch):
+    assert trace(codec(), speech(0.5)).prediction.detail.endswith(" bits a second")
+    monkeypatch.setattr("adastride.tasks.reconstruction.MOST_EDITED", 2)
+    assert trace(codec(), speech(0.5)).prediction.detail.endswith("; more than 2 codes can’t be edited")
+    monkeypatch.setattr("adastride.tasks.reconstruction.MOST_HEARD", 0.4)
+    assert trace(codec(), speech(0.5)).prediction.detail.endswith("; more than 0.4 s can’t be heard or edited")
+
+
 def test_a_prediction_tells_loud_frames_from_quiet_ones():
     """Bars with the task's own numbers; the curve's mean is that of all frames."""
     network, clip = codec(), audio.from_samples(np.pad(speech(1.0).samples, (6000, 3000)), 22_050, 22_050)

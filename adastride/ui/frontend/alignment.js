@@ -302,6 +302,7 @@ export function fillAlignment(pixels, width, height, layout, view, low, high, co
   pixels.fill(colours[0]);
   for (let x = 0; x < width; x++) {
     const from = view.from + step * x, to = view.from + step * (x + 1);
+    if (from >= inEdges[T]) break; // what follows is not heard, and has no weights
     while (a < T - 1 && inEdges[a + 1] <= from) a++;
     let b = a;
     while (b < T - 1 && inEdges[b + 1] < to) b++;

@@ -75,6 +75,8 @@ export class Bench {
     this.past = [];
     /** @type {Then | null} is to be done to what is in hand */
     this.then = null;
+    /** @type {(() => void)[]} what somebody does before the server has done that */
+    this.later = [];
     /** @type {{ data: Uint8Array, coding: Coding, key: string, bands: number } | null} what the server made of it */
     this.made = null;
     /** @type {{ title: string, book: string, coding: Coding } | null} durations that somebody keeps for another recording */
@@ -131,7 +133,8 @@ export class Bench {
     this.problem = this.past.length ? "These are other codes: what was edited is gone." : "";
     this.encoded = this.now = encoded;
     this.past = [];
-    this.then = this.made = null;
+    this.then = this.made = this.waiting = this.drag = null;
+    this.later = [];
     this.selected = this.chosen = -1;
     this.asking = false;
     this.player.audio.pause();
@@ -143,8 +146,10 @@ export class Bench {
     if (problem) {
       this.now = this.past.pop() ?? this.encoded;
       this.problem = problem;
-      this.then = this.waiting = null;
+      this.then = this.waiting = this.drag = null; // a drag ends here, or it would go on from what it has lost
+      this.later = [];
       this.open();
+      if (!this.made || !sameCoding(this.made.coding, this.now)) this.ask();
     }
     if (!edited) return;
     const coding = { codes: edited.codes, durations: edited.durations };
@@ -152,6 +157,7 @@ export class Bench {
       this.now = coding;
       this.then = null;
       this.open();
+      while (this.later.length && !this.then) this.later.shift()();
     }
     if (!sameCoding(coding, this.now)) return; // an answer to an edit on the way
     this.made = { data: arrays.editedMel, coding, key: edited.key, bands: edited.bands };
@@ -235,6 +241,12 @@ export class Bench {
     this.ask();
   }
 
+  /** Edits what is in hand, which the server may be at work on: one thing after the other. @param {() => void} act */
+  inTurn(act) {
+    if (this.then) this.later.push(act);
+    else act();
+  }
+
   undo() {
     if (this.past.length) this.change(this.past.pop());
   }
@@ -306,16 +318,13 @@ export class Bench {
 
   listen() {
     const { explorer } = this, press = (selector, act) => explorer.on(this.element(selector), "click", act);
-    press(".slower", () => this.edit(this.now, { stretch: SLOWER }));
-    press(".faster", () => this.edit(this.now, { stretch: 1 / SLOWER }));
-    press(".undo", () => this.undo());
-    press(".restore", () => this.edit(this.encoded));
-    press(".keep", () => this.keep());
-    press(".take", () => this.edit(this.now, { like: this.kept.coding }));
-    press(".shorter", () => this.lengthen(-1));
-    press(".longer", () => this.lengthen(1));
-    press(".remove", () => this.remove());
-    press(".put", () => this.put());
+    const edits = {
+      ".slower": () => this.edit(this.now, { stretch: SLOWER }), ".faster": () => this.edit(this.now, { stretch: 1 / SLOWER }),
+      ".undo": () => this.undo(), ".restore": () => this.edit(this.encoded), ".keep": () => this.keep(),
+      ".take": () => this.edit(this.now, { like: this.kept.coding }), ".shorter": () => this.lengthen(-1),
+      ".longer": () => this.lengthen(1), ".remove": () => this.remove(), ".put": () => this.put(),
+    };
+    for (const [selector, act] of Object.entries(edits)) press(selector, () => this.inTurn(act));
     explorer.on(explorer.one(".to-bench"), "click", () => {
       this.host.scrollIntoView({ block: "nearest", behavior: reduced() ? "instant" : "smooth" });
       this.base.focus({ preventScroll: true });
@@ -339,7 +348,7 @@ export class Bench {
 
   /** Gives whether the key meant something. @param {KeyboardEvent} event */
   key(event) {
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") { this.undo(); return true; }
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") { this.inTurn(() => this.undo()); return true; }
     if (event.target instanceof HTMLButtonElement) return false;
     if (event.key === " ") { this.player.toggle(); return true; }
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
@@ -347,7 +356,8 @@ export class Bench {
     if (event.target !== this.base) return false;
     const act = {
       ArrowRight: () => this.select(this.selected + 1), ArrowLeft: () => this.select(Math.max(0, this.selected - 1)),
-      ArrowUp: () => this.lengthen(1), ArrowDown: () => this.lengthen(-1), Delete: () => this.remove(), Backspace: () => this.remove(),
+      ArrowUp: () => this.inTurn(() => this.lengthen(1)), ArrowDown: () => this.inTurn(() => this.lengthen(-1)),
+      Delete: () => this.inTurn(() => this.remove()), Backspace: () => this.inTurn(() => this.remove()),
       Enter: () => { if (this.selected >= 0) this.playPlace(this.selected); },
     }[event.key];
     act?.();
@@ -390,7 +400,7 @@ export class Bench {
   /** The end of a code follows the pointer. @param {PointerEvent} event */
   pull(event) {
     const { drag, now, timeline, box } = this, moved = event.clientX - drag.x;
-    if (drag.place < 0 || (!drag.pushed && Math.abs(moved) < 2)) return;
+    if (drag.place < 0 || this.then || (!drag.pushed && Math.abs(moved) < 2)) return;
     const frames = (moved / box.width) * (timeline.to - timeline.from) * this.described.framesPerSecond;
     const next = { ...now, durations: now.durations.with(drag.place, Math.max(1, Math.round(drag.duration + frames))) };
     this.selected = drag.place;

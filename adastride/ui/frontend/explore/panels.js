@@ -243,6 +243,7 @@ export class Panels {
     if (panel.kind === "lane") return this.pickItem(panel.lane, time, height);
     if (!explorer.layers.length) return null;
     const layer = panel.layer ?? explorer.tickLayer, { outEdges, L } = explorer.layers[layer].layout;
+    if (time > outEdges[L]) return null; // that is not heard
     if (panel.kind !== "layer") return { layer, row: frameAt(outEdges, time) };
     const { low, high } = visibleRows(outEdges, explorer.timeline.view);
     return { layer, row: clamp(Math.floor(low + height * (high - low)), 0, L - 1) };
