@@ -85,7 +85,8 @@ def _transform(rows: Tensor, count: int) -> Tensor:
     if frames <= MATRIX_FRAMES:
         return rows @ _matrix(frames, rows.dtype, rows.device)[:count].T
     tables = _tables(frames, rows.dtype, rows.device)
-    bins = torch.fft.rfft(rows.index_select(1, tables.order))[:, :count] * tables.turn[:count]
+    bins = torch.fft.rfft(rows.index_select(1, tables.order))
+    bins[:, :count].mul_(tables.turn[:count])
     return torch.view_as_real(bins).flatten(1).index_select(1, tables.coefficients[:count])
 
 
