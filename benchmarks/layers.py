@@ -181,7 +181,8 @@ def _relative_table(layers: dict[str, Callable[[Tensor], Downsampled]], inputs: 
         cells = []
         for title, x in zip(titles, inputs, strict=True):
             measured = _measure(layer, x)
-            ratios = " / ".join(f"{one / other:.2f}" for one, other in zip(measured, baseline.setdefault(title, measured), strict=True))
+            base = baseline.setdefault(title, measured)
+            ratios = " / ".join(f"{one / other:.2f}" for one, other in zip(measured, base, strict=True))
             cells.append(f"{measured[0]:.2f} / {measured[1]:.1f} / {measured[2]:.1f} ({ratios})")
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     return lines
