@@ -168,9 +168,8 @@ def pictures_table(device: str) -> list[str]:
     layers = {"Strided convolution": nn.Conv2d(channels, channels, 3, stride=2, padding=1, bias=False)}
     layers |= {method.label: method.build_2d(strides=(2.0, 2.0)) for method in METHODS.values() if method.build_2d is not None}
     inputs = [torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device) for shape in PICTURES]
-    return _relative_table(
-        {label: _alone(layer.to(device).eval()) for label, layer in layers.items()}, inputs, [" × ".join(map(str, shape)) for shape in PICTURES]
-    )
+    alone = {label: _alone(layer.to(device).eval()) for label, layer in layers.items()}
+    return _relative_table(alone, inputs, [" × ".join(map(str, shape)) for shape in PICTURES])
 
 
 def _relative_table(layers: dict[str, Callable[[Tensor], Downsampled]], inputs: list[Tensor], titles: list[str]) -> list[str]:
