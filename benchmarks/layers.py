@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from adastride.comparison.core import peak_bytes
-from adastride.downsampling import METHODS, Downsampled, Downsampler, build
+from adastride.downsampling import METHODS, Downsampled, DownsampledImage, Downsampler, build, build_image_layer
 
 CHANNELS = 256
 SHAPES = ((1, 313), (1, 4096), (1, 37_500), (8, 512))
+PICTURES = ((8, 64, 32, 32), (1, 64, 128, 313))  # batch, channels, height, width
 _SECONDS = 0.6  # of measuring a call, at the least three times
 
 
@@ -63,7 +64,7 @@ def pooling_table(device: str) -> list[str]:
             for key in ("adastride", "adastride-f"):
                 took = _both(_layer(key, device), x)
                 cells += [_pair(took), _pair([one / other for one, other in zip(took, pooling, strict=True)])]
-            bare = _both(lambda x: Downsampled(F.avg_pool1d(x, 2), None, None, None), x)
+            bare = _both(_alone(lambda x: F.avg_pool1d(x, 2)), x)
             lines.append(f"| {threads} | {batch} × {frames} | {_pair(bare)} | {_pair(pooling)} | " + " | ".join(cells) + " |")
     torch.set_num_threads(all_threads)
     return lines
@@ -90,6 +91,23 @@ def bounds_table() -> list[str]:
         row(f"1 × 313 {way}, of average pooling, 1 thread", 1, 313, _layer("avg-pool", "cpu"), 2.0, backward)
     for frames in (313, 157, 79):
         row(f"1 × {frames} inference, of strided convolution, 1 thread", 1, frames, _layer("strided-conv", "cpu"), 1.6)
+    torch.set_num_threads(all_threads)
+    return lines
+
+
+def cosines_table() -> list[str]:
+    """Markdown lines: what DCT-DiffStride's speed is held to on a CPU, as quotients of times taken in turns with DiffStride's.
+
+    A stride of 2 leaves DCT-DiffStride an odd number of frames and a stride of 3.7 a prime one, the slowest there are.
+    """
+    lines = ["| what | asked | DCT-DiffStride |", "|---" * 3 + "|"]
+    x, all_threads = _input(1, 37_500, "cpu"), torch.get_num_threads()
+    torch.set_num_threads(1)
+    for stride in (2.0, 3.7):
+        for backward in (False, True):
+            fourier, cosines = _fastest([build(key, CHANNELS, stride) for key in ("diffstride", "dct-diffstride")], x, backward)
+            way = "forward and backward" if backward else "forward"
+            lines.append(f"| 1 × 37500 at stride {stride:g} {way}, of DiffStride, 1 thread | ≤ 2 | {cosines / fourier:.2f} |")
     torch.set_num_threads(all_threads)
     return lines
 
@@ -122,7 +140,12 @@ def _input(batch: int, frames: int, device: str) -> Tensor:
     return torch.randn(batch, CHANNELS, frames, generator=torch.Generator().manual_seed(0)).to(device)
 
 
-def _both(layer: Callable[[Tensor], Downsampled], x: Tensor) -> tuple[float, float]:
+def _alone(operation: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Downsampled]:
+    """An operation that returns a tensor and nothing beside it, as what measures layers takes it."""
+    return lambda x: Downsampled(operation(x), None, None, None)
+
+
+def _both(layer: Callable[[Tensor], Downsampled | DownsampledImage], x: Tensor) -> tuple[float, float]:
     """Milliseconds of a forward pass, and of a forward and a backward pass to the input."""
     with torch.inference_mode():
         forward = milliseconds(lambda: layer(x))
@@ -133,21 +156,36 @@ def _both(layer: Callable[[Tensor], Downsampled], x: Tensor) -> tuple[float, flo
 def methods_table(device: str) -> list[str]:
     """Markdown lines: every method at every shape; forward / forward and backward in ms / peak memory of forward in MB,
     and in brackets the same relative to strided convolution."""
-    lines = ["| method | " + " | ".join(f"{batch} × {frames}" for batch, frames in SHAPES) + " |", "|---" * (len(SHAPES) + 1) + "|"]
-    baseline: dict[tuple[int, int], tuple[float, float, float]] = {}
-    for key, method in METHODS.items():
+    # Strided convolution comes first in the registry.
+    layers = {method.label: _layer(key, device) for key, method in METHODS.items()}
+    return _relative_table(layers, [_input(*shape, device) for shape in SHAPES], [f"{batch} × {frames}" for batch, frames in SHAPES])
+
+
+def pictures_table(device: str) -> list[str]:
+    """Markdown lines as those of `methods_table`, for every method on pictures, with a stride of 2 along both axes."""
+    torch.manual_seed(0)
+    layers = {method.label: build_image_layer(key, PICTURES[0][1]) for key, method in METHODS.items()}
+    inputs = [torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(device) for shape in PICTURES]
+    ready = {label: layer.to(device).eval() for label, layer in layers.items()}
+    return _relative_table(ready, inputs, [" × ".join(map(str, shape)) for shape in PICTURES])
+
+
+def _relative_table(layers: Mapping[str, Callable[[Tensor], Downsampled | DownsampledImage]], inputs: list[Tensor], titles: list[str]) -> list[str]:
+    """Markdown lines: a row for each layer and a column for each input, and in brackets the same relative to the first layer."""
+    lines = ["| method | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    baseline: dict[str, tuple[float, float, float]] = {}
+    for label, layer in layers.items():
         cells = []
-        for shape in SHAPES:
-            measured = _measure(_layer(key, device), *shape, device)
-            base = baseline.setdefault(shape, measured)  # strided convolution comes first in the registry
+        for title, x in zip(titles, inputs, strict=True):
+            measured = _measure(layer, x)
+            base = baseline.setdefault(title, measured)
             ratios = " / ".join(f"{one / other:.2f}" for one, other in zip(measured, base, strict=True))
             cells.append(f"{measured[0]:.2f} / {measured[1]:.1f} / {measured[2]:.1f} ({ratios})")
-        lines.append(f"| {method.label} | " + " | ".join(cells) + " |")
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
     return lines
 
 
-def _measure(layer: Downsampler, batch: int, frames: int, device: str) -> tuple[float, float, float]:
-    x = _input(batch, frames, device)
+def _measure(layer: Callable[[Tensor], Downsampled | DownsampledImage], x: Tensor) -> tuple[float, float, float]:
     with torch.inference_mode():
         peak = peak_bytes(layer, x)
     return *_both(layer, x), peak / 1e6

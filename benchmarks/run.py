@@ -28,9 +28,12 @@ def main() -> None:
         lines += ["Forward / forward and backward.", "", *layers.pooling_table(device), ""]
         if device == "cpu":
             lines += ["What its speed is held to, as quotients of times taken in turns.", "", *layers.bounds_table(), ""]
+            lines += ["## DCT-DiffStride against DiffStride", "", *layers.cosines_table(), ""]
         lines += [f"## Every method: {layers.CHANNELS} channels, stride 2, on {name}", ""]
         lines += ["Batch × frames: forward ms / forward and backward ms / peak memory of forward in MB (relative to strided convolution).", ""]
         lines += [*layers.methods_table(device), ""]
+        lines += [f"## Along two axes: strides of 2, on {name}", ""]
+        lines += ["Batch × channels × height × width, and the same numbers.", "", *layers.pictures_table(device), ""]
     text = "\n".join(lines)
     TARGET.write_text(text, encoding="utf-8")
     print(text)

@@ -76,6 +76,11 @@ def where_float64_is(x: Tensor) -> Tensor:
     return x.cpu() if x.device.type == "mps" else x
 
 
+def exact(x: Tensor) -> Tensor:
+    """Converts x to a type that Fourier and cosine transforms take: half precision and whole numbers become float32."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
 def zero_padding(x: Tensor, lengths: Tensor, value: float = 0.0) -> Tensor:
     """Sets x (batch, channels, time) to `value` past each example's length. Returns x itself where nothing lies past it."""
     if min(maths.whole_numbers(lengths)) == x.shape[2]:

@@ -31,17 +31,12 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adastride import alignment as maths
-from adastride.downsampling.base import AS_TRAINED, LayerSettings, Method, Stride, by_length, register
+from adastride.downsampling.base import AS_TRAINED, LayerSettings, Method, Stride, by_length, exact, register
+from adastride.downsampling.cosine import cosine_transform, inverse_cosine_transform
 from adastride.downsampling.effective import LinearDownsampler
-
-
-def _exact(x: Tensor) -> Tensor:
-    """Converts x to a type that transforms can take: half precision becomes float32."""
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def spectral_frames(time: int, stride: float) -> int:
@@ -58,7 +53,7 @@ def spectral_pool(x: Tensor, stride: float) -> Tensor:
     """
     time = x.shape[-1]
     frames = spectral_frames(time, stride)
-    bins = torch.fft.rfft(_exact(x))[..., : frames // 2 + 1]
+    bins = torch.fft.rfft(exact(x))[..., : frames // 2 + 1]
     return (torch.fft.irfft(bins, n=frames) * (frames / time)).to(x.dtype)
 
 
@@ -75,7 +70,7 @@ def raised_stride(stride: Tensor, time: int, smoothness: float) -> Tensor:
 
 def _shorter(time: int, stride: Tensor, smoothness: float) -> Tensor:
     """T / s in the type of the stride. It is at least 2, as in the published code, so that something is left."""
-    return (time / raised_stride(_exact(stride).reshape(()), time, smoothness)).clamp(min=2.0)
+    return (time / raised_stride(exact(stride).reshape(()), time, smoothness)).clamp(min=2.0)
 
 
 def diff_stride_mask(time: int, stride: Tensor, smoothness: float) -> Tensor:
@@ -119,47 +114,12 @@ def diff_stride(x: Tensor, stride: Tensor, smoothness: float = 4.0) -> Tensor:
     >>> diff_stride(torch.ones(313), torch.tensor(2.0)).shape
     torch.Size([166])
     """
-    time, signal = x.shape[-1], _exact(x)
+    time, signal = x.shape[-1], exact(x)
     mask = diff_stride_mask(time, stride, smoothness)
     bins = count_passed(mask)
     frames = frames_of_bins(bins)
     spectrum = torch.fft.rfft(signal)[..., :bins] * mask[:bins].to(signal.dtype)
     return (torch.fft.irfft(spectrum, n=frames) * (frames / time)).to(x.dtype)
-
-
-def cosine_transform(x: Tensor) -> Tensor:
-    """The orthonormal DCT-II of x along its last axis, in O(n log n).
-
-    >>> cosine_transform(torch.ones(4))
-    tensor([2., 0., 0., 0.])
-    """
-    size = x.shape[-1]
-    # The transform of x followed by its mirror image is the DCT, turned by half a sample.
-    bins = torch.fft.rfft(torch.cat([x, x.flip(-1)], dim=-1))[..., :size] * _half_sample(size, x).conj()
-    return bins.real * _orthonormal(size, x)
-
-
-def inverse_cosine_transform(coefficients: Tensor) -> Tensor:
-    """The orthonormal DCT-III, the inverse of `cosine_transform`.
-
-    >>> inverse_cosine_transform(torch.tensor([2.0, 0.0, 0.0, 0.0]))
-    tensor([1., 1., 1., 1.])
-    """
-    size = coefficients.shape[-1]
-    bins = coefficients / _orthonormal(size, coefficients) * _half_sample(size, coefficients)
-    return torch.fft.irfft(F.pad(bins, (0, 1)), n=2 * size)[..., :size]
-
-
-def _half_sample(size: int, like: Tensor) -> Tensor:
-    """The factors exp(i pi k / 2n) for k = 0..n - 1, which delay a signal of 2n samples by half a sample."""
-    angle = torch.arange(size, dtype=like.dtype, device=like.device) * (math.pi / (2 * size))
-    return torch.polar(torch.ones_like(angle), angle)
-
-
-def _orthonormal(size: int, like: Tensor) -> Tensor:
-    scale = torch.full((size,), math.sqrt(1 / (2 * size)), dtype=like.dtype, device=like.device)
-    scale[0] = math.sqrt(1 / (4 * size))
-    return scale
 
 
 def dct_diff_stride(x: Tensor, stride: Tensor, smoothness: float = 4.0) -> Tensor:
@@ -170,11 +130,12 @@ def dct_diff_stride(x: Tensor, stride: Tensor, smoothness: float = 4.0) -> Tenso
     >>> dct_diff_stride(torch.ones(313), torch.tensor(2.0)).shape
     torch.Size([162])
     """
-    time, signal = x.shape[-1], _exact(x)
+    time, signal = x.shape[-1], exact(x)
     mask = dct_diff_stride_mask(time, stride, smoothness)
     frames = count_passed(mask)
-    coefficients = cosine_transform(signal)[..., :frames] * mask[:frames].to(signal.dtype)
-    return (inverse_cosine_transform(coefficients) * math.sqrt(frames / time)).to(x.dtype)
+    coefficients = cosine_transform(signal, frames)
+    passed = mask[:frames] * math.sqrt(frames / time)
+    return inverse_cosine_transform(coefficients * passed.to(signal.dtype)).to(x.dtype)
 
 
 def complexity(strides: Iterable[Tensor], weight: float = 1.0) -> Tensor:
@@ -357,7 +318,7 @@ class SpectralPool2d(nn.Module):
         rows, columns = spectral_frames(height, vertical), spectral_frames(width, horizontal)
         if vertical > 1 and height > 1:
             rows -= rows % 2
-        bins = torch.fft.rfft2(_exact(x))[..., : columns // 2 + 1]
+        bins = torch.fft.rfft2(exact(x))[..., : columns // 2 + 1]
         bins = _rows_of_bins(bins, (rows + 1) // 2, rows // 2)
         return (torch.fft.irfft2(bins, s=(rows, columns)) * (rows * columns / (height * width))).to(x.dtype)
 
@@ -392,7 +353,7 @@ class DiffStride2d(nn.Module):
     def forward(self, x: Tensor, strides: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Downsamples x. strides: others than the learned ones, for this call, each a tensor of one element."""
         _check_image(x)
-        (height, width), signal = x.shape[2:], _exact(x)
+        (height, width), signal = x.shape[2:], exact(x)
         vertical, horizontal = (self.strides[0], self.strides[-1]) if strides is None else strides
         if self.shared:
             vertical = horizontal = raised_stride(raised_stride(vertical, height, self.smoothness), width, self.smoothness)

@@ -109,7 +109,8 @@ class Reconstruction(Task[Codec, CodecConfig]):
             for place, (code, begin, end) in enumerate(zip(codes, bounds[:-1], bounds[1:], strict=True)) if end > begin
         )
         bits = math.log2(network.config.codes)
-        rate = len(segments) / max(seconds, 1e-9)
+        # All codes have to be sent: one that lasts for no whole frame still says something to the decoder.
+        count, distinct, rate = len(codes), len(set(codes.tolist())), len(codes) / max(seconds, 1e-9)
         signal = coded.signal[0].float().cpu().numpy()
         low, high = float(signal.min()), float(signal.max())
         errors, quiet = DECIBELS * np.abs(mel - signal).mean(axis=0), quiet_frames(coded.signal, coded.lengths)[0].cpu().numpy()
@@ -124,12 +125,11 @@ class Reconstruction(Task[Codec, CodecConfig]):
         missing = "" if workbench else (
             f"; more than {MOST_EDITED:,} codes can’t be edited" if heard else f"; more than {MOST_HEARD:g} s can’t be heard or edited"
         )
-        distinct = len({segment.colour for segment in segments})
         values = {
             "mel error in dB": means["all frames"], "codes a second": rate, "bits a second": bits * rate, "distinct codes": float(distinct),
         }
         return Prediction(
-            headline="1 code" if len(segments) == 1 else f"{len(segments)} codes, {distinct} distinct",
+            headline="1 code" if count == 1 else f"{count} codes, {distinct} distinct",
             detail=f"{rate:.1f} codes and {bits * rate:.0f} bits a second{missing}",
             bars_title="Mel error", bars=tuple(Bar(name, min(1.0, mean / LARGE_DB), f"{mean:.1f} dB") for name, mean in means.items()),
             lanes=(

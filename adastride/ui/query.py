@@ -5,8 +5,8 @@ Every page's link is read by a `Query`. In place of what is missing or wrong the
 
 from __future__ import annotations
 
-import re
 import math
+import re
 from collections.abc import Callable, Container, Mapping
 from typing import TypeVar
 

@@ -184,6 +184,6 @@ def test_the_address_says_which_kind(opened: Callable[..., AppTest], tmp_path: P
         {**made_up.row(), "kind": "classifier"}, made_up.row("speakers", "elastic", kind="audio-transformer"),
     ], (*made_up.COLUMNS, "kind"))
     monkeypatch.setenv(RESULTS_VARIABLE, str(path))
-    for said, kind in (("audio-transformer", "audio-transformer"), ("nonsense", "classifier"), (None, "classifier")):
-        app = app_pages.opened("pages/results.py", **({"kind": said} if said else {}))
+    for linked, kind in (("audio-transformer", "audio-transformer"), ("nonsense", "classifier"), (None, "classifier")):
+        app = app_pages.opened("pages/results.py", **({"kind": linked} if linked else {}))
         assert app.segmented_control(key="results_kind").value == kind
