@@ -219,6 +219,22 @@ def test_the_same_link_gives_the_same_picture(elastic: Transformer, page: Page, 
     assert again.pictures() == pictures
 
 
+def test_a_link_keeps_layer_head_and_patch(elastic: Transformer, page: Page, made_up: str):
+    elastic.choose("layer", 0)
+    elastic.choose("head", 1)
+    elastic.hover("mel", 0.8)
+    elastic.away()
+    title, pictures = elastic.title(), elastic.pictures()
+    elastic.page.locator(".explorer .link").click()
+    elastic.away()
+    assert "attend=1%2C1%2C" in elastic.address()
+    again = opened(page, made_up, elastic.address())
+    assert again.title() == title
+    assert again.pictures() == pictures
+    nonsense = opened(page, made_up, "?patches=elastic&attend=99,-1,x,1e999")
+    assert nonsense.pictures()
+
+
 def test_an_ast_says_what_it_cuts_off_and_pads(page: Page, made_up: str):
     ast = opened(page, made_up, "?patches=ast")
     assert ast.facts() == {"Tokens": "105 = 8 × 13 patches + 1", "Multiply-adds": "3.76 million, blocks", "Cut off": "3.00 s at the end"}

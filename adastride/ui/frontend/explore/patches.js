@@ -45,6 +45,24 @@ export class Patches {
     this.attended = new Float64Array();
     this.elsewhere = 0; // how much of its attention goes to tokens that stand for no part of the clip
     this.version = 0;
+    this.follow(new URLSearchParams(location.search).get("attend"));
+  }
+
+  /** What a link says of layer, head and patch, "2,mean,3,0.72" for row 3 at 0.72 s; null where all is as a first visitor has it. */
+  get linked() {
+    const { described, layer, head, pointed } = this;
+    if (!described?.attention || (layer === null && head === null && !pointed)) return null;
+    const chosen = [layer === null ? "last" : layer + 1, head === null ? "mean" : head + 1];
+    return [...chosen, ...(pointed ? [pointed.row, pointed.time.toFixed(3)] : [])].join();
+  }
+
+  /** Chooses what a link says; what it can't say counts as nothing. @param {string | null} linked */
+  follow(linked) {
+    const [layer, head, row, time] = (linked ?? "").split(",").map(Number);
+    const whole = (/** @type {number} */ n) => Number.isInteger(n) && n > 0;
+    this.layer = whole(layer) ? layer - 1 : null;
+    this.head = whole(head) ? head - 1 : null;
+    this.pointed = Number.isInteger(row) && row >= 0 && time >= 0 && time < Infinity ? { row, time } : null;
   }
 
   /** @param {Described | undefined} described @param {Record<string, any>} arrays */

@@ -310,6 +310,9 @@ export class Explorer extends View {
       if (value === null) url.searchParams.delete(name);
       else url.searchParams.set(name, number(value));
     }
+    const attend = this.patches.linked;
+    if (attend) url.searchParams.set("attend", attend);
+    else url.searchParams.delete("attend");
     return url.href;
   }
 
