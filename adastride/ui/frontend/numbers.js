@@ -70,3 +70,6 @@ export function short(x) {
   const text = size >= 100 ? x.toFixed(0) : size >= 10 ? x.toFixed(1) : Number(x.toPrecision(3)).toString();
   return text.replace("-", "−");
 }
+
+/** A whole number with a true minus: 12, −4. @param {number} x */
+export const whole = (x) => x.toFixed(0).replace("-", "−");

@@ -11,7 +11,7 @@ import { paintRamp } from "../canvas.js";
 import { RAMPS, readTheme } from "../colours.js";
 import { component } from "../component.js";
 import { Conversation } from "../conversation.js";
-import { clamp, sameNumbers, short } from "../numbers.js";
+import { clamp, sameNumbers, whole } from "../numbers.js";
 import { Player, wavBlob } from "../player.js";
 import { Sheet } from "../sheet.js";
 import { Timeline, zoomWithKey } from "../timeline.js";
@@ -222,8 +222,8 @@ export class Explorer extends View {
     write(this.one(".status"), this.header.status);
     write(this.one(".sentence"), this.header.glance);
     write(this.one(".rule"), clip.glanceRule);
-    write(this.one(".mel-low"), short(Math.round(clip.melRange[0])));
-    write(this.one(".mel-high"), short(Math.round(clip.melRange[1])));
+    write(this.one(".mel-low"), whole(clip.melRange[0]));
+    write(this.one(".mel-high"), whole(clip.melRange[1]));
   }
 
   // ------------------------------------------------------------ data out
