@@ -8,6 +8,7 @@ needs them, so that `--help` and a mistyped option answer at once.
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib.util
 import json
 import math
@@ -121,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
 
     transcribe = commands.add_parser("transcribe", help="write down what a recogniser hears in clips", allow_abbrev=False)
     transcribe.add_argument("clip", metavar="CLIP", nargs="+", help=f"{FORMATS} files of up to an hour, or names of bundled samples")
-    transcribe.add_argument("--checkpoint", metavar="NAME", help="a shipped recogniser or a .safetensors file (default: the first that is shipped)")
+    transcribe.add_argument("--checkpoint", metavar="NAME", help="a shipped recogniser or a .safetensors file (default: the first shipped one of AdaStride)")
     transcribe.add_argument("--beams", metavar="N", type=_whole(1, 50), help="search with so many beams instead of taking the best token each time, "
                             "and print the second best reading")
     transcribe.add_argument("--json", action="store_true", help="print a JSON object for each clip, one on a line")
@@ -131,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
 
     encode = commands.add_parser("encode", help="write a clip as the codes and durations of a codec", allow_abbrev=False)
     encode.add_argument("clip", metavar="CLIP", help=f"a {FORMATS} file of up to 15 minutes, or the name of a bundled sample")
-    encode.add_argument("--checkpoint", metavar="NAME", help="a shipped codec or a .safetensors file (default: the first that is shipped)")
+    encode.add_argument("--checkpoint", metavar="NAME", help="a shipped codec or a .safetensors file (default: the first shipped one of AdaStride)")
     encode.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
                         help="σ⁻² of the upper layer (default: as trained)")
     encode.add_argument("--stride", metavar="S", type=_number(1), help="input frames per code of the upper layer (default: as trained)")
@@ -375,9 +376,7 @@ def _transcribe(args: argparse.Namespace) -> None:
     torch.set_num_threads(1)  # see `_explain`
     return_large_blocks()
     known = [name for name, entry in checkpoints.catalogue().items() if tasks.KINDS[entry.kind].task.texts]
-    if args.checkpoint is None and not known:
-        raise CommandError("no recogniser is part of this installation: give the path of one with --checkpoint.")
-    model = checkpoints.load(args.checkpoint or next((name for name in known if name.endswith("-adastride")), known[0]))
+    model = checkpoints.load(_chosen(args.checkpoint, known, "recogniser"))
     if not tasks.task_of(model).texts:
         raise CommandError(f"{model.name} is {with_article(model.config.kind)} and writes no text: choose {' or '.join(known[:3]) or 'a recogniser'}.")
     wrong = 0
@@ -481,17 +480,34 @@ def _decode(args: argparse.Namespace) -> None:
 
 
 def _codec(name: str | None) -> Codec:
-    """The codec of a name or a path, by default the first that is shipped. Raises CommandError for a network of another kind."""
+    """The codec of a name or a path, by default as `_chosen` says. Raises CommandError for a network of another kind."""
     from adastride import checkpoints
     from adastride.models import Codec
 
     known = [entry.name for entry in checkpoints.catalogue().values() if entry.kind == "codec"]
-    if name is None and not known:
-        raise CommandError("no codec is part of this installation: give the path of one with --checkpoint.")
-    network = checkpoints.load(name or next((one for one in known if one.endswith("-adastride")), known[0]))
+    network = checkpoints.load(_chosen(name, known, "codec"))
     if not isinstance(network, Codec):
         raise CommandError(f"{network.name} is {with_article(network.config.kind)} and has no codes: choose {' or '.join(known[:3]) or 'a codec'}.")
     return network
+
+
+def _chosen(name: str | None, known: Sequence[str], what: str) -> str:
+    """The name or path of the checkpoint that a command takes: the one that is given, else the first one of AdaStride, else the first.
+
+    known: the installed checkpoints that the command can use. what: they are. Raises CommandError where there is none, and for a name
+    of nothing, so that no checkpoint is recommended that the command would then refuse.
+    """
+    from adastride import checkpoints
+
+    if name is None:
+        if not known:
+            raise CommandError(f"no {what} is part of this installation: give the path of one with --checkpoint.")
+        return next((one for one in known if one.endswith("-adastride")), known[0])
+    if name not in checkpoints.shipped() and not (name.endswith(".safetensors") and os.path.isfile(name)):
+        alike = difflib.get_close_matches(name[:80], known, n=3, cutoff=0.3) or known[:3]
+        choice = f"choose {' or '.join(alike)}, or give" if alike else "give"
+        raise CommandError(f"there is no {what} {name[:80]!r}: {choice} the path of a .safetensors file.")
+    return name
 
 
 def _find_clip(name: str) -> tuple[Path, str]:

@@ -113,6 +113,26 @@ def test_what_encode_refuses(capsys, folder: Path, tmp_path: Path):
     assert "can't be decoded" in refused(capsys, "encode", tmp_path / "broken.wav", "--checkpoint", folder / "teller.safetensors", *out)
 
 
+@pytest.mark.parametrize(("command", "kind"), [("encode", "codec"), ("transcribe", "recogniser")])
+def test_an_unknown_checkpoint_brings_to_mind_those_that_the_command_takes(capsys, folder: Path, tmp_path: Path, command: str, kind: str):
+    out = ("--out", tmp_path / "c.json") if command == "encode" else ()
+    for name in ("nope", "digits", "no.safetensors", "x" * 5000, "a\0b.safetensors"):
+        said = refused(capsys, command, folder / "clip.wav", "--checkpoint", name, *out)
+        assert f"there is no {kind} " in said
+        named = said.partition("choose ")[2].partition(", or give")[0].split(" or ")
+        assert {checkpoints.catalogue()[one].kind for one in named} == {kind}, said
+        assert len(said) < 300
+
+
+def test_the_help_names_the_default_that_is_taken(capsys, folder: Path, tmp_path: Path):
+    assert run(capsys, "encode", "seven", "--out", tmp_path / "c.json")[0] == 0
+    assert json.loads((tmp_path / "c.json").read_text())["checkpoint"] == "codec-adastride"
+    for command in ("encode", "transcribe"):
+        with pytest.raises(SystemExit):
+            cli.main([command, "--help"])
+        assert "the first shipped one of AdaStride" in " ".join(capsys.readouterr().out.split())
+
+
 def test_without_a_codec_the_command_says_so(capsys, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     without = {name: entry for name, entry in checkpoints.catalogue().items() if entry.kind != "codec"}
     monkeypatch.setattr(checkpoints, "catalogue", lambda: without)
