@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from adastride.formats import FORMATS
-from adastride.ranges import SIGMA_INV2_RANGE
-from adastride.wording import with_article
+from adastride.ranges import SIGMA_INV2_RANGE, STRIDE_RANGE
+from adastride.wording import counted, with_article
 
 if TYPE_CHECKING:
     import torch
@@ -135,7 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("--checkpoint", metavar="NAME", help="a shipped codec or a .safetensors file (default: the first shipped one of AdaStride)")
     encode.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
                         help="σ⁻² of the upper layer (default: as trained)")
-    encode.add_argument("--stride", metavar="S", type=_number(1), help="input frames per code of the upper layer (default: as trained)")
+    encode.add_argument("--stride", metavar="S", type=_number(*STRIDE_RANGE),
+                        help="input frames per code of the upper layer, from 1 to 8 (default: as trained)")
     encode.add_argument("--out", metavar="FILE", required=True, help="the JSON file to write: codes, durations in mel frames, mel_frames")
     encode.set_defaults(run=_encode)
 
@@ -420,18 +421,24 @@ def _encode(args: argparse.Namespace) -> None:
     import torch
 
     from adastride import audio
-    from adastride.downsampling import LayerSettings
+    from adastride.downsampling import METHODS, LayerSettings
     from adastride.tasks import codes
 
     torch.set_num_threads(1)  # see `_explain`
     network = _codec(args.checkpoint)
     waveform = audio.read(clip, network.config.mel.sample_rate)
+    top, method = network.downsamplers[-1], METHODS[network.config.methods[-1]]
+    if args.sigma_inv2 is not None and "sigma" not in method.parameters:
+        raise CommandError(f"{network.name} has no σ ({method.label} has none): leave --sigma-inv2 out.")
+    stride = None if args.stride is None else top.nearest_stride(args.stride)
+    if stride != args.stride:
+        print(f"{method.label} takes whole strides alone: --stride {args.stride:g} is rounded to {stride:g}.", file=sys.stderr)
     sigma = None if args.sigma_inv2 is None else args.sigma_inv2**-0.5
     encoded = codes.encode(network, waveform, LayerSettings(sigma=sigma, stride=args.stride))
     _write(out, encoded.to_json().encode())
     seconds = encoded.mel_frames / network.config.mel.frames_per_second
     print(
-        f"{title}: {len(encoded.codes)} codes, {len(set(encoded.codes))} of them distinct, {len(encoded.codes) / seconds:.1f} a second, "
+        f"{title}: {counted(len(encoded.codes), 'code')}, {len(set(encoded.codes))} of them distinct, {len(encoded.codes) / seconds:.1f} a second, "
         f"{len(encoded.codes) * math.log2(network.config.codes) / seconds:.0f} bits a second without their durations"
     )
     print(f"wrote {out}")
@@ -441,6 +448,8 @@ def _decode(args: argparse.Namespace) -> None:
     outputs = {kind: Path(path) for kind in ("wav", "mel") if (path := getattr(args, kind)) is not None}
     if not outputs:
         raise CommandError("there is nothing to write: give --wav OUT, --mel OUT or both.")
+    if "wav" in outputs and outputs["wav"].suffix.lower() != ".wav":
+        raise CommandError(f"--wav {outputs['wav']} must end in .wav: it is a WAV file that is written.")
     path = Path(args.codes)
     if not path.is_file():
         raise CommandError(f"there is no file {args.codes!r}: name a JSON file that `python -m adastride encode` wrote.")
@@ -464,6 +473,7 @@ def _decode(args: argparse.Namespace) -> None:
         named = one_line(known.checkpoint, 60)
         raise CommandError(f"{path.name} is of {named}, which is not part of this installation: give its file with --checkpoint.")
     network = _codec(args.checkpoint or known.checkpoint)
+    codes.check_written(network, known)
     mel = codes.decode(network, known)
     files = {}
     if "mel" in outputs:
