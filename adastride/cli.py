@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from adastride.length_points import LengthPoint
     from adastride.models import Codec, NetworkConfig
     from adastride.tasks import Kind
+    from adastride.tasks.task import Metric
     from adastride.training.datasets import Source
     from adastride.training.evaluate import Evaluation
 
@@ -775,11 +776,14 @@ def _evaluation_report(result: Evaluation) -> str:
     def stride(value: float) -> str:
         return f"{value:.2f}" if math.isfinite(value) else "none"
 
+    def value(metric: Metric, number: float) -> str:
+        return metric.text(number) if math.isfinite(number) else "–"
+
     headline = result.headline
     lines = _columns([
-        (f"{headline.label.lower()}, clips as they are", headline.text(result.value)),
-        (f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", headline.text(result.value_in_silence)),
-        *((f"{metric.label.lower()}, clips as they are", metric.text(result.metrics[metric.name])) for metric in result.others),
+        (f"{headline.label.lower()}, clips as they are", value(headline, result.value)),
+        (f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", value(headline, result.value_in_silence)),
+        *((f"{metric.label.lower()}, clips as they are", value(metric, result.metrics[metric.name])) for metric in result.others),
         ("mean stride of layer 1 in silence, input frames per output frame", stride(result.silence_stride)),
         ("mean stride of layer 1 in sound, input frames per output frame", stride(result.sound_stride)),
         ("stride in silence / stride in sound", stride(result.stride_ratio)),

@@ -174,6 +174,24 @@ def test_the_help_names_the_default_that_is_taken(capsys, folder: Path, tmp_path
         assert "the first shipped one of AdaStride" in " ".join(capsys.readouterr().out.split())
 
 
+def test_an_evaluation_without_quiet_frames_has_no_number_for_them(capsys, folder: Path, tmp_path: Path):
+    """A dash among texts and null in JSON; so has one of silence for loud frames."""
+    (tmp_path / "clips").mkdir()
+    times = np.arange(11_025) / 22_050
+    soundfile.write(tmp_path / "clips" / "tone.wav", 0.3 * np.sin(2 * np.pi * 440 * times), 22_050)
+    (tmp_path / "clips" / "manifest.csv").write_text("path,split\ntone.wav,test\n")
+    own = ("evaluate", folder / "teller.safetensors", "--data", tmp_path / "clips", "--device", "cpu")
+    code, said, _ = run(capsys, *own)
+    assert (code, "nan" in said.lower()) == (0, False)
+    lines = {line.partition(", clips as they are")[0]: line.split()[-1] for line in said.splitlines() if ", clips as they are" in line}
+    assert (lines["duration of codes in quiet frames"], lines["mel error of quiet frames"]) == ("–", "–")
+    assert lines["mel error of loud frames"] == "dB"
+    code, said, _ = run(capsys, *own, "--json")
+    numbers = json.loads(said)
+    assert (code, numbers["duration_quiet"], numbers["mel_error_quiet_db"]) == (0, None, None)
+    assert numbers["mel_error_loud_db"] > 0
+
+
 def test_without_a_codec_the_command_says_so(capsys, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     without = {name: entry for name, entry in checkpoints.catalogue().items() if entry.kind != "codec"}
     monkeypatch.setattr(checkpoints, "catalogue", lambda: without)
