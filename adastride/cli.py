@@ -8,6 +8,7 @@ needs them, so that `--help` and a mistyped option answer at once.
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib.util
 import json
 import math
@@ -22,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from adastride.formats import FORMATS
-from adastride.ranges import SIGMA_INV2_RANGE
-from adastride.wording import with_article
+from adastride.ranges import SIGMA_INV2_RANGE, STRIDE_RANGE
+from adastride.wording import counted, with_article
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from adastride.length_points import LengthPoint
     from adastride.models import Codec, NetworkConfig
     from adastride.tasks import Kind
+    from adastride.tasks.task import Metric
     from adastride.training.datasets import Source
     from adastride.training.evaluate import Evaluation
 
@@ -121,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
     transcribe = commands.add_parser("transcribe", help="write down what a recogniser hears in clips", allow_abbrev=False)
     transcribe.add_argument("clip", metavar="CLIP", nargs="+", help=f"{FORMATS} files of up to an hour, or names of bundled samples")
-    transcribe.add_argument("--checkpoint", metavar="NAME", help="a shipped recogniser or a .safetensors file (default: the first that is shipped)")
+    transcribe.add_argument("--checkpoint", metavar="NAME", help="a shipped recogniser or a .safetensors file (default: the first shipped one of AdaStride)")
     transcribe.add_argument("--beams", metavar="N", type=_whole(1, 50), help="search with so many beams instead of taking the best token each time, "
                             "and print the second best reading")
     transcribe.add_argument("--json", action="store_true", help="print a JSON object for each clip, one on a line")
@@ -131,10 +133,11 @@ def _parser() -> argparse.ArgumentParser:
 
     encode = commands.add_parser("encode", help="write a clip as the codes and durations of a codec", allow_abbrev=False)
     encode.add_argument("clip", metavar="CLIP", help=f"a {FORMATS} file of up to 15 minutes, or the name of a bundled sample")
-    encode.add_argument("--checkpoint", metavar="NAME", help="a shipped codec or a .safetensors file (default: the first that is shipped)")
+    encode.add_argument("--checkpoint", metavar="NAME", help="a shipped codec or a .safetensors file (default: the first shipped one of AdaStride)")
     encode.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
                         help="σ⁻² of the upper layer (default: as trained)")
-    encode.add_argument("--stride", metavar="S", type=_number(1), help="input frames per code of the upper layer (default: as trained)")
+    encode.add_argument("--stride", metavar="S", type=_number(*STRIDE_RANGE),
+                        help="input frames per code of the upper layer, from 1 to 8 (default: as trained)")
     encode.add_argument("--out", metavar="FILE", required=True, help="the JSON file to write: codes, durations in mel frames, mel_frames")
     encode.set_defaults(run=_encode)
 
@@ -375,9 +378,7 @@ def _transcribe(args: argparse.Namespace) -> None:
     torch.set_num_threads(1)  # see `_explain`
     return_large_blocks()
     known = [name for name, entry in checkpoints.catalogue().items() if tasks.KINDS[entry.kind].task.texts]
-    if args.checkpoint is None and not known:
-        raise CommandError("no recogniser is part of this installation: give the path of one with --checkpoint.")
-    model = checkpoints.load(args.checkpoint or next((name for name in known if name.endswith("-adastride")), known[0]))
+    model = checkpoints.load(_chosen(args.checkpoint, known, "recogniser"))
     if not tasks.task_of(model).texts:
         raise CommandError(f"{model.name} is {with_article(model.config.kind)} and writes no text: choose {' or '.join(known[:3]) or 'a recogniser'}.")
     wrong = 0
@@ -421,18 +422,24 @@ def _encode(args: argparse.Namespace) -> None:
     import torch
 
     from adastride import audio
-    from adastride.downsampling import LayerSettings
+    from adastride.downsampling import METHODS, LayerSettings
     from adastride.tasks import codes
 
     torch.set_num_threads(1)  # see `_explain`
     network = _codec(args.checkpoint)
     waveform = audio.read(clip, network.config.mel.sample_rate)
+    top, method = network.downsamplers[-1], METHODS[network.config.methods[-1]]
+    if args.sigma_inv2 is not None and "sigma" not in method.parameters:
+        raise CommandError(f"{network.name} has no σ ({method.label} has none): leave --sigma-inv2 out.")
+    stride = None if args.stride is None else top.nearest_stride(args.stride)
+    if stride != args.stride:
+        print(f"{method.label} takes whole strides alone: --stride {args.stride:g} is rounded to {stride:g}.", file=sys.stderr)
     sigma = None if args.sigma_inv2 is None else args.sigma_inv2**-0.5
     encoded = codes.encode(network, waveform, LayerSettings(sigma=sigma, stride=args.stride))
     _write(out, encoded.to_json().encode())
     seconds = encoded.mel_frames / network.config.mel.frames_per_second
     print(
-        f"{title}: {len(encoded.codes)} codes, {len(set(encoded.codes))} of them distinct, {len(encoded.codes) / seconds:.1f} a second, "
+        f"{title}: {counted(len(encoded.codes), 'code')}, {len(set(encoded.codes))} of them distinct, {len(encoded.codes) / seconds:.1f} a second, "
         f"{len(encoded.codes) * math.log2(network.config.codes) / seconds:.0f} bits a second without their durations"
     )
     print(f"wrote {out}")
@@ -442,6 +449,8 @@ def _decode(args: argparse.Namespace) -> None:
     outputs = {kind: Path(path) for kind in ("wav", "mel") if (path := getattr(args, kind)) is not None}
     if not outputs:
         raise CommandError("there is nothing to write: give --wav OUT, --mel OUT or both.")
+    if "wav" in outputs and outputs["wav"].suffix.lower() != ".wav":
+        raise CommandError(f"--wav {outputs['wav']} must end in .wav: it is a WAV file that is written.")
     path = Path(args.codes)
     if not path.is_file():
         raise CommandError(f"there is no file {args.codes!r}: name a JSON file that `python -m adastride encode` wrote.")
@@ -465,6 +474,7 @@ def _decode(args: argparse.Namespace) -> None:
         named = one_line(known.checkpoint, 60)
         raise CommandError(f"{path.name} is of {named}, which is not part of this installation: give its file with --checkpoint.")
     network = _codec(args.checkpoint or known.checkpoint)
+    codes.check_written(network, known)
     mel = codes.decode(network, known)
     files = {}
     if "mel" in outputs:
@@ -481,17 +491,34 @@ def _decode(args: argparse.Namespace) -> None:
 
 
 def _codec(name: str | None) -> Codec:
-    """The codec of a name or a path, by default the first that is shipped. Raises CommandError for a network of another kind."""
+    """The codec of a name or a path, by default as `_chosen` says. Raises CommandError for a network of another kind."""
     from adastride import checkpoints
     from adastride.models import Codec
 
     known = [entry.name for entry in checkpoints.catalogue().values() if entry.kind == "codec"]
-    if name is None and not known:
-        raise CommandError("no codec is part of this installation: give the path of one with --checkpoint.")
-    network = checkpoints.load(name or next((one for one in known if one.endswith("-adastride")), known[0]))
+    network = checkpoints.load(_chosen(name, known, "codec"))
     if not isinstance(network, Codec):
         raise CommandError(f"{network.name} is {with_article(network.config.kind)} and has no codes: choose {' or '.join(known[:3]) or 'a codec'}.")
     return network
+
+
+def _chosen(name: str | None, known: Sequence[str], what: str) -> str:
+    """The name or path of the checkpoint that a command takes: the one that is given, else the first one of AdaStride, else the first.
+
+    known: the installed checkpoints that the command can use. what: they are. Raises CommandError where there is none, and for a name
+    of nothing, so that no checkpoint is recommended that the command would then refuse.
+    """
+    from adastride import checkpoints
+
+    if name is None:
+        if not known:
+            raise CommandError(f"no {what} is part of this installation: give the path of one with --checkpoint.")
+        return next((one for one in known if one.endswith("-adastride")), known[0])
+    if name not in checkpoints.shipped() and not (name.endswith(".safetensors") and os.path.isfile(name)):
+        alike = difflib.get_close_matches(name[:80], known, n=3, cutoff=0.3) or known[:3]
+        choice = f"choose {' or '.join(alike)}, or give" if alike else "give"
+        raise CommandError(f"there is no {what} {name[:80]!r}: {choice} the path of a .safetensors file.")
+    return name
 
 
 def _find_clip(name: str) -> tuple[Path, str]:
@@ -749,11 +776,14 @@ def _evaluation_report(result: Evaluation) -> str:
     def stride(value: float) -> str:
         return f"{value:.2f}" if math.isfinite(value) else "none"
 
+    def value(metric: Metric, number: float) -> str:
+        return metric.text(number) if math.isfinite(number) else "–"
+
     headline = result.headline
     lines = _columns([
-        (f"{headline.label.lower()}, clips as they are", headline.text(result.value)),
-        (f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", headline.text(result.value_in_silence)),
-        *((f"{metric.label.lower()}, clips as they are", metric.text(result.metrics[metric.name])) for metric in result.others),
+        (f"{headline.label.lower()}, clips as they are", value(headline, result.value)),
+        (f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", value(headline, result.value_in_silence)),
+        *((f"{metric.label.lower()}, clips as they are", value(metric, result.metrics[metric.name])) for metric in result.others),
         ("mean stride of layer 1 in silence, input frames per output frame", stride(result.silence_stride)),
         ("mean stride of layer 1 in sound, input frames per output frame", stride(result.sound_stride)),
         ("stride in silence / stride in sound", stride(result.stride_ratio)),

@@ -1,4 +1,4 @@
-"""Words in a sentence: other people's names of files, labels, what a library says of a broken file; articles."""
+"""Words in a sentence: other people's names of files, labels, what a library says of a broken file; articles; plurals."""
 
 from __future__ import annotations
 
@@ -37,3 +37,12 @@ def with_article(name: str) -> str:
     ('an audio-transformer', 'a codec')
     """
     return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, of which more than one is told by an s.
+
+    >>> counted(1, "code"), counted(0, "code")
+    ('1 code', '0 codes')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -25,6 +25,7 @@ from adastride.tasks.prediction import Audible, Lane, PictureLane, Prediction
 FEWEST, MOST = FEWEST_METHODS, MOST_METHODS
 _SHOWN_DECIBELS = 90.0
 MOST_NUMBERS = 40  # of one network that a table has
+_NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -163,13 +164,18 @@ def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:
     barred = {each.followed.label for each in predictions if each.followed and each.bars}
     labels = [label for label in dict.fromkeys(label for each in predictions for label in each.values) if label not in barred][:MOST_NUMBERS]
     for label in labels:
-        rows.append(Numbers(label, tuple(_number(each.values[label]) if label in each.values else "none" for each in predictions)))
+        rows.append(Numbers(label, tuple(_number(each.values[label]) if label in each.values else _NONE for each in predictions)))
+    return rows + _bars_of(predictions)
+
+
+def _bars_of(predictions: Sequence[Prediction]) -> list[Numbers]:
+    """The rows of bars that say what does not stand among the numbers already, `MOST_NUMBERS` at most."""
     bars = [
         {", ".join(filter(None, (each.bars_title, bar.label))): bar.text for bar in each.bars if bar.label not in each.values}
         for each in predictions
     ]
     named = list(dict.fromkeys(label for own in bars for label in own))[:MOST_NUMBERS]
-    return rows + [Numbers(label, tuple(own.get(label, "none") for own in bars)) for label in named]
+    return [Numbers(label, tuple(own.get(label, _NONE) for own in bars)) for label in named]
 
 
 def _number(value: float) -> str:
@@ -182,12 +188,29 @@ def _number(value: float) -> str:
 
 
 def to_csv(answers: Sequence[Answer]) -> str:
-    """A line for each network: its name, how its uppermost layer ran, and all its numbers."""
+    """A line for each network: its name, how its uppermost layer ran, all its numbers, and the bars of the table.
+
+    A bar's unit stands in the head of its column, where all networks have the same, and its number has the digits of the table.
+    """
     labels = list(dict.fromkeys(label for answer in answers for label in answer.prediction.values))
-    rows: list[list[object]] = [["network", "stride", "output_frames", "answer", *labels]]
-    for answer in answers:
+    bars = [_with_unit_in_label(row) for row in _bars_of([answer.prediction for answer in answers])]
+    top_columns = ["stride of the uppermost layer", "output frames of the uppermost layer"]
+    rows: list[list[object]] = [["network", *top_columns, "answer", *labels, *(row.label for row in bars)]]
+    for place, answer in enumerate(answers):
         values, layers = answer.prediction.values, answer.trace.layers
         top = (f"{layers[-1].settings.stride:.6g}", layers[-1].output_frames) if layers else ("", "")
         numbers = (f"{values[label]:.6g}" if label in values else "" for label in labels)
-        rows.append([answer.name, *top, answer.prediction.headline, *numbers])
+        rows.append([answer.name, *top, answer.prediction.headline, *numbers, *(row.texts[place] for row in bars)])
     return csv_text(rows)
+
+
+def _with_unit_in_label(row: Numbers) -> Numbers:
+    """A row as a file has it: an empty text for none, and bare numbers where all texts have one unit.
+
+    >>> _with_unit_in_label(Numbers("Error", ("1.5 dB", "none", "12.0 dB")))
+    Numbers(label='Error (dB)', texts=('1.5', '', '12.0'))
+    """
+    units = {text.partition(" ")[2] for text in row.texts if text != _NONE}
+    if len(units) == 1 and "" not in units:
+        return Numbers(f"{row.label} ({units.pop()})", tuple("" if text == _NONE else text.partition(" ")[0] for text in row.texts))
+    return Numbers(row.label, tuple("" if text == _NONE else text for text in row.texts))

@@ -25,9 +25,9 @@ import torch
 from adastride import alignment as maths
 from adastride.alignment import Alignment
 from adastride.audio import MAX_SECONDS, Waveform
-from adastride.downsampling import LayerSettings
+from adastride.downsampling import METHODS, LayerSettings
 from adastride.models.codec import Codec, Coded, Upsampling, durations_of
-from adastride.wording import one_line
+from adastride.wording import counted, one_line
 
 FORMAT = 1
 MOST_BYTES = 40_000_000  # of a file
@@ -62,7 +62,8 @@ class Codes:
         if not self.codes:
             raise CodesError("there is no code left: keep at least one.")
         if len(self.codes) != len(self.durations):
-            raise CodesError(f"there are {len(self.codes)} codes and {len(self.durations)} durations: give every code one duration.")
+            counts = f"{counted(len(self.codes), 'code')} and {counted(len(self.durations), 'duration')}"
+            raise CodesError(f"{counts} can't go together: give every code one duration.")
         for place, duration in enumerate(self.durations):
             if duration < 1:
                 raise CodesError(f"the code in place {place} lasts for {duration} mel frames: give it at least 1, or take it out.")
@@ -81,6 +82,12 @@ class Codes:
             raise CodesError(
                 "the positions do not rise from the first code to the last: encode the clip again, or take positions and skipped out."
             )
+        if self.skipped and not self.positions:
+            raise CodesError("there are skipped codes and no positions that say where they are skipped: take skipped out.")
+        if self.sigma is None and any(position != int(position) for position in self.positions):
+            raise CodesError("there is no sigma, and the positions lie between codes: put the sigma back, or encode the clip again.")
+        if self.skipped and self._lasting() & set(places):
+            raise CodesError("a code is skipped where the positions have frames: encode the clip again, or take positions and skipped out.")
 
     @property
     def mel_frames(self) -> int:
@@ -91,6 +98,11 @@ class Codes:
     def count(self) -> int:
         """How many codes there are, those that last for no frame counted in."""
         return len(self.codes) + len(self.skipped)
+
+    def _lasting(self) -> set[int]:
+        """The places of codes that last for frames by the positions. Soft ones go from the first code to the last in any recording."""
+        ends = {0, self.count - 1} if self.sigma is not None else set[int]()
+        return ends | set(_nearest(self.positions).tolist())
 
     def with_durations(self, durations: Sequence[int]) -> Codes:
         """The same codes with other durations, and without the positions, which no longer say anything."""
@@ -220,11 +232,28 @@ def codes_of(network: Codec, coded: Coded) -> Codes:
 def decode(network: Codec, codes: Codes) -> np.ndarray:
     """The log-mel that a codec makes of codes: natural-log (n_mels, mel_frames) float32.
 
-    Raises CodesError, one sentence, for codes of another network, codes that its codebook does not have, and too many frames.
+    Raises CodesError, one sentence, for codes of another network, codes that its codebook does not have, a sigma or strides that its
+    layers can't have, and too many frames.
     """
+    _check(network, codes)
+    line, upsamplings = _upsamplings(codes, network.device)
+    with torch.inference_mode(), network.evaluating():
+        values = network.quantiser.vectors(torch.tensor(line, device=network.device)).T[None]
+        mel = network.reconstruct(values, maths.known_lengths([len(line)], network.device), upsamplings)
+    return mel[0].float().cpu().numpy()
+
+
+def _check(network: Codec, codes: Codes) -> None:
+    """Raises CodesError for codes that can't be decoded, see `decode`."""
     if codes.fingerprint != network.fingerprint:
+        named = one_line(codes.checkpoint, 60)
+        if codes.checkpoint == network.name:
+            raise CodesError(
+                f"these codes are of another training of {named}, whose fingerprint is {one_line(codes.fingerprint, 12)} and not "
+                f"{one_line(network.fingerprint, 12)}, and mean nothing to this one: decode them with the file that encoded them."
+            )
         raise CodesError(
-            f"these codes are of {one_line(codes.checkpoint, 60)} and mean nothing to {network.name}, whose weights are others: "
+            f"these codes are of {named} and mean nothing to {network.name}, whose weights are others: "
             "decode them with the checkpoint that encoded them."
         )
     _check_known(network, [*codes.codes, *(code for _, code in codes.skipped)])
@@ -233,12 +262,34 @@ def decode(network: Codec, codes: Codes) -> np.ndarray:
         raise CodesError(f"these codes last {seconds:.0f} s, more than the {MAX_SECONDS:.0f} s that can be decoded: decode a part of them.")
     if len(codes.strides) != len(network.downsamplers) - 1:
         fixed = len(network.downsamplers) - 1
-        raise CodesError(f"these codes name {len(codes.strides)} strides and {network.name} has {fixed}: encode the clip again.")
-    line, upsamplings = _upsamplings(codes, network.device)
-    with torch.inference_mode(), network.evaluating():
-        values = network.quantiser.vectors(torch.tensor(line, device=network.device)).T[None]
-        mel = network.reconstruct(values, maths.known_lengths([len(line)], network.device), upsamplings)
-    return mel[0].float().cpu().numpy()
+        raise CodesError(f"these codes name {counted(len(codes.strides), 'stride')} and {network.name} has {fixed}: encode the clip again.")
+    method = network.config.methods[-1]
+    if codes.sigma is not None and "sigma" not in METHODS[method].parameters:
+        raise CodesError(f"these codes have a sigma and no layer of {network.name} has one: set sigma to null, or encode the clip again.")
+
+
+def check_written(network: Codec, codes: Codes) -> None:
+    """Raises CodesError, one sentence, for codes that `decode` refuses, and for a sigma or strides that `encode` would not write.
+
+    It is for files, which anybody may have edited. A run of which every layer may have settings of its own can have codes that do not
+    pass, such as those of AdaStride's weights run as AdaStride-F.
+    """
+    _check(network, codes)
+    own = [int(layer.nearest_stride(layer.stride)) for layer in network.downsamplers[:-1]]
+    # A clip of fewer frames than a stride has is written with as many as it has.
+    frames = codes.mel_frames
+    for usual, stride in zip(own, codes.strides, strict=True):
+        if stride not in (usual, min(usual, frames)):
+            said = one_line(str(list(codes.strides)), 60)
+            raise CodesError(f"the strides are {said} and those of {network.name} are {own}: set them to these, or encode the clip again.")
+        frames = -(-frames // usual)
+    method, top = METHODS[network.config.methods[-1]], network.downsamplers[-1]
+    soft = "sigma" in method.parameters and getattr(top, "variant", None) != "adastride-f"
+    if soft and codes.sigma is None:
+        trained = f"as trained {top.sigma:g}"
+        raise CodesError(f"there is no sigma, which {network.name} needs ({trained}): put it back, or encode the clip again.")
+    if codes.sigma is not None and not soft:
+        raise CodesError(f"there is a sigma, and {network.name} repeats frames without one: set it to null, or encode the clip again.")
 
 
 def _check_known(network: Codec, codes: Sequence[int]) -> None:
@@ -256,12 +307,16 @@ def _frames(codes: Codes) -> list[int]:
     return frames
 
 
+def _nearest(positions: Sequence[float]) -> np.ndarray:
+    """The places that frames are made of most: the lower of equals, as an argmax takes it."""
+    return np.ceil(np.array(positions) - 0.5).astype(int)
+
+
 def _fit(codes: Codes) -> bool:
     """Whether the durations are those that the positions give."""
     if len(codes.positions) != _frames(codes)[-1]:
         return False
-    nearest = np.ceil(np.array(codes.positions) - 0.5).astype(int)  # the lower of equals, as an argmax takes it
-    counts = np.bincount(np.repeat(nearest, math.prod(codes.strides))[: codes.mel_frames], minlength=codes.count)
+    counts = np.bincount(np.repeat(_nearest(codes.positions), math.prod(codes.strides))[: codes.mel_frames], minlength=codes.count)
     lasting = np.ones(codes.count, bool)
     lasting[[place for place, _ in codes.skipped]] = False
     return not counts[~lasting].any() and counts[lasting].tolist() == list(codes.durations)

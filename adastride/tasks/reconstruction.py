@@ -31,6 +31,7 @@ from adastride.tasks.workbench import MOST_EDITED, Workbench, map_of
 COMMITMENT = 0.1  # its weight, alpha of equation 10
 DECIBELS = 20 / math.log(10)  # of a natural-log level of 1
 QUIET_DB = -30.0  # a frame so far below a clip's loudest is quiet
+SILENCE_DB = 1.0  # so is one whose bands are no farther above the floor of log-mels
 LARGE_DB = 12.0  # a mel error that fills its bar
 STEP = 8  # frames of the mel that is averaged and repeated
 MOST_CODES = 4096  # of a network of somebody's own that a page shows
@@ -56,10 +57,15 @@ def averaged(mel: Tensor, lengths: Tensor, step: int = STEP) -> Tensor:
 
 
 def quiet_frames(signal: Tensor, lengths: Tensor) -> Tensor:
-    """Which frames of log-mels (batch, n_mels, T) are quiet, see `QUIET_DB`: (batch, T) bool, False past each example's length."""
+    """Which frames of log-mels (batch, n_mels, T) are quiet: (batch, T) bool, False past each example's length.
+
+    They are those far below the loudest of their clip, see `QUIET_DB`, and silence itself, which is nothing loud even where there is
+    nothing else, see `SILENCE_DB`.
+    """
     valid = maths.length_mask(lengths, signal.shape[2])
     levels = DECIBELS * torch.logsumexp(signal, dim=1).masked_fill(~valid, -math.inf)
-    return valid & (levels < levels.amax(dim=1, keepdim=True) + QUIET_DB)
+    silent = DECIBELS * (signal.amax(dim=1) - math.log(audio.LOG_FLOOR)) <= SILENCE_DB
+    return valid & (silent | (levels < levels.amax(dim=1, keepdim=True) + QUIET_DB))
 
 
 def entropy_bits(counts: Sequence[int]) -> float:

@@ -91,7 +91,23 @@ def test_the_file_has_a_line_for_each_network(answers: list[Answer]):
     assert [row["network"] for row in rows] == ["strided-conv", "spectral-pool", "adastride"]
     for row, answer in zip(rows, answers, strict=True):
         assert float(row["mel error in dB"]) == pytest.approx(answer.prediction.values["mel error in dB"], rel=1e-5)
-        assert (row["stride"], int(row["output_frames"])) == ("3", answer.trace.layers[-1].output_frames)
+        top = (row["stride of the uppermost layer"], int(row["output frames of the uppermost layer"]))
+        assert top == ("3", answer.trace.layers[-1].output_frames)
+
+
+def test_the_file_has_the_bars_of_the_table(answers: list[Answer]):
+    """Such as the errors of loud and of quiet frames, as numbers; what a network does not have is empty."""
+    faint = from_samples(np.pad(speech(1.0).samples, (6000, 3000)), 22_050)
+    quiet = [*answers, Answer("faint", trace(codec(), faint))]
+    for row, answer in zip(csv.DictReader(io.StringIO(to_csv(quiet))), quiet, strict=True):
+        for bar in answer.prediction.bars:
+            assert f"{row[f'Mel error, {bar.label} (dB)']} dB" == bar.text
+    assert [bar.label for bar in quiet[-1].prediction.bars] == ["all frames", "loud frames", "quiet frames"]
+    word = Prediction("seven", bars_title="Certainty", bars=(Bar("seven", 0.5, "50 %"), Bar("odd", 0.5, "much")))
+    mixed = [answers[0], Answer("words", replace(answers[1].trace, prediction=word))]
+    first, second = csv.DictReader(io.StringIO(to_csv(mixed)))
+    assert (first["Certainty, seven (%)"], second["Certainty, seven (%)"], second["Certainty, odd"]) == ("", "50", "much")
+    assert second["Mel error, loud frames (dB)"] == ""
 
 
 def test_names_are_short_and_differ():

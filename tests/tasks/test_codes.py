@@ -15,7 +15,7 @@ from made_up_codecs import codec, speech
 
 from adastride.downsampling import LayerSettings
 from adastride.models import Codec
-from adastride.tasks.codes import Codes, CodesError, decode, encode
+from adastride.tasks.codes import Codes, CodesError, check_written, decode, encode
 
 METHODS = ("strided-conv", "spectral-pool", "adastride", "adastride-f", "cif", "a-tome", "diffstride")
 ADASTRIDE = codec("adastride")
@@ -149,12 +149,14 @@ def first(name: str, value: Any) -> dict[str, Any]:
     (edited(**first("durations", -3)), "lasts for -3 mel frames"),
     (edited(**first("durations", 2**40)), "durations must be whole numbers"),
     (edited(**first("durations", 2**30)), "more than the 1000000 allowed"),
-    (edited(durations=[1]), "and 1 durations"), (edited(mel_frames=5), "make them equal"), (edited(mel_frames="out"), "mel_frames is None"),
+    (edited(durations=[1]), "and 1 duration can't go together"), (edited(mel_frames=5), "make them equal"), (edited(mel_frames="out"), "mel_frames is None"),
     (edited(strides=[0, 2]), "strides must be"), (edited(sigma=-1.0), "sigma"), (edited(sigma="wide"), "sigma must be numbers"),
     (edited(**first("positions", -1.0)), "positions do not rise"),
     (edited(**first("positions", float("nan"))), "positions must be numbers"),
     (edited(**first("positions", 1e9)), "positions do not rise"), (edited(skipped=[[0]]), "pairs of a place and a code"),
-    (edited(skipped=[[900, 1]]), "not in order"), (edited(checkpoint=7), "checkpoint must be a text"),
+    (edited(skipped=[[900, 1]]), "not in order"), (edited(sigma="out"), "there is no sigma"), (edited(sigma=None), "there is no sigma"),
+    (edited(skipped=[[3, 1]], positions=[]), "no positions that say where"), (edited(skipped=[[1, 1]]), "skipped where the positions have"),
+    (edited(skipped=[[0, 1]]), "skipped where the positions have"), (edited(checkpoint=7), "checkpoint must be a text"),
     (edited(fingerprint="out"), "fingerprint must be a text"),
 ])
 def test_a_file_that_cannot_be(text: str, said: str):
@@ -169,16 +171,45 @@ def test_a_file_that_cannot_be(text: str, said: str):
 
 def test_codes_that_this_network_cannot_decode():
     made = encode(ADASTRIDE, speech(0.3))
-    with pytest.raises(CodesError, match="these codes are of teller and mean nothing to teller"):
+    with pytest.raises(CodesError, match=r"of another training of teller, whose fingerprint is \w{11}… and not \w{11}…, and mean"):
         decode(codec("strided-conv"), made)
+    with pytest.raises(CodesError, match="these codes are of other and mean nothing to teller, whose weights are others"):
+        decode(codec("strided-conv"), replace(made, checkpoint="other"))
     with pytest.raises(CodesError, match=r"the code 16 in place 0 is not in the codebook of teller: its codes are 0 to 15\."):
         decode(ADASTRIDE, replace(made, codes=(16, *made.codes[1:])))
     with pytest.raises(CodesError, match="the code -1 in place 0"):
         decode(ADASTRIDE, replace(made, codes=(-1, *made.codes[1:])))
     with pytest.raises(CodesError, match="more than the 900 s"):
         decode(ADASTRIDE, made.with_durations([20_000] * len(made.codes)))
-    with pytest.raises(CodesError, match="name 1 strides"):
+    with pytest.raises(CodesError, match="name 1 stride and teller has 2"):
         decode(ADASTRIDE, replace(made, strides=(2,)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_encode_writes_passes_for_a_file(method: str):
+    """Of clips so short that a layer has fewer frames than its stride, too, and with another stride and sigma of the upper layer."""
+    network = codec(method)
+    for seconds in (1e-4, 0.012, 0.03, 0.5):
+        for chosen in (None, LayerSettings(stride=1.0), LayerSettings(stride=3.0, sigma=2.0)):
+            check_written(network, encode(network, speech(seconds), chosen))
+
+
+def test_a_sigma_and_strides_that_encode_would_not_write():
+    """Any of them would be decoded to another sound."""
+    made, hard = encode(ADASTRIDE, speech(0.3)), encode(codec("strided-conv"), speech(0.3))
+    with pytest.raises(CodesError, match=r"no sigma, which teller needs \(as trained 1\): put it back"):
+        check_written(ADASTRIDE, replace(made, sigma=None, positions=(), skipped=()))
+    with pytest.raises(CodesError, match="no layer of teller has one: set sigma to null"):
+        decode(codec("strided-conv"), replace(hard, sigma=1.0))
+    adastride_f = codec("adastride-f")
+    with pytest.raises(CodesError, match="teller repeats frames without one: set it to null"):
+        check_written(adastride_f, replace(encode(adastride_f, speech(0.3)), sigma=1.0))
+    for strides in ((4, 4), (10_000, 10_000), (2, 1), (1, 2)):
+        for network, codes in ((ADASTRIDE, made), (codec("strided-conv"), hard)):
+            with pytest.raises(CodesError, match=r"the strides are \[.*\] and those of teller are \[2, 2\]: set them to these"):
+                check_written(network, replace(codes, strides=strides))
+    with pytest.raises(CodesError, match="name 3 strides"):
+        check_written(ADASTRIDE, replace(made, strides=(2, 2, 2)))
 
 
 def test_positions_that_no_longer_fit_are_not_used():

@@ -15,7 +15,7 @@ from adastride.clips import Clip
 from adastride.downsampling import LayerSettings
 from adastride.inspection.tracing import trace
 from adastride.tasks import KINDS, task_of
-from adastride.tasks.reconstruction import COMMITMENT, Coding, averaged, entropy_bits, lasting_durations
+from adastride.tasks.reconstruction import COMMITMENT, Coding, averaged, entropy_bits, lasting_durations, quiet_frames
 from adastride.training.evaluate import Prepared, evaluate, measure
 
 TASK = KINDS["codec"].task
@@ -59,6 +59,23 @@ def test_metrics_against_plain_loops():
         assert float(values["step_error"][row]) == pytest.approx(steps, rel=1e-6)
         lasting = len(set(output.origins[row, :length].tolist()))
         assert float(values["codes_loud"][row] + values["codes_quiet"][row]) == pytest.approx(lasting)
+
+
+def test_silence_is_quiet_however_loud_a_clip_is():
+    """Digital silence is not loud for being all there is; beside a faint sound it is what is left."""
+    floor, lengths = math.log(audio.LOG_FLOOR), torch.tensor([4, 4, 3])
+    signal = torch.full((3, 80, 4), floor)
+    signal[1, :, 1] += 0.5
+    signal[2, :, 2] = 0.0
+    assert quiet_frames(signal, lengths).tolist() == [[True] * 4, [True, False, True, True], [True, True, False, False]]
+
+
+def test_silence_has_no_error_in_loud_frames():
+    network, silence = codec(), audio.from_samples(np.zeros(22_050, np.float32), 22_050, 22_050)
+    assert [bar.label for bar in trace(network, silence).prediction.bars] == ["all frames", "quiet frames"]
+    metrics = evaluate(network, [Clip(silence.samples, "", "silence.wav")]).metrics
+    assert math.isnan(metrics["mel_error_loud_db"])
+    assert metrics["mel_error_quiet_db"] == pytest.approx(metrics["mel_error_db"])
 
 
 def test_every_metric_has_a_value_and_a_rate_what_it_is_counted_per():

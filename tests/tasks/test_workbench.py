@@ -132,7 +132,7 @@ def test_equal_edits_have_one_key():
 
 @pytest.mark.parametrize(("edit", "sentence"), [
     (Edit((), ()), "there is no code left: keep at least one."),
-    (Edit((1, 2), (3,)), "there are 2 codes and 1 durations: give every code one duration."),
+    (Edit((1, 2), (3,)), "2 codes and 1 duration can't go together: give every code one duration."),
     (Edit((1,), (0,)), "the code in place 0 lasts for 0 mel frames: give it at least 1, or take it out."),
     (Edit((16,), (4,)), "the code 16 in place 0 is not in the codebook of teller: its codes are 0 to 15."),
     (Edit((-1,), (4,)), "the code -1 in place 0 is not in the codebook of teller: its codes are 0 to 15."),
