@@ -20,7 +20,8 @@ from adastride.downsampling import LayerSettings
 from adastride.inspection.tracing import Trace
 from adastride.models.network import Network
 from adastride.tables import csv_text
-from adastride.tasks.prediction import Audible, Lane, PictureLane, Prediction
+from adastride.tasks.classification import percent
+from adastride.tasks.prediction import Audible, Lane, PictureLane, Prediction, words
 
 FEWEST, MOST = FEWEST_METHODS, MOST_METHODS
 _SHOWN_DECIBELS = 90.0
@@ -146,11 +147,12 @@ def table_of(answers: Sequence[Answer]) -> list[Numbers]:
 
 def facts(trace: Trace) -> str:
     """How the uppermost layer ran, for people."""
+    patches = trace.prediction.patches
+    tokens = "" if patches is None else f", {patches.tokens:,} tokens"
     if not trace.layers:
-        patches = trace.prediction.patches
-        return "no downsampling layer" + ("" if patches is None else f", {patches.tokens:,} tokens")
+        return f"no downsampling layer{tokens}"
     top = trace.layers[-1]
-    return f"{top.label}, stride {top.settings.stride:.3g}, {top.output_frames} output frames"
+    return f"{top.label}, stride {top.settings.stride:.3g}, {top.output_frames} output frames{tokens}"
 
 
 def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:
@@ -161,15 +163,22 @@ def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:
     """
     rows = [Numbers("Answer", tuple(", ".join(filter(None, (each.headline, each.detail))) for each in predictions))]
     barred = {each.followed.label for each in predictions if each.followed and each.bars}
-    labels = [label for label in dict.fromkeys(label for each in predictions for label in each.values) if label not in barred][:MOST_NUMBERS]
-    for label in labels:
-        rows.append(Numbers(label, tuple(_number(each.values[label]) if label in each.values else "none" for each in predictions)))
+    own_numbers = [_texts(each) for each in predictions]
+    labels = [label for label in dict.fromkeys(label for own in own_numbers for label in own) if label not in barred][:MOST_NUMBERS]
+    rows += [Numbers(label, tuple(own.get(label, "none") for own in own_numbers)) for label in labels]
     bars = [
-        {", ".join(filter(None, (each.bars_title, bar.label))): bar.text for bar in each.bars if bar.label not in each.values}
-        for each in predictions
+        {", ".join(filter(None, (each.bars_title, bar.label))): bar.text for bar in each.bars if bar.label not in own}
+        for each, own in zip(predictions, own_numbers, strict=True)
     ]
     named = list(dict.fromkeys(label for own in bars for label in own))[:MOST_NUMBERS]
     return rows + [Numbers(label, tuple(own.get(label, "none") for own in bars)) for label in named]
+
+
+def _texts(prediction: Prediction) -> dict[str, str]:
+    """The numbers of an answer as people read them: probabilities of classes in percent, by the classes' names in words."""
+    if prediction.followed is None:
+        return {words(label): percent(value) for label, value in prediction.values.items()}
+    return {label: _number(value) for label, value in prediction.values.items()}
 
 
 def _number(value: float) -> str:
@@ -182,12 +191,19 @@ def _number(value: float) -> str:
 
 
 def to_csv(answers: Sequence[Answer]) -> str:
-    """A line for each network: its name, how its uppermost layer ran, and all its numbers."""
-    labels = list(dict.fromkeys(label for answer in answers for label in answer.prediction.values))
+    """A line for each network: its name, how its uppermost layer ran, and all its numbers; probabilities of classes in percent."""
+    numbers = [_plain_numbers(answer.prediction) for answer in answers]
+    labels = list(dict.fromkeys(label for own in numbers for label in own))
     rows: list[list[object]] = [["network", "stride", "output_frames", "answer", *labels]]
-    for answer in answers:
-        values, layers = answer.prediction.values, answer.trace.layers
+    for answer, own in zip(answers, numbers, strict=True):
+        layers = answer.trace.layers
         top = (f"{layers[-1].settings.stride:.6g}", layers[-1].output_frames) if layers else ("", "")
-        numbers = (f"{values[label]:.6g}" if label in values else "" for label in labels)
-        rows.append([answer.name, *top, answer.prediction.headline, *numbers])
+        rows.append([answer.name, *top, answer.prediction.headline, *(f"{own[label]:.6g}" if label in own else "" for label in labels)])
     return csv_text(rows)
+
+
+def _plain_numbers(prediction: Prediction) -> dict[str, float]:
+    """The numbers of an answer by names that say their unit."""
+    if prediction.followed is None:
+        return {f"{words(label)} (%)": 100 * value for label, value in prediction.values.items()}
+    return dict(prediction.values)
