@@ -203,7 +203,8 @@ def sentence(first: Packed, best: Packed) -> str:
     return (
         f"{clips}, {total}: each padded to the longest, {100 * longest:.1f} % of {count} rows would be padding. "
         f"Packed as they come, {100 * first.pad_ratio:.1f} % of {_rows(first)}; "
-        f"by best fit, {100 * best.pad_ratio:.1f} % of {_rows(best)}, {saved}. The mask lets {100 * first.seen:.0f} % of a row’s pairs of tokens see each other (best fit: {100 * best.seen:.0f} %)."
+        f"by best fit, {100 * best.pad_ratio:.1f} % of {_rows(best)}, {saved}. "
+        f"The mask lets {100 * first.seen:.0f} % of a row’s pairs of tokens see each other (best fit: {100 * best.seen:.0f} %)."
     )
 
 
