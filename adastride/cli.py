@@ -18,7 +18,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -155,10 +155,10 @@ def _parser() -> argparse.ArgumentParser:
     kinds.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
     kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification, recognition, reconstruction or elastic")
     train.add_argument("--units", choices=("words", "characters", "phonemes", "pieces"), help="what a recogniser writes (default: characters)")
-    train.add_argument("--blocks", metavar="N", type=_whole(1, 64), help="of a recogniser's encoder (default: 4)")
+    train.add_argument("--blocks", metavar="N", type=_whole(1, 64), help="of a recogniser's encoder or an audio transformer (default: 4)")
     train.add_argument("--encoder", choices=("squeezeformer", "conformer"), help="of a recogniser (default: squeezeformer)")
     train.add_argument("--pack", metavar="TOKENS", dest="row_tokens", type=_whole(1, 1 << 20),
-                       help="tokens of a row that clips are packed into, of an audio transformer (default: 2048)")
+                       help="tokens of a row that clips are packed into, of an ElasticAST (default: 2048)")
     train.add_argument("--resolutions", metavar="C", nargs="+", type=_number(0.1, 100),
                        help="frame shifts over the network's own that a clip may have, drawn for each (default: the preset's)")
     train.add_argument("--codes", metavar="N", type=_whole(2, 65_536), help="of a codec's codebook (default: 512)")
@@ -176,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],
                        help="another parameter of the method, such as smoothness=8 or filter_size=5; may be repeated")
     train.add_argument("--width", metavar="N", type=_whole(1, 4096),
-                       help="channels of the network (default: 256, of a recogniser 144, of a codec 128)")
+                       help="channels of the network (default: 256, of a recogniser 144, of a codec 128, of an audio transformer 192)")
     train.add_argument("--preset", choices=_PRESETS, help="what kind of sound the settings below are for (default: by the clips' texts and lengths)")
     train.add_argument("--epochs", metavar="N", type=_whole(1, 100_000), help="the most epochs (default: the preset's)")
     train.add_argument("--patience", metavar="N", type=_whole(1, 100_000), help="stop after so many epochs without a better valid split")
@@ -691,19 +691,34 @@ def _network(args: argparse.Namespace, kind: Kind) -> tuple[dict[str, Any], int]
             if len(keys) != layers:
                 raise CommandError(f"--methods needs {layers} methods separated by commas, got {len(keys)}.")
             options = {"methods": keys}
+        if options.get("frames") and args.row_tokens:
+            raise CommandError(f"--pack is for networks that take clips of any length, and {args.method} crops and pads: leave it out.")
         options |= {"strides": (args.stride,) * len(options["methods"])}
         options |= {} if args.sigma_inv2 is None else {"sigma": args.sigma_inv2**-0.5}
         names = ("width", "units", "blocks", "encoder", "codes", "front_end", "row_tokens")
         given = {name: getattr(args, name) for name in names}
         options |= {name: value for name, value in given.items() if value is not None}
+        _check_options(kind, [name for name in names if name in options])
         options |= {"learn_sigma": True} if args.learn_sigma else {}
         options |= {"parameters": dict(args.parameter)} if args.parameter else {}
         sample_rate = kind.learn_config(ANY_CLIPS, ANY_CLIPS, **options).mel.sample_rate
     except ValueError as error:
         raise CommandError(f"{error}.") from None
-    except TypeError as error:
-        raise CommandError(f"{with_article(args.kind)} does not take all of these options ({error}).") from None
     return options, sample_rate
+
+
+def _check_options(kind: Kind, names: Sequence[str]) -> None:
+    """Raises CommandError for an option that networks of another kind alone have. names: of fields of configurations."""
+    from adastride.tasks import KINDS
+
+    def takes(other: Kind, name: str) -> bool:
+        return name in {field.name for field in fields(other.config)}
+
+    for name in names:
+        if not takes(kind, name):
+            option = "--pack" if name == "row_tokens" else f"--{name}"
+            able = " or ".join(other.task.name for other in KINDS.values() if takes(other, name))
+            raise CommandError(f"{option} is for --task {able}, not for {with_article(kind.config.kind)}: leave it out.")
 
 
 def _device(name: str) -> torch.device:
@@ -753,13 +768,20 @@ def _evaluate(args: argparse.Namespace) -> None:
             "checkpoint": model.name, "data": where, "split": args.split, "clips": result.clips,
             **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
             **(result.breakdown.data if result.breakdown else {}),
-            **({"lengths": [{name: value for name, value in vars(point).items() if name not in ("run", "stride")} for point in lengths]} if lengths else {}),
+            **({"lengths": [_length_numbers(point) for point in lengths]} if lengths else {}),
         }, indent=2, allow_nan=False))
         return
     print(f"{model.name} on {result.clips} clips of {where}, split {args.split}\n")
-    print(_evaluation_report(result))
+    print(_evaluation_report(result, layers=bool(model.downsamplers)))
     if lengths:
         print("\n" + _lengths_report(lengths))
+
+
+def _length_numbers(point: LengthPoint) -> dict[str, float | None]:
+    """A point as JSON has it: multiply-adds one by one, as `explain` counts them; null for the seconds of whole clips and what is not there."""
+    measured = {name: getattr(point, name) for name in ("resolution", "accuracy", "low", "high", "clips")}
+    tokens, multiply_adds = (point.tokens, round(1e6 * point.multiply_adds)) if point.tokens else (None, None)
+    return {"seconds": point.seconds or None, **measured, "tokens": tokens, "multiply_adds": multiply_adds}
 
 
 def _lengths_report(points: Sequence[LengthPoint]) -> str:
@@ -772,7 +794,9 @@ def _lengths_report(points: Sequence[LengthPoint]) -> str:
     return "\n".join(_columns(rows, left=1))
 
 
-def _evaluation_report(result: Evaluation) -> str:
+def _evaluation_report(result: Evaluation, layers: bool) -> str:
+    """The table of an evaluation. layers: whether the network has any, without which there are no strides to speak of."""
+
     def stride(value: float) -> str:
         return f"{value:.2f}" if math.isfinite(value) else "none"
 
@@ -780,13 +804,16 @@ def _evaluation_report(result: Evaluation) -> str:
         return metric.text(number) if math.isfinite(number) else "–"
 
     headline = result.headline
+    strides = [
+        ("mean stride of layer 1 in silence, input frames per output frame", stride(result.silence_stride)),
+        ("mean stride of layer 1 in sound, input frames per output frame", stride(result.sound_stride)),
+        ("stride in silence / stride in sound", stride(result.stride_ratio)),
+    ]
     lines = _columns([
         (f"{headline.label.lower()}, clips as they are", value(headline, result.value)),
         (f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", value(headline, result.value_in_silence)),
         *((f"{metric.label.lower()}, clips as they are", value(metric, result.metrics[metric.name])) for metric in result.others),
-        ("mean stride of layer 1 in silence, input frames per output frame", stride(result.silence_stride)),
-        ("mean stride of layer 1 in sound, input frames per output frame", stride(result.sound_stride)),
-        ("stride in silence / stride in sound", stride(result.stride_ratio)),
+        *(strides if layers else ()),
     ], left=1)
     if result.breakdown:
         lines += ["", result.breakdown.title, *_columns(result.breakdown.table, left=1)]

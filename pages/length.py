@@ -37,9 +37,14 @@ tables: list[str] = []  # what those of this run hold
 
 
 def remembered(key: str, default):
-    """Has a widget show its last value, although a page forgets the widgets of another. Returns the key of the widget."""
+    """Has a widget show its last value, although a page forgets the widgets of another. Returns the key of the widget.
+
+    One that somebody has emptied shows what is usual.
+    """
     memory = st.session_state["length_memory"]
-    memory[key] = st.session_state.setdefault(key, memory.get(key, default))
+    if st.session_state.get(key) is None:
+        st.session_state[key] = default if key in st.session_state else memory.get(key, default)
+    memory[key] = st.session_state[key]
     return key
 
 
@@ -98,7 +103,7 @@ if "length_memory" not in st.session_state:  # a link counts once, when the sess
     link = length_link.parse(st.query_params, subjects, seconds_of)
     asked = {
         "length_task": link.task, "length_data": link.data, "length_clips": link.clips, "length_row": link.row, "length_seed": link.seed,
-        "length_seconds": link.seconds, "length_how": TYPED if link.seconds else None,
+        "length_seconds": link.seconds, "length_how": None if link.seconds is None else TYPED,
     }
     if link.fixed and seconds_of:
         asked[f"length_fixed_{link.data or next(iter(seconds_of))}"] = link.fixed
@@ -162,7 +167,7 @@ def padding() -> str:
         seconds = seconds_of[source]
         usual = token_use.usual_length(seconds)
         fixed = st.number_input(
-            "Fixed length (s)", *length_link.FIXED, step=0.5, format="%g", key=remembered(f"length_fixed_{source}", usual), width=170,
+            "Fixed length (s)", *length_link.FIXED, None, step=0.5, format="%g", key=remembered(f"length_fixed_{source}", usual), width=170,
             help="What clips are cropped and padded to where all have to be equally long.",
         )
     address["data"] = source
@@ -200,37 +205,39 @@ def pack_chosen(source: str | None) -> dict[str, str]:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if how == DRAWN:
-            count = st.number_input("Number of clips", 1, packs.MOST_CLIPS, key=remembered("length_clips", USUAL_CLIPS), width=170)
-            seed = st.number_input("Seed", 0, length_link.MOST_SEED, key=remembered("length_seed", 0), width=170)
+            count = st.number_input("Number of clips", 1, packs.MOST_CLIPS, None, key=remembered("length_clips", USUAL_CLIPS), width=170)
+            seed = st.number_input("Seed", 0, length_link.MOST_SEED, None, key=remembered("length_seed", 0), width=170)
             seconds = packs.draw(seconds_of[source], count, seed)
             chosen = {"clips": f"{count}", "seed": f"{seed}"}
         else:
             chosen = {}
-            text = st.text_input("Seconds of the clips", key=remembered("length_seconds", USUAL_TYPED), max_chars=500, width=360)
+            text = st.text_input("Seconds of the clips", key=remembered("length_seconds", USUAL_TYPED), width=360)
         row_key = remembered("length_row", packs.ROW_TOKENS)
         limit = st.selectbox("Tokens of a row", packs.ROW_SIZES, format_func=lambda size: f"{size:,}", key=row_key, width=170)
     chosen["row"] = f"{limit}"
     if how == TYPED:
+        if len(text) <= length_link.MOST_LETTERS:  # what is no list of seconds is in the link, too: it is what somebody was typing
+            chosen["seconds"] = text
         try:
             seconds = packs.typed_seconds(text)
         except packs.PackError as error:
             show_problem(error)
             return chosen
-        chosen["seconds"] = text
     packed = [packs.pack(seconds, limit, best_fit) for best_fit in packs.METHODS]
     caption = pictures.sentence(*packed)
     st.markdown(caption)
+    colours = pictures.colours_of(packed)
     if packed[0].limit > limit:
         st.caption(f"A row has {packed[0].limit:,} tokens here, because the longest clip has so many: no clip is cut.")
     for column, one in zip(st.columns(2, gap="medium"), packed, strict=True):
         column.plotly_chart(
-            pictures.plotly_rows(one, max(each.rows for each in packed), dark), theme=None, key=f"length-rows-{one.best_fit}",
+            pictures.plotly_rows(one, colours, max(each.rows for each in packed), dark), theme=None, key=f"length-rows-{one.best_fit}",
             config={"displayModeBar": False}, alt=f"Clips in rows, with the attention mask of each row. {pictures.title(one)}",
         )
     st.caption(
-        "A colour is a clip. Hatched: padding up to the longest row. Beside each row its attention mask: tokens of a clip see each other, "
-        "and nothing else. First come: a clip that does not fit opens the next row, as published. Best fit: the longest come first, each "
-        "into the row where it leaves the least room."
+        f"{pictures.colour_sentence(packed, colours)} Hatched: padding up to the longest row. Beside each row its attention mask: tokens of "
+        "a clip see each other, and nothing else. First come: a clip that does not fit opens the next row, as published. Best fit: the "
+        "longest come first, each into the row where it leaves the least room."
     )
     show_files("rows", lambda: pictures.export_rows(packed, caption))
     return chosen

@@ -448,6 +448,9 @@ def test_train_stops_cleanly_and_goes_on(capsys, tmp_path, monkeypatch, data):
     ("--parameter", "smoothness=4", "takes a parameter 'smoothness'"),
     ("--hold-out", "nobody", "no speaker, session or fold 'nobody'"),
     ("--classes", "13", "--classes"),
+    ("--pack", "100", "--pack is for --task elastic, not for a classifier: leave it out."),
+    ("--blocks", "2", "--blocks is for --task recognition or elastic, not for a classifier: leave it out."),
+    ("--units", "words", "--units is for --task recognition, not for a classifier: leave it out."),
 ])
 def test_train_with_a_bad_option_is_one_sentence(capsys, tmp_path, monkeypatch, data, option, value, says):
     monkeypatch.chdir(tmp_path)

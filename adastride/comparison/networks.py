@@ -20,7 +20,8 @@ from adastride.downsampling import LayerSettings
 from adastride.inspection.tracing import Trace
 from adastride.models.network import Network
 from adastride.tables import csv_text
-from adastride.tasks.prediction import Audible, Lane, PictureLane, Prediction
+from adastride.tasks.classification import percent
+from adastride.tasks.prediction import Audible, Lane, PictureLane, Prediction, words
 
 FEWEST, MOST = FEWEST_METHODS, MOST_METHODS
 _SHOWN_DECIBELS = 90.0
@@ -147,11 +148,12 @@ def table_of(answers: Sequence[Answer]) -> list[Numbers]:
 
 def facts(trace: Trace) -> str:
     """How the uppermost layer ran, for people."""
+    patches = trace.prediction.patches
+    tokens = "" if patches is None else f", {patches.tokens:,} tokens"
     if not trace.layers:
-        patches = trace.prediction.patches
-        return "no downsampling layer" + ("" if patches is None else f", {patches.tokens:,} tokens")
+        return f"no downsampling layer{tokens}"
     top = trace.layers[-1]
-    return f"{top.label}, stride {top.settings.stride:.3g}, {top.output_frames} output frames"
+    return f"{top.label}, stride {top.settings.stride:.3g}, {top.output_frames} output frames{tokens}"
 
 
 def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:
@@ -162,20 +164,27 @@ def numbers_of(predictions: Sequence[Prediction]) -> list[Numbers]:
     """
     rows = [Numbers("Answer", tuple(", ".join(filter(None, (each.headline, each.detail))) for each in predictions))]
     barred = {each.followed.label for each in predictions if each.followed and each.bars}
-    labels = [label for label in dict.fromkeys(label for each in predictions for label in each.values) if label not in barred][:MOST_NUMBERS]
-    for label in labels:
-        rows.append(Numbers(label, tuple(_number(each.values[label]) if label in each.values else _NONE for each in predictions)))
+    own_numbers = [_texts(each) for each in predictions]
+    labels = [label for label in dict.fromkeys(label for own in own_numbers for label in own) if label not in barred][:MOST_NUMBERS]
+    rows += [Numbers(label, tuple(own.get(label, _NONE) for own in own_numbers)) for label in labels]
     return rows + _bars_of(predictions)
 
 
 def _bars_of(predictions: Sequence[Prediction]) -> list[Numbers]:
     """The rows of bars that say what does not stand among the numbers already, `MOST_NUMBERS` at most."""
     bars = [
-        {", ".join(filter(None, (each.bars_title, bar.label))): bar.text for bar in each.bars if bar.label not in each.values}
-        for each in predictions
+        {", ".join(filter(None, (each.bars_title, bar.label))): bar.text for bar in each.bars if bar.label not in own}
+        for each, own in zip(predictions, map(_texts, predictions), strict=True)
     ]
     named = list(dict.fromkeys(label for own in bars for label in own))[:MOST_NUMBERS]
     return [Numbers(label, tuple(own.get(label, _NONE) for own in bars)) for label in named]
+
+
+def _texts(prediction: Prediction) -> dict[str, str]:
+    """The numbers of an answer as people read them: probabilities of classes in percent, by the classes' names in words."""
+    if prediction.followed is None:
+        return {words(label): percent(value) for label, value in prediction.values.items()}
+    return {label: _number(value) for label, value in prediction.values.items()}
 
 
 def _number(value: float) -> str:
@@ -190,18 +199,27 @@ def _number(value: float) -> str:
 def to_csv(answers: Sequence[Answer]) -> str:
     """A line for each network: its name, how its uppermost layer ran, all its numbers, and the bars of the table.
 
-    A bar's unit stands in the head of its column, where all networks have the same, and its number has the digits of the table.
+    Probabilities of classes are in percent. A bar's unit stands in the head of its column, where all networks have the same, and its
+    number has the digits of the table.
     """
-    labels = list(dict.fromkeys(label for answer in answers for label in answer.prediction.values))
+    numbers = [_plain_numbers(answer.prediction) for answer in answers]
+    labels = list(dict.fromkeys(label for own in numbers for label in own))
     bars = [_with_unit_in_label(row) for row in _bars_of([answer.prediction for answer in answers])]
     top_columns = ["stride of the uppermost layer", "output frames of the uppermost layer"]
     rows: list[list[object]] = [["network", *top_columns, "answer", *labels, *(row.label for row in bars)]]
-    for place, answer in enumerate(answers):
-        values, layers = answer.prediction.values, answer.trace.layers
+    for place, (answer, own) in enumerate(zip(answers, numbers, strict=True)):
+        layers = answer.trace.layers
         top = (f"{layers[-1].settings.stride:.6g}", layers[-1].output_frames) if layers else ("", "")
-        numbers = (f"{values[label]:.6g}" if label in values else "" for label in labels)
-        rows.append([answer.name, *top, answer.prediction.headline, *numbers, *(row.texts[place] for row in bars)])
+        cells = (f"{own[label]:.6g}" if label in own else "" for label in labels)
+        rows.append([answer.name, *top, answer.prediction.headline, *cells, *(row.texts[place] for row in bars)])
     return csv_text(rows)
+
+
+def _plain_numbers(prediction: Prediction) -> dict[str, float]:
+    """The numbers of an answer by names that say their unit."""
+    if prediction.followed is None:
+        return {f"{words(label)} (%)": 100 * value for label, value in prediction.values.items()}
+    return dict(prediction.values)
 
 
 def _with_unit_in_label(row: Numbers) -> Numbers:

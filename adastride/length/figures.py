@@ -41,8 +41,10 @@ def length_chart(curves: Sequence[Curve]) -> Chart:
         "other lengths."
     )
     if len(resolutions) > 1:
+        unmeasured = [curve.name for curve in curves if not curve.by_resolution()]
         many = any(curve.many_shifts for curve in curves)
         own += " ElasticAST learned from many frame shifts, as in the paper, and an AST from one." if many else " All learned from one frame shift."
+        own += f" Not measured at other resolutions: {', '.join(unmeasured)}." if unmeasured else ""
     return Chart("length", "Accuracy by length and resolution", tuple(panels), f"{basis(curves)}{own}" if curves else "")
 
 

@@ -7,7 +7,7 @@ nothing else.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -50,8 +50,8 @@ def row_blocks(packed: Packed) -> list[Block]:
     blocks = [
         Block(
             packed.offset[clip], tokens, packed.row[clip], _BAR, clip,
-            f"Clip {clip + 1}: {seconds:.2f} s, {tokens:,} tokens in row {packed.row[clip] + 1}",
-            f"{seconds:.1f} s" if tokens > _LABELLED * packed.limit else "",
+            f"Clip {clip + 1}: {_seconds_text(seconds, 2)}, {tokens:,} tokens in row {packed.row[clip] + 1}",
+            _seconds_text(seconds) if tokens > _LABELLED * packed.limit else "",
         )
         for clip, (seconds, tokens) in enumerate(zip(packed.seconds, packed.tokens, strict=True))
     ]
@@ -75,15 +75,61 @@ def mask_blocks(packed: Packed) -> list[Block]:
     return blocks
 
 
-def plotly_rows(packed: Packed, most_rows: int, dark: bool = False) -> go.Figure:
-    """The picture for the page, as wide as its place. most_rows: of all pictures beside it, so that their rows are equally high."""
+def colours_of(packs: Sequence[Packed]) -> list[int]:
+    """A place in the palette for each clip, the same in all of these packings of the same clips.
+
+    Clips that lie beside each other differ, in a row or above each other, in each of the packings: the clip whose neighbours have most
+    colours is next (DSATUR), and gets the colour that its neighbours have least often. As many clips as there are colours all differ.
+    """
+    count = len(packs[0].tokens)
+    if count <= COLOURS:
+        return list(range(count))
+    beside: list[set[int]] = [set() for _ in range(count)]
+    for one, other in _neighbours(packs):
+        beside[one].add(other)
+        beside[other].add(one)
+    colours = dict[int, int]()
+    while len(colours) < count:
+        waiting = (clip for clip in range(count) if clip not in colours)
+        clip = max(waiting, key=lambda clip: (len({colours[each] for each in beside[clip] if each in colours}), len(beside[clip])))
+        taken = [colours[each] for each in beside[clip] if each in colours]
+        turned = [(clip + step) % COLOURS for step in range(COLOURS)]  # so that all of the palette is used
+        colours[clip] = min(turned, key=taken.count)
+    return [colours[clip] for clip in range(count)]
+
+
+def _neighbours(packs: Sequence[Packed]) -> Iterator[tuple[int, int]]:
+    """The pairs of clips that lie beside each other in one of the packings: in a row, or in part above each other."""
+    for packed in packs:
+        places = list(zip(packed.row, packed.offset, packed.tokens, strict=True))
+        for one, (row, begin, tokens) in enumerate(places):
+            for other, (its_row, its_begin, its_tokens) in enumerate(places):
+                above = its_row == row + 1 and begin < its_begin + its_tokens and its_begin < begin + tokens
+                if above or (its_row == row and its_begin == begin + tokens):
+                    yield one, other
+
+
+def colour_sentence(packs: Sequence[Packed], colours: Sequence[int]) -> str:
+    """What the colours of clips mean."""
+    if len(colours) <= COLOURS:
+        return "A colour is a clip."
+    apart = all(colours[one] != colours[other] for one, other in _neighbours(packs))
+    differ = "have different colours" if apart else f"have different colours as far as {COLOURS} are enough"
+    return f"Clips beside and above each other {differ}; clips further apart may share one."
+
+
+def plotly_rows(packed: Packed, colours: Sequence[int], most_rows: int, dark: bool = False) -> go.Figure:
+    """The picture for the page, as wide as its place.
+
+    colours: of each clip. most_rows: of all pictures beside it, so that their rows are equally high.
+    """
     ink, quiet, grid = INK[dark]
     height = max(_LEAST_HEIGHT, min(_MOST_HEIGHT, _ALL_ROWS // most_rows))
     figure = go.Figure()
     for blocks, axis in ((row_blocks(packed), "x"), (mask_blocks(packed), "x2")):
         for padding in (True, False):
             own = [block for block in blocks if (block.clip is None) == padding]
-            figure.add_trace(_bars(own, axis, padding, dark))
+            figure.add_trace(_bars(own, colours, axis, padding, dark))
     for axis, domain, last in (("xaxis", (0.0, _ROWS_END), packed.limit), ("xaxis2", (_MASKS_BEGIN, 1.0), packed.width)):
         rows = axis == "xaxis"
         figure.update_layout({axis: {
@@ -108,7 +154,7 @@ def plotly_rows(packed: Packed, most_rows: int, dark: bool = False) -> go.Figure
     )
 
 
-def _bars(blocks: Sequence[Block], axis: str, padding: bool, dark: bool) -> go.Bar:
+def _bars(blocks: Sequence[Block], colours: Sequence[int], axis: str, padding: bool, dark: bool) -> go.Bar:
     ground = "#0F121A" if dark else "#FFFFFF"
     marker: dict[str, object] = {"line": {"width": 1, "color": ground}}
     if padding:
@@ -116,7 +162,7 @@ def _bars(blocks: Sequence[Block], axis: str, padding: bool, dark: bool) -> go.B
         if axis == "x":  # the paper's picture of padding, and the only thing here that is no colour of a clip
             marker |= {"color": ground, "pattern": {"shape": "/", "fgcolor": _PAD[dark], "bgcolor": ground, "size": 7, "solidity": 0.35}}
     else:
-        marker |= {"color": [colour_of(block.clip % COLOURS, dark) for block in blocks if block.clip is not None]}
+        marker |= {"color": [colour_of(colours[block.clip], dark) for block in blocks if block.clip is not None]}
     return go.Bar(
         base=[block.left for block in blocks], x=[block.width for block in blocks], y=[block.middle for block in blocks],
         width=[block.height for block in blocks], orientation="h", xaxis=axis, marker=marker, hoverinfo="text",
@@ -128,26 +174,43 @@ def _bars(blocks: Sequence[Block], axis: str, padding: bool, dark: bool) -> go.B
 
 def title(packed: Packed) -> str:
     """What a picture of rows is called, with what it shows in numbers."""
-    rows = "1 row" if packed.rows == 1 else f"{packed.rows} rows"
-    return f"{METHODS[packed.best_fit]}: {rows}, {100 * packed.pad_ratio:.1f} % padding"
+    return f"{METHODS[packed.best_fit]}: {_rows(packed)}, {100 * packed.pad_ratio:.1f} % padding"
+
+
+def _rows(packed: Packed) -> str:
+    return "1 row" if packed.rows == 1 else f"{packed.rows} rows"
+
+
+def _seconds_text(seconds: float, digits: int = 1) -> str:
+    """Seconds with so many digits after the point, and with two that are not 0 where that would say nothing of it.
+
+    >>> _seconds_text(2.0), _seconds_text(0.012)
+    ('2.0 s', '0.012 s')
+    """
+    return f"{seconds:.{digits}f} s" if seconds >= 10**-digits else f"{seconds:.2g} s"
 
 
 def sentence(first: Packed, best: Packed) -> str:
     """What packing does with these clips, against padding each to the longest."""
-    count = len(first.seconds)
-    clips = "1 clip" if count == 1 else f"{count} clips of {min(first.seconds):.1f} to {max(first.seconds):.1f} s"
+    count, total = len(first.seconds), f"{sum(first.tokens):,} tokens"
+    if count == 1:
+        return f"1 clip, {total}: it has a row of its own without padding, and all of its tokens see each other."
+    shortest, last = _seconds_text(min(first.seconds)), _seconds_text(max(first.seconds))
+    clips = f"{count} clips of {last}" if shortest == last else f"{count} clips of {shortest.removesuffix(' s')} to {last}"
     longest = 1 - sum(first.tokens) / (count * max(first.tokens))
     apart = round(100 * (first.pad_ratio - best.pad_ratio), 1)
     saved = "the same" if not apart else f"{abs(apart):.1f} points {'less' if apart > 0 else 'more'}"
     return (
-        f"{clips}, {sum(first.tokens):,} tokens: each padded to the longest, {100 * longest:.1f} % of {count} rows would be padding. "
-        f"Packed as they come, {100 * first.pad_ratio:.1f} % of {first.rows}; by best fit, {100 * best.pad_ratio:.1f} % of {best.rows}, "
-        f"{saved}. The mask lets {100 * first.seen:.0f} % of a row’s pairs of tokens see each other (best fit: {100 * best.seen:.0f} %)."
+        f"{clips}, {total}: each padded to the longest, {100 * longest:.1f} % of {count} rows would be padding. "
+        f"Packed as they come, {100 * first.pad_ratio:.1f} % of {_rows(first)}; "
+        f"by best fit, {100 * best.pad_ratio:.1f} % of {_rows(best)}, {saved}. "
+        f"The mask lets {100 * first.seen:.0f} % of a row’s pairs of tokens see each other (best fit: {100 * best.seen:.0f} %)."
     )
 
 
 def export_rows(packs: Sequence[Packed], caption: str) -> Figure:
     """The pictures under each other on one page, for a paper or a slide; `figures.render` makes a file of it."""
+    colours = colours_of(packs)
     with styled():
         heights = [min(0.55 * packed.rows, 5.0) + 0.75 for packed in packs]
         figure = Figure(figsize=(7.2, sum(heights) + 0.35), dpi=200)
@@ -158,19 +221,19 @@ def export_rows(packs: Sequence[Packed], caption: str) -> Figure:
             rows, masks = (row_blocks(packed), 0.07, 0.7, packed.limit), (mask_blocks(packed), 0.8, 0.18, packed.width)
             for blocks, left, width, last in (rows, masks):
                 ax = figure.add_axes((left, bottom, width, (height - 0.75) / total))
-                _draw(ax, packed, blocks, last, rows=width > 0.5)
+                _draw(ax, packed, blocks, colours, last, rows=width > 0.5)
             top += height
         lines = textwrap.fill(caption, 140)
         figure.text(0.012, 0.06 / total, lines, va="bottom", fontsize=6.5, color="#5A6372", parse_math=False)
         return figure
 
 
-def _draw(ax: Axes, packed: Packed, blocks: Sequence[Block], last: float, rows: bool) -> None:
+def _draw(ax: Axes, packed: Packed, blocks: Sequence[Block], colours: Sequence[int], last: float, rows: bool) -> None:
     for block in blocks:
         place = (block.left, block.middle - block.height / 2)
         patch = Rectangle(place, block.width, block.height, facecolor="white" if rows else INK[False][2], edgecolor="white", linewidth=0.5)
         if block.clip is not None:
-            patch.set_facecolor(colour_of(block.clip % COLOURS, False))
+            patch.set_facecolor(colour_of(colours[block.clip], False))
         elif rows:
             patch.set(edgecolor=_PAD[False], hatch="////")
         ax.add_patch(patch)

@@ -66,7 +66,7 @@ def budget_sentences(curves: Sequence[Curve]) -> list[str]:
         said = ", ".join(f"{_signed(ours.accuracy - theirs.accuracy)} ({ours.tokens:.0f})" for ours, theirs in pairs)
         texts.append(
             f"**{curve.name}** against uniform resolution ({uniform.name}), in points with so many tokens: {said}. It is ahead at "
-            f"{sum(ahead)} of {len(pairs)} budgets; the intervals {f'lie apart at {surely}' if surely else 'overlap at all'}."
+            f"{sum(ahead)} of {len(pairs)} budgets; the intervals {f'lie apart at {surely}' if surely else 'overlap at all budgets'}."
         )
     return texts
 

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -45,6 +46,24 @@ class TooManyTokensError(ValueError):
         self.clip, self.tokens = clip, tokens
 
 
+def _check_whole(**values: object) -> None:
+    """Raises ValueError for a value that is no whole number of at least 1. values: by the names that are said of them."""
+    for name, value in values.items():
+        if not _is_whole(value):
+            raise ValueError(f"{name} must be a whole number, got {value}")
+        if cast(int, value) < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value counts something: whole numbers of NumPy and PyTorch do, 2.0 does not."""
+    try:
+        operator.index(cast(int, value))
+    except TypeError:
+        return False
+    return True
+
+
 # --- packing
 
 
@@ -55,7 +74,7 @@ def pack_rows(token_counts: Sequence[int], limit: int = ROW_TOKENS, best_fit: bo
     opens the next. best_fit: best-fit decreasing instead: the longest clip comes first, and goes to the row in which it leaves the least
     room. It mostly needs fewer rows, but there are batches for which it needs more, the last example among them. Rows are numbered
     in the order of their first clips.
-    Raises ValueError for a limit below 1, a clip without tokens, and a clip that is longer than a row.
+    Raises ValueError for a limit below 1, a clip without tokens, a clip that is longer than a row, and what is no whole number.
 
     >>> pack_rows([6, 10, 2, 16, 8, 14], 24)
     [0, 0, 0, 1, 1, 2]
@@ -64,9 +83,13 @@ def pack_rows(token_counts: Sequence[int], limit: int = ROW_TOKENS, best_fit: bo
     >>> pack_rows([5, 3, 2, 4, 3, 3], 10), pack_rows([5, 3, 2, 4, 3, 3], 10, best_fit=True)
     ([0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 1])
     """
+    if not _is_whole(limit):
+        raise ValueError(f"a row has a whole number of tokens, got {limit}")
     if limit < 1:
         raise ValueError(f"a row must have room for at least one token, got {limit}")
     for clip, count in enumerate(token_counts):
+        if not _is_whole(count):
+            raise ValueError(f"clip {clip} must have a whole number of tokens, got {count}")
         if count < 1:
             raise ValueError(f"clip {clip} has no tokens: leave it out")
         if count > limit:
@@ -351,13 +374,18 @@ class PatchEmbedding(nn.Module):
         return self.bands // self.patch * -(-frames // self.patch)
 
     def check(self, mels: Sequence[Tensor]) -> None:
-        """Raises ValueError for a clip that is not (bands, frames) with at least one frame."""
+        """Raises ValueError for a clip that is not (bands, frames) with at least one frame, or no tensor that the weights can work on."""
+        dtype = self.frequency.dtype
         for clip, mel in enumerate(mels):
+            if not isinstance(mel, Tensor):
+                raise ValueError(f"expected mels as tensors, got {type(mel).__name__} for clip {clip}: torch.as_tensor makes one")
+            if torch.promote_types(mel.dtype, dtype) != dtype:
+                raise ValueError(f"the network computes in {dtype}, got {mel.dtype} for clip {clip}: convert it, or the network")
             if mel.dim() != 2 or mel.shape[0] != self.bands or not mel.shape[1]:
                 raise ValueError(f"expected mels of ({self.bands}, frames), got {tuple(mel.shape)} for clip {clip}")
 
     def forward(self, mels: Sequence[Tensor]) -> Tensor:
-        """Embeds clips of (bands, frames): (tokens of all clips, width). Raises ValueError for other shapes and clips that are too long."""
+        """Embeds clips of (bands, frames), (tokens of all clips, width). Raises ValueError as `check` does and for clips too long."""
         self.check(mels)
         for clip, mel in enumerate(mels):
             tokens = self.tokens_of(mel.shape[1])
@@ -389,6 +417,9 @@ class _SpectrogramTransformer(nn.Module, ABC):
         time_table: int | None,
     ):
         super().__init__()
+        _check_whole(outputs=outputs, bands=bands, patch=patch, width=width, blocks=blocks, heads=heads)
+        if time_table is not None:
+            _check_whole(time_table=time_table)
         if width % (2 * heads):
             raise ValueError(f"width must be a multiple of twice the {heads} heads, got {width}")
         self.embedding = PatchEmbedding(bands, patch, width, time_table)
@@ -437,7 +468,7 @@ class ElasticAST(_SpectrogramTransformer):
     of its length. scaled: see `Attention`. time_table: see `PatchEmbedding`.
     Shape: clips of (bands, frames), mels about 0 and about as large as 1 (`blocks.centred` makes them of natural-log mels) ->
     (clips, outputs); no clips -> (0, outputs). Nothing of a clip is cut, and no clip changes the answer for another.
-    Raises ValueError for a clip of another shape, and for one of more than MOST_TOKENS.
+    Raises ValueError for sizes that are not allowed, for a clip of another shape or type, and for one of more than MOST_TOKENS.
 
     >>> network = ElasticAST(outputs=3, width=8, blocks=1, heads=2)
     >>> network([torch.zeros(128, 7), torch.zeros(128, 300)]).shape
@@ -448,6 +479,7 @@ class ElasticAST(_SpectrogramTransformer):
         self, outputs: int, *, bands: int = 128, patch: int = PATCH, width: int = 192, blocks: int = 4, heads: int = 3,
         dropout: float = 0.0, row_tokens: int = ROW_TOKENS, best_fit: bool = False, scaled: bool = True, time_table: int | None = None,
     ):
+        _check_whole(row_tokens=row_tokens)
         super().__init__(outputs, bands, patch, width, blocks, heads, dropout, scaled, time_table)
         self.row_tokens, self.best_fit = row_tokens, best_fit
         self.pooling = AttentionPooling(width, heads, scaled)
@@ -458,7 +490,8 @@ class ElasticAST(_SpectrogramTransformer):
         counts = [self.tokens_of(count) for count in frames]
         return Packing(counts, max([self.row_tokens, *counts]), self.best_fit, self.head.weight.device, by_rows)
 
-    def forward(self, mels: Sequence[Tensor]) -> Tensor:
+    def forward(self, mels: Iterable[Tensor]) -> Tensor:
+        mels = list(mels)
         tokens = self.embedding(mels)
         packing = self.packing([mel.shape[1] for mel in mels])
         return self.answer(self.encode(tokens, packing), packing)
@@ -480,7 +513,8 @@ class AST(_SpectrogramTransformer):
 
     It is made of ElasticAST's parts, with a class token for the pooling and a learned table of positions in time, and sees the zeros
     that it pads with. frames: what each clip is cropped or padded to, at its end. Others: see `ElasticAST`.
-    Shape: clips of (bands, frames) -> (clips, outputs). Raises ValueError for a clip of another shape.
+    Shape: clips of (bands, frames) -> (clips, outputs). Raises ValueError for sizes that are not allowed, and a clip of another
+    shape or type.
 
     >>> network = AST(outputs=3, frames=100, width=8, blocks=1, heads=2)
     >>> network([torch.zeros(128, 7), torch.zeros(128, 300)]).shape
@@ -491,8 +525,7 @@ class AST(_SpectrogramTransformer):
         self, outputs: int, frames: int, *, bands: int = 128, patch: int = PATCH, width: int = 192, blocks: int = 4, heads: int = 3,
         dropout: float = 0.0, scaled: bool = True,
     ):
-        if frames < 1:
-            raise ValueError(f"frames must be at least 1, got {frames}")
+        _check_whole(frames=frames)
         super().__init__(outputs, bands, patch, width, blocks, heads, dropout, scaled, time_table=-(-frames // patch))
         self.frames = frames
         self.class_token = nn.Parameter(torch.randn(width) * 0.02)
@@ -501,8 +534,8 @@ class AST(_SpectrogramTransformer):
         """How many tokens the network works on: always the same, the class token among them."""
         return 1 + self.embedding.tokens_of(self.frames)
 
-    def forward(self, mels: Sequence[Tensor]) -> Tensor:
-        return self._answer(mels, None)
+    def forward(self, mels: Iterable[Tensor]) -> Tensor:
+        return self._answer(list(mels), None)
 
     def attended(self, mel: Tensor) -> tuple[Tensor, Attended]:
         record = Record()

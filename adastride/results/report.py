@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from adastride.intervals import FEWEST_CLUSTERS
+from adastride.models.audio_transformer import AudioTransformerConfig
 from adastride.results.core import (
     BASELINE,
     PAPER_SEEDS,
@@ -60,6 +61,7 @@ _INTERVALS = (
     f"the rate. Fewer than {FEWEST_CLUSTERS} speakers allow none, nor do speakers who all have the same rate."
 )
 _LEVEL = 0.05  # a difference with a larger p-value may be chance
+_SAME_LOSS = 0.1  # training losses of two seeds of one network mostly differ by less than this share
 
 
 def _p(value: float) -> str:
@@ -96,7 +98,9 @@ def basis(runs: Sequence[Run]) -> str:
         f"width {' and '.join(map(str, widths))}" + (f" (the paper’s networks: {paper_width})" if paper_width and widths != [paper_width] else ""),
         f"{_range(seeds)} {'seed' if max(seeds) == 1 else 'seeds'} each" + (f" (the paper: {paper_seeds})" if min(seeds) < paper_seeds else ""),
     ]
-    return "; ".join(texts) + ("; no GPU" if all(run.device.startswith("CPU") for run in runs) else "") + "."
+    texts += ["no GPU"] * all(run.device.startswith("CPU") for run in runs)
+    texts += ["trained from scratch, where the papers begin with pretrained weights"] * (runs[0].kind == AudioTransformerConfig.kind)
+    return f"{'; '.join(texts)}."
 
 
 def _cells(runs: Sequence[Run]) -> list[list[Run]]:
@@ -158,9 +162,13 @@ def _reason(difference: Difference, runs: Sequence[Run], task: str) -> str:
         texts.append(f"{-difference.points:.1f} {metric.difference_unit} are {clips:.0f} of {summary(ours).clips} test clips")
     fit, quiet = means("train_loss"), means("value_in_silence")
     if fit:
-        worse = fit[0] > fit[1]
+        worse, losses = fit[0] > fit[1], f"{fit[0]:.2f} against {fit[1]:.2f}"
         meaning = "so it has learned the training clips less well" if worse else "so it has learned the training clips better, by heart"
-        texts.append(f"its training loss is {'higher' if worse else 'lower'}, {fit[0]:.2f} against {fit[1]:.2f}, {meaning}")
+        apart = abs(fit[0] - fit[1]) >= _SAME_LOSS * fit[1]
+        texts.append(
+            f"its training loss is {'higher' if worse else 'lower'}, {losses}, {meaning}" if apart
+            else f"its training loss says nothing of it, {losses}: another seed may differ by as much"
+        )
     if quiet and points(gain := metric.scale * metric.gain(*quiet), metric.digits)[0] in "+−":
         there = f"{_apart(metric, gain)} ({metric.text(quiet[0])} against {metric.text(quiet[1])})"
         texts.append(f"with silence around the same clips, which its strides can skip, it is {there}")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from made_up_codecs import codec, speech
+from made_up_transformers import audio_transformer
 
 from adastride.audio import from_samples
-from adastride.comparison.networks import Answer, numbers_of, on_shared_scales, settings_with, short_names, sounds_of, to_csv
+from adastride.comparison.networks import Answer, facts, numbers_of, on_shared_scales, settings_with, short_names, sounds_of, to_csv
 from adastride.inspection.tracing import trace
-from adastride.tasks.prediction import Audible, Bar, CurveLane, PictureLane, Prediction
+from adastride.tasks.classification import percent
+from adastride.tasks.prediction import Audible, Bar, CurveLane, PictureLane, Prediction, words
 
 
 def picture(low: float, high: float, unit: str = "dB") -> PictureLane:
@@ -83,7 +86,28 @@ def test_networks_of_different_kinds_share_a_table():
     probability = Prediction("seven", "82 %", "Probability", (Bar("seven", 0.82, "82 %"),), values={"seven": 0.82})
     transcript = Prediction("four two", bars_title="Certainty", bars=(Bar("four", 0.5, "50 %"),))
     rows = {row.label: row.texts for row in numbers_of([probability, transcript])}
-    assert rows == {"Answer": ("seven, 82 %", "four two"), "seven": ("0.82", "none"), "Certainty, four": ("none", "50 %")}
+    assert rows == {"Answer": ("seven, 82 %", "four two"), "seven": ("82.0 %", "none"), "Certainty, four": ("none", "50 %")}
+
+
+def test_a_class_has_one_row_in_words_and_in_percent():
+    """Names with underscores used to stand beside themselves in words, in another unit."""
+    sounds = {"baby_cry": 0.00198, "dog": 0.99802}
+    classes = Prediction("dog", "99.8 %", "Class probabilities", tuple(Bar(words(label), share, percent(share)) for label, share in sounds.items()),
+                         values=sounds)
+    speaker = Prediction("lucas", "100.0 %", "Class probabilities", (Bar("lucas", 1.0, "100.0 %"),), values={"lucas": 1.0})
+    rows = {row.label: row.texts for row in numbers_of([classes, speaker])}
+    assert rows == {
+        "Answer": ("dog, 99.8 %", "lucas, 100.0 %"), "baby cry": ("0.2 %", "none"), "dog": ("99.8 %", "none"), "lucas": ("none", "100.0 %"),
+    }
+    traced = trace(codec(), speech(0.5))
+    lines = list(csv.DictReader(io.StringIO(to_csv([Answer("a", replace(traced, prediction=each)) for each in (classes, speaker)]))))
+    assert [(line["baby cry (%)"], line["dog (%)"], line["lucas (%)"]) for line in lines] == [("0.198", "99.802", ""), ("", "", "100")]
+
+
+def test_tokens_are_said_with_and_without_a_layer_in_front():
+    facts_of = {name: facts(trace(audio_transformer(name), speech(1.0))) for name in ("elastic", "front")}
+    assert facts_of["elastic"] == "no downsampling layer, 56 tokens"
+    assert re.fullmatch(r"AdaStride, stride 2, 51 output frames, \d+ tokens", facts_of["front"])
 
 
 def test_the_file_has_a_line_for_each_network(answers: list[Answer]):

@@ -121,7 +121,7 @@ def test_the_lowest_resolution_and_equal_budgets(measured: tuple[list[LengthPoin
     curves = curves_of(points, runs, "speakers")
     assert resolution_sentences(curves)[0].startswith("At 4 times the frame shift, in points: **ElasticAST** −10.0,")
     adaptive = next(text for text in budget_sentences(curves) if text.startswith("**AdaStride +"))
-    assert "−2.0 (104). It is ahead at 0 of 5 budgets; the intervals overlap at all." in adaptive
+    assert "−2.0 (104). It is ahead at 0 of 5 budgets; the intervals overlap at all budgets." in adaptive
     ahead = [
         replace(point, accuracy=0.95, low=0.93, high=0.97) if "elastic-adastride" in point.run and point.stride > 1 else point
         for point in points
@@ -202,3 +202,13 @@ def test_the_caption_says_what_was_learned_from(measured: tuple[list[LengthPoint
     assert "All learned from one frame shift" in length_chart(curves_of(*measured, "speakers")).facts
     assert "of which it learned from one; the others" in budget_chart(curves_of(*measured, "speakers")).facts
     assert "ElasticAST learned from many frame shifts, as in the paper, and an AST from one" in length_chart(curves_of(*measured, "scenes")).facts
+
+
+def test_the_caption_names_who_is_missing_by_resolution(measured: tuple[list[LengthPoint], list[Run]]):
+    points, runs = measured
+    assert "Not measured at other resolutions: Convolutional classifier." in length_chart(curves_of(*measured, "speakers")).facts
+    assert "Not measured" not in length_chart(curves_of(*measured, "scenes")).facts
+    gone = next(run.run for run in runs if run.task == "speakers" and run.method == "elastic")
+    fewer = [point for point in points if point.run != gone or point.resolution == 1]
+    facts = length_chart(curves_of(fewer, runs, "speakers")).facts
+    assert "Not measured at other resolutions: ElasticAST, Convolutional classifier." in facts

@@ -46,6 +46,7 @@ def test_what_is_seen_is_the_masks_share():
 
 
 @pytest.mark.parametrize(("text", "seconds"), [
+    ("1.123456789012345 seconds, " * 64, [1.123456789012345] * 64),
     ("1.5, 3, 12", [1.5, 3, 12]), ("1.5;3  12s", [1.5, 3, 12]), ("2 sec 0.25 seconds", [2, 0.25]), ("60", [60]),
 ])
 def test_what_people_type(text: str, seconds: list[float]):
@@ -147,7 +148,7 @@ def test_the_picture_has_every_clip_and_its_padding():
     masks = [block for block in pictures.mask_blocks(packed) if block.clip is not None]
     for block in masks:
         assert block.height / 0.86 == pytest.approx(block.width / packed.width), "a block is square where the mask is"
-    figure = pictures.plotly_rows(packed, packed.rows, dark=True)
+    figure = pictures.plotly_rows(packed, range(4), packed.rows, dark=True)
     assert figure.data[0].marker.pattern.shape == "/"
     assert len(figure.data) == 4
     assert render(pictures.export_rows([packed, packs.pack([5.0], 256, True)], "what it is"), "png").startswith(b"\x89PNG")
@@ -157,7 +158,7 @@ def test_a_clip_of_another_packing_keeps_its_colour():
     seconds = [5.0, 3.0, 12.0, 0.5, 9.0]
     colours = [
         dict(zip(figure.data[1].hovertext, figure.data[1].marker.color, strict=True))
-        for figure in (pictures.plotly_rows(packs.pack(seconds, 1024, best_fit), 4) for best_fit in (False, True))
+        for figure in (pictures.plotly_rows(packs.pack(seconds, 1024, best_fit), range(5), 4) for best_fit in (False, True))
     ]
     by_clip = [{text.split(":")[0]: colour for text, colour in each.items()} for each in colours]
     assert by_clip[0] == by_clip[1]
@@ -167,7 +168,7 @@ def test_many_rows_get_lower_and_stay_readable():
     heights = []
     for count in (4, 16, 64):
         packed = packs.pack([30.0] * count)
-        heights.append((pictures.plotly_rows(packed, packed.rows).layout.height - 92) / packed.rows)
+        heights.append((pictures.plotly_rows(packed, pictures.colours_of([packed]), packed.rows).layout.height - 92) / packed.rows)
     assert heights == sorted(heights, reverse=True)
     assert heights[-1] >= 30
 
@@ -179,3 +180,41 @@ def test_the_sentence_says_which_is_better():
     seconds = [9, 9, 12, 12]
     better = packs.pack(seconds, 1200), packs.pack(seconds, 1200, best_fit=True)
     assert "points less" in pictures.sentence(*better)
+
+
+@pytest.mark.parametrize("limit", [256, 2048, 8192])
+@pytest.mark.parametrize("seed", range(3))
+def test_clips_beside_each_other_differ_in_colour(limit: int, seed: int):
+    """In both pictures, in which a clip has one colour; two neighbours of one colour used to look like one clip."""
+    generator = random.Random(seed)
+    for count in (9, 16, 33, 64):
+        seconds = [generator.choice([0.5, 1, 2, 3, 5, 8, 13, 20]) for _ in range(count)]
+        packings = [packs.pack(seconds, limit, best_fit) for best_fit in packs.METHODS]
+        colours = pictures.colours_of(packings)
+        for packed in packings:
+            for one in range(count):
+                for other in range(one):
+                    apart = packed.row[one] - packed.row[other]
+                    (begin, end), (its_begin, its_end) = ((packed.offset[n], packed.offset[n] + packed.tokens[n]) for n in (one, other))
+                    meet, touch = begin < its_end and its_begin < end, begin == its_end or its_begin == end
+                    if (abs(apart) == 1 and meet) or (apart == 0 and touch):
+                        assert colours[one] != colours[other]
+        assert pictures.colour_sentence(packings, colours).startswith("Clips beside and above each other have different colours;")
+
+
+def test_what_a_colour_means_is_true():
+    few, many = [packs.pack([1.0] * 8)], [packs.pack([1.0] * 9)]
+    assert pictures.colours_of(few) == list(range(8))
+    assert pictures.colour_sentence(few, range(8)) == "A colour is a clip."
+    assert "as far as 8 are enough" in pictures.colour_sentence(many, [0] * 9)
+    assert "may share one" in pictures.colour_sentence(many, pictures.colours_of(many))
+
+
+@pytest.mark.parametrize(("seconds", "said"), [
+    ([60], "1 clip, 3,008 tokens: it has a row of its own without padding, and all of its tokens see each other."),
+    ([0.01, 60, 3, 4], "4 clips of 0.01 to 60.0 s, "), ([1.0] * 64, "64 clips of 1.0 s, "),
+    ([2.0, 3.0], "% of 1 row; by best fit, 0.0 % of 1 row, the same."),
+])
+def test_the_sentence_is_one_for_any_clips(seconds: list[float], said: str):
+    assert said in pictures.sentence(packs.pack(seconds, 4096), packs.pack(seconds, 4096, best_fit=True))
+    assert "Clip 1: 0.005 s, 8 tokens" in pictures.row_blocks(packs.pack([0.005]))[0].text

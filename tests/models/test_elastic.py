@@ -137,6 +137,9 @@ def test_lines_and_rows_are_each_other_s_opposite(batch: tuple[list[int], int], 
     ([5, 9, 3], 8, "clip 1 has 9 tokens, more than the 8 of a row: cut it, or pack into longer rows"),
     ([5, 0], 8, "clip 1 has no tokens: leave it out"),
     ([5], 0, "a row must have room for at least one token, got 0"),
+    ([float("nan")], 10, "clip 0 must have a whole number of tokens, got nan"),
+    ([1], float("nan"), "a row has a whole number of tokens, got nan"),
+    ([2, 3.5], 10, "clip 1 must have a whole number of tokens, got 3.5"), ([1], 2.5, "a row has a whole number of tokens, got 2.5"),
 ])
 def test_what_can_not_be_packed_is_said(counts: list[int], limit: int, said: str, best_fit: bool):
     with pytest.raises(ValueError, match=f"^{said}$"):
@@ -351,6 +354,10 @@ def test_clips_that_are_too_long_are_said():
 @pytest.mark.parametrize(("options", "said"), [
     ({"bands": 40}, "bands must be a multiple of the 16 of a patch, got 40"),
     ({"width": 25}, "width must be a multiple of twice the 3 heads, got 25"),
+    ({"heads": 0}, "heads must be at least 1, got 0"), ({"blocks": 0}, "blocks must be at least 1, got 0"),
+    ({"row_tokens": 0}, "row_tokens must be at least 1, got 0"), ({"row_tokens": 99.5}, "row_tokens must be a whole number, got 99.5"),
+    ({"patch": 0}, "patch must be at least 1, got 0"), ({"time_table": 0}, "time_table must be at least 1, got 0"),
+    ({"width": 24.0}, "width must be a whole number, got 24.0"),
 ])
 def test_sizes_that_do_not_go_together_are_said(options: dict, said: str):
     with pytest.raises(ValueError, match=said):
@@ -418,3 +425,31 @@ def test_multiply_adds_are_counted_as_they_are_done(monkeypatch: pytest.MonkeyPa
     torch.testing.assert_close(network.encode(tokens, packing), expected, rtol=1e-5, atol=1e-5)
     assert sum(done) == network.multiply_adds(61)
     assert (network.tokens_of(61), standard(40).tokens_of(61), standard(40).tokens_of(1)) == (8, 7, 7)
+
+
+def test_whole_numbers_of_other_libraries_are_packed():
+    assert pack_rows(np.array([5, 3, 2]), np.int64(8)) == pack_rows([torch.tensor(5), 3, 2], 8) == [0, 0, 1]
+
+
+@pytest.mark.parametrize("network", [elastic, lambda: AST(5, 20, bands=32, width=24, blocks=1)])
+def test_clips_may_come_one_by_one(network):
+    made, clips = network().eval(), [torch.zeros(32, 9), torch.ones(32, 30)]
+    torch.testing.assert_close(made(iter(clips)), made(clips))
+    assert made(iter(clips)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("network", [elastic, lambda: AST(5, 20, bands=32, width=24, blocks=1)])
+@pytest.mark.parametrize(("clip", "said"), [
+    (np.zeros((32, 9), np.float32), "expected mels as tensors, got ndarray for clip 1"),
+    (torch.zeros(32, 9, dtype=torch.float64), "the network computes in torch.float32, got torch.float64 for clip 1: convert it"),
+])
+def test_what_is_no_mel_is_said(network, clip, said: str):
+    with pytest.raises(ValueError, match=f"^{said}"):
+        network()([torch.zeros(32, 9), clip])
+
+
+def test_an_ast_has_whole_frames_and_outputs():
+    with pytest.raises(ValueError, match="outputs must be at least 1, got 0"):
+        AST(0, 20)
+    with pytest.raises(ValueError, match=r"frames must be a whole number, got 2\.5"):
+        AST(5, 2.5)

@@ -137,9 +137,9 @@ def test_a_link_with_seconds_shows_them(measured: Path):
 
 
 def test_a_wrong_link_says_so(measured: Path):
-    app = unopened(PAGE, task="letters", clips="1000", seconds="one").run()
+    app = unopened(PAGE, task="letters", clips="1000").run()
     assert not app.exception
-    assert len(app.toast) == 3
+    assert len(app.toast) == 2
     assert app.number_input(key="length_clips").value == 16
 
 
@@ -155,3 +155,37 @@ def test_results_of_other_kinds_are_left_alone(tmp_path: Path, monkeypatch: pyte
     """Lines of classifiers that nobody has measured at other lengths are no reason for a picture."""
     monkeypatch.setenv(RESULTS_VARIABLE, str(made_up_results.write(tmp_path / "results.csv", made_up_results.many(1))))
     assert "Nobody has measured yet" in opened(PAGE).info[0].value
+
+
+def test_many_clips_may_be_written_at_length(measured: Path):
+    """Text over 500 letters used to be dropped."""
+    app = opened(PAGE, seconds="1")
+    set_(app.text_input(key="length_seconds"), ", ".join(["12.3456789 seconds"] * 64))
+    assert not app.text_input(key="length_seconds").proto.max_chars
+    assert "64 clips of 12.3 s" in said(app)
+    set_(app.text_input(key="length_seconds"), "1 " * 3000)
+    assert [each.value for each in app.error] == ["These are 3000 clips: type at most 64."]
+
+
+def test_an_emptied_number_is_the_usual_one(measured: Path):
+    app = opened(PAGE, fixed="20", clips="3")
+    assert app.number_input(key="length_fixed_speakers").proto.HasField("default") is False, "a browser would put it where nothing is typed"
+    for key, usual in (("length_fixed_speakers", 7.5), ("length_clips", 16), ("length_seed", 0)):
+        set_(app.number_input(key=key), None)
+        assert app.number_input(key=key).value == usual
+
+
+def test_what_was_typed_wrong_is_there_again(measured: Path):
+    app = opened(PAGE, seconds="1, x")
+    assert app.segmented_control(key="length_how").value == "typed"
+    assert app.text_input(key="length_seconds").value == "1, x"
+    assert "“x” is no number" in app.error[0].value
+    assert not app.toast
+
+
+def test_the_colours_are_explained_for_many_clips(measured: Path):
+    app = opened(PAGE, clips="8")
+    assert "A colour is a clip." in said(app)
+    set_(app.number_input(key="length_clips"), 40)
+    assert "A colour is a clip." not in said(app)
+    assert "Clips beside and above each other have different colours" in said(app)

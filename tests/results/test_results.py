@@ -194,6 +194,10 @@ def test_the_story(tmp_path: Path):
     )
     lines[-1] |= {"train_loss": 0.5, "accuracy_in_silence": ""}
     assert results_report.story(made_up.runs(tmp_path, lines))[1].endswith("0.50 against 0.80, so it has learned the training clips better, by heart.")
+    for loss in (0.73, 0.87):
+        lines[-1] |= {"train_loss": loss}
+        why = results_report.story(made_up.runs(tmp_path, lines))[1]
+        assert why.endswith(f"its training loss says nothing of it, {loss:.2f} against 0.80: another seed may differ by as much.")
 
 
 def test_another_order_than_the_papers_is_said(tmp_path: Path):

@@ -44,3 +44,7 @@ def test_costs_are_relative_to_elasticast(runs: list[Run]):
 def test_nothing_of_the_classifiers_plan_is_missed_here(runs: list[Run]):
     assert report.coverage(runs) == ["6 runs of this kind of network are finished: 3 methods on speakers."]
     assert list(report.coverage_table(runs)[0]) == ["Method", "speakers"]
+
+
+def test_the_basis_says_what_the_networks_began_with(runs: list[Run]):
+    assert "; trained from scratch, where the papers begin with pretrained weights." in report.basis(runs)

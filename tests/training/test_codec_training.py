@@ -125,7 +125,7 @@ def test_the_command_line_trains_a_codec(data: Path, tmp_path: Path, capsys: pyt
     assert cli.main([*start, "--methods", "adastride,adastride,adastride"]) == 2
     assert "the lower methods of a codec must be strided-conv" in capsys.readouterr().err
     assert cli.main(["train", "--task", "classification", "--data", str(data), "--out", str(out), "--codes", "8"]) == 2
-    assert "does not take all of these options" in capsys.readouterr().err
+    assert "--codes is for --task reconstruction, not for a classifier: leave it out." in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -318,19 +318,25 @@ def test_the_command_line_trains_and_evaluates_at_other_lengths(root: Path, tmp_
     assert cli.main(["evaluate", str(out), *data, "--seconds", "0.2", "--resolutions", "2"]) == 0
     report = capsys.readouterr().out
     assert "million multiply-adds" in report
+    assert "stride" not in report, "it has no layer"
     assert "0.2 s" in report
     assert "whole clips" in report
     assert cli.main(["evaluate", str(out), *data, "--seconds", "0.2", "--json"]) == 0
     points = json.loads(capsys.readouterr().out)["lengths"]
-    assert [point["seconds"] for point in points] == [0.2, 0.0]
+    assert [point["seconds"] for point in points] == [0.2, None]
+    wave = next((root / "voices").rglob("*.wav"))
+    assert cli.main(["explain", str(wave), "--checkpoint", str(out), "--to", "0.2", "--json"]) == 0
+    explained = json.loads(capsys.readouterr().out)
+    assert (points[0]["tokens"], points[0]["multiply_adds"]) == pytest.approx((explained["tokens"], explained["multiply_adds"]), rel=1e-5)
     assert set(points[0]) == {"seconds", "resolution", "accuracy", "low", "high", "clips", "tokens", "multiply_adds"}
 
 
 @pytest.mark.parametrize(("options", "says"), [
     (["--task", "elastic", "--method", "lstm"], "choose elastic"),
+    (["--task", "elastic", "--method", "ast-2s", "--pack", "100"], "clips of any length, and ast-2s crops and pads: leave it out"),
     (["--task", "reconstruction", "--resolutions", "1", "2"], "have one frame shift alone"),
     (["--task", "elastic", "--label", "person"], "no column 'person'"),
-    (["--task", "classification", "--pack", "64"], "does not take all of these options"),
+    (["--task", "classification", "--pack", "64"], "--pack is for --task elastic, not for a classifier"),
 ])
 def test_what_can_not_be_trained_is_one_sentence(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str):
     base = ["train", "--data", str(root / "voices"), "--device", "cpu", "--epochs", "1", "--out", str(tmp_path / "m.safetensors")]

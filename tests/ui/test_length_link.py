@@ -21,6 +21,12 @@ def test_a_link_says_everything():
     assert link == LengthLink("scenes", "fsdd", 2.5, 9, 512, 3, "1.5,3", ())
 
 
+@pytest.mark.parametrize("text", ["", "1, x", "three"])
+def test_what_was_typed_comes_back_as_it_was(text: str):
+    """The page says what is wrong with it, as it did before it was opened again."""
+    assert parse(seconds=text) == LengthLink(None, None, None, None, None, None, text, ())
+
+
 def test_no_link_says_nothing():
     assert parse() == LengthLink(None, None, None, None, None, None, None, ())
 
@@ -29,7 +35,7 @@ def test_no_link_says_nothing():
     ("task", "letters", "measured here"), ("data", "mine", "a data set here"), ("fixed", "0", "a number from 0.1 to 60"),
     ("clips", "65", "a whole number from 1 to 64"), ("clips", "1.5", "a whole number"), ("clips", "²", "a whole number"),
     ("clips", "9" * 5000, "a whole number"), ("row", "300", "one of 256, 512"), ("seed", "-1", "a whole number from 0"),
-    ("seconds", "one", "seconds with commas"),
+    ("seconds", "1," * 2000, "at most 2000 letters"),
 ])
 def test_what_is_wrong_is_one_sentence(name: str, text: str, expected: str):
     link = parse(**{name: text})
