@@ -26,6 +26,7 @@ from adastride.comparison.networks_figure import networks_figure
 from adastride.inspection.figures import render
 from adastride.inspection.tracing import trace
 from adastride.models import Classifier, ClassifierConfig
+from adastride.tasks.classification import percent
 
 METHODS = ("strided-conv", "spectral-pool", "adastride")
 LONG = "a file whose name says everything that anybody could want to know of it " * 3 + "x" * 150
@@ -151,7 +152,7 @@ def test_words_of_recognisers(recognisers: list[Answer]):
 def test_one_to_four_networks_that_have_no_lanes(classifiers: list[Answer], count: int):
     figure = networks_figure(classifiers[:count], "A clip")
     assert len(panels(figure)) == 1 + count
-    assert all(f"{answer.prediction.values['yes']:.3g}" in said(figure) for answer in classifiers[:count])
+    assert all(percent(answer.prediction.values["yes"]) in said(figure) for answer in classifiers[:count])
     whole(figure)
 
 
