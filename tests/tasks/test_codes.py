@@ -179,6 +179,10 @@ def test_codes_that_this_network_cannot_decode():
         decode(ADASTRIDE, replace(made, codes=(16, *made.codes[1:])))
     with pytest.raises(CodesError, match="the code -1 in place 0"):
         decode(ADASTRIDE, replace(made, codes=(-1, *made.codes[1:])))
+    fast = encode(ADASTRIDE, speech(0.9), LayerSettings(stride=1.0))
+    place, _ = fast.skipped[0]
+    with pytest.raises(CodesError, match=f"the skipped code 16 of place {place} is not in the codebook of teller: its codes are 0 to 15"):
+        decode(ADASTRIDE, replace(fast, skipped=((place, 16), *fast.skipped[1:])))
     with pytest.raises(CodesError, match="more than the 900 s"):
         decode(ADASTRIDE, made.with_durations([20_000] * len(made.codes)))
     with pytest.raises(CodesError, match="name 1 stride and teller has 2"):
