@@ -123,7 +123,8 @@ def _parser() -> argparse.ArgumentParser:
 
     transcribe = commands.add_parser("transcribe", help="write down what a recogniser hears in clips", allow_abbrev=False)
     transcribe.add_argument("clip", metavar="CLIP", nargs="+", help=f"{FORMATS} files of up to an hour, or names of bundled samples")
-    transcribe.add_argument("--checkpoint", metavar="NAME", help="a shipped recogniser or a .safetensors file (default: the first shipped one of AdaStride)")
+    transcribe.add_argument("--checkpoint", metavar="NAME",
+                            help="a shipped recogniser or a .safetensors file (default: the first shipped one of AdaStride)")
     transcribe.add_argument("--beams", metavar="N", type=_whole(1, 50), help="search with so many beams instead of taking the best token each time, "
                             "and print the second best reading")
     transcribe.add_argument("--json", action="store_true", help="print a JSON object for each clip, one on a line")
@@ -133,7 +134,8 @@ def _parser() -> argparse.ArgumentParser:
 
     encode = commands.add_parser("encode", help="write a clip as the codes and durations of a codec", allow_abbrev=False)
     encode.add_argument("clip", metavar="CLIP", help=f"a {FORMATS} file of up to 15 minutes, or the name of a bundled sample")
-    encode.add_argument("--checkpoint", metavar="NAME", help="a shipped codec or a .safetensors file (default: the first shipped one of AdaStride)")
+    encode.add_argument("--checkpoint", metavar="NAME",
+                        help="a shipped codec or a .safetensors file (default: the first shipped one of AdaStride)")
     encode.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
                         help="σ⁻² of the upper layer (default: as trained)")
     encode.add_argument("--stride", metavar="S", type=_number(*STRIDE_RANGE),
@@ -439,7 +441,8 @@ def _encode(args: argparse.Namespace) -> None:
     _write(out, encoded.to_json().encode())
     seconds = encoded.mel_frames / network.config.mel.frames_per_second
     print(
-        f"{title}: {counted(len(encoded.codes), 'code')}, {len(set(encoded.codes))} of them distinct, {len(encoded.codes) / seconds:.1f} a second, "
+        f"{title}: {counted(len(encoded.codes), 'code')}, {len(set(encoded.codes))} of them distinct, "
+        f"{len(encoded.codes) / seconds:.1f} a second, "
         f"{len(encoded.codes) * math.log2(network.config.codes) / seconds:.0f} bits a second without their durations"
     )
     print(f"wrote {out}")
@@ -811,7 +814,10 @@ def _evaluation_report(result: Evaluation, layers: bool) -> str:
     ]
     lines = _columns([
         (f"{headline.label.lower()}, clips as they are", value(headline, result.value)),
-        (f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR", value(headline, result.value_in_silence)),
+        (
+            f"{headline.label.lower()}, placed at random in {_PLACED_SECONDS:g} s at {_SNR_DB:g} dB SNR",
+            value(headline, result.value_in_silence),
+        ),
         *((f"{metric.label.lower()}, clips as they are", value(metric, result.metrics[metric.name])) for metric in result.others),
         *(strides if layers else ()),
     ], left=1)

@@ -128,7 +128,8 @@ def test_what_decode_refuses(capsys, folder: Path, tmp_path: Path):
         assert said in refused(capsys, "decode", changed(folder, tmp_path, **changes), *own, *wav)
     for changes, said in (
         ({"sigma": None}, "there is no sigma"), ({"strides": [4, 4]}, "the strides are [4, 4] and those of teller are [2, 2]"),
-        ({"strides": [10_000, 10_000]}, "set them to these"), ({"sigma": None, "positions": [], "skipped": []}, "no sigma, which teller needs"),
+        ({"strides": [10_000, 10_000]}, "set them to these"),
+        ({"sigma": None, "positions": [], "skipped": []}, "no sigma, which teller needs"),
         ({"skipped": [[0, 1]]}, "a code is skipped where"), ({"skipped": [[1, 1]], "positions": []}, "take skipped out"),
     ):
         assert said in refused(capsys, "decode", changed(folder, tmp_path, **changes), *own, *wav)

@@ -256,7 +256,11 @@ def _check(network: Codec, codes: Codes) -> None:
             f"these codes are of {named} and mean nothing to {network.name}, whose weights are others: "
             "decode them with the checkpoint that encoded them."
         )
-    _check_known(network, [*codes.codes, *(code for _, code in codes.skipped)])
+    _check_known(network, codes.codes)
+    for place, code in codes.skipped:
+        if not 0 <= code < network.config.codes:
+            known = f"its codes are 0 to {network.config.codes - 1}"
+            raise CodesError(f"the skipped code {code} of place {place} is not in the codebook of {network.name}: {known}.")
     seconds = codes.mel_frames / network.config.mel.frames_per_second
     if seconds > MAX_SECONDS:
         raise CodesError(f"these codes last {seconds:.0f} s, more than the {MAX_SECONDS:.0f} s that can be decoded: decode a part of them.")

@@ -149,7 +149,8 @@ def first(name: str, value: Any) -> dict[str, Any]:
     (edited(**first("durations", -3)), "lasts for -3 mel frames"),
     (edited(**first("durations", 2**40)), "durations must be whole numbers"),
     (edited(**first("durations", 2**30)), "more than the 1000000 allowed"),
-    (edited(durations=[1]), "and 1 duration can't go together"), (edited(mel_frames=5), "make them equal"), (edited(mel_frames="out"), "mel_frames is None"),
+    (edited(durations=[1]), "and 1 duration can't go together"),
+    (edited(mel_frames=5), "make them equal"), (edited(mel_frames="out"), "mel_frames is None"),
     (edited(strides=[0, 2]), "strides must be"), (edited(sigma=-1.0), "sigma"), (edited(sigma="wide"), "sigma must be numbers"),
     (edited(**first("positions", -1.0)), "positions do not rise"),
     (edited(**first("positions", float("nan"))), "positions must be numbers"),
@@ -179,6 +180,10 @@ def test_codes_that_this_network_cannot_decode():
         decode(ADASTRIDE, replace(made, codes=(16, *made.codes[1:])))
     with pytest.raises(CodesError, match="the code -1 in place 0"):
         decode(ADASTRIDE, replace(made, codes=(-1, *made.codes[1:])))
+    fast = encode(ADASTRIDE, speech(0.9), LayerSettings(stride=1.0))
+    place, _ = fast.skipped[0]
+    with pytest.raises(CodesError, match=f"the skipped code 16 of place {place} is not in the codebook of teller: its codes are 0 to 15"):
+        decode(ADASTRIDE, replace(fast, skipped=((place, 16), *fast.skipped[1:])))
     with pytest.raises(CodesError, match="more than the 900 s"):
         decode(ADASTRIDE, made.with_durations([20_000] * len(made.codes)))
     with pytest.raises(CodesError, match="name 1 stride and teller has 2"):
