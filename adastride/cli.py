@@ -707,6 +707,8 @@ def _network(args: argparse.Namespace, kind: Kind) -> tuple[dict[str, Any], int]
         sample_rate = kind.learn_config(ANY_CLIPS, ANY_CLIPS, **options).mel.sample_rate
     except ValueError as error:
         raise CommandError(f"{error}.") from None
+    except TypeError as error:  # every kind has fields of its own
+        raise CommandError(f"{with_article(kind.config.kind)} does not take all of these options ({error}).") from None
     return options, sample_rate
 
 
