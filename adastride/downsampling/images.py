@@ -239,7 +239,7 @@ class BothAxesAtOnce(ImageDownsampler):
             picture, strides = (lines[..., None], (stride, _one(stride))) if axis == "height" else (lines[..., None, :], (_one(stride), stride))
             return self.module(picture, strides).squeeze(3 if axis == "height" else 2)
 
-        lengths, shorter = (maths.known_lengths([tensor.shape[place]] * len(tensor), tensor.device) for tensor in (x, values))
+        lengths, shorter = _whole(x, place), _whole(values, place)
         drawn = where_float64_is(lengths), where_float64_is(shorter)
         alignment = OperatorAlignment(
             operate=operate, stride=stride, lengths=drawn[0], output_lengths=drawn[1], time=x.shape[place],
@@ -280,7 +280,7 @@ class StridedConvolutionOfImages(ImageDownsampler):
         weights = self.convolution.weight.detach().abs()
         along = []
         for place, axis in enumerate(AXES, start=2):
-            lengths, shorter = (maths.known_lengths([tensor.shape[place]] * len(tensor), tensor.device) for tensor in (x, values))
+            lengths, shorter = _whole(x, place), _whole(values, place)
             taps = where_float64_is(weights.sum(dim=(0, 1, 5 - place)))
             alignment = TapAlignment(taps, strides[place - 2], where_float64_is(lengths), where_float64_is(shorter), x.shape[place], axis)
             along.append(Downsampled(values.mean(dim=5 - place), shorter, alignment, no_position_loss(x)))
@@ -313,9 +313,9 @@ def check_image(x: Tensor, channels: int) -> None:
         raise ValueError(f"expected (batch, {channels}, height, width) with at least one row and column, got {tuple(x.shape)}")
 
 
-def _whole(lines: Tensor) -> Tensor:
-    """The lengths of lines (batch, channels, time) of which none is padded."""
-    return maths.known_lengths([lines.shape[2]] * len(lines), lines.device)
+def _whole(x: Tensor, axis: int = 2) -> Tensor:
+    """The lengths of all examples along an axis on which none is padded: (batch,)."""
+    return maths.known_lengths([x.shape[axis]] * len(x), x.device)
 
 
 def _one(stride: Any) -> Any:

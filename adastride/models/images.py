@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from adastride import alignment as maths
 from adastride.downsampling import METHODS, DownsampledImage, ImageDownsampler, build_image_layer
 from adastride.downsampling.images import Both, StridedConvolutionOfImages, check_image
-from adastride.models.layers import check_parameters
+from adastride.models.layers import check_parameters, parameters_of
 
 STAGES = 3  # shortcut blocks, each with twice the channels of what is below it
 AS_TRAINED: Both = (None, None)
@@ -133,7 +133,7 @@ class ImageClassifier(nn.Module):
         super().__init__()
         self.config = config
         widths = [config.width * 2**stage for stage in range(STAGES + 1)]
-        parameters = {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in METHODS[config.method].parameters}
+        parameters = parameters_of(config, config.method)
         self.stem = nn.Conv2d(config.channels, config.width, 3, padding=1, bias=False)
         blocks = [_Block(config.width, config.width) for _ in range(config.blocks)]
         for below, width, strides in zip(widths, widths[1:], config.strides, strict=False):

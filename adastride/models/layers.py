@@ -18,6 +18,9 @@ class ParameterFields(Protocol):
     def methods(self) -> tuple[str, ...]: ...
 
     @property
+    def sigma(self) -> float: ...
+
+    @property
     def learn_sigma(self) -> bool: ...
 
     @property
@@ -29,9 +32,6 @@ class LayerFields(ParameterFields, Protocol):
 
     @property
     def strides(self) -> tuple[float, ...]: ...
-
-    @property
-    def sigma(self) -> float: ...
 
     @property
     def width(self) -> int: ...
@@ -54,12 +54,15 @@ def check_parameters(config: ParameterFields) -> None:
             raise ValueError(f"{name} must be a {'whole ' * whole}number from {low:g} to {high:g}, got {value}")
 
 
+def parameters_of(config: ParameterFields, key: str) -> dict[str, float]:
+    """The parameters that a configuration has for the method `key`, its sigma among them where the method takes one."""
+    return {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in METHODS[key].parameters}
+
+
 def build_layer(config: LayerFields, key: str, stride: float, channels: int | None = None) -> Downsampler:
     """Builds the layer of the method `key` with the parameters that a configuration has for it. channels: the width if None."""
-    channels = config.width if channels is None else channels
-    known = METHODS[key].parameters
-    parameters = {name: value for name, value in {**config.parameters, "sigma": config.sigma}.items() if name in known}
-    if config.learn_sigma and "sigma" in known:
+    channels, parameters = config.width if channels is None else channels, parameters_of(config, key)
+    if config.learn_sigma and "sigma" in parameters:
         return METHODS[key].build(channels, stride=stride, learn_sigma=True, **parameters)
     return build(key, channels, stride, **parameters)
 

@@ -49,23 +49,23 @@ def read_zip(data: bytes, name: str, sample_rate: int = 16_000, progress: Callab
     entries = data.count(_ENTRY)  # before zipfile makes objects of them; the number at the end of a zip may be anything
     if entries > MAX_ENTRIES:
         raise DataError(f"{name} has {entries:,} entries, more than the {MAX_ENTRIES:,} allowed: zip fewer clips.")
-    with _as_data_error(name):
+    with as_data_error(name, "a zip file", "make it again"):
         archive = zipfile.ZipFile(io.BytesIO(data))
     with archive:
         return _Reader(archive, name).clips(sample_rate, progress)
 
 
 @contextmanager
-def _as_data_error(name: str) -> Iterator[None]:
-    """Around calls of zipfile, and of nothing else: it documents few of the errors that damaged files make it raise (of offsets,
-    sizes, dates, names, memory)."""
+def as_data_error(name: object, kind: str, advice: str) -> Iterator[None]:
+    """Around calls of zipfile, tarfile, gzip or NumPy, and of nothing else: they document few of the errors that damaged files make them
+    raise (of offsets, sizes, dates, names, memory). Any of them becomes a DataError: NAME can't be read as KIND (why): ADVICE."""
     try:
         yield
     except DataError:
         raise
     except Exception as error:
         said = one_line(error).rstrip(".") or "it breaks off"
-        raise DataError(f"{name} can't be read as a zip file ({said}): make it again.") from None
+        raise DataError(f"{name} can't be read as {kind} ({said}): {advice}.") from None
 
 
 class _Reader:
@@ -105,7 +105,7 @@ class _Reader:
                 "zip the clips with the usual method, deflate."
             )
         blocks: list[bytes] = []
-        with _as_data_error(self.name), self.archive.open(entry) as file:
+        with as_data_error(self.name, "a zip file", "make it again"), self.archive.open(entry) as file:
             while (missing := most - sum(map(len, blocks))) > 0 and (block := file.read(min(_BLOCK, missing))):
                 self.unpacked += len(block)
                 if self.unpacked > MAX_UNPACKED_BYTES:

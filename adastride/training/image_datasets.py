@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import gzip
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -29,6 +28,7 @@ import numpy as np
 from adastride import images
 from adastride.clips import DataError
 from adastride.image_files import IMAGE_ENDINGS, IMAGE_FORMATS
+from adastride.training.archive import as_data_error
 from adastride.training.datasets import class_folders
 from adastride.training.python_batches import BatchError, read_batch
 from adastride.wording import one_line
@@ -237,18 +237,6 @@ def _files(folder: Path) -> _Files:
     return {each.name: each.read_bytes for each in folder.iterdir() if each.name in _CIFAR_FILES and each.is_file()}
 
 
-@contextmanager
-def _as_data_error(path: Path, kind: str) -> Iterator[None]:
-    """Around calls of tarfile, gzip and NumPy, and of nothing else: they document few of the errors that damaged files make them raise."""
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:
-        said = one_line(error).rstrip(".") or "it breaks off"
-        raise DataError(f"{path} can't be read as {kind} ({said}): download or make it again.") from None
-
-
 class _Bounded:
     """A file of which no more than so many bytes can be read."""
 
@@ -267,7 +255,7 @@ def _archived(path: Path) -> _Files:
     """CIFAR's files in a .tar.gz, read as it is unpacked; nothing is written, and other files, folders and links are passed over."""
     too_much = DataError(f"{path} unpacks to more than the {MAX_ARCHIVE_BYTES / 1e6:.0f} MB allowed: it is not CIFAR's archive.")
     found: dict[str, Callable[[], bytes]] = {}
-    with _as_data_error(path, "a .tar.gz"), gzip.open(path) as unpacked:
+    with as_data_error(path, "a .tar.gz", "download or make it again"), gzip.open(path) as unpacked:
         bounded: Any = _Bounded(unpacked, MAX_ARCHIVE_BYTES, too_much)  # a stream needs no more than `read`
         with tarfile.open(fileobj=bounded, mode="r|") as archive:
             for member in archive:
@@ -348,7 +336,7 @@ def _batch(files: _Files, file: str, where: Path) -> dict[str, Any]:
 
 
 def _npz(path: Path) -> _Found:
-    with _as_data_error(path, "an .npz"), np.load(path, allow_pickle=False) as stored:
+    with as_data_error(path, "an .npz", "download or make it again"), np.load(path, allow_pickle=False) as stored:
         if sum(entry.file_size for entry in stored.zip.infolist()) > MAX_BYTES:
             raise DataError(f"{path} unpacks to more than the {MAX_BYTES / 1e9:.0f} GB allowed: make it of fewer pictures.")
         splits = [split for split in SPLITS if split == "train" or f"{split}_jpeg" in stored.files]
