@@ -30,9 +30,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     stop_server(process)
 
 
-def sweeping(page: Page, address: str, values: int = 100) -> Page:
-    """Begins a sweep of eighty clips, many seconds of work."""
-    page.goto(f"{address}/sigma?sweep=many&over=sigma&sigmas=0.05,100,{values}")
+def sweeping(page: Page, address: str, values: int | None = None) -> Page:
+    """Begins a sweep of eighty clips over so many values of sigma; without them over a map, minutes of work, for a tab that is left or closed."""
+    over = "over=both&sigmas=0.05,100,20&strides=1,4,20" if values is None else f"over=sigma&sigmas=0.05,100,{values}"
+    page.goto(f"{address}/sigma?sweep=many&{over}")
     page.get_by_role("button", name="Sweep 80 clips").click(timeout=60_000)
     return page
 
