@@ -11,7 +11,7 @@ import difflib
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from safetensors.torch import save
 
 from adastride import tasks
 from adastride.files import bundled, write_atomically
-from adastride.models.network import Network
+from adastride.models.images import ImageClassifier
+from adastride.models.network import Model, Network
+from adastride.tasks.classification import check_labels
 from adastride.wording import one_line
 
 FORMAT = 1
@@ -44,7 +46,7 @@ class CatalogueEntry:
     task: what it was trained on, a key of `subjects.SUBJECTS`. method: a registry key, or "adastride-s" (two strided convolutions
     under an AdaStride). sigma_inv2: the sigma ** -2 it was trained with, None for a method without sigma or with learned ones.
     metrics: its task's metrics, by name, on the test split. clips: how many clips that split has. width: channels of the network.
-    kind: a key of `tasks.KINDS`.
+    kind: a key of `tasks.KINDS` or `tasks.PICTURE_KINDS`.
     """
 
     name: str
@@ -62,17 +64,27 @@ class CatalogueEntry:
     @property
     def headline(self) -> str:
         """The headline metric as a person reads it: "98.3 %", or "1.7 % error rate" where less is better."""
-        metric = tasks.KINDS[self.kind].task.headline
+        metric = tasks.headline_of(self.kind)
         return metric.text(self.metrics[metric.name]) + ("" if metric.higher_is_better else f" {metric.label.lower()}")
 
 
 @functools.cache
 def catalogue() -> dict[str, CatalogueEntry]:
-    """The shipped checkpoints that are installed, by name, in the order in which the catalogue lists them.
+    """The shipped networks of sound that are installed, by name, in the order in which the catalogue lists them.
 
     A checkout has all of them. A wheel carries the catalogue and one small checkpoint, so that it stays small.
     """
-    return {name: entry for name, entry in shipped().items() if entry.path.is_file()}
+    return _installed(shipped(), tasks.KINDS)
+
+
+@functools.cache
+def picture_catalogue() -> dict[str, CatalogueEntry]:
+    """The shipped networks of pictures that are installed, as `catalogue` has those of sound."""
+    return _installed(shipped(), tasks.PICTURE_KINDS)
+
+
+def _installed(entries: dict[str, CatalogueEntry], kinds: Container[str]) -> dict[str, CatalogueEntry]:
+    return {name: entry for name, entry in entries.items() if entry.kind in kinds and entry.path.is_file()}
 
 
 @functools.cache
@@ -82,7 +94,7 @@ def shipped() -> dict[str, CatalogueEntry]:
     return {e["name"]: CatalogueEntry(path=FOLDER / e.pop("file"), **e) for e in entries}
 
 
-def save_checkpoint(model: Network, path: str | Path, details: dict) -> None:
+def save_checkpoint(model: Model, path: str | Path, details: dict) -> None:
     """Writes a network as a checkpoint in one atomic step.
 
     details: goes into the header as JSON, such as settings, metrics and the licence of the data.
@@ -113,26 +125,68 @@ def details(name_or_path: str | Path) -> dict:
 
 
 def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Network:
-    """Loads a checkpoint by its name in the catalogue or by the path of a .safetensors file.
+    """Loads a network of sound by its name in the catalogue or by the path of a .safetensors file.
 
     Returns a network in float32 and evaluation mode; `.name` is its name or file stem. Raises CheckpointError, one
     sentence, for an unknown name or a file that is not a whole checkpoint of this format.
     """
+    model = load_any(name_or_path, device)
+    if not isinstance(model, Network):
+        raise CheckpointError(f"{one_line(model.name)} sees pictures and hears nothing: open it on the Images page.")
+    return model
+
+
+def load_pictures(name_or_path: str | Path, device: torch.device | str = "cpu") -> ImageClassifier:
+    """Loads a network of pictures, as `load` does one of sound. Raises CheckpointError, as that does."""
+    return _of_pictures(load_any(name_or_path, device))
+
+
+def _of_pictures(model: Model) -> ImageClassifier:
+    if not isinstance(model, ImageClassifier):
+        raise CheckpointError(f"{one_line(model.name)} hears sound and sees no pictures: choose a network of pictures.")
+    return model
+
+
+def load_any(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
+    """Loads a network of sound or of pictures; see `load`."""
     path = _resolve(name_or_path)
     header = _header(path)
     with safe_open(path, framework="pt") as file:
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no mapping)
         model = _assemble(one_line(path.name), header, shapes, file.get_tensor)
-    model.name = str(name_or_path) if str(name_or_path) in catalogue() else path.stem
+    model.name = str(name_or_path) if str(name_or_path) in catalogue() | picture_catalogue() else path.stem
     return model.to(device).eval().requires_grad_(False)
 
 
 def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Network:
-    """Loads a checkpoint that somebody has sent from memory; nothing is written to the disk.
+    """Loads a network of sound that somebody has sent from memory; nothing is written to the disk.
 
     name: the file's name, for messages. The network's `.name` is "own-" and 16 digits of the data's SHA-256, so that no other data
     has the same. Raises CheckpointError as `load` does, and for more bytes or classes than a page shows.
     """
+    model = _from_bytes(data, name)
+    if not isinstance(model, Network):
+        raise CheckpointError(f"{one_line(name)} sees pictures and hears nothing: open it on the Images page.")
+    try:
+        tasks.task_of(model).check_config(model.config)
+    except ValueError as error:
+        raise CheckpointError(f"{one_line(name)} {error}: use the command line.") from None
+    return model.to(device)
+
+
+def load_picture_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> ImageClassifier:
+    """Loads a network of pictures that somebody has sent; see `load_bytes`."""
+    model = _from_bytes(data, name)
+    if not isinstance(model, ImageClassifier):
+        raise CheckpointError(f"{one_line(name)} hears sound and sees no pictures: open it on the Explore page.")
+    try:
+        check_labels(model.config.labels)
+    except ValueError as error:
+        raise CheckpointError(f"{one_line(name)} {error}: use the command line.") from None
+    return model.to(device)
+
+
+def _from_bytes(data: bytes, name: str) -> Model:
     name = one_line(name)
     if len(data) > MAX_OWN_BYTES:
         raise CheckpointError(f"{name} has {len(data) / 1e6:.0f} MB, more than the {MAX_OWN_BYTES / 1e6:.0f} MB that can be loaded here: use the command line.")
@@ -145,24 +199,21 @@ def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Ne
         raise _unreadable(name, error) from None
     header = _checked(header, name)
     model = _assemble(name, header, {key: tuple(t.shape) for key, t in tensors.items()}, tensors.__getitem__)
-    try:
-        tasks.task_of(model).check_config(model.config)
-    except ValueError as error:
-        raise CheckpointError(f"{name} {error}: use the command line.") from None
     model.name = f"own-{hashlib.sha256(data).hexdigest()[:16]}"
-    return model.to(device).eval().requires_grad_(False)
+    return model.eval().requires_grad_(False)
 
 
-def _assemble(name: str, header: dict, shapes: dict[str, tuple[int, ...]], read: Callable[[str], torch.Tensor]) -> Network:
+def _assemble(name: str, header: dict, shapes: dict[str, tuple[int, ...]], read: Callable[[str], torch.Tensor]) -> Model:
     """Builds the network that a header describes and gives it its tensors.
 
     name: the file's name, for messages. shapes: of the file's tensors, by name. read: returns a tensor by its name. Raises
     CheckpointError where the tensors are not those of the network.
     """
     try:
-        config = tasks.KINDS[header["kind"]].config.from_dict(header["config"])
+        kind = (tasks.KINDS | tasks.PICTURE_KINDS)[header["kind"]]
+        config = kind.config.from_dict(header["config"])
         with torch.device("meta"):  # shapes first: a wrong file fails before any memory is taken
-            model = tasks.build(config)
+            model: Model = kind.network(config)
     except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         said = one_line(error)
         raise CheckpointError(
@@ -191,7 +242,7 @@ def _assemble(name: str, header: dict, shapes: dict[str, tuple[int, ...]], read:
 
 
 def _resolve(name_or_path: str | Path) -> Path:
-    known = catalogue()
+    known = catalogue() | picture_catalogue()
     if str(name_or_path) in known:
         return known[str(name_or_path)].path
     path = Path(name_or_path)
@@ -231,6 +282,6 @@ def _checked(header: object, name: str) -> dict:
     if not isinstance(header, dict) or not isinstance(header.get("config"), dict):
         raise CheckpointError(f"{name} carries no AdaStride settings: only checkpoints written by `python -m adastride train` can be loaded.")
     kind = header.setdefault("kind", "classifier")
-    if type(header.get("format")) is not int or header["format"] > FORMAT or type(kind) is not str or kind not in tasks.KINDS:
+    if type(header.get("format")) is not int or header["format"] > FORMAT or type(kind) is not str or kind not in tasks.KINDS | tasks.PICTURE_KINDS:
         raise CheckpointError(f"{name} was written by a newer version of this program: update it, then load the file again.")
     return header

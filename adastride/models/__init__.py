@@ -7,10 +7,11 @@ from adastride.models.audio_transformer import AudioTransformer, AudioTransforme
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.models.codec import Codec, CodecConfig
 from adastride.models.elastic import AST, ElasticAST
-from adastride.models.network import Network, NetworkConfig, Output, Resume
+from adastride.models.images import ImageClassifier, ImageConfig
+from adastride.models.network import Model, ModelConfig, Network, NetworkConfig, Output, Resume
 from adastride.models.recogniser import Recogniser, RecogniserConfig
 
 __all__ = [
-    "AST", "AudioTransformer", "AudioTransformerConfig", "Classifier", "ClassifierConfig", "Codec", "CodecConfig", "ElasticAST", "Network",
-    "NetworkConfig", "Output", "Recogniser", "RecogniserConfig", "Resume",
+    "AST", "AudioTransformer", "AudioTransformerConfig", "Classifier", "ClassifierConfig", "Codec", "CodecConfig", "ElasticAST",
+    "ImageClassifier", "ImageConfig", "Model", "ModelConfig", "Network", "NetworkConfig", "Output", "Recogniser", "RecogniserConfig", "Resume",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -19,22 +20,25 @@ from adastride import alignment as maths
 from adastride.downsampling import METHODS, DownsampledImage, ImageDownsampler, build_image_layer
 from adastride.downsampling.images import Both, StridedConvolutionOfImages, check_image
 from adastride.models.layers import check_parameters, parameters_of
+from adastride.models.network import Model, ModelConfig
 
 STAGES = 3  # shortcut blocks, each with twice the channels of what is below it
 AS_TRAINED: Both = (None, None)
 
 
 @dataclass(frozen=True)
-class ImageConfig:
+class ImageConfig(ModelConfig):
     """Everything that is needed to build an `ImageClassifier` again.
 
     labels: the classes. method: the registry key of all three layers. strides: (height, width) of each of them, lowest first; learned
     ones begin there. width: channels of the first block, which double with every layer. blocks: residual blocks after the stem and after
     each layer, of which the first after a layer is its shortcut block. channels: of a picture, 3 for colours, 1 for a spectrogram.
     sigma: width of an alignment row in output rows or columns, for the methods that take one. parameters: values for other parameters
-    that the registry lists for the method.
+    that the registry lists for the method. size: height and width of the pictures that it learns from, in pixels; it takes others, too.
     Raises ValueError for a method, size or value that is not allowed.
     """
+
+    kind: ClassVar[str] = "images"
 
     labels: tuple[str, ...]
     method: str = "adastride"
@@ -44,7 +48,8 @@ class ImageConfig:
     channels: int = 3
     sigma: float = 5**-0.5
     parameters: dict[str, float] = field(default_factory=dict, hash=False)
-    learn_sigma = False  # what `check_parameters` asks for: no layer of pictures learns it
+    size: int = 32
+    learn_sigma: ClassVar[bool] = False  # what `check_parameters` asks for: no layer of pictures learns it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(str(label) for label in self.labels))
@@ -57,7 +62,7 @@ class ImageConfig:
             raise ValueError(f"expected a stride for the height and one for the width of each of {STAGES} layers, got {self.strides}")
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must be at least two different names")
-        for name, value, most in (("width", self.width, 512), ("blocks", self.blocks, 8), ("channels", self.channels, 64)):
+        for name, value, most in (("width", self.width, 512), ("blocks", self.blocks, 8), ("channels", self.channels, 64), ("size", self.size, 4096)):
             if type(value) is not int or not 1 <= value <= most:
                 raise ValueError(f"{name} must be a whole number from 1 to {most}, got {value}")
         check_parameters(self)
@@ -120,8 +125,17 @@ class _Block(nn.Module):
         return shortcut + self.conv2(F.relu(self.norm2(hidden)))
 
 
-class ImageClassifier(nn.Module):
-    """The network. Pictures are (batch, channels, height, width), about 0 and about as large as 1, all of one size.
+def standardised(pixels: Tensor) -> Tensor:
+    """Pixels (..., height, width) of 8 bits as a network's input: float32 about 0 and about as large as 1.
+
+    >>> standardised(torch.tensor([0, 255], dtype=torch.uint8))
+    tensor([-2.,  2.])
+    """
+    return pixels.float() / 63.75 - 2.0
+
+
+class ImageClassifier(Model):
+    """The network. Pictures are (batch, channels, height, width), see `standardised`, all of one size.
 
     >>> network = ImageClassifier(ImageConfig(("cat", "dog"), method="avg-pool", width=4, blocks=1)).eval()
     >>> output = network(torch.zeros(1, 3, 32, 32))
@@ -129,9 +143,10 @@ class ImageClassifier(nn.Module):
     (torch.Size([1, 2]), [(16, 16), (8, 8), (4, 4)])
     """
 
+    config: ImageConfig
+
     def __init__(self, config: ImageConfig):
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         widths = [config.width * 2**stage for stage in range(STAGES + 1)]
         parameters = parameters_of(config, config.method)
         self.stem = nn.Conv2d(config.channels, config.width, 3, padding=1, bias=False)

@@ -30,10 +30,11 @@ _MOST_WHOLE, _MOST_LETTERS, _MOST_ENTRIES = 2**31 - 1, 10_000, 10_000  # in a fi
 
 
 @dataclass(frozen=True)
-class NetworkConfig(ABC):
-    """Everything that is needed to build a network again. A subclass is a frozen dataclass of numbers, texts and tuples of them.
+class ModelConfig(ABC):
+    """Everything that is needed to build a network again, of sound or of pictures. A subclass is a frozen dataclass of numbers, texts and
+    tuples of them.
 
-    kind: the word for this kind of network in checkpoints, a key of `adastride.tasks.KINDS`.
+    kind: the word for this kind of network in checkpoints, a key of `adastride.tasks.KINDS` or `PICTURE_KINDS`.
     """
 
     kind: ClassVar[str]
@@ -42,11 +43,6 @@ class NetworkConfig(ABC):
     @abstractmethod
     def methods(self) -> tuple[str, ...]:
         """The registry key of every downsampling layer, lowest first."""
-
-    @property
-    @abstractmethod
-    def mel(self) -> MelPreset:
-        """The log-mel front end that makes the network's signal of a sound."""
 
     def to_dict(self) -> dict:
         """The fields, ready for JSON."""
@@ -60,6 +56,16 @@ class NetworkConfig(ABC):
         for any other, for numbers and texts beyond all measure, and for what the class itself refuses.
         """
         return _dataclass_from(cls, values)
+
+
+@dataclass(frozen=True)
+class NetworkConfig(ModelConfig):
+    """The configuration of a network of sound. kind: a key of `adastride.tasks.KINDS`."""
+
+    @property
+    @abstractmethod
+    def mel(self) -> MelPreset:
+        """The log-mel front end that makes the network's signal of a sound."""
 
 
 def _dataclass_from(kind: Any, values: Any) -> Any:
@@ -154,20 +160,63 @@ def unwatched(layer: int) -> AbstractContextManager:
     return nullcontext()
 
 
-class Network(nn.Module, ABC):
-    """A module with downsampling layers. A subclass sets `config` and defines `downsamplers` and `forward`.
+class Model(nn.Module):
+    """A module with a configuration from which it can be built again, of sound or of pictures.
 
-    name: what people and the caches of pages call it, a catalogue name or a file's stem. Two networks may have the same name; their
+    name: what people and the caches of pages call it, a catalogue name or a file's stem. Two models may have the same name; their
     `fingerprint` tells them apart.
     """
 
-    config: NetworkConfig
+    config: ModelConfig
 
-    def __init__(self, config: NetworkConfig):
+    def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
         self.name = "untitled"
         self._known_fingerprint: tuple[tuple, str] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """The device on which its weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that no network with other weights, statistics or configuration has.
+
+        It is worked out again only after a tensor has been replaced or changed in place.
+        """
+        tensors = self.state_dict(keep_vars=True)
+        version = tuple((name, t.data_ptr(), 0 if t.is_inference() else t._version) for name, t in tensors.items())
+        if self._known_fingerprint is None or self._known_fingerprint[0] != version:
+            digest = hashlib.sha256(json.dumps([self.config.kind, self.config.to_dict()], sort_keys=True, default=str).encode())
+            for name, tensor in tensors.items():
+                value = tensor.detach().cpu().contiguous()
+                digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+                digest.update(value.view(torch.uint8).numpy().data if value.dim() else value.reshape(1).view(torch.uint8).numpy().data)
+            self._known_fingerprint = version, digest.hexdigest()[:32]
+        return self._known_fingerprint[1]
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Puts the network into evaluation mode, and every module back into its own mode afterwards.
+
+        A network that is in evaluation mode already is not touched, so that sessions that share a network never change it.
+        """
+        training = [module for module in self.modules() if module.training]
+        for module in training:
+            module.training = False
+        try:
+            yield
+        finally:
+            for module in training:
+                module.training = True
+
+
+class Network(Model, ABC):
+    """A network of sound with downsampling layers. A subclass sets `config` and defines `downsamplers` and `forward`."""
+
+    config: NetworkConfig
 
     @property
     @abstractmethod
@@ -212,28 +261,6 @@ class Network(nn.Module, ABC):
         """
         return audio.mel_of(waveform, self.config.mel.coarser(resolution))[None]
 
-    @property
-    def device(self) -> torch.device:
-        """The device on which its weights are."""
-        return next(self.parameters()).device
-
-    @property
-    def fingerprint(self) -> str:
-        """32 hexadecimal digits that no network with other weights, statistics or configuration has.
-
-        It is worked out again only after a tensor has been replaced or changed in place.
-        """
-        tensors = self.state_dict(keep_vars=True)
-        version = tuple((name, t.data_ptr(), 0 if t.is_inference() else t._version) for name, t in tensors.items())
-        if self._known_fingerprint is None or self._known_fingerprint[0] != version:
-            digest = hashlib.sha256(json.dumps([self.config.kind, self.config.to_dict()], sort_keys=True, default=str).encode())
-            for name, tensor in tensors.items():
-                value = tensor.detach().cpu().contiguous()
-                digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-                digest.update(value.view(torch.uint8).numpy().data if value.dim() else value.reshape(1).view(torch.uint8).numpy().data)
-            self._known_fingerprint = version, digest.hexdigest()[:32]
-        return self._known_fingerprint[1]
-
     def check_settings(self, settings: Sequence[LayerSettings | None] | None) -> tuple[LayerSettings | None, ...]:
         """The settings of every downsampling layer. Raises ValueError where there are more or fewer of them than layers."""
         layers = len(self.downsamplers)
@@ -241,18 +268,3 @@ class Network(nn.Module, ABC):
         if len(settings) != layers:
             raise ValueError(f"expected settings for {layers} layers, got {len(settings)}")
         return settings
-
-    @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """Puts the network into evaluation mode, and every module back into its own mode afterwards.
-
-        A network that is in evaluation mode already is not touched, so that sessions that share a network never change it.
-        """
-        training = [module for module in self.modules() if module.training]
-        for module in training:
-            module.training = False
-        try:
-            yield
-        finally:
-            for module in training:
-                module.training = True

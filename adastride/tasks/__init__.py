@@ -13,9 +13,10 @@ from adastride.clips import Clip
 from adastride.models.audio_transformer import AudioTransformer, AudioTransformerConfig
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.models.codec import Codec, CodecConfig
-from adastride.models.network import Network, NetworkConfig
+from adastride.models.images import ImageClassifier, ImageConfig
+from adastride.models.network import Model, ModelConfig, Network, NetworkConfig
 from adastride.models.recogniser import Recogniser, RecogniserConfig
-from adastride.tasks.classification import Classification
+from adastride.tasks.classification import ACCURACY, Classification
 from adastride.tasks.patches import PatchClassification
 from adastride.tasks.prediction import Audible, Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane, words
 from adastride.tasks.recognition import Recognition
@@ -23,8 +24,8 @@ from adastride.tasks.reconstruction import Reconstruction
 from adastride.tasks.task import Batch, Breakdown, Metric, Reconstructed, Task
 
 __all__ = [
-    "KINDS", "Audible", "Bar", "Batch", "Breakdown", "CurveLane", "Kind", "Lane", "Metric", "PictureLane", "Prediction", "Reconstructed",
-    "Segment", "SegmentLane", "Task", "build", "task_of", "words",
+    "KINDS", "PICTURE_KINDS", "Audible", "Bar", "Batch", "Breakdown", "CurveLane", "Kind", "Lane", "Metric", "PictureKind", "PictureLane", "Prediction",
+    "Reconstructed", "Segment", "SegmentLane", "Task", "build", "headline_of", "task_of", "words",
 ]
 
 
@@ -56,9 +57,26 @@ KINDS: dict[str, Kind] = {
 }
 
 
+class PictureKind(NamedTuple):
+    """One kind of network of pictures: the class of its configuration, and the network that this builds. All of them tell labels apart."""
+
+    config: type[ModelConfig]
+    network: type[Model]
+
+
+PICTURE_KINDS: dict[str, PictureKind] = {
+    ImageConfig.kind: PictureKind(ImageConfig, ImageClassifier),
+}
+
+
 def build(config: NetworkConfig) -> Network:
     """Builds the untrained network of a configuration."""
     return KINDS[config.kind].network(config)
+
+
+def headline_of(kind: str) -> Metric:
+    """The metric that stands for all of a kind of network, of sound or of pictures. Raises KeyError for another."""
+    return ACCURACY if kind in PICTURE_KINDS else KINDS[kind].task.headline
 
 
 def task_of(network: Network | NetworkConfig) -> Task[Any, Any]:

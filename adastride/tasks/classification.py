@@ -18,6 +18,7 @@ from adastride.tasks.prediction import Bar, Prediction, words
 from adastride.tasks.task import Batch, Breakdown, Metric, Task, stack_mels
 
 MOST_LABELS, MOST_LETTERS = 200, 100  # of a network of somebody's own that a page shows
+ACCURACY = Metric("accuracy", "Accuracy", "%", 100.0, proportion=True)
 
 
 Labelling = TypeVar("Labelling", bound=Classifier | AudioTransformer)
@@ -40,7 +41,7 @@ class Classification(Task[Labelling, LabellingConfig], Generic[Labelling, Labell
 
     name = "classification"
     metrics = (
-        Metric("accuracy", "Accuracy", "%", 100.0, proportion=True),
+        ACCURACY,
         Metric("loss", "Cross-entropy", "nats", higher_is_better=False, digits=3),
     )
     mask_value = -5.0  # what the network subtracts from log-mels: a mask is as loud as the middle, neither floor nor click
@@ -61,12 +62,7 @@ class Classification(Task[Labelling, LabellingConfig], Generic[Labelling, Labell
         return f"{len(config.labels)} classes"
 
     def check_config(self, config: LabellingConfig) -> None:
-        longest = max(map(len, config.labels))
-        if len(config.labels) > MOST_LABELS or longest > MOST_LETTERS:
-            raise ValueError(
-                f"has {len(config.labels)} classes with names of up to {longest} letters, more than the {MOST_LABELS} of "
-                f"{MOST_LETTERS} letters that a page shows"
-            )
+        check_labels(config.labels)
 
     def network_fields(self, method: str) -> dict[str, Any]:
         return network_options(method)
@@ -125,6 +121,16 @@ class Classification(Task[Labelling, LabellingConfig], Generic[Labelling, Labell
         return Breakdown(
             "confusion, clips as they are (rows: true, columns: predicted)", (("", *labels), *rows),
             {"labels": list(labels), "confusion": confusion.tolist()},
+        )
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raises ValueError, one sentence without its subject, for more classes than a page shows, or for longer names."""
+    longest = max(map(len, labels))
+    if len(labels) > MOST_LABELS or longest > MOST_LETTERS:
+        raise ValueError(
+            f"has {len(labels)} classes with names of up to {longest} letters, more than the {MOST_LABELS} of "
+            f"{MOST_LETTERS} letters that a page shows"
         )
 
 
