@@ -11,10 +11,9 @@ interrupted gives the numbers of one that was not.
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,12 @@ import torch
 import torchaudio
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
 from adastride import checkpoints, tasks
 from adastride.clips import Clip, DataError
 from adastride.device import device_name
-from adastride.files import write_atomically
 from adastride.models.network import Network, NetworkConfig
 from adastride.tasks import Metric, Task, task_of
 from adastride.training.adversarial import Adversary
@@ -40,6 +36,7 @@ from adastride.training.data import licence_line
 from adastride.training.datasets import Source, as_source, share_of
 from adastride.training.evaluate import Prepared, placed
 from adastride.training.measure import PeakMemory, stopwatch
+from adastride.training.run_state import RunState
 from adastride.training.settings import TrainingSettings
 
 PLACED_SECONDS = 2.0
@@ -110,9 +107,9 @@ def train(
     optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate)
     adversary = Adversary.beside(model, settings) if settings.adversarial else None
     identity = {"config": model.config.to_dict(), "settings": asdict(settings), "data": names}
-    state = _State(out.with_suffix(".state"), identity, {
+    state = RunState(out.with_suffix(".state"), identity, {
         "model": model, "optimizer": optimizer, **({} if adversary is None else adversary.parts),
-    })
+    }, asdict(TrainingSettings()))
     epoch, history = state.load()
     steps = math.ceil(len(clips) / settings.batch_size)
     optimizers = [optimizer] if adversary is None else [optimizer, adversary.optimizer]
@@ -290,53 +287,3 @@ def finished_history(out: str | Path) -> list[dict[str, Any]] | None:
     if not out.is_file() or out.with_suffix(".state").exists():
         return None
     return checkpoints.details(out).get("details", {}).get("history")
-
-
-class _State:
-    """The state of an unfinished run in one safetensors file: what learns, and the history.
-
-    identity: what the run is; a state of another one is refused. parts: every network and optimiser that learns, by the name under which
-    its tensors stand in the file.
-    """
-
-    def __init__(self, path: Path, identity: dict[str, Any], parts: Mapping[str, nn.Module | torch.optim.Optimizer]):
-        self.path, self.identity, self.parts = path, json.loads(json.dumps(identity)), parts
-
-    def save(self, epoch: int, history: list[dict[str, Any]]) -> None:
-        tensors: dict[str, Tensor] = {}
-        for part, learner in self.parts.items():
-            state = learner.state_dict()
-            if isinstance(learner, torch.optim.Optimizer):
-                state = {f"{index}.{name}": t for index, slot in state["state"].items() for name, t in slot.items()}
-            tensors.update({f"{part}.{name}": t.detach().cpu().contiguous() for name, t in state.items()})
-        header = json.dumps({"identity": self.identity, "epoch": epoch, "history": history})
-        write_atomically(self.path, save(tensors, {"run": header}))
-
-    def load(self) -> tuple[int, list[dict[str, Any]]]:
-        """Puts what learns into the state of the file and returns the epochs that are done and their history; 0 and [] without a file.
-
-        Raises DataError for a file that is no state, or another run's.
-        """
-        if not self.path.exists():
-            return 0, []
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                header = json.loads(file.metadata()["run"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            # A setting that is younger than the file had its default.
-            header["identity"]["settings"] = {**json.loads(json.dumps(asdict(TrainingSettings()))), **header["identity"]["settings"]}
-        except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError):
-            raise DataError(f"{self.path} is no state of an unfinished run: delete it to start again.") from None
-        if header["identity"] != self.identity:
-            raise DataError(f"{self.path} belongs to a run with other settings: delete it to start again, or give another --out.")
-        for part, learner in self.parts.items():
-            own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
-            if isinstance(learner, torch.optim.Optimizer):
-                slots: dict[int, dict[str, Tensor]] = {}
-                for name, t in own.items():
-                    index, slot = name.split(".", 1)
-                    slots.setdefault(int(index), {})[slot] = t
-                learner.load_state_dict({"state": slots, "param_groups": learner.state_dict()["param_groups"]})
-            else:
-                learner.load_state_dict(own)
-        return header["epoch"], header["history"]
