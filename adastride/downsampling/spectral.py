@@ -37,6 +37,7 @@ from adastride import alignment as maths
 from adastride.downsampling.base import AS_TRAINED, LayerSettings, Method, Stride, by_length, exact, register
 from adastride.downsampling.cosine import cosine_transform, inverse_cosine_transform
 from adastride.downsampling.effective import LinearDownsampler
+from adastride.downsampling.fourier import through_mask
 
 
 def spectral_frames(time: int, stride: float) -> int:
@@ -285,11 +286,6 @@ def _check_image(x: Tensor) -> None:
         raise ValueError(f"expected (batch, channels, height, width) with at least one row and column, got {tuple(x.shape)}")
 
 
-def _rows_of_bins(bins: Tensor, above: int, below: int) -> Tensor:
-    """Keeps the `above` lowest frequencies from 0 up and the `below` lowest negative ones, along the last axis but one."""
-    return torch.cat([bins[..., :above, :], bins[..., bins.shape[-2] - below :, :]], dim=-2)
-
-
 class SpectralPool2d(nn.Module):
     """Spectral pooling of pictures, such as spectrograms. The lowest frequencies along both axes stay.
 
@@ -318,9 +314,9 @@ class SpectralPool2d(nn.Module):
         rows, columns = spectral_frames(height, vertical), spectral_frames(width, horizontal)
         if vertical > 1 and height > 1:
             rows -= rows % 2
-        bins = torch.fft.rfft2(exact(x))[..., : columns // 2 + 1]
-        bins = _rows_of_bins(bins, (rows + 1) // 2, rows // 2)
-        return (torch.fft.irfft2(bins, s=(rows, columns)) * (rows * columns / (height * width))).to(x.dtype)
+        signal = exact(x)
+        above, below, right = (signal.new_ones(count) for count in ((rows + 1) // 2, rows // 2, columns // 2 + 1))
+        return through_mask(signal, above, below, right, (rows, columns)).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"strides={self.strides}"
@@ -359,12 +355,12 @@ class DiffStride2d(nn.Module):
             vertical = horizontal = raised_stride(raised_stride(vertical, height, self.smoothness), width, self.smoothness)
         above, below = (mask.to(signal.dtype) for mask in vertical_mask(height, vertical, self.smoothness))
         right = diff_stride_mask(width, horizontal, self.smoothness).to(signal.dtype)
-        bins = torch.fft.rfft2(signal) * torch.cat([above, below])[:, None] * right
         h, w = height, width
         if self.cropping:
-            h, w = count_passed(above) + count_passed(below), frames_of_bins(count_passed(right))
-            bins = _rows_of_bins(bins[..., : count_passed(right)], count_passed(above), count_passed(below))
-        return (torch.fft.irfft2(bins, s=(h, w)) * (h * w / (height * width))).to(x.dtype)
+            upper, lower, bins = count_passed(above), count_passed(below), count_passed(right)
+            above, below, right = above[:upper], below[len(below) - lower :], right[:bins]
+            h, w = upper + lower, frames_of_bins(bins)
+        return through_mask(signal, above, below, right, (h, w)).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"strides={tuple(round(stride, 4) for stride in self.strides.tolist())}, smoothness={self.smoothness:g}"
