@@ -739,16 +739,26 @@ def _device(name: str) -> torch.device:
 
 
 def _grid(args: argparse.Namespace) -> None:
-    from adastride.training import grid
+    from adastride.image_runs import FILE
+    from adastride.training import grid, image_grid
     from adastride.training.datasets import default_data_root
+    from adastride.training.processes import Workplace
 
-    runs = grid.selected(grid.read_grid(args.grid, args.data_root or default_data_root()), args.only)
+    root, of_pictures = args.data_root or default_data_root(), image_grid.is_of_pictures(args.grid)
+    runs: list[Any]
+    if of_pictures:
+        runs = image_grid.selected(image_grid.read_image_grid(args.grid, root), args.only)
+    else:
+        runs = grid.selected(grid.read_grid(args.grid, root), args.only)
     if args.list:
         print("\n".join(run.id for run in runs))
         return
-    results = Path(args.results) if args.results else Path(args.grid).with_name("results.csv")
-    deadline = time.time() + 60 * args.max_minutes
-    failed = grid.run_grid(runs, grid.Options(results, Path(args.runs), str(_device(args.device)), deadline), args.jobs)
+    results = Path(args.results) if args.results else Path(args.grid).with_name(FILE if of_pictures else "results.csv")
+    where = results, Path(args.runs), str(_device(args.device)), time.time() + 60 * args.max_minutes
+    if of_pictures:
+        failed = image_grid.run_image_grid(runs, Workplace(*where), args.jobs)
+    else:
+        failed = grid.run_grid(runs, grid.Options(*where), args.jobs)
     if failed:
         raise CommandError(f"{len(failed)} of the runs failed, {', '.join(failed[:5])}{', ...' if len(failed) > 5 else ''}: the lines above say why.")
 

@@ -5,41 +5,30 @@ Where answers are texts, a second CSV beside it has each speaker's errors (`spea
 What lacks them there, because it was run before, gets them from its finished network.
 
 The grid is a TOML file, whose contents `read_grid` describes. Runs go in the order of its blocks, and inside a block by seed,
-then method, then task. Every run is a process of its own, so that its time and memory can be measured. A run belongs to whoever
-holds the lock on its file in `runs/`, so several grids may work on the same list, on one machine or on a shared disk. An
-interrupted run goes on from its last whole epoch, and a run that stands in the CSV is never run again.
+then method, then task. Every run is a process of its own (`training.processes`). An interrupted run goes on from its last whole epoch,
+and a run that stands in the CSV is never run again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import fcntl
-import fnmatch
-import multiprocessing
-import multiprocessing.connection
-import multiprocessing.context
 import os
 import platform
-import signal
 import statistics
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 import adastride
 from adastride import checkpoints, run_columns
-from adastride.audio import AudioError
-from adastride.checkpoints import CheckpointError
 from adastride.clips import Clip, DataError
 from adastride.code_durations import FILE as DURATIONS
 from adastride.code_durations import DurationCount, durations_text, read_durations
@@ -57,6 +46,7 @@ from adastride.training.datasets import Source
 from adastride.training.evaluate import SHIFTS, Prepared, breakdown, evaluate, inference_milliseconds
 from adastride.training.lengths import LengthGrid, measure_lengths
 from adastride.training.loop import Progress, finished_history, in_share, train, valid_names
+from adastride.training.processes import Workplace, append_lines, carry_out, check_time, fitting, lines_of, locked, run_processes
 from adastride.training.settings import PRESETS, TrainingSettings
 from adastride.training.speakers import count_baselines, count_errors
 
@@ -64,9 +54,6 @@ USUAL_SIGMA_INV2 = 5.0
 USUAL_KIND = ClassifierConfig.kind
 # Two clips that differ: what can't be configured for them can't be for any.
 ANY_CLIPS = tuple(Clip(np.zeros(1600, np.float32), label, label, text="one") for label in "ab")
-Line = TypeVar("Line", SpeakerCount, DurationCount, LengthPoint)
-# What a run's process ends with.
-_DONE, _BAD, _STOPPED, _TAKEN, _INTERRUPTED = 0, 2, 3, 4, 130
 
 
 @dataclass(frozen=True)
@@ -133,17 +120,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Options:
-    """Where and how long a grid works.
-
-    results: the CSV of the results. runs: the folder of unfinished and finished runs. device: what networks run on. deadline: when
-    to stop, in seconds since 1970.
-    """
-
-    results: Path
-    runs: Path
-    device: str = "cpu"
-    deadline: float = float("inf")
+class Options(Workplace):
+    """Where and how long a grid works, with the files beside its results."""
 
     @property
     def speakers(self) -> Path:
@@ -270,14 +248,7 @@ def selected(runs: Sequence[Run], patterns: Sequence[str]) -> list[Run]:
 
     Raises DataError for a pattern that no run fits.
     """
-    for pattern in patterns:
-        if not any(_fits(run, pattern) for run in runs):
-            raise DataError(f"no run of the grid fits {pattern!r}: give TASK or TASK/METHOD, such as {runs[0].task.name}/{runs[0].method}.")
-    return [run for run in runs if not patterns or any(_fits(run, pattern) for pattern in patterns)]
-
-
-def _fits(run: Run, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(run.task.name if "/" not in pattern else f"{run.task.name}/{run.method}", pattern)
+    return fitting(runs, patterns, lambda run: run.task.name)
 
 
 def finished_runs(results: Path) -> set[str]:
@@ -302,24 +273,13 @@ def _read(results: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
         return tuple(names), [{name: own_text(cell) if cell else cell for name, cell in row.items()} for row in reader]
 
 
-@contextlib.contextmanager
-def _locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Holds the lock on a file or folder. Raises BlockingIOError where another process has it and `wait` is False."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)
-
-
 def append_row(results: Path, row: dict[str, object]) -> None:
     """Adds a line to the CSV, in one atomic step; a run that stands there already is left as it is.
 
     The file gets the columns that it lacks: lines before are empty in them.
     """
     results.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(results.parent):
+    with locked(results.parent):
         columns, rows = _read(results)
         if any(row["run"] == finished["run"] for finished in rows):
             return
@@ -329,36 +289,19 @@ def append_row(results: Path, row: dict[str, object]) -> None:
         write_atomically(results, text.encode())
 
 
-def _lines_of(path: Path, read: Callable[[Path], list[Line]]) -> list[Line]:
-    try:
-        return read(path)
-    except ValueError as error:
-        raise DataError(str(error)) from None
-
-
-def _append(path: Path, read: Callable[[Path], list[Line]], text: Callable[[list[Line]], str], lines: Sequence[Line]) -> None:
-    """Adds lines to a CSV beside the results, in one atomic step; those of a run that stands there already are left out."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
-        before: list[Line] = _lines_of(path, read)
-        known = {line.run for line in before}
-        new: list[Line] = [line for line in lines if line.run not in known]
-        write_atomically(path, text(before + new).encode())
-
-
 def append_counts(path: Path, counts: Sequence[SpeakerCount]) -> None:
     """Adds lines to the CSV of errors by speaker, in one atomic step; those of a run that stands there already are left out."""
-    _append(path, read_counts, counts_text, counts)
+    append_lines(path, read_counts, counts_text, counts)
 
 
 def append_durations(path: Path, counts: Sequence[DurationCount]) -> None:
     """Adds lines to the CSV of how long codes last, in one atomic step; those of a run that stands there already are left out."""
-    _append(path, read_durations, durations_text, counts)
+    append_lines(path, read_durations, durations_text, counts)
 
 
 def append_lengths(path: Path, points: Sequence[LengthPoint]) -> None:
     """Adds lines to the CSV of how right networks are at other lengths, in one atomic step; those of a run that stands there are left out."""
-    _append(path, read_points, points_text, points)
+    append_lines(path, read_points, points_text, points)
 
 
 class _Beside(NamedTuple):
@@ -393,7 +336,7 @@ _BESIDE = (
 def _to_count(run: Run, options: Options) -> list[_Beside]:
     """The files beside the results that lack a run's lines and can have them, from its finished network."""
     lacking = [
-        each for each in _BESIDE if each.wanted(run) and run.id not in {line.run for line in _lines_of(each.path(options), each.read)}
+        each for each in _BESIDE if each.wanted(run) and run.id not in {line.run for line in lines_of(each.path(options), each.read)}
     ]
     return lacking if lacking and finished_history(options.runs / f"{run.id}.safetensors") is not None else []
 
@@ -412,107 +355,24 @@ def run_grid(runs: Sequence[Run], options: Options, jobs: int = 1, say: Callable
     again = "".join(f" ({count} without {what}, which are counted now)" for what, count in counts.items() if count)
     before = sum(run.id in finished for run in runs)
     say(f"{len(runs)} runs, {before} of them finished before{again}, {jobs} at a time on {device_name(options.device)}")
-    spawn, failed = multiprocessing.get_context("spawn"), []
-    active: dict[Any, multiprocessing.context.SpawnProcess] = {}
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        while active or (pending and time.time() < options.deadline):
-            while pending and len(active) < jobs and time.time() < options.deadline:
-                run = pending.pop(0)
-                if not _is_taken(run, options):
-                    process = spawn.Process(target=_work, args=(run, options), name=run.id)
-                    # A process that is being started would die of Ctrl-C with a traceback.
-                    interrupt_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-                    process.start()
-                    signal.signal(signal.SIGINT, interrupt_handler)
-                    active[process.sentinel] = process
-            for sentinel in multiprocessing.connection.wait(list(active)) if active else ():
-                process = active.pop(sentinel)
-                process.join()
-                if process.exitcode not in (_DONE, _STOPPED, _TAKEN):
-                    failed.append(process.name)
-                    if process.exitcode != _BAD:
-                        say(f"{process.name}  ended with exit code {process.exitcode}")
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-        for _ in range(10):
-            for process in active.values():  # again, for one that was not yet ready to listen
-                if process.is_alive() and process.pid is not None:
-                    os.kill(process.pid, signal.SIGINT)
-            for process in active.values():
-                process.join(3)
-        for process in active.values():  # one that swallowed the word, in a destructor for instance; whole epochs are on the disk
-            process.kill()
-    unstarted = len(pending)
-    if unstarted:
-        say(f"stopped in time with {unstarted} runs not begun: run the same command again to go on")
-    return failed
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _interrupt_once(*_: object) -> None:
-    """Ctrl-C reaches a run's process from the terminal and from its parent: the second would hit it on its way out."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _claim(run: Run, options: Options) -> contextlib.AbstractContextManager[None]:
-    """The right to work on a run, a lock that ends with the process at the latest."""
-    path = options.runs / f"{run.id}.lock"
-    path.touch()
-    return _locked(path, wait=False)
-
-
-def _is_taken(run: Run, options: Options) -> bool:
-    try:
-        with _claim(run, options):
-            return False
-    except BlockingIOError:
-        return True
-
-
-class _OutOfTime(Exception):
-    """The deadline has come, or nobody waits for the run any more."""
+    return run_processes(_work, pending, options, jobs, say)
 
 
 def _work(run: Run, options: Options) -> None:
-    """What a run's process does: it claims the run, trains and tests it, and adds its line to the CSV, and its speakers' to theirs."""
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, _interrupt_once)  # the parent's word to stop, even where a shell has it ignored
+    """What a run's process does: it trains and tests the run, and adds its line to the CSV, and its lines to those beside it."""
 
-    def say(text: str) -> None:
-        print(f"{run.id}  {text}", flush=True)
+    def body(run: Run, say: Callable[[str], None]) -> None:
+        if run.id not in finished_runs(options.results):
+            row = execute(run, options, say)
+            append_row(options.results, row)
+            headline = KINDS[run.task.kind].task.headline
+            value, in_silence = (float(str(row[run_columns.metric_column(headline.name + end)])) for end in ("", "_in_silence"))
+            say(f"finished: {headline.label.lower()} {headline.text(value)}, in silence {headline.text(in_silence)}")
+        for each in _to_count(run, options):
+            each.add(run, options)
+            say(f"{each.what} added to {each.path(options)}")
 
-    try:
-        with _claim(run, options):
-            if run.id not in finished_runs(options.results):
-                row = execute(run, options, say)
-                append_row(options.results, row)
-                headline = KINDS[run.task.kind].task.headline
-                value, in_silence = (float(str(row[run_columns.metric_column(headline.name + end)])) for end in ("", "_in_silence"))
-                say(f"finished: {headline.label.lower()} {headline.text(value)}, in silence {headline.text(in_silence)}")
-            for each in _to_count(run, options):
-                each.add(run, options)
-                say(f"{each.what} added to {each.path(options)}")
-            (options.runs / f"{run.id}.lock").unlink(missing_ok=True)
-    except BlockingIOError:
-        sys.exit(_TAKEN)
-    except _OutOfTime:
-        say("stopped in time after a whole epoch")
-        sys.exit(_STOPPED)
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-    except (DataError, AudioError, CheckpointError) as error:
-        say(f"failed: {error}")
-        sys.exit(_BAD)
-    except OSError as error:
-        say(f"failed: {error.filename or options.results} can't be used: {error.strerror or error}.")
-        sys.exit(_BAD)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # what Python does while it leaves should not be interrupted
+    carry_out(run, options, body)
 
 
 def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> dict[str, object]:
@@ -528,9 +388,7 @@ def execute(run: Run, options: Options, say: Callable[[str], None] = print) -> d
             f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  position loss {progress.position_loss:.4f}  "
             f"valid {progress.text}  {progress.seconds:.1f} s"
         )
-        parent = multiprocessing.parent_process()
-        if time.time() > options.deadline or (parent is not None and not parent.is_alive()):
-            raise _OutOfTime
+        check_time(options)
 
     history = finished_history(out)
     if history is None:
@@ -549,7 +407,7 @@ def speaker_counts(run: Run, options: Options) -> list[SpeakerCount]:
     model, clips = _finished(run, options), _tested(run, options)
     cache = options.runs / "cache"
     counts, names = count_errors(run.id, model, clips), {name: baseline_run(run.task.name, run.fold, name) for name in BASELINES}
-    if run.task.settings.joined != (1, 1) or set(names.values()) <= {line.run for line in _lines_of(options.speakers, read_counts)}:
+    if run.task.settings.joined != (1, 1) or set(names.values()) <= {line.run for line in lines_of(options.speakers, read_counts)}:
         return counts
     train_clips = [
         clip for source in run.sources for clip in source.clips("train", run.sample_rate, cache) if in_share(clip.path, run.task.settings)

@@ -25,7 +25,7 @@ from adastride.downsampling import METHODS, build
 from adastride.models import Classifier, ClassifierConfig
 from adastride.run_columns import columns_for
 from adastride.training import evaluate as evaluation
-from adastride.training import grid
+from adastride.training import grid, processes
 from adastride.training.datasets import default_data_root
 from adastride.training.evaluate import Prepared, shifted
 from adastride.training.grid import Options, append_row, execute, finished_runs, read_grid, run_grid, selected
@@ -345,14 +345,14 @@ def test_a_grid_runs_once_and_a_second_time_does_nothing(folder: Path):
 def test_a_run_that_another_process_has_is_left_to_it(folder: Path):
     (run,) = runs_of(folder, "tones/strided-conv")[:1]
     options = options_of(folder)
-    with grid._claim(run, options):
+    with processes.claim(run, options):
         assert run_grid([run], options, say=lambda _: None) == []
     assert not (folder / "results.csv").exists()
 
 
 def test_a_deadline_leaves_a_run_that_goes_on(folder: Path):
     (run,) = runs_of(folder, "tones/strided-conv")[:1]
-    with pytest.raises(grid._OutOfTime):
+    with pytest.raises(processes.OutOfTimeError):
         execute(run, options_of(folder, deadline=time.time() - 1), lambda _: None)
     assert (folder / "runs" / f"{run.id}.state").exists()
     lines: list[str] = []
