@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from adastride.clips import Clip
     from adastride.inspection.tracing import Trace
     from adastride.length_points import LengthPoint
-    from adastride.models import Codec, NetworkConfig
+    from adastride.models import Codec, ImageClassifier, NetworkConfig
     from adastride.tasks import Kind
     from adastride.tasks.task import Metric
     from adastride.training.datasets import Source
@@ -151,13 +151,14 @@ def _parser() -> argparse.ArgumentParser:
     decode.add_argument("--iterations", metavar="N", type=_whole(1, 1000), default=32, help="of Griffin-Lim (default: %(default)s)")
     decode.set_defaults(run=_decode)
 
-    train = commands.add_parser("train", help="train a network on a folder of clips; run it again to go on", allow_abbrev=False)
+    train = commands.add_parser("train", help="train a network on a folder of clips or pictures; run it again to go on", allow_abbrev=False)
     _add_data(train)
     kinds = train.add_mutually_exclusive_group()
     kinds.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
-    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification, recognition, reconstruction or elastic")
+    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification, recognition, reconstruction, elastic or images")
     train.add_argument("--units", choices=("words", "characters", "phonemes", "pieces"), help="what a recogniser writes (default: characters)")
-    train.add_argument("--blocks", metavar="N", type=_whole(1, 64), help="of a recogniser's encoder or an audio transformer (default: 4)")
+    train.add_argument("--blocks", metavar="N", type=_whole(1, 64),
+                       help="of a recogniser's encoder or an audio transformer (default: 4), or to a stage of a network of pictures (default: 1)")
     train.add_argument("--encoder", choices=("squeezeformer", "conformer"), help="of a recogniser (default: squeezeformer)")
     train.add_argument("--pack", metavar="TOKENS", dest="row_tokens", type=_whole(1, 1 << 20),
                        help="tokens of a row that clips are packed into, of an ElasticAST (default: 2048)")
@@ -172,13 +173,19 @@ def _parser() -> argparse.ArgumentParser:
     methods.add_argument("--methods", metavar="A,B,C", help="downsampler of each layer, the lowest first")
     train.add_argument("--stride", metavar="S", type=_number(1), default=2.0,
                        help="input frames per output frame of every layer (default: %(default)g)")
+    train.add_argument("--strides", metavar="HxW,HxW,HxW",
+                       help="of pictures: strides of height and width of each layer, the lowest first; learned ones begin there")
+    train.add_argument("--cost-weight", metavar="X", type=_number(0, 1000), help="of pictures: λ of DiffStride's equation 6 (default: 0)")
+    train.add_argument("--size", metavar="N", type=_whole(8, 512),
+                       help="of pictures: height and width that they are fitted to, in pixels (default: as they are, where all are alike)")
+    train.add_argument("--labels", choices=("fine", "coarse"), help="of CIFAR-100: its 100 classes or its 20 (default: fine)")
     train.add_argument("--sigma-inv2", metavar="X", type=_number(*SIGMA_INV2_RANGE),
                        help="σ⁻² of every adaptive layer (default: 5, of a codec 10)")
     train.add_argument("--learn-sigma", action="store_true", help="every adaptive layer learns its own σ, beginning with --sigma-inv2")
     train.add_argument("--parameter", metavar="NAME=X", type=_assignment, action="append", default=[],
                        help="another parameter of the method, such as smoothness=8 or filter_size=5; may be repeated")
     train.add_argument("--width", metavar="N", type=_whole(1, 4096),
-                       help="channels of the network (default: 256, of a recogniser 144, of a codec 128, of an audio transformer 192)")
+                       help="channels of the network (default: 256, of a recogniser 144, of a codec 128, of an audio transformer 192, of pictures 16)")
     train.add_argument("--preset", choices=_PRESETS, help="what kind of sound the settings below are for (default: by the clips' texts and lengths)")
     train.add_argument("--epochs", metavar="N", type=_whole(1, 100_000), help="the most epochs (default: the preset's)")
     train.add_argument("--patience", metavar="N", type=_whole(1, 100_000), help="stop after so many epochs without a better valid split")
@@ -606,6 +613,13 @@ def _train(args: argparse.Namespace) -> None:
         raise CommandError(f"{out} can't be written: {existing} is not a folder.")
     _check_file(out, existing)
 
+    from adastride.tasks import PICTURE_KINDS
+
+    if args.kind in PICTURE_KINDS:
+        _train_images(args, out)
+        return
+    _refuse(args, _PICTURE_OPTIONS, "for networks of pictures, --task images")
+
     import torch
 
     from adastride.device import device_name
@@ -660,6 +674,75 @@ def _train(args: argparse.Namespace) -> None:
     say(f"wrote {out}")
 
 
+# Options of train by the names of their values, and what stands there where they are not given.
+_PICTURE_OPTIONS = {"strides": None, "cost_weight": None, "size": None, "labels": None}
+_SOUND_OPTIONS = {
+    "units": None, "encoder": None, "row_tokens": None, "resolutions": None, "codes": None, "front_end": None, "methods": None, "preset": None,
+    "patience": None, "silence": None, "silence_seconds": None, "balanced": None, "adversarial": None, "learn_sigma": False, "label": "label",
+    "hold_out": None, "classes": 12,
+}
+
+
+def _refuse(args: argparse.Namespace, options: dict[str, Any], what: str) -> None:
+    """Raises CommandError for the first of these options that is given. what: they are for, in a sentence."""
+    given = next((name for name, usual in options.items() if getattr(args, name) != usual), None)
+    if given is not None:
+        option = "pack" if given == "row_tokens" else given.replace("_", "-")
+        raise CommandError(f"--{option} is {what}: leave it out.")
+
+
+def _train_images(args: argparse.Namespace, out: Path) -> None:
+    """`train --task images`: trains a network of pictures."""
+    _refuse(args, _SOUND_OPTIONS, "for networks of sound, and --task images trains one of pictures")
+    if len(args.data) != 1:
+        raise CommandError("--task images learns from one data set: give --data once.")
+
+    import torch
+
+    from adastride.device import device_name
+    from adastride.image_runs import strides_of, strides_text
+    from adastride.models.images import STAGES, ImageConfig
+    from adastride.training.data import licence_line
+    from adastride.training.image_datasets import read_images
+    from adastride.training.images import ImageProgress, ImageTraining, train_images
+
+    device = _device(args.device)
+    options = {"epochs": args.epochs, "batch_size": args.batch_size, "learning_rate": args.learning_rate, "cost_weight": args.cost_weight, "seed": args.seed}
+    try:
+        settings = ImageTraining(**{name: value for name, value in options.items() if value is not None})
+        strides = ((args.stride, args.stride),) * STAGES
+        if args.strides is not None:
+            strides = strides_of(args.strides.replace(",", " "))
+        network: dict[str, Any] = {"method": args.method or "adastride", "strides": strides, "width": args.width or 16, "blocks": args.blocks or 1}
+        network |= {} if args.sigma_inv2 is None else {"sigma": args.sigma_inv2**-0.5}
+        network |= {"parameters": dict(args.parameter)} if args.parameter else {}
+        ImageConfig(("a", "b"), **network)
+    except ValueError as error:
+        raise CommandError(f"{error}.") from None
+    data = read_images(args.data[0], args.size, args.labels or "fine")
+    going_on = f", going on from {out.with_suffix('.state')}" if out.with_suffix(".state").exists() else ""
+    print(f"{len(data.splits['train'].labels):,} training pictures of {data.size} × {data.size} pixels, {len(data.classes)} classes", flush=True)
+    print(f"training a network of pictures with {network['method']} on {device_name(device)}{going_on}", flush=True)
+    reached = ""
+
+    def report(progress: ImageProgress) -> None:
+        nonlocal reached
+        reached = f"after epoch {progress.epoch} of {progress.epochs}"
+        print(
+            f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.3f}  validation accuracy {100 * progress.valid:.1f} %  "
+            f"strides {strides_text(progress.history[-1]['strides'])}  {progress.seconds:.1f} s", flush=True,
+        )
+
+    try:
+        licence = [line] if (line := licence_line(args.data[0])) else []
+        train_images(data, out, ImageConfig(data.classes, size=data.size, **network), settings, device, report, licence)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped {reached or 'before another epoch was complete'}: run the same command again to go on.") from None
+    except torch.OutOfMemoryError:
+        raise CommandError("the GPU has too little memory for this: give a smaller --batch-size or --width.") from None
+    print(f"wrote {out}")
+
+
 def _sources(args: argparse.Namespace) -> list[Source]:
     """The folders of --data. --hold-out is about the first of them only; the others are added to it."""
     from adastride.training.datasets import Source
@@ -669,11 +752,11 @@ def _sources(args: argparse.Namespace) -> list[Source]:
 
 def _kind(args: argparse.Namespace) -> Kind:
     """The kind that --kind or --task names."""
-    from adastride.tasks import KINDS
+    from adastride.tasks import KINDS, PICTURE_KINDS
 
     names = {**KINDS, **{kind.task.name: kind for kind in KINDS.values()}}
     if args.kind not in names:
-        raise CommandError(f"there is no kind or task {args.kind!r}: choose one of {', '.join(names)}.")
+        raise CommandError(f"there is no kind or task {args.kind!r}: choose one of {', '.join([*names, *PICTURE_KINDS])}.")
     return names[args.kind]
 
 
@@ -755,10 +838,7 @@ def _grid(args: argparse.Namespace) -> None:
         return
     results = Path(args.results) if args.results else Path(args.grid).with_name(FILE if of_pictures else "results.csv")
     where = results, Path(args.runs), str(_device(args.device)), time.time() + 60 * args.max_minutes
-    if of_pictures:
-        failed = image_grid.run_image_grid(runs, Workplace(*where), args.jobs)
-    else:
-        failed = grid.run_grid(runs, grid.Options(*where), args.jobs)
+    failed = image_grid.run_image_grid(runs, Workplace(*where), args.jobs) if of_pictures else grid.run_grid(runs, grid.Options(*where), args.jobs)
     if failed:
         raise CommandError(f"{len(failed)} of the runs failed, {', '.join(failed[:5])}{', ...' if len(failed) > 5 else ''}: the lines above say why.")
 
@@ -768,10 +848,14 @@ def _grid(args: argparse.Namespace) -> None:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from adastride import checkpoints
+    from adastride.models.network import Network
     from adastride.training.evaluate import evaluate
     from adastride.training.lengths import LengthGrid, measure_lengths
 
-    model = checkpoints.load(args.checkpoint, _device(args.device))
+    model = checkpoints.load_any(args.checkpoint, _device(args.device))
+    if not isinstance(model, Network):
+        _evaluate_images(args, checkpoints.load_pictures(args.checkpoint, _device(args.device)))
+        return
     clips, where = [clip for source in _sources(args) for clip in source.clips(args.split, model.config.mel.sample_rate)], ", ".join(args.data)
     result = evaluate(model, clips, placed_seconds=_PLACED_SECONDS, snr_db=_SNR_DB)
     points = measure_lengths(model, clips, LengthGrid(tuple(args.seconds or ()), tuple(args.resolutions or ())))
@@ -790,6 +874,37 @@ def _evaluate(args: argparse.Namespace) -> None:
     print(_evaluation_report(result, layers=bool(model.downsamplers)))
     if lengths:
         print("\n" + _lengths_report(lengths))
+
+
+def _evaluate_images(args: argparse.Namespace, network: ImageClassifier) -> None:
+    """`evaluate` for a network of pictures."""
+    options = {"label": "label", "hold_out": None, "classes": 12, "seconds": None, "resolutions": None}
+    _refuse(args, options, f"for networks of sound, and {network.name} sees pictures")
+    if len(args.data) != 1:
+        raise CommandError("a network of pictures is measured on one data set: give --data once.")
+    from adastride.image_runs import strides_text
+    from adastride.training.image_datasets import read_images
+    from adastride.training.images import evaluate_images
+
+    data = read_images(args.data[0], network.config.size)
+    if args.split not in data.splits:
+        raise CommandError(f"{args.data[0]} has no split {args.split!r}: choose {' or '.join(data.splits)}.")
+    if data.classes != network.config.labels:
+        raise CommandError(f"{args.data[0]} has other classes than {network.name} tells apart, which are {', '.join(network.config.labels)}.")
+    result = evaluate_images(network, data.splits[args.split])
+    strides = strides_text(layer.strides for layer in network.layers)
+    if args.json:
+        print(json.dumps({
+            "checkpoint": network.name, "data": args.data[0], "split": args.split, "pictures": result.pictures, "accuracy": result.accuracy,
+            "loss": result.loss, "strides": [list(layer.strides) for layer in network.layers], "labels": list(network.config.labels),
+            "confusion": result.confusion.tolist(),
+        }, indent=2, allow_nan=False))
+        return
+    print(f"{network.name} on {result.pictures} pictures of {args.data[0]}, split {args.split}\n")
+    print(f"accuracy {100 * result.accuracy:.1f} %, cross-entropy {result.loss:.3f} nats, strides (height x width) {strides}\n")
+    labels = network.config.labels
+    rows = [("", *labels), *((label, *map(str, row)) for label, row in zip(labels, result.confusion.tolist(), strict=True))]
+    print("confusion (rows: true, columns: predicted)\n" + "\n".join(_columns(rows, left=1)))
 
 
 def _length_numbers(point: LengthPoint) -> dict[str, float | None]:

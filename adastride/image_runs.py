@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adastride.tables import lines_text, read_lines
+from adastride.wording import one_line
 
 FILE, EPOCHS_FILE = "images.csv", "image_epochs.csv"
 _COMMAND = "python -m adastride grid results/images.toml"
@@ -82,13 +83,13 @@ def strides_of(text: str) -> tuple[tuple[float, float], ...]:
     >>> strides_of("2x2 1.53x1")
     ((2.0, 2.0), (1.53, 1.0))
     """
-    pairs = []
-    for layer in text.split():
-        height, width = map(float, layer.split("x"))
-        if not (1 <= height < 1000 and 1 <= width < 1000):
-            raise ValueError(f"strides {text!r} are below 1")
-        pairs.append((height, width))
-    return tuple(pairs)
+    try:
+        pairs = [tuple(map(float, layer.split("x"))) for layer in text.split()]
+    except ValueError:
+        pairs = []
+    if not pairs or any(len(pair) != 2 or not 1 <= min(pair) <= max(pair) < 1000 for pair in pairs):
+        raise ValueError(f"{one_line(text, 60)!r} is no list of strides of at least 1 such as 2x2 3x1 2x2")
+    return tuple((height, width) for height, width in pairs)
 
 
 def read_image_runs(path: str | Path) -> list[ImageRunLine]:

@@ -23,8 +23,8 @@ FLOORS = (
     ("models",),
     ("downsampling",),
     ("alignment",),
-    ("audio", "clip_parts", "clip_seconds", "clips", "code_durations", "length_points", "device", "files", "images", "intelligibility", "intervals",
-     "letters", "ranges", "run_columns", "samples", "speaker_counts", "subjects", "text", "vocoder"),
+    ("audio", "clip_parts", "clip_seconds", "clips", "code_durations", "length_points", "device", "files", "image_runs", "images", "intelligibility",
+     "intervals", "letters", "ranges", "run_columns", "samples", "speaker_counts", "subjects", "text", "vocoder"),
     ("formats", "image_files", "media", "memory", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where
