@@ -5,11 +5,15 @@ Demonstrates: charts described once and drawn by Plotly and Matplotlib, tables a
 
 import streamlit as st
 
+from adastride.image_runs import EPOCHS_FILE as PICTURE_EPOCHS
+from adastride.image_runs import FILE as PICTURES
+from adastride.image_runs import read_image_epochs, read_image_runs
 from adastride.inspection import figures
 from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.intelligibility import FILE as HEARD
 from adastride.intelligibility import read_heard
 from adastride.results import core as results
+from adastride.results import pictures
 from adastride.results import report as results_report
 from adastride.results.by_stride import STRIDES, by_stride_chart, read_strides
 from adastride.results.figures import accuracy_chart, cost_chart, durations_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
@@ -18,7 +22,9 @@ from adastride.results.understood import understood_sentences, understood_table
 from adastride.ui.address import write_address
 from adastride.ui.reachable import make_tables_reachable
 from adastride.ui.text import bullets, plain, unbroken_cells
+from adastride.wording import counted
 
+OF_PICTURES = "images"
 PANELS_IN_A_ROW = 2
 MOST_LINES = 6
 MOST_ROWS, TABLE_HEIGHT = 14, 480  # a longer table scrolls inside so many pixels
@@ -80,10 +86,44 @@ def show_list(texts: list[str]) -> None:
     st.markdown(bullets(filter(None, texts)))
 
 
+def show_pictures() -> None:
+    """What networks of pictures reach: the methods, the starts, the strides while they are learned, and what cost buys."""
+    groups = pictures.groups_of(picture_runs)
+    names = [f"{pictures.title_of(plain(data))}, {counted(epochs, 'epoch')}" for data, epochs in groups]
+    place = 0
+    if len(names) > 1:
+        place = st.segmented_control("Runs", range(len(names)), format_func=names.__getitem__, default=0, required=True, key="results_pictures")
+    runs = list(groups.values())[place]
+    show_list(pictures.story(runs))
+    st.caption(plain(pictures.basis(runs)))
+    st.subheader("Accuracy on pictures")
+    show_chart(pictures.accuracy_chart(runs), "No run begins with strides of 2 everywhere yet.")
+    show_table(pictures.accuracy_table(runs), "pictures")
+    if starts := pictures.start_table(runs):
+        st.subheader("Does learning mend a bad start?")
+        show_table(starts, "starts")
+    st.subheader("Strides while they are learned")
+    own = {run.run: run for run in runs}
+    epochs = [line for line in picture_epochs if line.run in own]
+    learning = pictures.learning_chart(runs, epochs)
+    if learning.panels:
+        last = max(line.epoch for line in epochs)
+        at = st.slider("Epoch", 0, last, last, key=f"results_epoch_{last}") if last else 0
+        learning = pictures.learning_chart(runs, epochs, at)
+        learned = [line for line in epochs if line.epoch == at and line.run in {run.run for run in pictures.learners_of(runs)}]
+        show_table(pictures.kept_table(own, learned), "kept")
+    show_chart(learning, "No run of a method with learned strides is finished yet.")
+    trade = pictures.trade_chart(runs)
+    if trade.panels:
+        st.subheader("What does a cheaper network lose?")
+        show_chart(trade, "")
+
+
 path = results_path()
 try:
     every_run, speakers = read(path), read_speakers(path)
-except ResultsError as error:
+    picture_runs, picture_epochs = read_image_runs(path.with_name(PICTURES)), read_image_epochs(path.with_name(PICTURE_EPOCHS))
+except (ResultsError, ValueError) as error:
     st.error(plain(str(error)), icon=":material/error:")
     st.stop()
 
@@ -98,7 +138,7 @@ if not every_run:
     show_table(results_report.overview_table([]), "overview")
     st.stop()
 
-kinds = results.kinds_of(every_run)
+kinds = [*results.kinds_of(every_run), *[OF_PICTURES] * bool(picture_runs)]
 if len(kinds) > 1:
     linked = st.query_params.get("kind")
     kind = st.segmented_control(
@@ -106,6 +146,10 @@ if len(kinds) > 1:
         default=linked if linked in kinds else kinds[0], required=True, key="results_kind",
     )
     write_address({"kind": kind if kind != kinds[0] else None}, key="results_address")
+    if kind == OF_PICTURES:
+        show_pictures()
+        make_tables_reachable(tables, key="results_reachable")
+        st.stop()
     every_run = [run for run in every_run if run.kind == kind]
 widths = results.widths_of(every_run)
 runs = every_run

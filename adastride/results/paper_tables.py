@@ -41,6 +41,13 @@ SPEECH_SPLITS = ("dev-clean", "dev-other", "test-clean", "test-other")
 
 
 @dataclass(frozen=True)
+class PaperPictures(PaperTable):
+    """Accuracies of one paper's networks of pictures. start: the strides that they begin with, as `adastride.image_runs` writes them."""
+
+    start: str
+
+
+@dataclass(frozen=True)
 class PaperErrors:
     """Error rates of one paper's recognisers on LibriSpeech, in percent.
 
@@ -105,7 +112,7 @@ class PaperCost:
 class Papers:
     """results/papers.toml. accuracy: or what else networks are compared by. strides: the first layer's over time, under the key
     "diffstride". notes: what figures show, in words. recognition: error rates of recognisers, those trained on the least first.
-    codes, phonemes: of codecs."""
+    codes, phonemes: of codecs. pictures: of networks of pictures."""
 
     accuracy: tuple[PaperTable, ...]
     sigma: tuple[PaperTable, ...]
@@ -115,6 +122,7 @@ class Papers:
     recognition: tuple[PaperErrors, ...] = ()
     codes: tuple[PaperCodes, ...] = ()
     phonemes: tuple[PaperPhonemes, ...] = ()
+    pictures: tuple[PaperPictures, ...] = ()
 
 
 @functools.cache
@@ -138,4 +146,9 @@ def papers() -> Papers:
     )
     codes = tuple(PaperCodes(**entry) for entry in read_in["codes"])
     phonemes = tuple(PaperPhonemes(**entry) for entry in read_in["phonemes"])
-    return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"], errors, codes, phonemes)
+    pictures = tuple(
+        PaperPictures(entry["paper"], entry["table"], entry["data"], None, entry["runs"], {key: tuple(value) for key, value in entry["values"].items()},
+                      entry["start"])
+        for entry in read_in["pictures"]
+    )
+    return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"], errors, codes, phonemes, pictures)
