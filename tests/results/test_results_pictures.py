@@ -114,7 +114,7 @@ def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     app = app_pages.opened("pages/results.py")
     app.segmented_control(key="results_kind").set_value("images").run()
     assert not app.exception
-    assert "DiffStride is right about 82.0 %" in said(app)
+    assert "DiffStride is right about 82.0" in said(app)
     assert [each.value for each in app.subheader] == [
         "Accuracy on pictures", "Does learning mend a bad start?", "Strides while they are learned", "What does a cheaper network lose?",
     ]
