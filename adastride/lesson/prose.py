@@ -250,7 +250,7 @@ STEPS: tuple[Step, ...] = (
         "Choose “two”. Where does AdaStride spend pixels though there is no face, and could it do otherwise?",
         "Where the rows of one face cross the columns of the other. Each axis has one number for a row or a column, so pixels go to rows and "
         "columns with something in them, never to one thing alone. The AdaStride paper suspects that this is why it gains less on pictures: "
-        "on CIFAR it beats a strided convolution and spectral pooling, but not DiffStride (appendix I).",
+        "on CIFAR-10 it does better than a strided convolution and spectral pooling, but not than DiffStride (appendix I, table 13).",
     ),
 )
 NUMBER = {step.key: number for number, step in enumerate(STEPS, 1)}
