@@ -1,4 +1,4 @@
-"""Learn the method in ten steps, each with a picture that follows the hand.
+"""Learn the method in eleven steps, each with a picture that follows the hand.
 
 Demonstrates: a lesson as data, one component for all of its pictures, links to a step, keyboard shortcuts, presenting.
 """
@@ -29,7 +29,7 @@ def turn_to(number: int) -> None:
     remembered["step"] = number
 
 
-st.html("<style>.st-key-learn_steps button { min-width: min(2.1rem, 8.6vw); padding-inline: 0.2rem; }</style>")  # wide enough for a finger
+st.html("<style>.st-key-learn_steps button { min-width: min(2.1rem, 8.2vw); padding-inline: 0.2rem; }</style>")  # wide enough for a finger
 with st.container(horizontal=True, vertical_alignment="center"):
     st.button("Back", on_click=go, args=(-1,), key="learn_back", shortcut="Left", disabled=remembered["step"] == 1)
     st.button("Next", on_click=go, args=(1,), key="learn_next", shortcut="Right", disabled=remembered["step"] == len(STEPS), type="primary")

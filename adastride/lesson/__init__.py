@@ -1,6 +1,6 @@
-"""The lesson of the Learn page, without Streamlit: ten steps as data (prose.py), each with the controls of its picture.
+"""The lesson of the Learn page, without Streamlit: eleven steps as data (prose.py), each with the controls of its picture.
 
-Whatever a picture needs that the browser can't work out by itself is computed here: a word, tones, costs, and a small network in
+Whatever a picture needs that the browser can't work out by itself is computed here: a word, tones, pictures, costs, and a small network in
 training.
 """
 

@@ -1,4 +1,4 @@
-"""The lesson itself: its ten steps, in the words that a person reads."""
+"""The lesson itself: its eleven steps, in the words that a person reads."""
 
 from __future__ import annotations
 
@@ -221,6 +221,36 @@ STEPS: tuple[Step, ...] = (
         "Those in silence. The output has $\\lceil 96/s \\rceil$ frames whatever $w$ is: what the burst gets, silence gives. "
         "Silence can give it: there is nothing in it that tells the classes apart.",
         live=True,
+    ),
+    Step(
+        "axes",
+        "Two axes: pictures and spectrograms",
+        "A picture has a height and a width, a spectrogram bands and frames, and each axis has a stride of its own. "
+        "AdaStride goes along the height, then along the width: the brighter a row or a column is on average, the more pixels it gets. "
+        "DiffStride takes both axes at once, and its strides are the edges of a box in the spectrum.",
+        (
+            r"h \times w \approx «height» \times «width»",
+            r"y_{kl} = \sum_{i,j} «outer»\, x_{ij}",
+            r"\tilde{y} = \mathcal{F}^{-1}\!\left(\operatorname{crop}\left(«box» \odot \mathcal{F}x\right)\right)",
+        ),
+        {
+            "outer": Term(r"a_{ki}\, b_{lj}", "One weight for the row times one for the column: no pixel has a weight of its own."),
+            "height": Term(r"\frac{H}{s_h}", "The height’s stride: how many rows become one. The width need not follow."),
+            "width": Term(r"\frac{W}{s_w}", "The width’s stride: how many columns become one. The height need not follow."),
+            "box": Term(r"m^h \otimes m^w", "DiffStride’s box: the product of two masks, with an edge for each axis."),
+        },
+        (
+            Choice("picture", "Picture", {"face": "a face", "two": "two", "word": "a word"}, "face", "outer"),
+            Choice("method", "By", {"avg-pool": "averages", "adastride": "AdaStride", "diffstride": "DiffStride"}, "adastride", "box"),
+            Slider("height", "Stride, height", 1.0, 8.0, 4.0, 0.05, "height", "rows to one"),
+            Slider("width", "Stride, width", 1.0, 8.0, 3.0, 0.05, "width", "columns to one"),
+            Slider("contrast", "Score: brightness ×", 0.0, 16.0, 6.0, 0.1, "outer"),
+            Slider("sigma", "σ", 0.05, 20.0, 0.447, 0.02, "outer", "output pixels", log=True),
+        ),
+        "Choose “two”. Where does AdaStride spend pixels though there is no face, and could it do otherwise?",
+        "Where the rows of one face cross the columns of the other. Each axis has one number for a row or a column, so pixels go to rows and "
+        "columns with something in them, never to one thing alone. The AdaStride paper suspects that this is why it gains less on pictures: "
+        "on CIFAR-10 it does better than a strided convolution and spectral pooling, but not than DiffStride (appendix I, table 13).",
     ),
 )
 NUMBER = {step.key: number for number, step in enumerate(STEPS, 1)}

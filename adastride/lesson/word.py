@@ -1,4 +1,4 @@
-"""The real word in silence that steps 1, 3 and 5 to 8 look at."""
+"""The real word in silence that steps 1, 3, 5 to 8 and 11 look at."""
 
 from __future__ import annotations
 

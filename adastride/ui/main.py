@@ -11,7 +11,7 @@ WHAT_TO_DO = {
     "Sigma": "Sweep σ or the stride over a range and read off what it does to the answer.",
     "Length": "Give networks shorter and longer clips, and see how clips of any length are packed.",
     "Results": "Look up how accurate each method is, in our runs and in the papers.",
-    "Learn": "Take the method apart in ten steps, each with a picture that follows your hand.",
+    "Learn": "Take the method apart in eleven steps, each with a picture that follows your hand.",
 }
 
 st.set_page_config(page_title="AdaStride Explorer", page_icon=resources.ICON, layout="wide")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from explorer import shoot_whole, wait_for
+from lesson_axes import downsampled, picture_of
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute
 
 from adastride.alignment import Alignment, output_lengths, position_loss, unit_positions
@@ -24,7 +25,7 @@ from adastride.lesson.training import MOST_STEPS
 from adastride.lesson.word import excerpt, word, word_levels
 
 pytestmark = pytest.mark.e2e
-SHOT = (1, 2, 4, 8)  # steps whose pictures are kept for people to look at, in every theme and size
+SHOT = (1, 2, 4, 8, 11)  # steps whose pictures are kept for people to look at, in every theme and size
 
 # Words drawn on the canvas with their places, to see whether any is cut; and ink beyond the edges of the picture.
 _SPY = """
@@ -181,7 +182,7 @@ def nothing_is_cut(learner: Learner) -> None:
 # ------------------------------------------------------------------ every step
 
 
-@pytest.mark.parametrize("number", range(1, 11))
+@pytest.mark.parametrize("number", range(1, len(STEPS) + 1))
 def test_every_step_is_drawn(regular: Learner, number: int):
     """Its title, its picture with many colours, its numbers, and an address of its own."""
     learner = regular.turn(number)
@@ -207,13 +208,14 @@ def test_dark(sized_page: Callable[..., Page], server: str):
 def test_phone(new_page: Callable[..., Page], server: str):
     """390 pixels: nothing is wider than the screen, no word is cut, every step can be reached."""
     learner = Learner(new_page(390, 844, device_scale_factor=2), server).open("?step=1")
-    for number in range(1, 11):
+    for number in range(1, len(STEPS) + 1):
         learner.turn(number)
         nothing_is_cut(learner)
         if number in SHOT:
             shoot_whole(learner.page, f"learn-{number}-light-390")
     boxes = [each.bounding_box() for each in learner.page.locator(".st-key-learn_steps button:visible").all()]
-    assert len(boxes) == 10
+    assert len(boxes) == len(STEPS)
+    assert len({box["y"] for box in boxes}) == 1, "steps take more than one line"
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
 
 
@@ -256,7 +258,7 @@ def test_presenting(sized_page: Callable[..., Page], server: str):
     wait_for(lambda: readout.evaluate("(each) => parseFloat(getComputedStyle(each).fontSize)") > 1.4 * small, why="the numbers do not grow")
     learner.settle()
     assert not learner.page.get_by_text("goes through a softmax").count()
-    for number in range(1, 11):
+    for number in range(1, len(STEPS) + 1):
         learner.page.set_viewport_size({"width": 1400, "height": 900})
         learner.turn(number)
         nothing_is_cut(learner)
@@ -363,7 +365,7 @@ def test_bars_are_drawn_with_the_mouse_at_once(learner: Learner):
 
 @pytest.mark.parametrize(
     ("number", "slider"),
-    [(1, "stride"), (2, "frequency"), (2, "stride"), (4, "sigma"), (5, "contrast"), (7, "sigma"), (8, "stride"), (9, "frames")],
+    [(1, "stride"), (2, "frequency"), (2, "stride"), (4, "sigma"), (5, "contrast"), (7, "sigma"), (8, "stride"), (9, "frames"), (11, "height")],
 )
 def test_sliders_paint_at_once(regular: Learner, number: int, slider: str):
     learner = regular.turn(number)
@@ -413,7 +415,7 @@ def test_links_restore_settings_and_leave_out_what_is_usual(learner: Learner):
 
 def test_a_wrong_link_gets_a_sentence(learner: Learner):
     learner.open("?step=99")
-    learner.page.get_by_text("not a number from 1 to 10").wait_for()
+    learner.page.get_by_text("not a number from 1 to 11").wait_for()
     assert learner.number() == 1
 
 
@@ -553,6 +555,14 @@ def test_masks_gradients_and_outputs_are_the_librarys(regular: Learner, kind: st
     assert len(expected) >= min(64 / stride, 62), "the output is longer than T/s"
 
 
+@pytest.mark.parametrize(("method", "picture"), [("avg-pool", "word"), ("adastride", "two"), ("diffstride", "word")])
+def test_pictures_become_smaller_as_by_the_library(regular: Learner, method: str, picture: str):
+    numbers = regular.at(11, method=method, picture=picture, height=2.6, width=5)
+    expected = downsampled(picture_of(picture), method, 2.6, 5, contrast=6, sigma=0.447).values[0, 0]
+    assert (numbers["h"], numbers["w"]) == expected.shape
+    np.testing.assert_allclose(numbers["out"], expected, atol=1e-6)
+
+
 # ------------------------------------------------------------------ drags on pictures, training
 
 
@@ -566,6 +576,37 @@ def test_the_mask_is_dragged(learner: Learner):
     learner.page.mouse.up()
     assert learner.settle().numbers()["kept"] > kept + 2
     assert "stride=" in learner.address()
+
+
+def test_the_box_of_both_axes_is_dragged(regular: Learner):
+    """Over the spectrum both strides follow, over a mask its own; arrow keys move edges too, and output pixels where there is no box."""
+    regular.at(11, method="diffstride")
+    canvas, mouse = regular.page.locator(".learn canvas.picture"), regular.page.mouse
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+
+    def drag(to: tuple[float, float]) -> tuple[int, int]:
+        mouse.move(box["x"] + to[0] - 9, box["y"] + to[1])
+        mouse.down()
+        mouse.move(box["x"] + to[0], box["y"] + to[1], steps=4)
+        mouse.up()
+        return regular.settle().numbers()["h"], regular.numbers()["w"]
+
+    assert drag((270, 290)) > (30, 30), "both edges are further out"
+    high, wide = drag((220, 50))
+    assert wide < 30 < high
+    assert {"height=", "width="} <= set(re.findall(r"\w+=", regular.address()))
+    canvas.focus()
+    for _ in range(40):
+        regular.page.keyboard.press("ArrowRight")
+    assert regular.settle().numbers()["w"] > wide
+    regular.at(11)
+    mouse.move(box["x"] + 170, box["y"] + 180)
+    pointed = wait_for(lambda: re.search(r"y(\d+),(\d+)", regular.readout()))
+    canvas.focus()
+    regular.page.keyboard.press("ArrowDown")
+    wait_for(lambda: f"y{int(pointed[1]) + 1},{pointed[2]}" in regular.readout())
+    assert regular.number() == 11
 
 
 def test_costs_are_measured_here(regular: Learner):

@@ -104,6 +104,18 @@ const stages = { exp: "exp", softmax: "softmax" };
 const stage = { kind: "choice", name: "stage", label: "Show", options: stages, usual: "softmax", term: "distance" };
 const softmax = () => step("softmax", 4, [stage, sigma, stride], ["distance", "sigma", "sum"]);
 const scatter = () => step("scatter", 7, [bars, added, stride, sigma], ["nearest", "sigma", "x"]);
+const axes = (settings) => {
+  const controls = [
+    { ...stage, name: "picture", options: { face: "face" }, usual: "face", term: "outer" },
+    { ...stage, name: "method", options: { adastride: "a", diffstride: "d" }, usual: "adastride", term: "box" },
+    { ...stride, name: "height", usual: 4, term: "height" }, { ...stride, name: "width", usual: 3, term: "width" },
+    { ...stride, name: "contrast", low: 0, high: 16, usual: 6, term: "outer" }, sigma,
+  ];
+  const facts = { sizes: { face: [48, 48] }, smoothness: 4, levels: 255, decibels: 80, framesPerSecond: 62.5 };
+  const packed = step("axes", 11, controls, ["outer", "height", "width", "box"], facts);
+  Object.assign(packed.header.settings, settings);
+  return { ...packed, arrays: { face: Uint8Array.from({ length: 48 * 48 }, (_, i) => (i % 7) * 30) } };
+};
 const learning = () => {
   const look = { begin: 40, accuracy: 0.5, ratio: 1, position_loss: 0 };
   const packed = step("learning", 10, [{ ...stride, low: 4, high: 12, usual: 8, whole: true }], ["weight"], {
@@ -267,6 +279,46 @@ test("what the picture shows is said when a hand rests", () => {
   assert.equal(spoken.textContent, "");
   pass(timers);
   assert.equal(spoken.textContent, "Strides of 3");
+});
+
+test("an output pixel of two axes is pointed at on the picture, over an alignment, and on the output", () => {
+  const { lesson } = mount(axes({})), { picture } = lesson; // 600 pixels wide: strips of 58, pictures of 224
+  picture.point(62 + 112, 86 + 112, lesson, false);
+  const [k, l] = lesson.cell;
+  assert.ok(k > 2 && k < 9 && l > 4 && l < 12, `${lesson.cell}`);
+  picture.point(62 + 2, 50, lesson, false);
+  assert.deepEqual([lesson.cell, lesson.term], [[k, 0], "width"]);
+  picture.point(20, 86 + 222, lesson, false);
+  assert.deepEqual([lesson.cell, lesson.term], [[11, 0], "height"]);
+  picture.point(330 + 1, 86 + 1, lesson, false);
+  assert.deepEqual([lesson.cell, lesson.term], [[0, 0], "outer"]);
+  picture.step(1, 0, lesson);
+  picture.step(0, -1, lesson);
+  picture.step(0, 1, lesson);
+  picture.step(0, 1, lesson);
+  assert.deepEqual(lesson.cell, [0, 1], "and no further than the edge");
+  for (const [x, y] of [[10, 30], [599, 20], [300, 199]]) picture.point(x, y, lesson, true);
+  assert.deepEqual(lesson.cell, [0, 1], "beside it there is nothing");
+});
+
+test("an edge of the box follows the hand along its own axis over a mask, along both over the spectrum", () => {
+  const { lesson } = mount(axes({ method: "diffstride" })), { picture, settings } = lesson, strides = () => [settings.height, settings.width];
+  const at = (n) => ((n + 24.5) / 48) * 224; // the middle of a frequency
+  picture.point(62 + at(9), 50, lesson, true);
+  assert.deepEqual(strides().map((each) => each.toFixed(6)), ["4.000000", "3.000000"], "the mask's edge lies at 48 / (2 s) + 1");
+  picture.point(62 + at(-13), 50, lesson, true);
+  assert.deepEqual(strides().map((each) => each.toFixed(6)), ["4.000000", "2.000000"]);
+  picture.point(62 + at(9), 86 + at(12), lesson, true);
+  assert.deepEqual(strides().map((each) => each.toFixed(6)), ["2.000000", "3.000000"]);
+  picture.point(20, 86 + at(0), lesson, true);
+  assert.deepEqual(strides().map((each) => each.toFixed(6)), ["8.000000", "3.000000"]);
+  picture.point(62 + at(3), 86 + at(3), lesson, false);
+  picture.point(400, 150, lesson, true);
+  assert.deepEqual(strides().map((each) => each.toFixed(6)), ["8.000000", "3.000000"], "only where the box is, and pressed");
+  picture.step(1, 0, lesson);
+  picture.step(0, 1, lesson);
+  picture.step(0, -1, lesson);
+  assert.deepEqual(strides(), [8, 2.95]);
 });
 
 test("keys move a bar and walk to its neighbour; a drag leaves no bar out", () => {

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { roundHalfEven } from "../../adastride/ui/frontend/numbers.js";
+import * as axes from "../../adastride/ui/frontend/learn/axes.js";
 import * as maths from "../../adastride/ui/frontend/learn/maths.js";
 
 const golden = JSON.parse(readFileSync(new URL("golden/learn_maths.json", import.meta.url), "utf8"));
@@ -115,6 +116,30 @@ test("masks, their gradients and what comes through are the library's", () => {
 
 test("the mask falls where its stride says", () => {
   for (const fourier of [true, false]) near(64 / (fourier ? 2 : 1) / maths.strideOfMask(9, 64, fourier) + 1, 9);
+});
+
+test("masks over vertical frequencies are the library's", () => {
+  for (const { height, stride, above, below } of golden.verticalMasks) {
+    const found = axes.verticalMask(height, stride, 4);
+    near(found.above, above, 1e-7, `height ${height}, stride ${stride}`);
+    near(found.below, below, 1e-7, `height ${height}, stride ${stride}`);
+  }
+});
+
+test("pictures become smaller as by the library, along one axis after the other and in the spectrum", () => {
+  for (const { settings, picture, out, matrices } of golden.axes) {
+    const path = JSON.stringify(settings);
+    if (settings.method === "diffstride") {
+      const [H, W] = [picture.length, picture[0].length];
+      near(axes.diffStride(axes.spectrumOf(picture), H, W, { ...settings, smoothness: 4 }).out, out, 1e-7, path);
+      continue;
+    }
+    const { rows, columns } = axes.alignments(picture, settings);
+    near(rows.weights, matrices[0], 1e-7, path);
+    near(columns.weights, matrices[1], 1e-7, path);
+    near(axes.outer(rows, columns, picture), out, 1e-7, path);
+    for (const { weights, edges } of [rows, columns]) near([edges[0], edges.at(-1)], [0, weights[0].length]);
+  }
 });
 
 test("a longer sound costs a whole matrix four times as much, and windows about twice", () => {

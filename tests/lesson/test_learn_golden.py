@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lesson_axes import downsampled
 
 from adastride.alignment import Alignment, output_lengths, position_loss, unit_positions
 from adastride.downsampling import METHODS
@@ -22,6 +23,7 @@ from adastride.downsampling.spectral import (
     diff_stride,
     diff_stride_mask,
     inverse_cosine_transform,
+    vertical_mask,
 )
 from adastride.lesson.prose import EVENT, JUMP
 from adastride.lesson.tones import TONE_FRAMES, tone
@@ -52,6 +54,12 @@ def golden() -> dict:
         "tones": [{"frequency": frequency, "values": tone(frequency)[:5]} for frequency in (0.0, 0.2, 0.5)],
         "toneFrames": TONE_FRAMES,
         "downsampled": [_downsampled(key) for key in ("avg-pool", "blur-pool")],
+        "verticalMasks": [_vertical_mask(*each) for each in ((12, 2.0), (13, 3.3), (7, 1.0), (12, 8.0))],
+        "axes": [
+            _axes(method, size, *strides)
+            for method in ("avg-pool", "adastride", "diffstride")
+            for size, strides in (((12, 9), (1.0, 2.0)), ((11, 14), (3.7, 1.3)))
+        ],
     })
 
 
@@ -111,6 +119,20 @@ def _downsampled(key: str) -> dict:
         matrix = METHODS[key].build(1, stride=stride)(torch.eye(frames)[:, None]).values[:, 0].T.double()
     signal = _signal(frames)
     return {"signal": signal, "first": [0] * len(matrix), "weights": matrix.flatten(), "out": matrix @ signal}
+
+
+def _vertical_mask(height: int, stride: float) -> dict:
+    above, below = vertical_mask(height, torch.tensor(stride, dtype=torch.float64), 4.0)
+    return {"height": height, "stride": stride, "above": above, "below": below.flip(0)}
+
+
+def _axes(method: str, size: tuple[int, int], height: float, width: float) -> dict:
+    """A picture made smaller along two axes, with the matrices of both where the method has them."""
+    settings = {"method": method, "height": height, "width": width, "contrast": 2.0, "sigma": 0.447}
+    picture = _signal(size[0] * size[1]).reshape(size)
+    down = downsampled(picture[None, None], **settings)
+    matrices = [each.alignment.dense()[0] for each in down.along] if method != "diffstride" else []
+    return {"settings": settings, "picture": picture, "out": down.values[0, 0], "matrices": matrices}
 
 
 def _rounded(value: object) -> object:

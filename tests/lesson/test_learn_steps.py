@@ -20,8 +20,8 @@ from adastride.lesson.word import excerpt, signal, word, word_bars, word_levels
 BY_KEY = {step.key: step for step in STEPS}
 
 
-def test_there_are_ten_steps():
-    assert len(STEPS) == len(BY_KEY) == 10
+def test_there_are_eleven_steps():
+    assert len(STEPS) == len(BY_KEY) == 11
     assert NUMBER["softmax"] == 4
 
 

@@ -8,7 +8,7 @@ import app_pages
 import pytest
 from written_links import written_bars
 
-from adastride.lesson import STEPS, Step
+from adastride.lesson import NUMBER, STEPS, Step
 from adastride.lesson.training import MOST_STEPS
 from adastride.ui.component import pack
 from adastride.ui.learn import viewer as learn_viewer
@@ -18,7 +18,7 @@ from adastride.ui.learn.pictures import STEPS_A_RUN, picture
 opened = functools.partial(app_pages.opened, "pages/learn.py")
 
 
-@pytest.mark.parametrize("number", range(1, 11))
+@pytest.mark.parametrize("number", range(1, len(STEPS) + 1))
 def test_every_step_opens(number: int):
     """Its title, prose, formula with one term in play, question, and no word of an error."""
     app, step = opened(step=str(number)), STEPS[number - 1]
@@ -39,12 +39,12 @@ def test_forward_back_and_a_choice():
     assert app.button(key="learn_back").disabled
     app.button(key="learn_next").click().run()
     assert app.subheader[0].value.startswith("2 · ")
-    app.button(key="learn_step_10").click().run()
-    assert app.subheader[0].value.startswith("10 · ")
+    app.button(key="learn_step_11").click().run()
+    assert app.subheader[0].value.startswith("11 · ")
     assert app.button(key="learn_next").disabled
     app.button(key="learn_back").click().run()
-    assert app.subheader[0].value.startswith("9 · ")
-    assert [each.label for each in app.button if each.key.startswith("learn_step_") and each.proto.type == "primary"] == ["9"]
+    assert app.subheader[0].value.startswith("10 · ")
+    assert [each.label for each in app.button if each.key.startswith("learn_step_") and each.proto.type == "primary"] == ["10"]
 
 
 def test_presenting():
@@ -74,13 +74,13 @@ def test_bars_travel_in_links():
     assert link.problems == ()
 
 
-@pytest.mark.parametrize("step", ["0", "11", "-1", "four", "", "1.5", "[x](http://y)", "9" * 400, "²"])
+@pytest.mark.parametrize("step", ["0", "12", "-1", "four", "", "1.5", "[x](http://y)", "9" * 400, "²"])
 def test_a_step_that_is_none_gets_one_sentence(step: str):
     app = opened(step=step)
     assert not app.exception
     assert app.subheader[0].value.startswith("1 · ")
     (toast,) = app.toast
-    assert toast.value.endswith("not a number from 1 to 10: the first is shown.")
+    assert toast.value.endswith("not a number from 1 to 11: the first is shown.")
     assert len(toast.value) <= 100
 
 
@@ -128,7 +128,7 @@ def test_only_requests_that_can_be_run_count(wrong: dict):
 
 
 def test_nothing_is_trained_unless_asked_and_never_past_the_end():
-    state, learning = {}, STEPS[-1]
+    state, learning = {}, STEPS[NUMBER["learning"] - 1]
 
     def trained(action: str, stride: float = 8.0) -> int:
         header, arrays = picture(learning, {"stride": stride}, action, state)

@@ -80,7 +80,7 @@ const evenEdges = (T, L, stride) => Float64Array.from({ length: L + 1 }, (_, i) 
  * Boundaries between output frames, in input frames: where positions pass from one frame to the next.
  * @param {Float64Array} p @param {number} L
  */
-function boundaries(p, L) {
+export function boundaries(p, L) {
   const T = p.length, edges = new Float64Array(L + 1);
   for (let i = 0, j = 1; i < L - 1; i++) {
     while (j < T - 1 && p[j] < i + 0.5) j++;

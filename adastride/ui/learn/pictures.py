@@ -14,6 +14,7 @@ from dataclasses import asdict
 import numpy as np
 
 from adastride.lesson import Settings, Step
+from adastride.lesson.axes import MEL_RANGE, SMOOTHNESS, pictures
 from adastride.lesson.controls import LETTER_STEPS, SCORE_LIMIT
 from adastride.lesson.costs import FRAMES_PER_SECOND, TAIL, measure_costs
 from adastride.lesson.prose import EVENT
@@ -22,7 +23,6 @@ from adastride.lesson.training import BURST_LENGTH, CLASSES, HELD_OUT, MOST_STEP
 from adastride.lesson.word import excerpt, signal, word, word_bars, word_levels
 
 STEPS_A_RUN = 3  # of the optimiser: a run then takes about 40 ms, and a drag never waits long
-_MEL_RANGE = 80.0  # dB below the loudest that are told apart
 
 Picture = tuple[dict, dict[str, np.ndarray]]
 
@@ -46,7 +46,7 @@ def _word(settings: Settings, action: str, state: dict) -> Picture:
     """Steps 1 and 5: the mel and the energy of a real word."""
     clip = word()
     high = float(clip.mel.max())
-    low = high - _MEL_RANGE
+    low = high - MEL_RANGE
     levels = np.clip((clip.mel - low) * (255 / (high - low)), 0, 255).astype("u1")
     header = {
         "bands": clip.mel.shape[0], "part": clip.part, "framesPerSecond": clip.frames_per_second, "range": [low, high], "clip": excerpt(),
@@ -123,6 +123,16 @@ def _learning(settings: Settings, action: str, state: dict) -> Picture:
     }, arrays
 
 
+def _axes(settings: Settings, action: str, state: dict) -> Picture:
+    """Step 11: the pictures that it makes smaller, row by row."""
+    arrays = pictures()
+    header = {
+        "sizes": {name: each.shape for name, each in arrays.items()}, "smoothness": SMOOTHNESS, "levels": 255, "decibels": MEL_RANGE,
+        "framesPerSecond": word().frames_per_second,
+    }
+    return header, dict(arrays)
+
+
 _PICTURES: dict[str, Callable[[Settings, str, dict], Picture]] = {
     "why": _word,
     "pooling": _word,
@@ -130,4 +140,5 @@ _PICTURES: dict[str, Callable[[Settings, str, dict], Picture]] = {
     "spectral": _spectral,
     "cost": _cost,
     "learning": _learning,
+    "axes": _axes,
 }

@@ -220,7 +220,7 @@ export class Lesson extends View {
     if (!this.header || !this.root.isConnected || !this.root.clientWidth) return;
     const k = this.enlargement(), theme = readLessonTheme(this.root, this.header.playColours, this.header.presenter);
     this.root.style.setProperty("--play", theme.play);
-    this.canvas.style.height = `${Math.round(this.picture.height * k)}px`;
+    this.canvas.style.height = `${Math.round(this.heightAt(this.root.clientWidth / k) * k)}px`;
     const { clientWidth: width, clientHeight: height } = this.canvas;
     this.pen = new Pen(prepare(this.canvas, { width, height }), width, theme, k);
     const numbers = this.picture.draw(this.pen, this);
@@ -232,7 +232,13 @@ export class Lesson extends View {
   /** How many times as large as usual the picture is: on a projector it fills the height. */
   enlargement() {
     if (!this.header.presenter || this.root.clientWidth <= PRESENTERS_WIDTH) return 1;
-    return clamp((innerHeight - PRESENTERS_REST) / this.picture.height, 1.25, 1.8);
+    return clamp((innerHeight - PRESENTERS_REST) / this.heightAt(this.root.clientWidth), 1.25, 1.8);
+  }
+
+  /** The height of the picture at a width, both in CSS pixels. @param {number} width */
+  heightAt(width) {
+    const { height } = this.picture;
+    return typeof height === "number" ? height : height(width);
   }
 
   /** The sentence under the picture. @param {string} html numbers and our own words alone */

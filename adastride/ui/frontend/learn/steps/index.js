@@ -2,6 +2,7 @@
 // The pictures by the key of their step: a new step's file is added here.
 
 import { aliasing } from "./aliasing.js";
+import { axes } from "./axes.js";
 import { cost } from "./cost.js";
 import { learning } from "./learning.js";
 import { loss } from "./loss.js";
@@ -28,7 +29,7 @@ import { why } from "./why.js";
 /**
  * What a step shows. A picture keeps nothing: everything it draws follows from the lesson's settings, numbers and choices.
  * @typedef {object} Picture
- * @property {number} height CSS pixels
+ * @property {number | ((width: number) => number)} height CSS pixels, which may follow from the picture's width
  * @property {(pen: Pen, lesson: Lesson) => object} draw gives the numbers that it shows
  * @property {Button[]} [buttons]
  * @property {(name: string, lesson: Lesson) => void} [press] a button
@@ -40,4 +41,4 @@ import { why } from "./why.js";
  */
 
 /** @type {Record<string, Picture>} */
-export const PICTURES = { why, aliasing, positions, softmax, pooling, loss, scatter, spectral, cost, learning };
+export const PICTURES = { why, aliasing, positions, softmax, pooling, loss, scatter, spectral, cost, learning, axes };
