@@ -59,9 +59,9 @@ def marked(focused: np.ndarray, other: np.ndarray) -> int:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_tab_stop_is_marked(new_page: Callable[..., Page], server: str, theme: str):
+def test_every_tab_stop_is_marked(sized_page: Callable[..., Page], server: str, theme: str):
     """A mark is as good as a line of two pixels along half of the element's edge that has a contrast of 3 : 1 with what was there."""
-    page = new_page(color_scheme=theme, reduced_motion="reduce")
+    page = sized_page(color_scheme=theme, reduced_motion="reduce")
     Explorer(page, server).open()
     page.mouse.move(SIZE["width"] - 2, SIZE["height"] - 2)
     unmarked, before, names = [], None, []
