@@ -9,15 +9,14 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Locator, Page, TimeoutError, expect
+from playwright.sync_api import Locator, Page, TimeoutError
 
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 PATIENCE = 20.0  # seconds: the machine may be busy with something else
 SIZE = {"width": 1400, "height": 1000}
-BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 18, 26)"}
 GUTTER, RIGHT = 46, 6  # CSS pixels left and right of every plot
 Found = TypeVar("Found")
 
@@ -106,15 +105,6 @@ def wait_for(what: Callable[[], Found], seconds: float = PATIENCE, why: str = ""
 def unbroken(page: Page) -> bool:
     """Whether the page shows no error that nobody caught."""
     return page.get_by_test_id("stException").count() == 0 and page.get_by_text("Something went wrong here").count() == 0
-
-
-def turn_to(page: Page, width: int, height: int, scheme: Literal["light", "dark"]) -> None:
-    """Gives an open page another size and theme, which takes a fifth of the work of a visit, and waits until the app has both."""
-    page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme=scheme)
-    expect(page.get_by_test_id("stApp")).to_have_css("background-color", BACKGROUNDS[scheme], timeout=1000 * PATIENCE)
-    page.wait_for_timeout(200)
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=40_000)  # charts come anew in other colours
 
 
 def shoot_whole(page: Page, name: str) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 from browser import ROOT
-from explorer import turn_to, wait_for
-from playwright.sync_api import Page
+from explorer import wait_for
+from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.e2e
 
@@ -17,6 +17,7 @@ SHOWN = {  # a page is there when so many of these are
     "compare?networks=": (".networks .lane canvas.base", 1), "sigma": (".js-plotly-plot", 8),
     "length": (".js-plotly-plot", 3), "results": (".js-plotly-plot", 1), "learn": (".learn canvas", 1),
 }
+BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 18, 26)"}
 VIOLATIONS = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
   return violations.filter(({ impact }) => ["moderate", "serious", "critical"].includes(impact))
@@ -37,7 +38,11 @@ def test_axe_finds_nothing(sized_page: Callable[..., Page], server: str, path: s
     page.goto(f"{server}/{path}")
     found = {}
     for width, height, theme in ((1400, 1000, "light"), (1400, 1000, "dark"), (390, 844, "dark"), (390, 844, "light")):
-        turn_to(page, width, height, theme)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=theme)
+        expect(page.get_by_test_id("stApp")).to_have_css("background-color", BACKGROUNDS[theme])
+        page.wait_for_timeout(200)
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=40_000)  # charts come anew in other colours
         page.locator(selector).nth(count - 1).wait_for(timeout=40_000)
         page.wait_for_timeout(800)  # entrances fade in, and what is half transparent has no contrast
         found[width, theme] = axe_violations(page)

@@ -24,6 +24,8 @@ FOCUSED = """() => {
   const words = element.getAttribute("aria-label") || element.textContent || element.value || "";
   return { seen, name: `${element.localName} ${words.slice(0, 60)}` };
 }"""
+# What the focus changes is on the screen: a busy browser takes its time for that.
+PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 PLACE = """(stop) => {
   const { x, y, width, height } = window.stops[stop].getBoundingClientRect();
   return { x, y, width, height };
@@ -68,6 +70,7 @@ def test_every_tab_stop_is_marked(sized_page: Callable[..., Page], server: str, 
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
         page.wait_for_timeout(60)
+        page.evaluate(PAINTED)
         now = page.evaluate(FOCUSED)
         if before is not None:
             stop, picture, place = before

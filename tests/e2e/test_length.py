@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import made_up_lengths as made_up
 import pytest
 from browser import start_server, stop_server
-from explorer import shoot_whole, turn_to, unbroken, wait_for
+from explorer import shoot_whole, unbroken, wait_for
 from playwright.sync_api import Page, expect
 from test_accessibility import axe_violations
 from test_results_shown import _CUT
@@ -17,7 +17,7 @@ from test_results_shown import _CUT
 from adastride.results.reading import RESULTS_VARIABLE
 
 pytestmark = pytest.mark.e2e
-SIZES = [(1366, 680, "light"), (1400, 1000, "dark"), (390, 844, "light"), (390, 844, "dark")]
+SIZES = {"light": [(1366, 680), (390, 844)], "dark": [(1400, 1000), (390, 844)]}
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,12 @@ def query(page: Page) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(page.evaluate("location.href")).query).items()}
 
 
-def test_everything_fits(sized_page: Callable[..., Page], address: str):
-    page = opened(sized_page(1400, 1000, color_scheme="light"), address)
+@pytest.mark.parametrize("scheme", list(SIZES))
+def test_everything_fits(sized_page: Callable[..., Page], address: str, scheme: str):
+    page = opened(sized_page(*SIZES[scheme][0], color_scheme=scheme), address)
     page.get_by_text("The accuracies as a table").click()
-    for width, height, scheme in SIZES:
-        turn_to(page, width, height, scheme)
-        page.locator(".js-plotly-plot").nth(5).wait_for(timeout=60_000)
+    for width, height in SIZES[scheme]:
+        page.set_viewport_size({"width": width, "height": height})
         page.get_by_role("columnheader", name="Whole clips (%)").wait_for()
         page.wait_for_timeout(600)  # Plotly draws, and entrances fade in
         here = f"{width} x {height}, {scheme}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import made_up_results as made_up
 import pytest
 from browser import start_server, stop_server
-from explorer import SHOTS, turn_to, unbroken
+from explorer import SHOTS, unbroken
 from playwright.sync_api import Page
 
 from adastride.results.reading import RESULTS_VARIABLE
@@ -60,56 +60,50 @@ def opened(page: Page, address: str, charts: int = 8) -> Page:
     return page
 
 
-def test_everything_fits(sized_page: Callable[..., Page], address: str):
-    page = opened(sized_page(1400, 1000, color_scheme="light"), address)
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_everything_fits(sized_page: Callable[..., Page], address: str, width: int, scheme: str):
+    page = opened(sized_page(width, 1000, color_scheme=scheme), address)
+    for section in SECTIONS:
+        page.get_by_role("radio", name=section, exact=True).click()
+        page.wait_for_timeout(300)
+        page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=60_000)
+        page.wait_for_timeout(500)  # Plotly draws
+        assert unbroken(page), section
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, section
+        assert page.evaluate(_CUT) == [], section
     SHOTS.mkdir(parents=True, exist_ok=True)
-    for width, scheme in ((1400, "light"), (390, "dark")):
-        turn_to(page, width, 1000, scheme)
-        for section in SECTIONS:
-            page.get_by_role("radio", name=section, exact=True).click()
-            page.wait_for_timeout(300)
-            page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=60_000)
-            page.wait_for_timeout(500)  # Plotly draws
-            here = f"{section} at {width}, {scheme}"
-            assert unbroken(page), here
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, here
-            assert page.evaluate(_CUT) == [], here
-        page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
-        page.screenshot(path=SHOTS / f"results-{scheme}-{width}.png")
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
+    page.screenshot(path=SHOTS / f"results-{scheme}-{width}.png")
 
 
-def test_what_we_measured_fits(sized_page: Callable[..., Page], server: str):
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_what_we_measured_fits(sized_page: Callable[..., Page], server: str, width: int, scheme: str):
     """The results file of the repository, for people to look at, and in the README."""
-    page = opened(sized_page(1400, 1000, color_scheme="light"), f"{server}/results", charts=4)
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    for width, scheme in ((1400, "light"), (390, "dark")):
-        turn_to(page, width, 1000, scheme)
-        page.locator(".js-plotly-plot").nth(3).wait_for()
-        page.wait_for_timeout(1000)
-        here = f"{width}, {scheme}"
-        assert unbroken(page), here
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, here
-        assert page.evaluate(_CUT) == [], here
-        page.screenshot(path=SHOTS / f"results-measured-{scheme}-{width}.png")
+    page = opened(sized_page(width, 1000, color_scheme=scheme), f"{server}/results", charts=4)
+    page.wait_for_timeout(1000)
+    assert unbroken(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(_CUT) == []
+    page.screenshot(path=SHOTS / f"results-measured-{scheme}-{width}.png")
 
 
-def test_error_rates_stand_on_one_line_with_their_intervals(sized_page: Callable[..., Page], recognisers: str):
-    page = sized_page(1366, 680, color_scheme="light")
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1366, 680, "light"), (390, 844, "dark")])
+def test_error_rates_stand_on_one_line_with_their_intervals(
+    sized_page: Callable[..., Page], recognisers: str, width: int, height: int, scheme: str
+):
+    page = sized_page(width, height, color_scheme=scheme)
     page.goto(recognisers)
     page.get_by_role("heading", name="Does AdaStride help with little data?").wait_for(timeout=60_000)
     page.get_by_role("heading", name="More").wait_for()
     cells = page.locator("td").filter(has_text=re.compile(r"[\d.]+\s.\s[\d.]+\s\([\d.]+\W+[\d.]+\)"))
+    cells.first.wait_for()  # tables come in after the headings
+    assert cells.count() >= 10
+    assert set(cells.evaluate_all(_LINES)) == {1}
+    assert unbroken(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     SHOTS.mkdir(parents=True, exist_ok=True)
-    for width, height, scheme in ((1366, 680, "light"), (390, 844, "dark")):
-        turn_to(page, width, height, scheme)
-        cells.first.wait_for()  # tables come in after the headings
-        here = f"{width} x {height}, {scheme}"
-        assert cells.count() >= 10, here
-        assert set(cells.evaluate_all(_LINES)) == {1}, here
-        assert unbroken(page), here
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, here
-        page.get_by_text("Our error rates and the paper").evaluate("(text) => text.scrollIntoView()")
-        page.screenshot(path=SHOTS / f"results-errors-{scheme}-{width}.png")
+    page.get_by_text("Our error rates and the paper").evaluate("(text) => text.scrollIntoView()")
+    page.screenshot(path=SHOTS / f"results-errors-{scheme}-{width}.png")
 
 
 def test_text_can_be_read_on_a_dark_page(sized_page: Callable[..., Page], address: str):
