@@ -55,7 +55,9 @@ def test_a_table_that_scrolls_is_reached_with_the_tab_key(sized_page: Callable[.
     page.goto(f"{server}/results")
     table = page.locator('[role="region"][aria-label^="Table: comparison"]')
     table.wait_for(timeout=40_000)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=40_000)  # until then the page is built around it
     table.focus()
+    expect(table).to_be_focused()
     before = table.evaluate("(table) => table.scrollLeft")
     for _ in range(6):
         page.keyboard.press("ArrowRight")
