@@ -73,8 +73,7 @@ class Editor(Listener):
 
 
 @pytest.fixture
-def editor(new_page: Callable[..., Page], made_up: str) -> Editor:
-    page = new_page()
+def editor(page: Page, made_up: str) -> Editor:
     page.add_init_script(KEEP_THEM)
     found = Editor(page, made_up)
     found.open("?codec=16")
@@ -283,11 +282,10 @@ def test_a_code_is_named_without_a_probability(editor: Editor):
     assert "probability" not in editor.page.locator(".sheet").inner_text()
 
 
-def test_durations_go_from_one_recording_to_another(new_page: Callable[..., Page], server: str, tmp_path: Path):
+def test_durations_go_from_one_recording_to_another(page: Page, server: str, tmp_path: Path):
     """Kept from one clip, taken by the next: it lasts as long, and its codes stay. On the app itself, with a checkpoint of one's own."""
     path = tmp_path / "teller.safetensors"
     save_checkpoint(codec(), path, {})
-    page = new_page()
     page.add_init_script(KEEP_THEM)
     editor = Editor(page, server)
     editor.open("?clip=seven")

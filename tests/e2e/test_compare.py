@@ -395,9 +395,9 @@ def test_phone(new_page: Callable[..., Page], server: str):
     shoot_whole(comparer.open().page, "compare-light-390")
 
 
-def test_dark(new_page: Callable[..., Page], server: str):
+def test_dark(sized_page: Callable[..., Page], server: str):
     """On a dark page alignments and errors are dark where nothing is."""
-    comparer = Comparer(new_page(color_scheme="dark"), server).open()
+    comparer = Comparer(sized_page(color_scheme="dark"), server).open()
     for kind in ("align", "err"):
         light = comparer.page.locator(f".cell.{kind} canvas.base").first.evaluate("""(canvas) => {
           const bytes = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;

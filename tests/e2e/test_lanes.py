@@ -137,9 +137,9 @@ def test_pinned_bars_stay_as_outlines(lanes: Lanes):
 
 
 @pytest.mark.parametrize("layers", [1, 8])
-def test_one_to_eight_layers(new_page: Callable[..., Page], made_up: str, layers: int):
+def test_one_to_eight_layers(page: Page, made_up: str, layers: int):
     """Controls, panels, marks and colours follow the number of layers; each layer has its own colour."""
-    lanes = Lanes(new_page(), made_up)
+    lanes = Lanes(page, made_up)
     lanes.open(f"?layers={layers}")
     assert lanes.page.locator(".scope button").all_inner_texts() == ["All layers", *map(str, range(1, layers + 1))]
     assert lanes.page.locator(".panel.mel header button").count() == layers

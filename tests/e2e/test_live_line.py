@@ -155,7 +155,7 @@ def test_compare_works_without_a_second_line(page: Page, server: str):
 
 
 class OwnServer:
-    """A server of one test's own, which may be killed, as by a crash, and started again where it was."""
+    """A server that may be killed, as by a crash, and started again where it was."""
 
     def __init__(self):
         self.process, self.address = start_server()
@@ -168,11 +168,19 @@ class OwnServer:
         self.process, _ = start_server(port=urlsplit(self.address).port)
 
 
-@pytest.fixture
-def own_server() -> Iterator[OwnServer]:
+@pytest.fixture(scope="module")
+def _own_server() -> Iterator[OwnServer]:
     server = OwnServer()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def own_server(_own_server: OwnServer) -> OwnServer:
+    """Who kills it starts it again, so that the next test need not."""
+    if _own_server.process.poll() is not None:
+        _own_server.begin_again()
+    return _own_server
 
 
 def test_a_restarted_server_gives_a_comparison_back(new_page: Callable[..., Page], own_server: OwnServer):

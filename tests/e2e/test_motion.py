@@ -31,8 +31,8 @@ MOVING = """(longest) => {
 
 
 @pytest.mark.parametrize("path", ["", "compare", "learn"])
-def test_nothing_on_the_page_moves(new_page: Callable[..., Page], server: str, path: str):
-    page = new_page(reduced_motion="reduce")
+def test_nothing_on_the_page_moves(sized_page: Callable[..., Page], server: str, path: str):
+    page = sized_page(reduced_motion="reduce")
     page.goto(f"{server}/{path}")
     page.locator({"": ".explorer .bar-row", "compare": ".compare .cell canvas.base", "learn": ".learn canvas"}[path]).first.wait_for(timeout=90_000)
     assert page.evaluate(MOVING, LONGEST) == []
@@ -44,8 +44,8 @@ def test_others_see_streamlit_move(page: Page, server: str):
     assert page.evaluate(MOVING, LONGEST)
 
 
-def test_a_sweep_of_the_lesson_is_at_its_end_at_once(new_page: Callable[..., Page], server: str):
-    page = new_page(reduced_motion="reduce")
+def test_a_sweep_of_the_lesson_is_at_its_end_at_once(sized_page: Callable[..., Page], server: str):
+    page = sized_page(reduced_motion="reduce")
     page.goto(f"{server}/learn?step=7")
     slider, button = page.locator('.learn .slider[data-name="added"] input'), page.locator('.learn [data-action="play"]')
     slider.wait_for(timeout=90_000)
@@ -55,8 +55,8 @@ def test_a_sweep_of_the_lesson_is_at_its_end_at_once(new_page: Callable[..., Pag
         assert button.inner_text() == "Add frame by frame", "nothing is moving that could be stopped"
 
 
-def test_the_theme_is_still_followed_and_lists_still_open(new_page: Callable[..., Page], server: str):
-    page = new_page(reduced_motion="reduce", color_scheme="light")
+def test_the_theme_is_still_followed_and_lists_still_open(sized_page: Callable[..., Page], server: str):
+    page = sized_page(reduced_motion="reduce", color_scheme="light")
     explorer = Explorer(page, server).open()
     explorer.choose_sample("Steady noise, the counterexample")
     before = explorer.look()["layer"][0]["hash"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -60,8 +59,7 @@ class Listener(Explorer):
 
 
 @pytest.fixture
-def listener(new_page: Callable[..., Page], made_up: str) -> Listener:
-    page = new_page()
+def listener(page: Page, made_up: str) -> Listener:
     page.add_init_script(KEEP_THEM)
     found = Listener(page, made_up)
     found.open("?layers=2&sounds=1")
