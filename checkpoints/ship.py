@@ -3,6 +3,8 @@
     python -m checkpoints.ship take results/results.csv runs DATA_ROOT [TASK|NAME ...]
                                                             copies the networks that are shipped, calibrates those of CALIBRATED,
                                                             writes catalogue.json, the table of README.md and tests/data/shipped.json
+    python -m checkpoints.ship pictures results/images.csv runs
+                                                            copies the networks of pictures that are shipped
     python -m checkpoints.ship check DATA_ROOT [NAME ...]   evaluates them on the test splits and compares with the catalogue
 
 What is shipped: of every task one network of each of its methods, and of digits one for each sigma.
@@ -19,12 +21,15 @@ from pathlib import Path
 
 from adastride import audio, checkpoints
 from adastride.clips import Clip
+from adastride.image_runs import read_image_runs
 from adastride.inspection.tracing import Trace, trace
 from adastride.models.classifier import network_label
 from adastride.results import read
+from adastride.results.pictures import groups_of, title_of, usual
 from adastride.samples import samples
 from adastride.speaker_counts import BASELINES, FILE, baseline_run, read_counts
 from adastride.subjects import SUBJECTS
+from adastride.tasks import PICTURE_KINDS
 from adastride.training.calibrate import calibrated
 from adastride.training.grid import read_grid
 
@@ -77,7 +82,7 @@ TASKS = {
 CALLED = {"speakers-ast-2s": "speakers-ast", "scenes-patches-elastic": "scenes-elastic", "scenes-patches-ast": "scenes-ast"}
 # Words that people hear in seconds of silence: how many seconds a network is calibrated in, on the valid split (adastride/training/calibrate.py).
 CALIBRATED = {"digits": (2.0, 7.0)}
-MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000, "audio-transformer": 15_000_000}
+MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000, "audio-transformer": 15_000_000, "images": 15_000_000}
 ANSWERED = ("seven", "left", "rhythm", "number", "clock")  # bundled clips
 TOLERANCE = 0.002  # of the headline metric, between the catalogue and a check
 
@@ -121,7 +126,9 @@ def take(results: Path, runs: Path, root: Path, wanted: list[str]) -> None:
             "metrics": {run.headline.name: run.value}, "clips": run.clips_test, "width": run.width, "kind": run.kind,
         }
     order = list(shipped_runs())
-    entries = [entries[name] for name in sorted(entries, key=lambda name: (list(SUBJECTS).index(entries[name]["task"]), order.index(name)))]
+    pictures = [entry for entry in entries.values() if entry.get("kind") in PICTURE_KINDS]
+    entries = {name: entry for name, entry in entries.items() if entry not in pictures}
+    entries = [entries[name] for name in sorted(entries, key=lambda name: (list(SUBJECTS).index(entries[name]["task"]), order.index(name)))] + pictures
     (HERE / "catalogue.json").write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for kind, most in MOST_BYTES.items():
         of_kind = [entry for entry in entries if entry.get("kind", "classifier") == kind]
@@ -132,6 +139,46 @@ def take(results: Path, runs: Path, root: Path, wanted: list[str]) -> None:
     _write_tables(entries)
     checkpoints.catalogue.cache_clear()
     _write_answers()
+
+
+def take_pictures(results: Path, runs: Path) -> None:
+    """Copies one network of pictures for each method that has a finished run, and writes what belongs to them.
+
+    Those of the largest group that can be compared (`results.pictures.groups_of`), of seed 0 and with strides of 2 at the start.
+    """
+    (data, epochs), comparable = next(iter(groups_of(read_image_runs(results)).items()))
+    entries = {entry["name"]: entry for entry in json.loads((HERE / "catalogue.json").read_text(encoding="utf-8"))}
+    for method, own in usual(comparable).items():
+        run = next((run for run in own if run.seed == 0), None)
+        source = runs / f"{run.run}.safetensors" if run else None
+        if run is None or source is None or not source.is_file():
+            print(f"images-{method}: no finished run", file=sys.stderr)
+            continue
+        name, sigma = f"images-{method}", run.sigma_inv2 or None
+        shutil.copyfile(source, HERE / f"{name}.safetensors")
+        many = f", σ⁻² = {sigma:g}" if sigma else ""
+        entries[name] = {
+            "name": name, "file": f"{name}.safetensors", "title": f"{title_of(data)} · {network_label(method)}{many}",
+            "description": f"Tells ten kinds of things and animals in pictures of 32 × 32 pixels apart. A residual network with three layers of "
+            f"{network_label(method)}{many}, stride 2 along both axes, width {run.width}, {epochs} epochs of {title_of(data)} ({run.note}).",
+            "task": data, "method": method, "sigma_inv2": sigma, "metrics": {"accuracy": run.accuracy}, "clips": run.pictures, "width": run.width,
+            "kind": "images",
+        }
+    of_kind = [entry for entry in entries.values() if entry.get("kind") == "images"]
+    total = sum((HERE / entry["file"]).stat().st_size for entry in of_kind)
+    print(f"{len(of_kind)} of kind images, {total / 1e6:.1f} MB")
+    if total > MOST_BYTES["images"]:
+        raise SystemExit(f"{total / 1e6:.1f} MB are more than the {MOST_BYTES['images'] / 1e6:.0f} MB that may be shipped of kind images.")
+    (HERE / "catalogue.json").write_text(json.dumps(list(entries.values()), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    lines = ["| checkpoint | method | σ⁻² | width | epochs | valid | test | test pictures |", "|---" * 8 + "|"]
+    for entry in of_kind:
+        header = checkpoints.details(HERE / entry["file"])
+        sigma = "–" if entry["sigma_inv2"] is None else f"{entry['sigma_inv2']:g}"
+        shares = (header["details"]["metrics"]["valid_accuracy"], entry["metrics"]["accuracy"])
+        cells = [entry["name"], network_label(entry["method"]), sigma, entry["width"], epochs, *map(_percent, shares), entry["clips"]]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    readme = HERE / "README.md"
+    readme.write_text(_replaced(readme.read_text(encoding="utf-8"), "<!-- table of images -->", lines), encoding="utf-8")
 
 
 def _calibrate(run: Path, out: Path, clips: list[Clip], seconds: tuple[float, ...]) -> None:
@@ -275,6 +322,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["take", results, runs, root, *wanted]:
             take(Path(results), Path(runs), Path(root), wanted)
+        case ["pictures", results, runs]:
+            take_pictures(Path(results), Path(runs))
         case ["check", root, *names]:
             check(Path(root), names)
         case _:
