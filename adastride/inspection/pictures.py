@@ -174,7 +174,7 @@ def trace_image(
     if max(pixels.shape) > MOST_PIXELS:
         raise PictureError(f"A picture of {pixels.shape[1]} × {pixels.shape[0]} pixels is more than the {MOST_PIXELS} that are looked at: make it smaller.")
     resolved = resolve_settings(network, settings)
-    begin, kept = 0, ()
+    begin, kept = 0, tuple[ImageResume, ...]()
     if previous is not None and previous.fingerprint == network.fingerprint and np.array_equal(previous.pixels, pixels):
         changed = [place for place, (one, other) in enumerate(zip(resolved, previous.settings, strict=True)) if one != other]
         if not changed:
