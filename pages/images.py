@@ -33,6 +33,7 @@ link = st.session_state["images_link"]
 
 with st.sidebar:
     chosen = source.pick_picture()
+    kept = st.empty()
     checkpoint = picker.pick_network()
 
 if checkpoint is None:
@@ -41,8 +42,7 @@ if checkpoint is None:
 
 network = resources.picture_model(checkpoint.network)
 fitted = chosen.fitted(network.config.size)
-with st.sidebar:
-    st.caption(source.kept_words(chosen, fitted))
+kept.caption(source.kept_words(chosen, fitted))
 
 if "images_view" not in st.session_state:
     st.session_state["images_view"] = st.session_state["images_view_kept"]

@@ -19,13 +19,13 @@ from torch import Tensor
 from adastride.alignment import AnyAlignment
 from adastride.downsampling import METHODS, DownsampledImage, ImageDownsampler, LayerSettings
 from adastride.downsampling.cosine import cosine_transform
-from adastride.downsampling.effective import OperatorAlignment, normalise_rows, operator_rows
+from adastride.downsampling.effective import OperatorAlignment, normalise_rows
 from adastride.downsampling.images import AXES, BothAxesAtOnce, OneAxisAfterTheOther
 from adastride.downsampling.spectral import dct_diff_stride_mask, diff_stride_mask, vertical_mask
 from adastride.models.images import ImageClassifier, ImageResume, standardised
 
 MOST_PIXELS = 128  # height and width of a picture that is looked at
-_SMALLEST_SINGULAR = 0.02  # of the largest: what is weaker is noise rather than picture, and left out of a reconstruction
+_SMOOTHNESS = 1e-3  # weight of squared differences between neighbours beside squared errors: it decides what nothing else does
 _FLOOR = 1e-6  # of a spectrum's magnitude: -120 dB
 
 Both = tuple[LayerSettings, LayerSettings]
@@ -119,9 +119,10 @@ class PictureTrace:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """The picture as it can be had back from what a layer sees of it, by least squares: the pseudo-inverse along each axis.
+    """The picture as it can be had back from what a layer sees of it, by least squares, and of all such pictures the smoothest.
 
-    pixels: (height, width, 3) uint8. psnr: 10 log10(255^2 / mean squared error) in dB, infinite where nothing is lost.
+    Along each axis x minimises |C x - y|^2 + 0.001 |D x|^2, C being the product of the layers' operators and D the differences between
+    neighbours. pixels: (height, width, 3) uint8. psnr: 10 log10(255^2 / mean squared error) in dB, infinite where nothing is lost.
     response: for height and width the share of a wave's amplitude that comes back at its own frequency, (n,) float64 each, at
     `frequencies` from 0 to 0.5 cycles per pixel.
     """
@@ -240,10 +241,9 @@ def _matrices(alignment: AnyAlignment) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(alignment, OperatorAlignment):
         dense = _dense(alignment).cpu().numpy()
         return dense, dense
-    length = alignment.lengths[:1]
-    signal = torch.zeros(1, 1, int(length), device=length.device)
-    rows = operator_rows(lambda x: alignment.operate(x, length, alignment.stride), signal, torch.arange(alignment.frames, device=length.device))
-    operator = rows[0].float()
+    # Unit vectors, each in a channel of its own: at these sizes one run forwards is cheaper than one backwards.
+    units = torch.eye(alignment.time, device=alignment.lengths.device)[None]
+    operator = alignment.operate(units, alignment.lengths[:1], alignment.stride)[0].T.float()
     return normalise_rows(operator).cpu().numpy(), operator.cpu().numpy()
 
 
@@ -300,10 +300,11 @@ def _masks(network: ImageClassifier, settings: Both, size: tuple[int, int]) -> t
 
 def _reconstruction(pixels: np.ndarray, layers: Sequence[LayerPicture]) -> Reconstruction:
     inverses, responses = [], []
-    frequencies = np.linspace(0, 0.5, 65)
+    frequencies = np.linspace(0, 0.5, 33)
     for number in range(2):
         operator = functools.reduce(lambda below, layer: layer.along[number].operator @ below, layers, np.eye(pixels.shape[number]))
-        inverse = np.linalg.pinv(operator, rcond=_SMALLEST_SINGULAR)
+        differences = np.diff(np.eye(operator.shape[1]), axis=0)
+        inverse = np.linalg.solve(operator.T @ operator + _SMOOTHNESS * differences.T @ differences, operator.T)
         inverses.append(inverse)
         waves = np.exp(2j * np.pi * np.outer(np.arange(operator.shape[1]), frequencies))
         back = inverse @ (operator @ waves)

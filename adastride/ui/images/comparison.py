@@ -23,8 +23,9 @@ from adastride.ui.text import plain
 
 _SHOWN = 192  # pixels of a small picture as it is sent, so that its own pixels are seen
 _HOW = (
-    "Reconstruction: least squares (the pseudo-inverse along each axis, without what is weaker than 1/50 of the strongest). PSNR: 10 log₁₀ of 255² over "
-    "the mean squared error, more is better. Response: the share of a wave’s amplitude that the reconstruction has at the wave’s own frequency."
+    "Had back: of all pictures that a layer would see like this the smoothest, by least squares along each axis. PSNR: 10 log₁₀ of 255² over the mean "
+    "squared error, more is better. Response: the share of a wave’s amplitude that comes back at the wave’s own frequency. A strided convolution is "
+    "taken for its effective alignment, the magnitudes of its weights."
 )
 
 
@@ -53,7 +54,7 @@ def side_by_side(chosen: ChosenPicture, networks: Sequence[ChosenCheckpoint]) ->
         column.caption("then " + ", ".join(f"{plain(trace.labels[n])} {percent(float(trace.probabilities[n]))}" for n in order))
         column.image(_enlarged(trace.pixels), caption="What it is given", alt=f"The picture as {name} is given it", width=_SHOWN // 2)
     for layer in range(len(traces[0].layers)):
-        st.markdown(f"##### Layer {layer + 1}")
+        st.markdown(f"#### Layer {layer + 1}")
         for column, name, trace in zip(st.columns(len(traces), border=True), names, traces, strict=True):
             with column:
                 _row(trace, layer, name)

@@ -7,7 +7,6 @@ import streamlit as st
 from adastride import checkpoints
 from adastride.checkpoints import MAX_OWN_BYTES, CheckpointError
 from adastride.downsampling import METHODS
-from adastride.tasks.classification import ACCURACY
 from adastride.ui import resources
 from adastride.ui.checkpoint_picker import ChosenCheckpoint
 from adastride.ui.images.link import MOST_NETWORKS
@@ -88,7 +87,7 @@ def _described(name: str) -> str:
     known = checkpoints.picture_catalogue()
     if name in known:
         entry = known[name]
-        return f"{entry.description} {ACCURACY.describe(entry.metrics[ACCURACY.name], entry.clips)}"
+        return f"{entry.description} {entry.headline} of {entry.clips:,} test pictures are right."
     config = resources.picture_model(_loaded()[name]).config
     return (
         f"{plain(_loaded()[name].title)}: {METHODS[config.method].label}, {len(config.labels)} classes, pictures of {config.size} × {config.size} pixels. "

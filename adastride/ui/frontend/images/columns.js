@@ -144,7 +144,7 @@ export class Column {
     });
     this.one('.slider[data-name="sigma"]').hidden = settings.sigma === null;
     if (settings.sigma !== null) {
-      this.place("sigma", Math.log10(settings.sigma), ranges.sigma.map(Math.log10), "0.01", `${digits(settings.sigma)} output`, Math.log10(trained[number].sigma));
+      this.place("sigma", Math.log10(settings.sigma), ranges.sigma.map(Math.log10), "0.01", `${digits(settings.sigma)} output rows`, Math.log10(trained[number].sigma));
     }
   }
 
@@ -155,7 +155,7 @@ export class Column {
     Object.assign(input, { min: String(low), max: String(Math.max(high, usual)), step });
     if (root.activeElement !== input || Math.abs(Number(input.value) - at) > 0.05) input.value = String(at);
     write(host.querySelector("output"), words);
-    input.setAttribute("aria-valuetext", name === "sigma" ? `${words} rows` : `${words} to one`);
+    input.setAttribute("aria-valuetext", name === "sigma" ? words : `${words} to one`);
     const mark = host.querySelector(".trained");
     mark.style.left = `calc(8px + ${clamp((usual - low) / (Number(input.max) - low), 0, 1)} * (100% - 16px))`;
     mark.title = "as trained";
