@@ -31,7 +31,7 @@ def network(method: str, **options: object) -> ImageClassifier:
 def write(folder: Path, methods: tuple[str, ...] = METHODS) -> Path:
     """Writes a checkpoint for each method, and returns the folder."""
     for method in methods:
-        checkpoints.save_checkpoint(network(method), folder / f"images-{method}.safetensors", {})
+        checkpoints.save_checkpoint(network(method), folder / f"made-up-{method}.safetensors", {})
     return folder
 
 
@@ -41,7 +41,7 @@ def catalogue(folder: Path) -> dict[str, CatalogueEntry]:
     for path in sorted(folder.glob("*.safetensors")):
         entries[path.stem] = CatalogueEntry(
             name=path.stem, path=path, title=path.stem, description="A network for tests.", task="images",
-            method=path.stem.removeprefix("images-"), sigma_inv2=None,
+            method=path.stem.removeprefix("made-up-"), sigma_inv2=None,
             metrics={"accuracy": 0.1}, clips=100, width=4, kind="images",
         )
     return entries
