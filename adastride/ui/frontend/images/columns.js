@@ -25,7 +25,9 @@ const square = (/** @type {Square} */ name) => `
   <figure class="${name}" data-name="${name}">
     <figcaption>${TITLES[name]}</figcaption>
     <div class="stack"><canvas class="base" role="img"></canvas><canvas class="cover" aria-hidden="true"></canvas></div>
-    <div class="ends" ${name === "seen" ? "hidden" : ""}><i></i><canvas class="ramp" width="256" height="1" aria-hidden="true"></canvas><i></i></div>
+    <div class="ends" ${name === "seen" ? "hidden" : ""}>
+      <i></i><canvas class="ramp" width="256" height="1" aria-hidden="true"></canvas><i></i>
+    </div>
   </figure>`;
 
 export class Column {
@@ -37,11 +39,15 @@ export class Column {
     this.root.className = "column";
     this.root.setAttribute("aria-label", `Layer ${number + 1}`);
     const ofLayer = `of layer ${number + 1}`;
+    const strides = AXES.map(([name, unit], axis) => slider(`${axis}`, name, `${name} stride ${ofLayer}, ${unit}s to one`));
     this.root.innerHTML = `
       <h3>Layer ${number + 1} <span></span></h3>
-      <div class="sliders">${AXES.map(([name, unit], axis) => slider(String(axis), name, `${name} stride ${ofLayer}, input ${unit}s per output ${unit}`)).join("")}
-        ${slider("sigma", "σ", `sigma ${ofLayer}, width of an alignment row, logarithmic`)}</div>
-      <div class="figure stack"><canvas class="base" role="img" tabindex="0"></canvas><canvas class="cover" aria-hidden="true"></canvas></div>
+      <div class="sliders">
+        ${strides.join("")}${slider("sigma", "σ", `sigma ${ofLayer}, width of an alignment row, logarithmic`)}
+      </div>
+      <div class="figure stack">
+        <canvas class="base" role="img" tabindex="0"></canvas><canvas class="cover" aria-hidden="true"></canvas>
+      </div>
       <div class="squares">${SQUARES.map(square).join("")}</div>`;
     /** @type {import("./figure.js").Frame} */ this.frame = null;
     /** @type {{ height: boolean, width: boolean } | null} */ this.held = null;
@@ -86,7 +92,7 @@ export class Column {
       if (!held || !layer) return;
       const shares = [event.offsetY / size, event.offsetX / size];
       [held.height, held.width].forEach((moved, axis) => {
-        if (moved) images.slide(this.number, String(axis), clamp(strideAt(layer, /** @type {0 | 1} */ (axis), shares[axis]), range[0], range[1]));
+        if (moved) images.slide(this.number, String(axis), clamp(strideAt(layer, axis, shares[axis]), range[0], range[1]));
       });
     };
     images.on(canvas, "pointerdown", (event) => {
@@ -144,7 +150,8 @@ export class Column {
     });
     this.one('.slider[data-name="sigma"]').hidden = settings.sigma === null;
     if (settings.sigma !== null) {
-      this.place("sigma", Math.log10(settings.sigma), ranges.sigma.map(Math.log10), "0.01", `${digits(settings.sigma)} output rows`, Math.log10(trained[number].sigma));
+      const [at, usual] = [settings, trained[number]].map(({ sigma }) => Math.log10(sigma));
+      this.place("sigma", at, ranges.sigma.map(Math.log10), "0.01", `${digits(settings.sigma)} output rows`, usual);
     }
   }
 
@@ -170,7 +177,8 @@ export class Column {
     base.style.height = `${this.frame.height}px`;
     drawFigure(prepare(base, this.frame), theme, this.frame, layer, images.pixels, ramp);
     const strides = `strides ${settings.strides.map((each) => each.toFixed(2)).join(" and ")}`;
-    describe(base, `Layer ${this.number + 1}: the picture under ${layer.output[0]} × ${layer.output[1]} output pixels, with the alignments of height and width, ${strides}`);
+    const cells = `${layer.output[0]} × ${layer.output[1]} output pixels`;
+    describe(base, `Layer ${this.number + 1}: the picture under ${cells}, with the alignments of height and width, ${strides}`);
     const single = images.shown !== null;
     for (const name of SQUARES) this.drawSquare(name, theme, ramp, single);
     this.drawCover(theme);
@@ -200,8 +208,9 @@ export class Column {
     const inside = cell && cell.row < rows && cell.column < columns;
     if (inside) drawReach(context, theme, this.frame, layer, cell);
     for (const name of SQUARES.slice(0, 2)) {
-      const size = this.one(`.${name} .stack`).clientWidth, over = prepare(this.one(`.${name} .cover`), { width: size, height: size });
-      if (inside) mark(over, theme, (cell.column * size) / columns, (cell.row * size) / rows, size / columns, size / rows);
+      const size = this.one(`.${name} .stack`).clientWidth, over = this.one(`.${name} .cover`);
+      const context = prepare(over, { width: size, height: size });
+      if (inside) mark(context, theme, (cell.column * size) / columns, (cell.row * size) / rows, size / columns, size / rows);
     }
   }
 
@@ -211,7 +220,8 @@ export class Column {
     const [[top, bottom], [left, right]] = [reach(height, Math.min(row, rows - 1)), reach(width, Math.min(column, columns - 1))];
     const at = layer.features[row * columns + column];
     return `Output pixel: row ${row + 1} of ${rows}, column ${column + 1} of ${columns}\n`
-      + `Looks at pixel rows ${top + 1} to ${bottom + 1}, columns ${left + 1} to ${right + 1}\nMean magnitude of its features: ${short(at)}`;
+      + `Looks at pixel rows ${top + 1} to ${bottom + 1}, columns ${left + 1} to ${right + 1}\n`
+      + `Mean magnitude of its features: ${short(at)}`;
   }
 }
 

@@ -7,8 +7,9 @@ import { clamp } from "../numbers.js";
 
 /**
  * @typedef {import("../colours.js").Theme} Theme
- * @typedef {{ rows: number, columns: number, weights: Float32Array, relative: Float32Array, edges: Float32Array, density: Float32Array }} Axis
- *   weights: output by pixel, a row after the other; relative: the same over each row's largest; edges: of output pixels, in pixels
+ * @typedef {{ rows: number, columns: number, relative: Float32Array, edges: Float32Array, density: Float32Array }} Axis
+ *   relative: weights, output by pixel, a row after the other, over each row's largest; edges: of output pixels, in pixels; density:
+ *   output pixels that each pixel gets
  * @typedef {object} Layer
  * @property {Axis[]} axes height and width
  * @property {number[]} input @property {number[]} output rows and columns
@@ -33,7 +34,7 @@ export function axisOf(weights, edges, pixels) {
       density[n] += weights[row * pixels + n];
     }
   }
-  return { rows, columns: pixels, weights, relative, edges, density };
+  return { rows, columns: pixels, relative, edges, density };
 }
 
 /** The first and the last pixel that an output row looks at. @param {Axis} axis @param {number} row */
@@ -132,7 +133,10 @@ export function drawFigure(context, theme, place, layer, pixels, ramp) {
   label(context, theme, `${width.columns} pixels`, begin + size, y, { size: 10 });
 }
 
-/** The layer's output pixels as cells over the picture. @param {CanvasRenderingContext2D} context @param {Layer} layer @param {number} begin @param {number} size */
+/**
+ * The layer's output pixels as cells over the picture.
+ * @param {CanvasRenderingContext2D} context @param {Layer} layer @param {number} begin @param {number} size
+ */
 function drawGrid(context, { axes: [height, width] }, begin, size) {
   for (const [colour, line] of /** @type {[string, number][]} */ ([["rgba(0,0,0,0.55)", 2], ["rgba(255,255,255,0.9)", 0.8]])) {
     context.strokeStyle = colour;
@@ -168,13 +172,15 @@ export function drawReach(context, theme, { gutter, begin, size }, { axes: [heig
   const up = gutter / width.rows, along = gutter / height.rows;
   mark(context, theme, begin, column * up, size, up);
   mark(context, theme, row * along, begin, along, size);
-  const [[top, bottom], [left, right]] = [reach(height, row), reach(width, column)], unit = size / width.columns, tall = size / height.columns;
+  const [[top, bottom], [left, right]] = [reach(height, row), reach(width, column)];
+  const unit = size / width.columns, tall = size / height.columns;
   mark(context, theme, begin + left * unit, begin + top * tall, (right - left + 1) * unit, (bottom - top + 1) * tall);
 }
 
 /**
  * A box that can be seen on any picture.
- * @param {CanvasRenderingContext2D} context @param {Theme} theme @param {number} x @param {number} y @param {number} width @param {number} height
+ * @param {CanvasRenderingContext2D} context @param {Theme} theme
+ * @param {number} x @param {number} y @param {number} width @param {number} height
  */
 export function mark(context, theme, x, y, width, height) {
   context.lineWidth = 4;

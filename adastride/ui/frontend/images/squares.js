@@ -15,7 +15,8 @@ import { enlarge, inColours, packRgb } from "./figure.js";
 
 /** @type {Record<Square, string>} */
 export const TITLES = {
-  seen: "As the layer sees it", features: "Features: mean magnitude", kept: "Output pixels per pixel", spectrum: "Spectrum of its input, dB",
+  seen: "As the layer sees it", features: "Features: mean magnitude", kept: "Output pixels per pixel",
+  spectrum: "Spectrum of its input, dB",
 };
 
 /** Output pixels for each pixel: the outer product of what the two alignments give to it. @param {Layer} layer */
@@ -66,7 +67,8 @@ function drawSpectrum(context, layer, size, theme, ramp, strides) {
     context.lineWidth = width;
     context.strokeRect(left, top, right - left, bottom - top);
   }
-  label(context, theme, layer.cosine ? "0 → 0.5 cycles" : "± 0.5 cycles", size - 3, size - 7 * theme.scale, { size: 9, rim: true, most: size - 6 });
+  const ends = layer.cosine ? "0 → 0.5 cycles" : "± 0.5 cycles";
+  label(context, theme, ends, size - 3, size - 7 * theme.scale, { size: 9, rim: true, most: size - 6 });
 }
 
 /** The mask's box over a spectrum, as shares of its sides: top, right, bottom, left. @param {Layer} layer @param {number[]} strides */
@@ -86,12 +88,13 @@ const NEAR = 10; // CSS pixels: so close to an edge both edges of a corner are h
 export function grasp(layer, strides, x, y, size) {
   const [top, right, bottom, left] = box(layer, strides).map((share) => share * size);
   const open = layer.cosine ? Infinity : 0; // a box of cosines has no edges at the frequency 0
-  const height = Math.min(Math.abs(y - top) + open, Math.abs(y - bottom)), width = Math.min(Math.abs(x - left) + open, Math.abs(x - right));
+  const height = Math.min(Math.abs(y - top) + open, Math.abs(y - bottom));
+  const width = Math.min(Math.abs(x - left) + open, Math.abs(x - right));
   const both = height < NEAR && width < NEAR;
   return { height: both || height <= width, width: both || width < height };
 }
 
-/** The stride of a box whose edge is at a share of a spectrum's side. @param {Layer} layer @param {0 | 1} axis @param {number} share */
+/** The stride of a box whose edge is at a share of a spectrum's side. @param {Layer} layer @param {number} axis 0 or 1 @param {number} share */
 export function strideAt(layer, axis, share) {
   const size = layer.input[axis], middle = layer.cosine ? 0 : (Math.floor(size / 2) + 0.5) / size;
   return 1 / Math.max(1e-3, layer.cosine ? share : 2 * Math.abs(share - middle));

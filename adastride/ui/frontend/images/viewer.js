@@ -24,7 +24,8 @@ const QUIET_MS = 200; // after the last change: time to write the address
 const copied = (settings) => settings.map(({ strides, sigma }) => ({ strides: [...strides], sigma }));
 
 /** @param {Settings} one @param {Settings} other */
-const same = (one, other) => one.sigma === other.sigma && one.strides.every((stride, axis) => Math.abs(stride - other.strides[axis]) < 1e-6);
+const same = (one, other) =>
+  one.sigma === other.sigma && one.strides.every((stride, axis) => Math.abs(stride - other.strides[axis]) < 1e-6);
 
 export class Images extends View {
   /** @param {HTMLElement} root */
@@ -138,7 +139,8 @@ export class Images extends View {
     for (const [name, of] of Object.entries(read)) {
       query.delete(name);
       if (this.settings.every((each, n) => of(each) === of(trained[n]))) continue;
-      query.set(name, this.settings.map((each, n) => (of(each) === of(trained[n]) ? "" : String(Number(of(each).toPrecision(6))))).join(","));
+      const values = this.settings.map((each, n) => (of(each) === of(trained[n]) ? "" : String(Number(of(each).toPrecision(6)))));
+      query.set(name, values.join(","));
     }
     query.delete("layer");
     if (this.shown !== null) query.set("layer", String(this.shown + 1));
