@@ -94,7 +94,10 @@ export function grasp(layer, strides, x, y, size) {
   return { height: both || height <= width, width: both || width < height };
 }
 
-/** The stride of a box whose edge is at a share of a spectrum's side. @param {Layer} layer @param {number} axis 0 or 1 @param {number} share */
+/**
+ * The stride of a box whose edge is at a share of a spectrum's side.
+ * @param {Layer} layer @param {number} axis 0 or 1 @param {number} share
+ */
 export function strideAt(layer, axis, share) {
   const size = layer.input[axis], middle = layer.cosine ? 0 : (Math.floor(size / 2) + 0.5) / size;
   return 1 / Math.max(1e-3, layer.cosine ? share : 2 * Math.abs(share - middle));
