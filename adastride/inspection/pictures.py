@@ -20,8 +20,8 @@ from adastride.alignment import AnyAlignment
 from adastride.downsampling import METHODS, DownsampledImage, ImageDownsampler, LayerSettings
 from adastride.downsampling.cosine import cosine_transform
 from adastride.downsampling.effective import OperatorAlignment, normalise_rows
-from adastride.downsampling.images import AXES, BothAxesAtOnce, OneAxisAfterTheOther
-from adastride.downsampling.spectral import dct_diff_stride_mask, diff_stride_mask, vertical_mask
+from adastride.downsampling.images import AXES, BothAxesAtOnce
+from adastride.downsampling.spectral import DCTDiffStride2d, dct_diff_stride_mask, diff_stride_mask, vertical_mask
 from adastride.models.images import ImageClassifier, ImageResume, standardised
 
 MOST_PIXELS = 128  # height and width of a picture that is looked at
@@ -94,6 +94,7 @@ class PictureTrace:
 
     pixels: (height, width, 3) uint8, what it was given. settings: for each layer those along the height and along the width, with no
     None where the method has such a setting. probabilities: (classes,) float32. resumes: see `ImageOutput`. fingerprint: the network's.
+    unrounded: the picture and what each layer sees of it, (1, 3, h, w), on which the next layer's goes on.
     """
 
     pixels: np.ndarray
@@ -104,6 +105,7 @@ class PictureTrace:
     probabilities: np.ndarray
     resumes: tuple[ImageResume, ...]
     fingerprint: str
+    unrounded: tuple[Tensor, ...]
 
     @property
     def answer(self) -> tuple[str, float]:
@@ -188,23 +190,17 @@ def trace_image(
         probabilities = output.head.softmax(dim=1)[0].cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise PictureError("The network's results for this picture are not numbers: choose another network.")
-        layers = list(previous.layers[:begin]) if previous is not None and begin else []
-        # (1, 3, height, width) before the first layer that is looked at anew; rounding to 8 bits must not add up
-        seen = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float().to(device)
-        for place in range(begin):
-            seen = _seen(network.layers[place], _again(network, place, previous), seen)
+        layers = list(previous.layers[:begin]) if previous is not None else []
+        first = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float()
+        unrounded = list(previous.unrounded[: begin + 1]) if begin and previous is not None else [first]
         for place, down in enumerate(output.downsampled, start=begin):
-            seen = _seen(network.layers[place], down, seen)
-            layers.append(_looked_into(network, place, down, output.resumes[place].hidden, resolved[place], layers[-1] if layers else None, seen))
+            axes = _axes(network, down, output.resumes[place].hidden, resolved[place], layers[-1] if layers else None)
+            unrounded.append(_seen(network.layers[place], down, axes, unrounded[-1]))
+            layers.append(_looked_into(network, axes, down, output.resumes[place].hidden, unrounded[-1]))
     return PictureTrace(
         pixels, network.config.method, network.config.labels, resolved, tuple(layers), probabilities, output.resumes, network.fingerprint,
+        tuple(unrounded),
     )
-
-
-def _again(network: ImageClassifier, place: int, previous: PictureTrace | None) -> DownsampledImage:
-    """What a layer returned in an earlier run, whose input and settings are known."""
-    assert previous is not None
-    return network.layers[place](previous.resumes[place].hidden, previous.settings[place])
 
 
 def _input(pixels: np.ndarray, channels: int) -> Tensor:
@@ -217,18 +213,15 @@ def _input(pixels: np.ndarray, channels: int) -> Tensor:
     return standardised(picture)
 
 
-def _is_linear(layer: ImageDownsampler) -> bool:
-    """Whether a layer treats all channels alike, so that it can be applied to any picture."""
-    if isinstance(layer, OneAxisAfterTheOther):
-        return layer.height.layer.linear and layer.width.layer.linear
-    return isinstance(layer, BothAxesAtOnce)
+def _seen(layer: ImageDownsampler, down: DownsampledImage, axes: tuple[AxisTrace, AxisTrace], picture: Tensor) -> Tensor:
+    """A picture (1, 3, height, width) made smaller as the layer made its input smaller.
 
-
-def _seen(layer: ImageDownsampler, down: DownsampledImage, picture: Tensor) -> Tensor:
-    """A picture (1, 3, height, width) made smaller as the layer made its input smaller: by the layer itself, or by its alignments."""
-    if _is_linear(layer):
-        return layer.shortcut(picture, down)
-    height, width = (_dense(each.alignment).to(picture.device) for each in down.along)
+    The layer's own operation is that of one axis after the other, but for Fourier's transform of both: its rows of negative frequencies
+    have another mask than those of positive ones, so that it is no product.
+    """
+    if isinstance(layer, BothAxesAtOnce) and not isinstance(layer.module, DCTDiffStride2d):
+        return layer.shortcut(picture.to(down.values.device), down).cpu()
+    height, width = (torch.from_numpy(axis.operator) for axis in axes)
     return height @ picture @ width.T
 
 
@@ -247,9 +240,9 @@ def _matrices(alignment: AnyAlignment) -> tuple[np.ndarray, np.ndarray]:
     return normalise_rows(operator).cpu().numpy(), operator.cpu().numpy()
 
 
-def _looked_into(
-    network: ImageClassifier, place: int, down: DownsampledImage, hidden: Tensor, settings: Both, below: LayerPicture | None, seen: Tensor,
-) -> LayerPicture:
+def _axes(
+    network: ImageClassifier, down: DownsampledImage, hidden: Tensor, settings: Both, below: LayerPicture | None,
+) -> tuple[AxisTrace, AxisTrace]:
     axes = []
     masks = _masks(network, settings, (hidden.shape[2], hidden.shape[3]))
     for number, each in enumerate(down.along):
@@ -257,15 +250,20 @@ def _looked_into(
         edges = each.alignment.boundaries()[0].detach().cpu().numpy().astype(np.float64)
         lower = below.along[number] if below else None
         axes.append(AxisTrace(
-            axis=AXES[number], settings=settings[number], alignment=alignment,
-            operator=operator,
+            axis=AXES[number], settings=settings[number], alignment=alignment, operator=operator,
             composite=alignment @ lower.composite if lower else alignment,
             edges=np.interp(edges, np.arange(len(lower.edges)), lower.edges) if lower else edges,
             mask=masks[number] if masks else None,
         ))
+    return axes[0], axes[1]
+
+
+def _looked_into(
+    network: ImageClassifier, axes: tuple[AxisTrace, AxisTrace], down: DownsampledImage, hidden: Tensor, seen: Tensor,
+) -> LayerPicture:
     cosine = network.config.method == "dct-diffstride"
     return LayerPicture(
-        along=(axes[0], axes[1]), seen=seen[0].permute(1, 2, 0).round().clamp(0, 255).byte().cpu().numpy(),
+        along=axes, seen=seen[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy(),
         features=down.values[0].abs().mean(dim=0).float().cpu().numpy(), spectrum=_spectrum(hidden[0].float(), cosine), cosine=cosine,
     )
 

@@ -81,7 +81,6 @@ def test_the_first_picture_tells_the_story_and_follows_the_hand(sized_page: Call
     assert query(page) == {"picture": "ship", "checkpoint": "made-up-adastride"}
 
     # A drag paints while it goes on, and ends on its last value.
-    wait_for(lambda: page.evaluate("performance.getEntriesByType('resource').length") > 0)
     page.evaluate("window.adastrideLog = []")
     slider = column(page, 0).locator('.slider[data-name="1"] input')
     box = slider.bounding_box()
@@ -146,7 +145,7 @@ def test_the_first_picture_tells_the_story_and_follows_the_hand(sized_page: Call
     uploader.set_input_files({"name": "wide.png", "mimeType": "image/png", "buffer": png(40, 160)})
     page.get_by_text("25 % of the picture").wait_for(timeout=LONG)
     wait_for(lambda: figure(page, 0)[0] != was, why="the uploaded picture is not shown")
-    assert query(page)["picture"] == "upload:wide.png"
+    wait_for(lambda: query(page)["picture"] == "upload:wide.png", why="the link does not name the file")
     with page.expect_download() as download:
         page.get_by_role("button", name="PNG figure").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")

@@ -22,6 +22,7 @@ from adastride.ui.images.source import ChosenPicture
 from adastride.ui.text import plain
 
 _SHOWN = 192  # pixels of a small picture as it is sent, so that its own pixels are seen
+_WIDTHS = {2: 180, 3: 124, 4: 84}  # CSS pixels of a picture where so many networks stand beside each other
 _HOW = (
     "Had back: of all pictures that a layer would see like this the smoothest, by least squares along each axis. PSNR: 10 log₁₀ of 255² over the mean "
     "squared error, more is better. Response: the share of a wave’s amplitude that comes back at the wave’s own frequency. A strided convolution is "
@@ -57,7 +58,7 @@ def side_by_side(chosen: ChosenPicture, networks: Sequence[ChosenCheckpoint]) ->
         st.markdown(f"#### Layer {layer + 1}")
         for column, name, trace in zip(st.columns(len(traces), border=True), names, traces, strict=True):
             with column:
-                _row(trace, layer, name)
+                _row(trace, layer, name, _WIDTHS[len(traces)])
         for column, axis in zip(st.columns(2), (0, 1), strict=True):
             column.plotly_chart(
                 plotly_panel(_response(traces, names, layer, axis), st.context.theme.type == "dark"), theme=None, config={"displayModeBar": False},
@@ -66,14 +67,14 @@ def side_by_side(chosen: ChosenPicture, networks: Sequence[ChosenCheckpoint]) ->
     st.caption(_HOW)
 
 
-def _row(trace: PictureTrace, layer: int, name: str) -> None:
-    """One network at one layer: what it sees and what can be had back."""
+def _row(trace: PictureTrace, layer: int, name: str, width: int) -> None:
+    """One network at one layer: what it sees and what can be had back, `width` CSS pixels each."""
     shown, back = trace.layers[layer], trace.reconstructions[layer]
-    height, width = shown.along
-    st.markdown(f"**PSNR {decibels(back.psnr)}** · {height.output_size} × {width.output_size} pixels")
-    seen, restored = st.columns(2, gap="small")
-    seen.image(_enlarged(shown.seen), caption="As seen", alt=f"The picture as layer {layer + 1} of {name} sees it", width="stretch")
-    restored.image(_enlarged(back.pixels), caption="Had back", alt=f"What can be had back of the picture after layer {layer + 1} of {name}", width="stretch")
+    rows, columns = (axis.output_size for axis in shown.along)
+    st.markdown(f"**{plain(name)}**: PSNR **{decibels(back.psnr)}**, {rows} × {columns} pixels")
+    with st.container(horizontal=True, gap="small"):
+        st.image(_enlarged(shown.seen), caption="As seen", alt=f"The picture as layer {layer + 1} of {name} sees it", width=width)
+        st.image(_enlarged(back.pixels), caption="Had back", alt=f"What can be had back of the picture after layer {layer + 1} of {name}", width=width)
 
 
 def decibels(value: float) -> str:

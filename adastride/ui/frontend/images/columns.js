@@ -2,7 +2,7 @@
 // A layer's column: its sliders, its figure, and the small pictures below it.
 
 import { paintRamp, prepare } from "../canvas.js";
-import { clamp, digits, roundHalfEven, short } from "../numbers.js";
+import { clamp, digits, roundHalfEven, short, whole } from "../numbers.js";
 import { describe, write } from "../view.js";
 import { cellAt, drawFigure, drawReach, mark, measure, reach } from "./figure.js";
 import { TITLES, drawSquare, grasp, strideAt } from "./squares.js";
@@ -196,8 +196,8 @@ export class Column {
     describe(canvas, `${TITLES[name]}, layer ${this.number + 1}${said}`);
     if (!ends) return;
     const [low, high] = host.querySelectorAll(".ends i");
-    write(low, short(ends[0]));
-    write(high, `${short(ends[1])}${name === "spectrum" ? " dB" : ""}`);
+    write(low, name === "spectrum" ? whole(ends[0]) : short(ends[0]));
+    write(high, name === "spectrum" ? `${whole(ends[1])} dB` : short(ends[1]));
     paintRamp(host.querySelector(".ramp"), ramp);
   }
 
