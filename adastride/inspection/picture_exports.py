@@ -9,7 +9,8 @@ from dataclasses import asdict
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from adastride.downsampling import METHODS
@@ -75,15 +76,17 @@ def figure(trace: PictureTrace, title: str) -> Figure:
     return drawn
 
 
-def _draw_layer(place: Figure, trace: PictureTrace, layer: LayerPicture, number: int) -> None:
+def _draw_layer(place: SubFigure, trace: PictureTrace, layer: LayerPicture, number: int) -> None:
     size = trace.pixels.shape
     height, width = layer.along
-    axes = place.subplots(3, 2, gridspec_kw={"width_ratios": (1, 3), "height_ratios": (1, 3, 3)})
+    axes = place.subplots(3, 2, gridspec_kw={"width_ratios": (1, 3), "height_ratios": (1.3, 3, 3)})
     place.suptitle(f"Layer {number + 1}: {height.output_size} × {width.output_size} of {height.input_size} × {width.input_size}", fontsize=8)
     for one in (axes[0, 0], axes[2, 0]):
         one.axis("off")
-    _weights(axes[0, 1], width.composite, (0, size[1], width.output_size, 0), "output column")
-    _weights(axes[1, 0], height.composite.T, (0, height.output_size, size[0], 0), "input row (pixel)")
+    weights = _weights(axes[0, 1], _relative(width.composite), (0, size[1], width.output_size, 0), "output\ncolumn")
+    _weights(axes[1, 0], _relative(height.composite).T, (0, height.output_size, size[0], 0), "input row (pixel)")
+    bar = place.colorbar(weights, ax=axes[2, 0], orientation="horizontal", fraction=0.5, aspect=6, ticks=(0, 1))
+    bar.set_label("weight over the\nrow’s largest")
     axes[1, 0].set_xlabel("output row")
     picture = axes[1, 1]
     picture.imshow(trace.pixels, extent=(0, size[1], size[0], 0), interpolation="nearest", aspect="auto")
@@ -97,8 +100,13 @@ def _draw_layer(place: Figure, trace: PictureTrace, layer: LayerPicture, number:
     axes[2, 1].set_xlabel(f"as layer {number + 1} sees it")
 
 
-def _weights(axes: Axes, weights: np.ndarray, extent: tuple[float, float, float, float], label: str) -> None:
-    axes.imshow(weights, extent=extent, cmap="Blues", interpolation="nearest", aspect="auto", vmin=0)
+def _relative(composite: np.ndarray) -> np.ndarray:
+    return composite / np.maximum(composite.max(axis=1, keepdims=True), 1e-9)
+
+
+def _weights(axes: Axes, weights: np.ndarray, extent: tuple[float, float, float, float], label: str) -> AxesImage:
+    image = axes.imshow(weights, extent=extent, cmap="Blues", interpolation="nearest", aspect="auto", vmin=0, vmax=1)
     axes.set_ylabel(label)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(2, integer=True))
+    return image

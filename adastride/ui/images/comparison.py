@@ -22,7 +22,7 @@ from adastride.ui.images.source import ChosenPicture
 from adastride.ui.text import plain
 
 _SHOWN = 192  # pixels of a small picture as it is sent, so that its own pixels are seen
-_WIDTHS = {2: 180, 3: 124, 4: 84}  # CSS pixels of a picture where so many networks stand beside each other
+_WIDTHS = {2: 150, 3: 124, 4: 84}  # CSS pixels of a picture where so many networks stand beside each other
 _HOW = (
     "Had back: of all pictures that a layer would see like this the smoothest, by least squares along each axis. PSNR: 10 log₁₀ of 255² over the mean "
     "squared error, more is better. Response: the share of a wave’s amplitude that comes back at the wave’s own frequency. A strided convolution is "
