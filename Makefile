@@ -39,6 +39,7 @@ lock: $(BIN)/uv
 
 samples: $(VENV)/.app
 	$(BIN)/python samples/make_samples.py
+	$(BIN)/python samples/make_pictures.py
 
 # The README's pictures are what the browser tests saw.
 screenshots: e2e

@@ -1,4 +1,4 @@
-"""The clips that come with the project (samples/make_samples.py makes them)."""
+"""The clips and pictures that come with the project (samples/make_samples.py and samples/make_pictures.py make them)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPOKEN_DIGITS = FOLDER / "spoken-digits.zip"  # labelled clips (samples/make_spo
 
 @dataclass(frozen=True)
 class Sample:
-    """A bundled clip. label: the answer that a network for digits should give, None for a clip without a digit."""
+    """A bundled clip or picture. label: the answer that a network for digits, or for CIFAR-10, should give; None where there is none."""
 
     name: str
     path: Path
@@ -27,5 +27,15 @@ class Sample:
 @functools.cache
 def samples() -> dict[str, Sample]:
     """The bundled clips by name. The app opens with the first one."""
-    entries = json.loads((FOLDER / "catalogue.json").read_text(encoding="utf-8"))
-    return {e["name"]: Sample(e["name"], FOLDER / e["file"], e["title"], e["description"], e["label"]) for e in entries}
+    return _read(FOLDER)
+
+
+@functools.cache
+def drawings() -> dict[str, Sample]:
+    """The bundled pictures by name, all of them drawn. The Images page opens with the first one."""
+    return _read(FOLDER / "pictures")
+
+
+def _read(folder: Path) -> dict[str, Sample]:
+    entries = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))
+    return {e["name"]: Sample(e["name"], folder / e["file"], e["title"], e["description"], e["label"]) for e in entries}

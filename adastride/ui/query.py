@@ -48,6 +48,10 @@ class Query:
         """Reads the name of a bundled clip."""
         return self._file_or("clip", clips, "a clip here", "the first sample is shown")
 
+    def picture(self, pictures: Container[str]) -> str | None:
+        """Reads the name of a bundled picture."""
+        return self._file_or("picture", pictures, "a picture here", "the first one is shown")
+
     def checkpoint(self, checkpoints: Container[str]) -> str | None:
         """Reads the name of a shipped checkpoint."""
         return self._file_or("checkpoint", checkpoints, "here", "the usual one is used")

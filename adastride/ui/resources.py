@@ -19,7 +19,7 @@ import streamlit as st
 import torch
 from starlette.formparsers import MultiPartParser
 
-from adastride import audio, checkpoints
+from adastride import audio, checkpoints, images
 from adastride.audio import MelPreset, Waveform
 from adastride.checkpoints import CheckpointError
 from adastride.comparison.core import best_device, compare
@@ -27,11 +27,12 @@ from adastride.comparison.features import Features, mel_features, traced_feature
 from adastride.comparison.settings import ComparisonSettings
 from adastride.device import choose_device
 from adastride.downsampling import METHODS, LayerSettings
-from adastride.inspection import raster
+from adastride.inspection import pictures, raster
 from adastride.inspection.tracing import EVERYTHING, Hearing, Trace, is_known, trace
 from adastride.memory import return_large_blocks
+from adastride.models.images import ImageClassifier
 from adastride.models.network import Network
-from adastride.samples import samples
+from adastride.samples import drawings, samples
 from adastride.ui import logs, queue
 from adastride.ui.queue import SHORT_SECONDS
 from adastride.wording import one_line
@@ -154,6 +155,36 @@ def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Network:
         raise CheckpointError(f"{checkpoint.title} holds a network whose results are not numbers: its training diverged.")
     _freeze()
     return network
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_CONTENT)
+def picture_model(checkpoint: str | OwnCheckpoint) -> ImageClassifier:
+    """A network of pictures, as `model` has networks of sound. It runs on the CPU: its pictures are small, and so are the matrices that
+    are looked at. Raises CheckpointError, one sentence, for a file of a person's own that is none or can't be looked at.
+    """
+    own = isinstance(checkpoint, OwnCheckpoint)
+    network = checkpoints.load_picture_bytes(checkpoint.data, checkpoint.title) if own else checkpoints.load_pictures(checkpoint)
+    size = network.config.size
+    if size > pictures.MOST_PIXELS:
+        raise CheckpointError(
+            f"{network.name if not own else checkpoint.title} takes pictures of {size} × {size} pixels, more than the "
+            f"{pictures.MOST_PIXELS} × {pictures.MOST_PIXELS} that the page shows: use the command line."
+        )
+    noise = torch.randint(0, 256, (size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
+    try:
+        pictures.trace_image(network, noise)
+    except (RuntimeError, ValueError, ArithmeticError) as error:
+        if own:
+            raise CheckpointError(f"{checkpoint.title} holds a network that can't be run ({one_line(error)}): train it again.") from None
+        raise
+    _freeze()
+    return network
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def drawing(name: str) -> images.Picture:
+    """A bundled picture, decoded."""
+    return images.read(drawings()[name].path)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

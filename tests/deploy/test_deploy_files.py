@@ -55,7 +55,7 @@ def test_the_other_headers():
     assert given["X-Frame-Options"] == "DENY"
     assert given["Referrer-Policy"] == "same-origin"
     assert "microphone=(self)" in given["Permissions-Policy"]
-    assert "camera=()" in given["Permissions-Policy"]
+    assert "camera=(self)" in given["Permissions-Policy"]
 
 
 def test_visitors_stay_with_their_replica():

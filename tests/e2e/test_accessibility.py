@@ -16,6 +16,7 @@ SHOWN = {  # a page is there when so many of these are
     "": (".explorer .bar-row", 1), "compare": (".compare .cell canvas.base", 1),
     "compare?networks=": (".networks .lane canvas.base", 1), "sigma": (".js-plotly-plot", 8),
     "length": (".js-plotly-plot", 3), "results": (".js-plotly-plot", 1), "learn": (".learn canvas", 1),
+    "images": (".images .bar-row, [data-testid=stAlert]", 1),  # where no network of pictures is installed the page says so
 }
 BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 18, 26)"}
 VIOLATIONS = """async () => {

@@ -162,7 +162,7 @@ def test_compare_on_a_phone_does_not_scroll_sideways(page, server):
 
 PAGES = {
     "": ".bar-row", "compare": ".cell.err canvas.base", "sigma": ".bar-row", "length": ".stPlotlyChart", "results": ".stPlotlyChart",
-    "learn": ".learn canvas",
+    "images": ".images .bar-row, [data-testid=stAlert]", "learn": ".learn canvas",
 }
 
 

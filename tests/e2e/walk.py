@@ -31,8 +31,8 @@ class Walk:
         page.on("websocket", lambda socket: self.sockets.append(socket.url.split("/", 3)[3].split("/")[0].split("?")[0]))
 
     def everything(self) -> Walk:
-        """All six pages: a drag, an upload, a recording, sound, downloads, charts."""
-        for visit in (self.explore, self.compare, self.sigma, self.length, self.results, self.learn):
+        """All seven pages: a drag, an upload, a recording, sound, downloads, charts."""
+        for visit in (self.explore, self.compare, self.sigma, self.length, self.images, self.results, self.learn):
             visit()
             assert unbroken(self.page), visit.__name__
             self.complaints += self.page.evaluate("window.forbidden")
@@ -88,6 +88,13 @@ class Walk:
         self.page.get_by_role("heading", name="Pack a batch").wait_for(timeout=90_000)
         self.page.locator(".js-plotly-plot svg text").first.wait_for()
         assert self._download("PNG figure").startswith(b"\x89PNG")
+
+    def images(self) -> None:
+        self.page.goto(f"{self.server}/images")
+        self.page.locator(".images .bar-row, [data-testid=stAlert]").first.wait_for(timeout=90_000)
+        self.page.get_by_test_id("stSidebar").get_by_text("Camera", exact=True).click()
+        camera = self.page.locator("[data-testid=stCameraInput] video, [data-testid=stCameraInput] button").first
+        camera.wait_for(timeout=90_000)
 
     def results(self) -> None:
         self.page.goto(f"{self.server}/results")

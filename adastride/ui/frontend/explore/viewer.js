@@ -444,6 +444,6 @@ export class Explorer extends View {
   }
 }
 
-const addMarkup = await loadAssets(import.meta.url, "viewer.html", "../shared.css", "viewer.css");
+const addMarkup = await loadAssets(import.meta.url, "viewer.html", "../shared.css", "../bars.css", "viewer.css");
 
 export default component((parent) => new Explorer(addMarkup(parent)));
