@@ -72,7 +72,7 @@ class CatalogueEntry:
 def catalogue() -> dict[str, CatalogueEntry]:
     """The shipped networks of sound that are installed, by name, in the order in which the catalogue lists them.
 
-    A checkout has all of them. A wheel carries the catalogue and one small checkpoint, so that it stays small.
+    A checkout has all of them. A wheel carries the catalogue and one small checkpoint of each, so that it stays small.
     """
     return _installed(shipped(), tasks.KINDS)
 

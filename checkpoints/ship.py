@@ -19,14 +19,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adastride import audio, checkpoints
+import torch
+
+from adastride import audio, checkpoints, images
 from adastride.clips import Clip
 from adastride.image_runs import read_image_runs
 from adastride.inspection.tracing import Trace, trace
 from adastride.models.classifier import network_label
+from adastride.models.images import standardised
 from adastride.results import read
 from adastride.results.pictures import groups_of, title_of, usual
-from adastride.samples import samples
+from adastride.samples import drawings, samples
 from adastride.speaker_counts import BASELINES, FILE, baseline_run, read_counts
 from adastride.subjects import SUBJECTS
 from adastride.tasks import PICTURE_KINDS
@@ -179,6 +182,21 @@ def take_pictures(results: Path, runs: Path) -> None:
         lines.append(f"| {' | '.join(map(str, cells))} |")
     readme = HERE / "README.md"
     readme.write_text(_replaced(readme.read_text(encoding="utf-8"), "<!-- table of images -->", lines), encoding="utf-8")
+    checkpoints.shipped.cache_clear()
+    checkpoints.picture_catalogue.cache_clear()
+    answers = {name: {drawing: picture_answer(name, drawing) for drawing in drawings()} for name in checkpoints.picture_catalogue()}
+    text = ",\n".join(f"{json.dumps(name)}: {json.dumps(said)}" for name, said in answers.items())
+    (HERE.parent / "tests" / "data" / "shipped_pictures.json").write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
+
+
+def picture_answer(name: str, drawing: str) -> tuple[str, float]:
+    """What a shipped network of pictures says to a bundled drawing, and how probable it finds it."""
+    network = checkpoints.load_pictures(name)
+    fitted = images.fit(images.read(drawings()[drawing].path).pixels, network.config.size)
+    with torch.inference_mode():
+        probabilities = network(standardised(torch.tensor(fitted.pixels.transpose(2, 0, 1)[None]))).head[0].softmax(dim=0)
+    best = int(probabilities.argmax())
+    return network.config.labels[best], round(float(probabilities[best]), 4)
 
 
 def _calibrate(run: Path, out: Path, clips: list[Clip], seconds: tuple[float, ...]) -> None:

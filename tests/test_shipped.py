@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from adastride import audio, checkpoints
-from adastride.checkpoints import catalogue
+from adastride.checkpoints import catalogue, picture_catalogue
+from adastride.image_runs import FILE, read_image_runs
 from adastride.inspection.tracing import trace
 from adastride.samples import samples
 from adastride.tasks import KINDS, task_of
 from adastride.text import Vocabulary, compare, learned_tokens
 from adastride.ui.checkpoint_picker import DEFAULT
-from checkpoints.ship import ANSWERED, MOST_BYTES, how_sure, said
+from checkpoints.ship import ANSWERED, MOST_BYTES, how_sure, picture_answer, said
 
 ANSWERS = json.loads((Path(__file__).parent / "data" / "shipped.json").read_text(encoding="utf-8"))
 NAMES = list(catalogue())
+PICTURE_NAMES = list(picture_catalogue())
 DIGITS = {"seven": "7", "three": "3", "six": "6", "nine": "9"}
 
 
@@ -29,11 +31,12 @@ def answer(name: str, clip: str) -> tuple[str, float]:
 
 @pytest.mark.parametrize("kind", MOST_BYTES)
 def test_all_fit_into_what_is_allowed(kind: str):
-    assert sum(entry.path.stat().st_size for entry in catalogue().values() if entry.kind == kind) <= MOST_BYTES[kind]
+    entries = [*catalogue().values(), *picture_catalogue().values()]
+    assert sum(entry.path.stat().st_size for entry in entries if entry.kind == kind) <= MOST_BYTES[kind]
 
 
 def test_the_catalogue_lists_every_file():
-    assert {path.stem for path in checkpoints.FOLDER.glob("*.safetensors")} == set(NAMES)
+    assert {path.stem for path in checkpoints.FOLDER.glob("*.safetensors")} == {*NAMES, *PICTURE_NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -112,3 +115,32 @@ def test_a_codec_says_a_sentence_in_few_codes(name: str):
 @pytest.mark.parametrize("name", [name for name, entry in catalogue().items() if entry.task == "commands"])
 def test_the_bundled_command_is_recognised(name: str):
     assert answer(name, "left")[0] == "left"
+
+
+# ------------------------------------------------------------------ networks of pictures
+
+
+@pytest.mark.parametrize("name", PICTURE_NAMES)
+def test_a_network_of_pictures_is_what_the_catalogue_says(name: str):
+    """And what the results file says: the run that it is has the same accuracy there."""
+    entry, network = picture_catalogue()[name], checkpoints.load_pictures(name)
+    assert (entry.kind, entry.method, entry.width) == (network.config.kind, network.config.method, network.config.width)
+    assert len(network.config.labels) == 10
+    assert network.config.size == 32
+    details = checkpoints.details(name)["details"]
+    (run,) = [run for run in read_image_runs(checkpoints.FOLDER.parent / "results" / FILE) if run.run == details["run"]]
+    assert entry.metrics["accuracy"] == pytest.approx(run.accuracy, abs=1e-6)
+    assert 0.7 < run.accuracy < 1
+    assert entry.clips == run.pictures
+    assert run.note in entry.description
+    assert f"{run.epochs} epochs" in entry.description
+
+
+@pytest.mark.parametrize("name", PICTURE_NAMES)
+def test_a_network_of_pictures_answers_as_it_did(name: str):
+    """Bundled drawings; `python -m checkpoints.ship pictures` wrote the answers down."""
+    answers = json.loads((Path(__file__).parent / "data" / "shipped_pictures.json").read_text(encoding="utf-8"))
+    assert list(answers) == PICTURE_NAMES
+    assert len(answers[name]) >= 8
+    for drawing, (label, probability) in answers[name].items():
+        assert picture_answer(name, drawing) == (label, pytest.approx(probability, abs=0.02)), drawing
