@@ -272,6 +272,16 @@ def test_presenting(sized_page: Callable[..., Page], server: str):
 # ------------------------------------------------------------------ hands and keys
 
 
+def test_a_button_that_does_nothing_can_be_read(learner: Learner):
+    """On the last step nothing comes next."""
+    learner.open(f"?step={len(STEPS)}")
+    ink, ground = learner.page.get_by_role("button", name="Next").evaluate(
+        "(each) => [each.querySelector('p'), each].map((one, place) => getComputedStyle(one)[place ? 'backgroundColor' : 'color'])"
+    )
+    assert ink != "rgb(255, 255, 255)"
+    assert ink != ground
+
+
 def test_arrow_keys_turn_the_pages(learner: Learner):
     learner.open()
     learner.page.keyboard.press("ArrowRight")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +60,12 @@ def bars(count: int, seed: int) -> LabelledImages:
         else:
             picture[:, place : place + 2] = 230
     return LabelledImages(images, labels.astype(np.int64))
+
+
+@pytest.fixture(autouse=True)
+def nothing_else_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of a grid run the main module again, which a test of a page may have left behind."""
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
 
 
 @pytest.fixture(scope="module")
