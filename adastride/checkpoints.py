@@ -130,7 +130,11 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Networ
     Returns a network in float32 and evaluation mode; `.name` is its name or file stem. Raises CheckpointError, one
     sentence, for an unknown name or a file that is not a whole checkpoint of this format.
     """
-    model = load_any(name_or_path, device)
+    return of_sound(load_any(name_or_path, device))
+
+
+def of_sound(model: Model) -> Network:
+    """The model, if it is a network of sound; raises CheckpointError for one of pictures."""
     if not isinstance(model, Network):
         raise CheckpointError(f"{one_line(model.name)} sees pictures and hears nothing: open it on the Images page.")
     return model
@@ -138,10 +142,7 @@ def load(name_or_path: str | Path, device: torch.device | str = "cpu") -> Networ
 
 def load_pictures(name_or_path: str | Path, device: torch.device | str = "cpu") -> ImageClassifier:
     """Loads a network of pictures, as `load` does one of sound. Raises CheckpointError, as that does."""
-    return _of_pictures(load_any(name_or_path, device))
-
-
-def _of_pictures(model: Model) -> ImageClassifier:
+    model = load_any(name_or_path, device)
     if not isinstance(model, ImageClassifier):
         raise CheckpointError(f"{one_line(model.name)} hears sound and sees no pictures: choose a network of pictures.")
     return model

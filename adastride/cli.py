@@ -848,14 +848,15 @@ def _grid(args: argparse.Namespace) -> None:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from adastride import checkpoints
-    from adastride.models.network import Network
+    from adastride.models.images import ImageClassifier
     from adastride.training.evaluate import evaluate
     from adastride.training.lengths import LengthGrid, measure_lengths
 
     model = checkpoints.load_any(args.checkpoint, _device(args.device))
-    if not isinstance(model, Network):
-        _evaluate_images(args, checkpoints.load_pictures(args.checkpoint, _device(args.device)))
+    if isinstance(model, ImageClassifier):
+        _evaluate_images(args, model)
         return
+    model = checkpoints.of_sound(model)
     clips, where = [clip for source in _sources(args) for clip in source.clips(args.split, model.config.mel.sample_rate)], ", ".join(args.data)
     result = evaluate(model, clips, placed_seconds=_PLACED_SECONDS, snr_db=_SNR_DB)
     points = measure_lengths(model, clips, LengthGrid(tuple(args.seconds or ()), tuple(args.resolutions or ())))

@@ -185,8 +185,7 @@ def trace_image(
         begin = changed[0]
         kept = previous.resumes[: begin + 1]
     with torch.no_grad(), network.evaluating():
-        device = network.classifier.weight.device
-        output = network(_input(pixels, network.config.channels).to(device), resolved, kept)
+        output = network(_input(pixels, network.config.channels).to(network.device), resolved, kept)
         probabilities = output.head.softmax(dim=1)[0].cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise PictureError("The network's results for this picture are not numbers: choose another network.")
@@ -225,14 +224,10 @@ def _seen(layer: ImageDownsampler, down: DownsampledImage, axes: tuple[AxisTrace
     return height @ picture @ width.T
 
 
-def _dense(alignment: AnyAlignment) -> Tensor:
-    return alignment.dense()[0].detach().float()
-
-
 def _matrices(alignment: AnyAlignment) -> tuple[np.ndarray, np.ndarray]:
     """The alignment of a layer along an axis as it is drawn, and what it multiplies rows by, with signs: (L, N) each."""
     if not isinstance(alignment, OperatorAlignment):
-        dense = _dense(alignment).cpu().numpy()
+        dense = alignment.dense()[0].detach().float().cpu().numpy()
         return dense, dense
     # Unit vectors, each in a channel of its own: at these sizes one run forwards is cheaper than one backwards.
     units = torch.eye(alignment.time, device=alignment.lengths.device)[None]

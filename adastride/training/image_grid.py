@@ -36,13 +36,12 @@ from adastride.image_runs import (
 )
 from adastride.models.images import STAGES, ImageConfig, standardised
 from adastride.training.data import licence_line
-from adastride.training.grid import git_revision
+from adastride.training.grid import USUAL_SIGMA_INV2, git_revision
 from adastride.training.image_datasets import ImageData, read_images
 from adastride.training.images import ImageProgress, ImageTraining, evaluate_images, finished_image_history, train_images
 from adastride.training.measure import stopwatch
 from adastride.training.processes import Workplace, append_lines, carry_out, check_time, fitting, lines_of, run_processes
 
-USUAL_SIGMA_INV2 = 5.0
 _TIMED = 30  # pictures
 
 

@@ -10,7 +10,6 @@ All randomness of an epoch comes from (seed, epoch): a run that was interrupted 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +19,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
 from adastride import checkpoints
 from adastride.clips import DataError
@@ -28,9 +26,10 @@ from adastride.device import device_name
 from adastride.models.images import ImageClassifier, ImageConfig, standardised
 from adastride.training.image_datasets import ImageData, LabelledImages
 from adastride.training.measure import PeakMemory, stopwatch
+from adastride.training.optimising import parameter_groups, rise_and_fall
 from adastride.training.run_state import RunState
 
-_WARM_UP = 0.2  # of all steps
+_WARM_UP, _FIRST = 0.2, 0.1  # of all steps; of the learning rate
 _VALID_BATCH = 250
 _LONGEST_GRADIENT = 5.0
 
@@ -111,14 +110,16 @@ def train_images(
         raise DataError(f"{data.name} has the classes {', '.join(data.classes[:5])} …, and the network tells {', '.join(config.labels[:5])} … apart.")
     torch.manual_seed(settings.seed)
     model = ImageClassifier(config).to(device)
-    optimizer = torch.optim.SGD(_parameter_groups(model, settings), lr=settings.learning_rate, momentum=settings.momentum, nesterov=True)
+    groups = parameter_groups(model, settings.learning_rate, settings.weight_decay, settings.score_factor)
+    optimizer = torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=True)
     identity = {"config": config.to_dict(), "settings": asdict(settings), "data": [data.name, len(data.splits["train"].labels)]}
     state = RunState(out.with_suffix(".state"), identity, {"model": model, "optimizer": optimizer}, asdict(ImageTraining()))
     epoch, history = state.load()
     history = history or [{"epoch": 0, "strides": _strides(model), "cost": float(model.cost().detach())}]
     train = data.splits["train"]
     steps = max(1, len(train.labels) // settings.batch_size)
-    schedule = _schedule(optimizer, settings.epochs * steps, epoch * steps)
+    warm = max(1, round(_WARM_UP * settings.epochs * steps))
+    schedule = rise_and_fall(optimizer, settings.epochs * steps, epoch * steps, warm, begin=_FIRST, lowest=0.0)
     memory = PeakMemory(device)
     while epoch < settings.epochs:
         began, terms = stopwatch(device), list[Tensor]()
@@ -204,31 +205,6 @@ def finished_image_history(out: str | Path) -> list[dict[str, Any]] | None:
 
 def _strides(model: ImageClassifier) -> list[list[float]]:
     return [[round(stride, 5) for stride in layer.strides] for layer in model.layers]
-
-
-def _parameter_groups(model: ImageClassifier, settings: ImageTraining) -> list[dict[str, Any]]:
-    """Weights decay; biases, norms, strides and what places rows and columns do not."""
-    named = dict(model.named_parameters())
-    scores = [p for name, p in named.items() if ".score." in name]
-    others = [(name, p) for name, p in named.items() if ".score." not in name]
-    decaying = [p for name, p in others if p.dim() > 1]
-    return [
-        {"params": decaying, "weight_decay": settings.weight_decay},
-        {"params": [p for _, p in others if p.dim() <= 1], "weight_decay": 0.0},
-        {"params": scores, "weight_decay": 0.0, "lr": settings.score_factor * settings.learning_rate},
-    ]
-
-
-def _schedule(optimizer: torch.optim.Optimizer, steps: int, steps_taken: int) -> LRScheduler:
-    """A rise over a fifth of all steps and a cosine down to nothing. It depends on nothing else, and takes again what was taken before."""
-    warm = max(1, round(_WARM_UP * steps))
-    rise, fall = LinearLR(optimizer, 0.1, total_iters=warm), CosineAnnealingLR(optimizer, max(1, steps - warm))
-    schedule = SequentialLR(optimizer, [rise, fall], [warm])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torch expects a step of the optimiser before each
-        for _ in range(steps_taken):
-            schedule.step()
-    return schedule
 
 
 def _save(

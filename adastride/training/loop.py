@@ -12,7 +12,6 @@ interrupted gives the numbers of one that was not.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ import torchaudio
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
+from torch.optim.lr_scheduler import LRScheduler
 
 from adastride import checkpoints, tasks
 from adastride.clips import Clip, DataError
@@ -36,6 +35,7 @@ from adastride.training.data import licence_line
 from adastride.training.datasets import Source, as_source, share_of
 from adastride.training.evaluate import Prepared, placed
 from adastride.training.measure import PeakMemory, stopwatch
+from adastride.training.optimising import parameter_groups, rise_and_fall
 from adastride.training.run_state import RunState
 from adastride.training.settings import TrainingSettings
 
@@ -104,7 +104,8 @@ def train(
     model = tasks.build(_configured(config, clips, valid_clips, sources, sample_rate))
     task, names = task_of(model), [source.name for source in sources]
     targets = task.targets(model, clips)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate)
+    groups = parameter_groups(model, settings.learning_rate, settings.weight_decay, settings.score_factor)
+    optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
     adversary = Adversary.beside(model, settings) if settings.adversarial else None
     identity = {"config": model.config.to_dict(), "settings": asdict(settings), "data": names}
     state = RunState(out.with_suffix(".state"), identity, {
@@ -185,20 +186,6 @@ def _configured(
     return configuration
 
 
-def _parameter_groups(model: Network, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """The parameters in groups of their own settings for the optimiser.
-
-    Weights decay; biases and strides do not. What places frames learns faster, because it starts at zero and has far to go.
-    """
-    faster = [p for n, p in model.named_parameters() if ".score." in n or n.endswith("log_sigma")]
-    others = [p for n, p in model.named_parameters() if not (".score." in n or n.endswith("log_sigma"))]
-    return [
-        {"params": [p for p in others if p.dim() > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in others if p.dim() <= 1], "weight_decay": 0.0},
-        {"params": faster, "weight_decay": 0.0, "lr": settings.score_factor * settings.learning_rate},
-    ]
-
-
 def _means(terms: Sequence[dict[str, Tensor]], accelerator: Accelerator) -> dict[str, float]:
     """The means of a loss's terms, scalars by name, over the steps of an epoch and all processes."""
     means = torch.stack([torch.stack([step[name] for step in terms]).mean() for name in terms[0]])
@@ -206,20 +193,9 @@ def _means(terms: Sequence[dict[str, Tensor]], accelerator: Accelerator) -> dict
 
 
 def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps: int, steps_taken: int) -> LRScheduler:
-    """The schedule of the learning rate: a short warm-up, then a cosine down to 1 % of the rate.
-
-    steps: of the whole training. steps_taken: how many of them were taken before. The schedule depends on nothing else, so it takes
-    them again instead of being kept in the state.
-    """
+    """A short warm-up, then a cosine down to 1 % of the rate; see `rise_and_fall`."""
     warm = max(1, round(_WARM_UP * steps))
-    rise = LinearLR(optimizer, 1 / (warm + 1), total_iters=warm)
-    fall = CosineAnnealingLR(optimizer, max(1, steps - warm), eta_min=_LOWEST * settings.learning_rate)
-    schedule = SequentialLR(optimizer, [rise, fall], [warm])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torch expects a step of the optimiser before each
-        for _ in range(steps_taken):
-            schedule.step()
-    return schedule
+    return rise_and_fall(optimizer, steps, steps_taken, warm, begin=1 / (warm + 1), lowest=_LOWEST * settings.learning_rate)
 
 
 def _validation(clips: list[Clip], model: Network, settings: TrainingSettings, accelerator: Accelerator) -> list[Prepared]:

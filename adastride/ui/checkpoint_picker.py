@@ -16,6 +16,7 @@ from adastride.tasks import KINDS, task_of
 from adastride.ui import resources
 from adastride.ui.resources import OwnCheckpoint
 from adastride.ui.text import plain
+from adastride.ui.uploads import load_checkpoints
 
 DEFAULT = "digits-adastride"
 _OWN = "own"
@@ -206,23 +207,9 @@ def _two_of(names: Sequence[str]) -> list[str]:
 
 def _own_files(key: str, remembered: dict[str, Any]) -> list[str]:
     """Draws the uploader of several files, keeps the good ones in `remembered`, and returns the ids of those that are new in this run."""
-    files = st.file_uploader(
-        "Checkpoint files of your own", type="safetensors", key=key, accept_multiple_files=True, max_upload_size=MAX_OWN_BYTES // 1_000_000,
-        help=f"Files of `python -m adastride train`, up to {MAX_OWN_BYTES / 1e6:.0f} MB each. They stay in this session.",
-    )
-    own, seen, fresh = remembered.setdefault("own", {}), remembered.setdefault("files", {}), list[str]()
-    for file in files:
-        if file.file_id not in seen:
-            seen[file.file_id] = None
-            try:
-                with st.spinner("Loading the network …"):
-                    checkpoint = OwnCheckpoint.of(file.getvalue(), file.name)
-                    resources.model(checkpoint)
-                if checkpoint.id not in own:
-                    own[checkpoint.id] = checkpoint
-                    fresh.append(checkpoint.id)
-            except CheckpointError as error:
-                seen[file.file_id] = str(error)
-        if seen[file.file_id]:
-            st.error(plain(seen[file.file_id]), icon=":material/error:")
+    own, fresh = remembered.setdefault("own", {}), list[str]()
+    for checkpoint in load_checkpoints(key, remembered.setdefault("files", {}), resources.model, "python -m adastride train"):
+        if checkpoint.id not in own:
+            own[checkpoint.id] = checkpoint
+            fresh.append(checkpoint.id)
     return fresh

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import streamlit as st
@@ -12,7 +11,7 @@ from adastride.audio import AudioError, TooLongError, Waveform
 from adastride.formats import FORMATS
 from adastride.samples import samples
 from adastride.ui import queue, resources
-from adastride.ui.text import plain
+from adastride.ui.uploads import decoded_once
 from adastride.wording import one_line
 
 WIDGETS = ("source_kind", "source_sample", "source_upload", "source_recording")  # keys of the picker's
@@ -76,23 +75,11 @@ def _bundled(name: str) -> Clip:
 
 
 def _decoded(file, kind: str) -> Clip | None:
-    """The uploaded or recorded sound, decoded once from memory. Returns None if it can't be decoded, and the page says why."""
-    key = f"source_{kind}_decoded"
-    if file is None:  # nothing was given yet, or Streamlit forgot it while another kind of source was shown
-        return st.session_state[key][1] if key in st.session_state else None
-    title = "Recording" if kind == "record" else one_line(file.name)
-    data = file.getvalue()
-    sha256 = hashlib.sha256(data).hexdigest()
-    decoded = st.session_state.get(key)
-    if decoded is None or decoded[0] != (sha256, title):
-        try:
-            decoded = ((sha256, title), Clip(sha256[:16], title, _waveform(data, title), f"upload:{title}"), None)
-        except AudioError as error:
-            decoded = ((sha256, title), None, str(error))
-        st.session_state[key] = decoded
-    if decoded[2]:
-        st.error(plain(decoded[2]), icon=":material/error:")
-    return decoded[1]
+    """The uploaded or recorded sound, see `decoded_once`."""
+    title = "" if file is None else "Recording" if kind == "record" else one_line(file.name)
+    return decoded_once(
+        f"source_{kind}_decoded", file, title, lambda data, content: Clip(content[:16], title, _waveform(data, title), f"upload:{title}"), AudioError,
+    )
 
 
 def _waveform(data: bytes, title: str) -> Waveform:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from adastride import checkpoints
-from adastride.checkpoints import MAX_OWN_BYTES, CheckpointError
 from adastride.downsampling import METHODS
 from adastride.ui import resources
 from adastride.ui.checkpoint_picker import ChosenCheckpoint
 from adastride.ui.images.link import MOST_NETWORKS
 from adastride.ui.resources import OwnCheckpoint
 from adastride.ui.text import plain
+from adastride.ui.uploads import load_checkpoints
 
 WIDGETS = ("images_checkpoint", "images_own", "images_networks")  # keys of the pickers'
 NONE_HERE = (
@@ -105,22 +105,6 @@ def _chosen(name: str) -> ChosenCheckpoint:
 
 def _own() -> str | None:
     """Draws the uploader, keeps the files that are networks of pictures, and returns the id of the last that is new in this run."""
-    files = st.file_uploader(
-        "Checkpoint files of your own", type="safetensors", key=WIDGETS[1], accept_multiple_files=True, max_upload_size=MAX_OWN_BYTES // 1_000_000,
-        help=f"Files of `python -m adastride train --task images`, up to {MAX_OWN_BYTES / 1e6:.0f} MB each. They stay in this session.",
-    )
-    seen, fresh = _kept().setdefault("files", {}), None
-    for file in files:
-        if file.file_id not in seen:
-            seen[file.file_id] = None
-            try:
-                with st.spinner("Loading the network …"):
-                    own = OwnCheckpoint.of(file.getvalue(), file.name)
-                    resources.picture_model(own)
-                _loaded()[own.id] = own
-                fresh = own.id
-            except CheckpointError as error:
-                seen[file.file_id] = str(error)
-        if seen[file.file_id]:
-            st.error(plain(seen[file.file_id]), icon=":material/error:")
-    return fresh
+    loaded = load_checkpoints(WIDGETS[1], _kept().setdefault("files", {}), resources.picture_model, "python -m adastride train --task images")
+    _loaded().update({own.id: own for own in loaded})
+    return loaded[-1].id if loaded else None

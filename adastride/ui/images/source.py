@@ -12,7 +12,7 @@ from adastride.image_files import IMAGE_FORMATS
 from adastride.images import Fitted, ImageError, Picture
 from adastride.samples import drawings
 from adastride.ui import resources
-from adastride.ui.text import plain
+from adastride.ui.uploads import decoded_once
 from adastride.wording import one_line
 
 WIDGETS = ("images_kind", "images_drawing", "images_upload", "images_camera")  # keys of the picker's
@@ -80,24 +80,13 @@ def _bundled(name: str) -> ChosenPicture:
 
 
 def _decoded(file: Any, kind: str, title: str) -> ChosenPicture | None:
-    """The picture of a file, decoded once from memory. Returns None if it can't be decoded, and the page says why."""
-    key = f"images_{kind}_decoded"
-    if file is None:  # nothing was given yet, or Streamlit forgot it while another kind of picture was shown
-        return st.session_state[key][1] if key in st.session_state else None
-    data = file.getvalue()
-    content = images.key(data)
-    decoded = st.session_state.get(key)
-    if decoded is None or decoded[0] != (content, title):
-        try:
-            with st.spinner("Decoding the picture …"):
-                picture = images.decode(data, title)
-            decoded = ((content, title), ChosenPicture(content[:16], title, picture, f"upload:{title}"), None)
-        except ImageError as error:
-            decoded = ((content, title), None, str(error))
-        st.session_state[key] = decoded
-    if decoded[2]:
-        st.error(plain(decoded[2]), icon=":material/error:")
-    return decoded[1]
+    """The picture of a file, see `decoded_once`."""
+
+    def decode(data: bytes, content: str) -> ChosenPicture:
+        with st.spinner("Decoding the picture …"):
+            return ChosenPicture(content[:16], title, images.decode(data, title), f"upload:{title}")
+
+    return decoded_once(f"images_{kind}_decoded", file, title, decode, ImageError)
 
 
 def kept_words(chosen: ChosenPicture, fitted: Fitted) -> str:
