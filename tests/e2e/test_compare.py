@@ -248,6 +248,20 @@ def test_drawing_moves_the_frames(comparer: Comparer):
     assert comparer.open(comparer.address()).look()["align"] == after["align"]
 
 
+def test_the_rows_fit_when_something_comes_above_them(comparer: Comparer):
+    """A picture drawn before all that stands above it has come is laid out anew for the height that is left."""
+    height = """(root) => root.querySelector(".cell.align canvas.base").height"""
+    before = comparer.root.evaluate(height)
+    comparer.page.evaluate("""() => {
+      const above = Object.assign(document.createElement("div"), { id: "late" });
+      above.style.height = "60px";
+      document.querySelector("[data-testid=stMainBlockContainer]").prepend(above);
+    }""")
+    wait_for(lambda: comparer.root.evaluate(height) != before)
+    comparer.page.evaluate("document.getElementById('late').remove()")
+    wait_for(lambda: comparer.root.evaluate(height) == before)
+
+
 def test_inside_a_network(comparer: Comparer):
     comparer.open("?methods=avg-pool,adastride&source=layer 2&stride=2")
     look = comparer.look()

@@ -40,6 +40,8 @@ class Element extends Target {
   setPointerCapture() {}
   focus() { this.fire("focus"); }
   matches(selector) { return selector === this.tag; }
+  getRootNode() { return this; }
+  closest() { return null; }
   remove() { this.isConnected = false; }
 
   getContext() {
@@ -56,11 +58,12 @@ class Element extends Target {
 const timers = new Map(), frames = new Map(), observed = new Set();
 let named = 0, wished = ""; // what somebody has asked of every page
 const page = {
-  document: Object.assign(new Target(), { createElement: (tag) => new Element(tag), activeElement: null }),
+  document: Object.assign(new Target(), { createElement: (tag) => new Element(tag), querySelector: () => new Element("main"), activeElement: null }),
   window: new Target(),
   location: { href: "http://localhost/learn" },
   history: { state: null, replaceState(_, __, url) { page.location.href = url; } },
   Text: class {},
+  ShadowRoot: class {},
   innerHeight: 900,
   matchMedia: (query) => ({ matches: wished === query }),
   devicePixelRatio: 1,

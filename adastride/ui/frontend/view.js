@@ -79,12 +79,23 @@ export class View {
   /** @param {EventTarget} target @param {string} type @param {(event: any) => void} handler @param {AddEventListenerOptions} [options] */
   on(target, type, handler, options) { target.addEventListener(type, handler, { ...options, signal: this.signal }); }
 
-  /** Calls `redraw` when the size, the resolution or the theme has changed. @param {() => void} redraw */
+  /**
+   * Calls `redraw` when the size, the resolution or the theme has changed, and when what stands above has moved the view, which
+   * changes the height that the window leaves it.
+   * @param {() => void} redraw
+   */
   onLook(redraw) {
     this.on(this.root, "transitionend", (event) => { if (event.target === this.root) redraw(); }); // shared.css: the theme's end of change
     this.on(window, "resize", redraw); // a change of the device pixel ratio, too
-    const observer = new ResizeObserver(redraw);
+    let place = placeOnPage(this.root);
+    const observer = new ResizeObserver((entries) => {
+      const now = placeOnPage(this.root), moved = now !== place;
+      place = now;
+      if (moved || entries.some(({ target }) => target === this.root)) redraw();
+    });
     observer.observe(this.root);
+    const around = containerOf(this.root);
+    if (around) observer.observe(around);
     this.signal.addEventListener("abort", () => observer.disconnect());
   }
 
@@ -127,11 +138,24 @@ export class View {
  * @param {HTMLElement} element @param {HTMLElement} root of the view
  */
 export function roomBelow(element, root) {
-  const page = /** @type {HTMLElement} */ (document.querySelector(".stMain") ?? document.documentElement);
-  const { top } = element.getBoundingClientRect(), above = top - root.getBoundingClientRect().top;
-  const place = top + page.scrollTop - page.getBoundingClientRect().top;
-  return heightBelow({ window: page.clientHeight, place, covered: HEADER * typeScale() + above });
+  const page = pageOf();
+  const above = element.getBoundingClientRect().top - root.getBoundingClientRect().top;
+  return heightBelow({ window: page.clientHeight, place: placeOnPage(element), covered: HEADER * typeScale() + above });
 }
+
+/** How far below the page's top an element is, however far the page is scrolled, in CSS pixels. @param {HTMLElement} element */
+function placeOnPage(element) {
+  const page = pageOf();
+  return element.getBoundingClientRect().top + page.scrollTop - page.getBoundingClientRect().top;
+}
+
+/** The block of the page that holds everything, a view and what stands above it. @param {HTMLElement} root of the view */
+function containerOf(root) {
+  const within = root.getRootNode();
+  return (within instanceof ShadowRoot ? within.host : root).closest("[data-testid=stMainBlockContainer]");
+}
+
+const pageOf = () => /** @type {HTMLElement} */ (document.querySelector(".stMain") ?? document.documentElement);
 
 /**
  * A panel's canvases: what is drawn, and what lies over it.
