@@ -22,8 +22,8 @@ from safetensors.torch import save
 
 from adastride import tasks
 from adastride.files import bundled, write_atomically
-from adastride.models.images import ImageClassifier
 from adastride.models.network import Model, Network
+from adastride.models.picture_network import PictureNetwork
 from adastride.tasks.classification import check_labels
 from adastride.wording import one_line
 
@@ -140,10 +140,10 @@ def of_sound(model: Model) -> Network:
     return model
 
 
-def load_pictures(name_or_path: str | Path, device: torch.device | str = "cpu") -> ImageClassifier:
+def load_pictures(name_or_path: str | Path, device: torch.device | str = "cpu") -> PictureNetwork:
     """Loads a network of pictures, as `load` does one of sound. Raises CheckpointError, as that does."""
     model = load_any(name_or_path, device)
-    if not isinstance(model, ImageClassifier):
+    if not isinstance(model, PictureNetwork):
         raise CheckpointError(f"{one_line(model.name)} hears sound and sees no pictures: choose a network of pictures.")
     return model
 
@@ -175,13 +175,14 @@ def load_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> Ne
     return model.to(device)
 
 
-def load_picture_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> ImageClassifier:
+def load_picture_bytes(data: bytes, name: str, device: torch.device | str = "cpu") -> PictureNetwork:
     """Loads a network of pictures that somebody has sent; see `load_bytes`."""
     model = _from_bytes(data, name)
-    if not isinstance(model, ImageClassifier):
+    if not isinstance(model, PictureNetwork):
         raise CheckpointError(f"{one_line(name)} hears sound and sees no pictures: open it on the Explore page.")
     try:
-        check_labels(model.config.labels)
+        for head in model.config.heads:
+            check_labels(head.labels)
     except ValueError as error:
         raise CheckpointError(f"{one_line(name)} {error}: use the command line.") from None
     return model.to(device)

@@ -704,7 +704,8 @@ def _train_images(args: argparse.Namespace, out: Path) -> None:
     from adastride.models.images import STAGES, ImageConfig
     from adastride.training.data import licence_line
     from adastride.training.image_datasets import read_images
-    from adastride.training.images import ImageProgress, ImageTraining, train_images
+    from adastride.training.images import ImageTraining, train_images
+    from adastride.training.picture_loop import PictureProgress
 
     device = _device(args.device)
     options = {"epochs": args.epochs, "batch_size": args.batch_size, "learning_rate": args.learning_rate, "cost_weight": args.cost_weight, "seed": args.seed}
@@ -725,7 +726,7 @@ def _train_images(args: argparse.Namespace, out: Path) -> None:
     print(f"training a network of pictures with {network['method']} on {device_name(device)}{going_on}", flush=True)
     reached = ""
 
-    def report(progress: ImageProgress) -> None:
+    def report(progress: PictureProgress) -> None:
         nonlocal reached
         reached = f"after epoch {progress.epoch} of {progress.epochs}"
         print(

@@ -26,7 +26,7 @@ from adastride.clips import Clip
 from adastride.image_runs import read_image_runs
 from adastride.inspection.tracing import Trace, trace
 from adastride.models.classifier import network_label
-from adastride.models.images import standardised
+from adastride.models.picture_network import standardised
 from adastride.results import read
 from adastride.results.pictures import groups_of, title_of, usual
 from adastride.samples import drawings, samples

@@ -22,7 +22,7 @@ from adastride.downsampling.cosine import cosine_transform
 from adastride.downsampling.effective import OperatorAlignment, normalise_rows
 from adastride.downsampling.images import AXES, BothAxesAtOnce
 from adastride.downsampling.spectral import DCTDiffStride2d, dct_diff_stride_mask, diff_stride_mask, vertical_mask
-from adastride.models.images import ImageClassifier, ImageResume, standardised
+from adastride.models.picture_network import Head, ImageResume, PictureNetwork, probabilities_of, standardised
 
 MOST_PIXELS = 128  # height and width of a picture that is looked at
 _SMOOTHNESS = 1e-3  # weight of squared differences between neighbours beside squared errors: it decides what nothing else does
@@ -93,13 +93,14 @@ class PictureTrace:
     """A run of a network on one picture.
 
     pixels: (height, width, 3) uint8, what it was given. settings: for each layer those along the height and along the width, with no
-    None where the method has such a setting. probabilities: (classes,) float32. resumes: see `ImageOutput`. fingerprint: the network's.
+    None where the method has such a setting. heads: the questions that were answered. probabilities: (classes,) float32, those of one head
+    after those of another, which sum to 1 for each. resumes: see `ImageOutput`. fingerprint: the network's.
     unrounded: the picture and what each layer sees of it, (1, 3, h, w), on which the next layer's goes on.
     """
 
     pixels: np.ndarray
     method: str
-    labels: tuple[str, ...]
+    heads: tuple[Head, ...]
     settings: Settings
     layers: tuple[LayerPicture, ...]
     probabilities: np.ndarray
@@ -108,10 +109,24 @@ class PictureTrace:
     unrounded: tuple[Tensor, ...]
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes of all heads, one head's after another's."""
+        return tuple(label for head in self.heads for label in head.labels)
+
+    @property
+    def answers(self) -> tuple[tuple[str, str, float], ...]:
+        """For each head its task, its most probable class and that one's probability."""
+        ends = np.cumsum([len(head.labels) for head in self.heads])
+        found = []
+        for head, part in zip(self.heads, np.split(self.probabilities, ends[:-1]), strict=True):
+            best = int(part.argmax())
+            found.append((head.task, head.labels[best], float(part[best])))
+        return tuple(found)
+
+    @property
     def answer(self) -> tuple[str, float]:
-        """The most probable class and its probability."""
-        best = int(self.probabilities.argmax())
-        return self.labels[best], float(self.probabilities[best])
+        """The most probable class of the first head, and its probability."""
+        return self.answers[0][1:]
 
     @cached_property
     def reconstructions(self) -> tuple[Reconstruction, ...]:
@@ -135,12 +150,12 @@ class Reconstruction:
     response: tuple[np.ndarray, np.ndarray]
 
 
-def as_trained(network: ImageClassifier) -> Settings:
+def as_trained(network: PictureNetwork) -> Settings:
     """The settings that a network was trained with, see `resolve_settings`."""
     return resolve_settings(network, None)
 
 
-def resolve_settings(network: ImageClassifier, settings: Sequence[Sequence[LayerSettings | None] | None] | None) -> Settings:
+def resolve_settings(network: PictureNetwork, settings: Sequence[Sequence[LayerSettings | None] | None] | None) -> Settings:
     """Replaces every None in the settings by what the network was trained with, and a stride by the nearest that the method can do.
 
     Raises ValueError for settings of another number of layers.
@@ -162,7 +177,7 @@ def resolve_settings(network: ImageClassifier, settings: Sequence[Sequence[Layer
 
 
 def trace_image(
-    network: ImageClassifier, pixels: np.ndarray, settings: Sequence[Sequence[LayerSettings | None] | None] | None = None,
+    network: PictureNetwork, pixels: np.ndarray, settings: Sequence[Sequence[LayerSettings | None] | None] | None = None,
     previous: PictureTrace | None = None,
 ) -> PictureTrace:
     """Runs a network on a picture and looks into all of its layers.
@@ -186,7 +201,7 @@ def trace_image(
         kept = previous.resumes[: begin + 1]
     with torch.no_grad(), network.evaluating():
         output = network(_input(pixels, network.config.channels).to(network.device), resolved, kept)
-        probabilities = output.head.softmax(dim=1)[0].cpu().numpy()
+        probabilities = probabilities_of(network.config.heads, output.head)[0].cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise PictureError("The network's results for this picture are not numbers: choose another network.")
         layers = list(previous.layers[:begin]) if previous is not None else []
@@ -197,7 +212,7 @@ def trace_image(
             unrounded.append(_seen(network.layers[place], down, axes, unrounded[-1]))
             layers.append(_looked_into(network, axes, down, output.resumes[place].hidden, unrounded[-1]))
     return PictureTrace(
-        pixels, network.config.method, network.config.labels, resolved, tuple(layers), probabilities, output.resumes, network.fingerprint,
+        pixels, network.config.method, network.config.heads, resolved, tuple(layers), probabilities, output.resumes, network.fingerprint,
         tuple(unrounded),
     )
 
@@ -236,7 +251,7 @@ def _matrices(alignment: AnyAlignment) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _axes(
-    network: ImageClassifier, down: DownsampledImage, hidden: Tensor, settings: Both, below: LayerPicture | None,
+    network: PictureNetwork, down: DownsampledImage, hidden: Tensor, settings: Both, below: LayerPicture | None,
 ) -> tuple[AxisTrace, AxisTrace]:
     axes = []
     masks = _masks(network, settings, (hidden.shape[2], hidden.shape[3]))
@@ -254,7 +269,7 @@ def _axes(
 
 
 def _looked_into(
-    network: ImageClassifier, axes: tuple[AxisTrace, AxisTrace], down: DownsampledImage, hidden: Tensor, seen: Tensor,
+    network: PictureNetwork, axes: tuple[AxisTrace, AxisTrace], down: DownsampledImage, hidden: Tensor, seen: Tensor,
 ) -> LayerPicture:
     cosine = network.config.method == "dct-diffstride"
     return LayerPicture(
@@ -273,7 +288,7 @@ def _spectrum(x: Tensor, cosine: bool) -> np.ndarray:
     return (20 * bins.abs().clamp(min=_FLOOR).log10()).mean(dim=0).cpu().numpy()
 
 
-def _masks(network: ImageClassifier, settings: Both, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray] | None:
+def _masks(network: PictureNetwork, settings: Both, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray] | None:
     """What a spectral method lets through along each axis of an input (H, W), (H,) and (W,); None for other methods."""
     method, (height, width) = network.config.method, size
     strides = [torch.tensor(float(each.stride or 1.0)) for each in settings]

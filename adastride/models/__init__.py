@@ -9,9 +9,12 @@ from adastride.models.codec import Codec, CodecConfig
 from adastride.models.elastic import AST, ElasticAST
 from adastride.models.images import ImageClassifier, ImageConfig
 from adastride.models.network import Model, ModelConfig, Network, NetworkConfig, Output, Resume
+from adastride.models.picture_network import PictureNetwork
 from adastride.models.recogniser import Recogniser, RecogniserConfig
+from adastride.models.spectrograms import SpectrogramClassifier, SpectrogramConfig
 
 __all__ = [
     "AST", "AudioTransformer", "AudioTransformerConfig", "Classifier", "ClassifierConfig", "Codec", "CodecConfig", "ElasticAST",
-    "ImageClassifier", "ImageConfig", "Model", "ModelConfig", "Network", "NetworkConfig", "Output", "Recogniser", "RecogniserConfig", "Resume",
+    "ImageClassifier", "ImageConfig", "Model", "ModelConfig", "Network", "NetworkConfig", "Output", "PictureNetwork", "Recogniser", "RecogniserConfig", "Resume",
+    "SpectrogramClassifier", "SpectrogramConfig",
 ]

@@ -20,14 +20,14 @@ from adastride import alignment as maths
 from adastride.downsampling import METHODS, DownsampledImage, ImageDownsampler, build_image_layer
 from adastride.downsampling.images import Both, StridedConvolutionOfImages, check_image
 from adastride.models.layers import check_parameters, parameters_of
-from adastride.models.network import Model, ModelConfig
+from adastride.models.picture_network import Head, ImageOutput, ImageResume, PictureConfig, PictureNetwork
 
 STAGES = 3  # shortcut blocks, each with twice the channels of what is below it
 AS_TRAINED: Both = (None, None)
 
 
 @dataclass(frozen=True)
-class ImageConfig(ModelConfig):
+class ImageConfig(PictureConfig):
     """Everything that is needed to build an `ImageClassifier` again.
 
     labels: the classes. method: the registry key of all three layers. strides: (height, width) of each of them, lowest first; learned
@@ -72,31 +72,15 @@ class ImageConfig(ModelConfig):
         """The registry key of every layer, lowest first."""
         return (self.method,) * STAGES
 
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """Its one question."""
+        return (Head("", self.labels),)
 
-@dataclass(frozen=True)
-class ImageResume:
-    """The state of a network just before a downsampling layer, at which a later run with other settings of it can start.
-
-    hidden: (batch, channels, height, width), the input of the layer. shortcut: what its shortcut path begins with, of the same size.
-    """
-
-    hidden: Tensor
-    shortcut: Tensor
-
-
-@dataclass(frozen=True)
-class ImageOutput:
-    """What a run of a network of pictures returns.
-
-    head: the logits, (batch, classes). downsampled: the result of each downsampling layer that this run computed, lowest first; a resumed
-    run does not compute all of them. position_loss: a scalar, the sum over these layers. resumes: one for every layer, those that were
-    handed in included.
-    """
-
-    head: Tensor
-    downsampled: tuple[DownsampledImage, ...]
-    position_loss: Tensor
-    resumes: tuple[ImageResume, ...]
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Height and width of the pictures that it learns from, in pixels."""
+        return self.size, self.size
 
 
 class _Block(nn.Module):
@@ -125,22 +109,13 @@ class _Block(nn.Module):
         return shortcut + self.conv2(F.relu(self.norm2(hidden)))
 
 
-def standardised(pixels: Tensor) -> Tensor:
-    """Pixels (..., height, width) of 8 bits as a network's input: float32 about 0 and about as large as 1.
-
-    >>> standardised(torch.tensor([0, 255], dtype=torch.uint8))
-    tensor([-2.,  2.])
-    """
-    return pixels.float() / 63.75 - 2.0
-
-
-class ImageClassifier(Model):
+class ImageClassifier(PictureNetwork):
     """The network. Pictures are (batch, channels, height, width), see `standardised`, all of one size.
 
     >>> network = ImageClassifier(ImageConfig(("cat", "dog"), method="avg-pool", width=4, blocks=1)).eval()
     >>> output = network(torch.zeros(1, 3, 32, 32))
-    >>> output.head.shape, [tuple(down.values.shape[2:]) for down in output.downsampled]
-    (torch.Size([1, 2]), [(16, 16), (8, 8), (4, 4)])
+    >>> output.head.shape, [tuple(down.values.shape[2:]) for down in output.downsampled], float(network.cost())
+    (torch.Size([1, 2]), [(16, 16), (8, 8), (4, 4)], 0.328125)
     """
 
     config: ImageConfig
@@ -174,15 +149,7 @@ class ImageClassifier(Model):
     def forward(
         self, pictures: Tensor, settings: Sequence[Both | None] | None = None, resumes: Sequence[ImageResume] = (),
     ) -> ImageOutput:
-        """Runs the network.
-
-        settings: for each layer those of its height and its width, None for as trained. resumes: the first few of an earlier output's;
-        the run starts at the last of them and does not look at the pictures.
-        Raises ValueError for settings of another number of layers, and for pictures of another shape.
-        """
-        settings = [None] * STAGES if settings is None else list(settings)
-        if len(settings) != STAGES:
-            raise ValueError(f"expected settings for {STAGES} layers, got {len(settings)}")
+        settings = self.check_settings(settings)
         kept, results, first = list(resumes), list[DownsampledImage](), 0
         if kept:
             first = [place for place, block in enumerate(self._stack) if block.layer is not None][len(kept) - 1]
@@ -204,18 +171,3 @@ class ImageClassifier(Model):
         pooled = F.relu(self.norm(x)).mean(dim=(2, 3))
         loss = torch.stack([down.position_loss for down in results]).sum()
         return ImageOutput(self.classifier(pooled), tuple(results), loss, tuple(kept))
-
-    def cost(self) -> Tensor:
-        """J of DiffStride's equation 6: sum over layers of prod 1 / (S_h S_w), a scalar, with a gradient to learned strides.
-
-        It is proportional to what the network computes and remembers above its first layer, and 1/4 + 1/16 + 1/64 for strides of 2.
-
-        >>> float(ImageClassifier(ImageConfig(("cat", "dog"), method="diffstride", width=1, blocks=1)).cost().detach())
-        0.328125
-        """
-        share, total = self.classifier.weight.new_ones(()), self.classifier.weight.new_zeros(())
-        for layer in self.layers:
-            for stride in layer.stride_tensors():
-                share = share / stride
-            total = total + share
-        return total

@@ -14,8 +14,10 @@ from adastride.models.audio_transformer import AudioTransformer, AudioTransforme
 from adastride.models.classifier import Classifier, ClassifierConfig
 from adastride.models.codec import Codec, CodecConfig
 from adastride.models.images import ImageClassifier, ImageConfig
-from adastride.models.network import Model, ModelConfig, Network, NetworkConfig
+from adastride.models.network import Network, NetworkConfig
+from adastride.models.picture_network import PictureConfig, PictureNetwork
 from adastride.models.recogniser import Recogniser, RecogniserConfig
+from adastride.models.spectrograms import SpectrogramClassifier, SpectrogramConfig
 from adastride.tasks.classification import ACCURACY, Classification
 from adastride.tasks.patches import PatchClassification
 from adastride.tasks.prediction import Audible, Bar, CurveLane, Lane, PictureLane, Prediction, Segment, SegmentLane, words
@@ -60,12 +62,13 @@ KINDS: dict[str, Kind] = {
 class PictureKind(NamedTuple):
     """One kind of network of pictures: the class of its configuration, and the network that this builds. All of them tell labels apart."""
 
-    config: type[ModelConfig]
-    network: type[Model]
+    config: type[PictureConfig]
+    network: type[PictureNetwork]
 
 
 PICTURE_KINDS: dict[str, PictureKind] = {
     ImageConfig.kind: PictureKind(ImageConfig, ImageClassifier),
+    SpectrogramConfig.kind: PictureKind(SpectrogramConfig, SpectrogramClassifier),
 }
 
 

@@ -34,12 +34,14 @@ from adastride.image_runs import (
     read_image_runs,
     strides_text,
 )
-from adastride.models.images import STAGES, ImageConfig, standardised
+from adastride.models.images import STAGES, ImageConfig
+from adastride.models.picture_network import standardised
 from adastride.training.data import licence_line
 from adastride.training.grid import USUAL_SIGMA_INV2, git_revision
 from adastride.training.image_datasets import ImageData, read_images
-from adastride.training.images import ImageProgress, ImageTraining, evaluate_images, finished_image_history, train_images
+from adastride.training.images import ImageTraining, evaluate_images, train_images
 from adastride.training.measure import stopwatch
+from adastride.training.picture_loop import PictureProgress, finished_history
 from adastride.training.processes import Workplace, append_lines, carry_out, check_time, fitting, lines_of, run_processes
 
 _TIMED = 30  # pictures
@@ -161,17 +163,17 @@ def execute_image_run(run: ImageRun, where: Workplace, say: Callable[[str], None
     if "test" not in data.splits:
         raise DataError(f"{run.folder} has no test pictures to measure the run on: add a test split.")
 
-    def report(progress: ImageProgress) -> None:
+    def report(progress: PictureProgress) -> None:
         strides = strides_text(progress.history[-1]["strides"])
         said = f"loss {progress.loss:.3f}  valid {100 * progress.valid:.1f} %  strides {strides}  {progress.seconds:.1f} s"
         say(f"epoch {progress.epoch}/{progress.epochs}  {said}")
         check_time(where)
 
-    history = finished_image_history(out)
+    history = finished_history(out)
     if history is None:
         licence = [line] if (line := licence_line(run.folder)) else []
         train_images(data, out, ImageConfig(data.classes, **run.network), run.settings, device, report, licence)
-        history = finished_image_history(out) or []
+        history = finished_history(out) or []
     return _lines(run, out, data, history, device)
 
 

@@ -30,7 +30,7 @@ from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import pictures, raster
 from adastride.inspection.tracing import EVERYTHING, Hearing, Trace, is_known, trace
 from adastride.memory import return_large_blocks
-from adastride.models.images import ImageClassifier
+from adastride.models.picture_network import PictureNetwork
 from adastride.models.network import Network
 from adastride.samples import drawings, samples
 from adastride.ui import logs, queue
@@ -158,7 +158,7 @@ def model(checkpoint: str | OwnCheckpoint, device: str = "auto") -> Network:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=_BY_CONTENT)
-def picture_model(checkpoint: str | OwnCheckpoint) -> ImageClassifier:
+def picture_model(checkpoint: str | OwnCheckpoint) -> PictureNetwork:
     """A network of pictures, as `model` has networks of sound. It runs on the CPU: its pictures are small, and so are the matrices that
     are looked at. Raises CheckpointError, one sentence, for a file of a person's own that is none or can't be looked at.
     """

@@ -12,7 +12,7 @@ from made_up_pictures import network
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import picture_exports
 from adastride.inspection.pictures import PictureError, PictureTrace, as_trained, trace_image
-from adastride.models.images import standardised
+from adastride.models.picture_network import standardised
 
 LOOKED_AT = ("adastride", "adastride-f", "diffstride", "dct-diffstride", "spectral-pool", "avg-pool", "blur-pool", "strided-conv", "max-pool")
 SEPARABLE = ("adastride", "avg-pool", "blur-pool", "dct-diffstride")  # linear, and one axis after the other

@@ -28,7 +28,8 @@ from adastride.image_runs import (
 from adastride.models.images import ImageClassifier, ImageConfig
 from adastride.training.image_datasets import ImageData, LabelledImages, read_images
 from adastride.training.image_grid import read_image_grid
-from adastride.training.images import ImageTraining, evaluate_images, finished_image_history, image_batches, train_images
+from adastride.training.images import ImageTraining, evaluate_images, image_batches, train_images
+from adastride.training.picture_loop import finished_history
 
 CLASSES = ("lying", "standing")
 SETTINGS = ImageTraining(epochs=3, batch_size=16, learning_rate=0.05, crop=1)
@@ -113,11 +114,11 @@ def test_who_is_interrupted_gets_the_same_numbers(data: ImageData, tmp_path: Pat
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
             train_images(data, tmp_path / "parts.safetensors", config, SETTINGS, report=stop)
-        assert finished_image_history(tmp_path / "parts.safetensors") is None
+        assert finished_history(tmp_path / "parts.safetensors") is None
     parts = train_images(data, tmp_path / "parts.safetensors", config, SETTINGS)
     for name, tensor in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], tensor, rtol=0, atol=0, msg=name)
-    first, *others = finished_image_history(tmp_path / "parts.safetensors")
+    first, *others = finished_history(tmp_path / "parts.safetensors")
     assert first == {"epoch": 0, "strides": [[2.0, 2.0]] * 3, "cost": 0.328125}
     assert [row["epoch"] for row in others] == [1, 2, 3]
     assert others[-1]["strides"] != first["strides"]

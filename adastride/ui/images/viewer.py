@@ -16,7 +16,7 @@ import streamlit as st
 from adastride.downsampling import METHODS, LayerSettings
 from adastride.images import Fitted
 from adastride.inspection.pictures import LayerPicture, PictureError, PictureTrace, Settings, as_trained, resolve_settings, trace_image
-from adastride.models.images import ImageClassifier
+from adastride.models.picture_network import PictureNetwork
 from adastride.ranges import SIGMA_RANGE, STRIDE_RANGE
 from adastride.tasks.classification import percent
 from adastride.ui.component import live_component, pack
@@ -36,7 +36,7 @@ def viewer_state(key: str) -> dict:
 
 
 def viewer(
-    chosen: ChosenPicture, fitted: Fitted, network: ImageClassifier, start: Settings, revision: str, link_checkpoint: str, layer: int | None, key: str,
+    chosen: ChosenPicture, fitted: Fitted, network: PictureNetwork, start: Settings, revision: str, link_checkpoint: str, layer: int | None, key: str,
 ) -> PictureTrace | None:
     """Shows what a network does to a picture and follows the sliders; call it inside of a fragment.
 
@@ -83,13 +83,13 @@ def viewer(
     return trace
 
 
-def _run(network: ImageClassifier, fitted: Fitted, state: dict) -> None:
+def _run(network: PictureNetwork, fitted: Fitted, state: dict) -> None:
     began = time.perf_counter()
     state["trace"] = trace_image(network, fitted.pixels, state["settings"], state.get("trace"))
     state["milliseconds"] = 1e3 * (time.perf_counter() - began)
 
 
-def _request(value: Any, network: ImageClassifier, trained: Settings) -> dict | None:
+def _request(value: Any, network: PictureNetwork, trained: Settings) -> dict | None:
     """Checks a browser's request. Anything that our viewer could not have sent counts as no request."""
     try:
         sequence = int(value["sequence"])
