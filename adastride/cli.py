@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from adastride.clips import Clip
     from adastride.inspection.tracing import Trace
     from adastride.length_points import LengthPoint
-    from adastride.models import Codec, ImageClassifier, NetworkConfig
+    from adastride.models import Codec, NetworkConfig, PictureNetwork, SpectrogramClassifier
     from adastride.tasks import Kind
     from adastride.tasks.task import Metric
     from adastride.training.datasets import Source
     from adastride.training.evaluate import Evaluation
+    from adastride.training.picture_loop import PictureProgress
 
 DEFAULT_CHECKPOINT = "digits-adastride"
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -155,7 +156,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(train)
     kinds = train.add_mutually_exclusive_group()
     kinds.add_argument("--kind", metavar="KIND", default="classifier", help="of network, as checkpoints name it (default: %(default)s)")
-    kinds.add_argument("--task", metavar="TASK", dest="kind", help="what it is to do: classification, recognition, reconstruction, elastic or images")
+    kinds.add_argument("--task", metavar="TASK", dest="kind",
+                       help="what it is to do: classification, recognition, reconstruction, elastic, images or spectrogram")
     train.add_argument("--units", choices=("words", "characters", "phonemes", "pieces"), help="what a recogniser writes (default: characters)")
     train.add_argument("--blocks", metavar="N", type=_whole(1, 64),
                        help="of a recogniser's encoder or an audio transformer (default: 4), or to a stage of a network of pictures (default: 1)")
@@ -616,9 +618,9 @@ def _train(args: argparse.Namespace) -> None:
     from adastride.tasks import PICTURE_KINDS
 
     if args.kind in PICTURE_KINDS:
-        _train_images(args, out)
+        {"images": _train_images, "spectrogram": _train_spectrograms}[args.kind](args, out)
         return
-    _refuse(args, _PICTURE_OPTIONS, "for networks of pictures, --task images")
+    _refuse(args, _PICTURE_OPTIONS, "for networks of pictures, --task images or spectrogram")
 
     import torch
 
@@ -697,33 +699,84 @@ def _train_images(args: argparse.Namespace, out: Path) -> None:
     if len(args.data) != 1:
         raise CommandError("--task images learns from one data set: give --data once.")
 
-    import torch
-
     from adastride.device import device_name
-    from adastride.image_runs import strides_of, strides_text
     from adastride.models.images import STAGES, ImageConfig
     from adastride.training.data import licence_line
     from adastride.training.image_datasets import read_images
     from adastride.training.images import ImageTraining, train_images
-    from adastride.training.picture_loop import PictureProgress
 
     device = _device(args.device)
-    options = {"epochs": args.epochs, "batch_size": args.batch_size, "learning_rate": args.learning_rate, "cost_weight": args.cost_weight, "seed": args.seed}
     try:
-        settings = ImageTraining(**{name: value for name, value in options.items() if value is not None})
-        strides = ((args.stride, args.stride),) * STAGES
-        if args.strides is not None:
-            strides = strides_of(args.strides.replace(",", " "))
-        network: dict[str, Any] = {"method": args.method or "adastride", "strides": strides, "width": args.width or 16, "blocks": args.blocks or 1}
-        network |= {} if args.sigma_inv2 is None else {"sigma": args.sigma_inv2**-0.5}
-        network |= {"parameters": dict(args.parameter)} if args.parameter else {}
+        settings = ImageTraining(**_picture_settings(args))
+        network = _picture_network(args, STAGES, "adastride") | {"blocks": args.blocks or 1}
         ImageConfig(("a", "b"), **network)
     except ValueError as error:
         raise CommandError(f"{error}.") from None
     data = read_images(args.data[0], args.size, args.labels or "fine")
-    going_on = f", going on from {out.with_suffix('.state')}" if out.with_suffix(".state").exists() else ""
     print(f"{len(data.splits['train'].labels):,} training pictures of {data.size} × {data.size} pixels, {len(data.classes)} classes", flush=True)
-    print(f"training a network of pictures with {network['method']} on {device_name(device)}{going_on}", flush=True)
+    print(f"training a network of pictures with {network['method']} on {device_name(device)}{_going_on(out)}", flush=True)
+    licence = [line] if (line := licence_line(args.data[0])) else []
+    config = ImageConfig(data.classes, size=data.size, **network)
+    _follow_pictures(lambda report: train_images(data, out, config, settings, device, report, licence), out)
+
+
+def _train_spectrograms(args: argparse.Namespace, out: Path) -> None:
+    """`train --task spectrogram`: trains a network of spectrograms, with a head for each folder of --data."""
+    sound = {name: usual for name, usual in _SOUND_OPTIONS.items() if name not in ("label", "hold_out", "classes")}
+    _refuse(args, sound, "for networks of sound alone, and --task spectrogram trains one that sees their spectrograms as pictures")
+    _refuse(args, {"size": None, "labels": None, "blocks": None}, "for networks of pictures, --task images")
+
+    from adastride.device import device_name
+    from adastride.models.spectrograms import LAYERS, SpectrogramConfig
+    from adastride.training.data import licence_line
+    from adastride.training.spectrograms import SpectrogramTraining, read_spectrograms, train_spectrograms
+
+    device = _device(args.device)
+    try:
+        settings = SpectrogramTraining(**_picture_settings(args))
+        network = _picture_network(args, LAYERS, "diffstride")
+        usual = SpectrogramConfig(("task",), (("a", "b"),), **network)
+    except ValueError as error:
+        raise CommandError(f"{error}.") from None
+    names = [Path(folder).resolve().name for folder in args.data]
+    if len(set(names)) < len(names):
+        raise CommandError("two folders of --data have the same name, by which the network calls its tasks: rename one.")
+    data = [read_spectrograms(source, usual.mel, name, ("train", "valid")) for source, name in zip(_sources(args), names, strict=True)]
+    config = SpectrogramConfig(tuple(each.task for each in data), tuple(each.classes for each in data), **network)
+    for each in data:
+        print(f"{each.task}: {len(each.splits['train'].labels):,} training clips, {len(each.classes)} classes", flush=True)
+    print(f"training a network of spectrograms with {network['method']} on {device_name(device)}{_going_on(out)}", flush=True)
+    licence = [line for folder in args.data if (line := licence_line(folder))]
+    _follow_pictures(lambda report: train_spectrograms(data, out, config, settings, device, report, licence), out)
+
+
+def _picture_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The fields of `PictureTraining` that the options set."""
+    options = {"epochs": args.epochs, "batch_size": args.batch_size, "learning_rate": args.learning_rate, "cost_weight": args.cost_weight, "seed": args.seed}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _picture_network(args: argparse.Namespace, layers: int, usual_method: str) -> dict[str, Any]:
+    """The fields of a network of pictures that the options set. Raises ValueError for strides that are none."""
+    from adastride.image_runs import strides_of
+
+    strides = strides_of(args.strides.replace(",", " ")) if args.strides is not None else ((args.stride, args.stride),) * layers
+    network: dict[str, Any] = {"method": args.method or usual_method, "strides": strides, "width": args.width or 16}
+    network |= {} if args.sigma_inv2 is None else {"sigma": args.sigma_inv2**-0.5}
+    return network | ({"parameters": dict(args.parameter)} if args.parameter else {})
+
+
+def _going_on(out: Path) -> str:
+    state = out.with_suffix(".state")
+    return f", going on from {state}" if state.exists() else ""
+
+
+def _follow_pictures(train: Callable[[Callable[[PictureProgress], None]], object], out: Path) -> None:
+    """Says a line for every epoch of a training, and how to go on where it is stopped. train: is given what to call after an epoch."""
+    import torch
+
+    from adastride.image_runs import strides_text
+
     reached = ""
 
     def report(progress: PictureProgress) -> None:
@@ -735,8 +788,7 @@ def _train_images(args: argparse.Namespace, out: Path) -> None:
         )
 
     try:
-        licence = [line] if (line := licence_line(args.data[0])) else []
-        train_images(data, out, ImageConfig(data.classes, size=data.size, **network), settings, device, report, licence)
+        train(report)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped {reached or 'before another epoch was complete'}: run the same command again to go on.") from None
     except torch.OutOfMemoryError:
@@ -823,23 +875,26 @@ def _device(name: str) -> torch.device:
 
 
 def _grid(args: argparse.Namespace) -> None:
-    from adastride.image_runs import FILE
-    from adastride.training import grid, image_grid
+    from adastride import image_runs, spectrogram_runs
+    from adastride.training import grid, image_grid, spectrogram_grid
     from adastride.training.datasets import default_data_root
-    from adastride.training.processes import Workplace
 
-    root, of_pictures = args.data_root or default_data_root(), image_grid.is_of_pictures(args.grid)
+    root = args.data_root or default_data_root()
     runs: list[Any]
-    if of_pictures:
-        runs = image_grid.selected(image_grid.read_image_grid(args.grid, root), args.only)
+    run_grid: Callable[..., list[str]]
+    if image_grid.says_it_is_of(args.grid, "pictures"):
+        runs, run_grid = image_grid.selected(image_grid.read_image_grid(args.grid, root), args.only), image_grid.run_image_grid
+        file = image_runs.FILE
+    elif image_grid.says_it_is_of(args.grid, "spectrograms"):
+        runs = spectrogram_grid.selected(spectrogram_grid.read_spectrogram_grid(args.grid, root), args.only)
+        run_grid, file = spectrogram_grid.run_spectrogram_grid, spectrogram_runs.FILE
     else:
-        runs = grid.selected(grid.read_grid(args.grid, root), args.only)
+        runs, run_grid, file = grid.selected(grid.read_grid(args.grid, root), args.only), grid.run_grid, "results.csv"
     if args.list:
         print("\n".join(run.id for run in runs))
         return
-    results = Path(args.results) if args.results else Path(args.grid).with_name(FILE if of_pictures else "results.csv")
-    where = results, Path(args.runs), str(_device(args.device)), time.time() + 60 * args.max_minutes
-    failed = image_grid.run_image_grid(runs, Workplace(*where), args.jobs) if of_pictures else grid.run_grid(runs, grid.Options(*where), args.jobs)
+    results = Path(args.results) if args.results else Path(args.grid).with_name(file)
+    failed = run_grid(runs, grid.Options(results, Path(args.runs), str(_device(args.device)), time.time() + 60 * args.max_minutes), args.jobs)
     if failed:
         raise CommandError(f"{len(failed)} of the runs failed, {', '.join(failed[:5])}{', ...' if len(failed) > 5 else ''}: the lines above say why.")
 
@@ -849,12 +904,15 @@ def _grid(args: argparse.Namespace) -> None:
 
 def _evaluate(args: argparse.Namespace) -> None:
     from adastride import checkpoints
-    from adastride.models.images import ImageClassifier
+    from adastride.models import PictureNetwork, SpectrogramClassifier
     from adastride.training.evaluate import evaluate
     from adastride.training.lengths import LengthGrid, measure_lengths
 
     model = checkpoints.load_any(args.checkpoint, _device(args.device))
-    if isinstance(model, ImageClassifier):
+    if isinstance(model, SpectrogramClassifier):
+        _evaluate_spectrograms(args, model)
+        return
+    if isinstance(model, PictureNetwork):
         _evaluate_images(args, model)
         return
     model = checkpoints.of_sound(model)
@@ -878,7 +936,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         print("\n" + _lengths_report(lengths))
 
 
-def _evaluate_images(args: argparse.Namespace, network: ImageClassifier) -> None:
+def _evaluate_images(args: argparse.Namespace, network: PictureNetwork) -> None:
     """`evaluate` for a network of pictures."""
     options = {"label": "label", "hold_out": None, "classes": 12, "seconds": None, "resolutions": None}
     _refuse(args, options, f"for networks of sound, and {network.name} sees pictures")
@@ -888,25 +946,60 @@ def _evaluate_images(args: argparse.Namespace, network: ImageClassifier) -> None
     from adastride.training.image_datasets import read_images
     from adastride.training.images import evaluate_images
 
-    data = read_images(args.data[0], network.config.size)
+    data, labels = read_images(args.data[0], network.config.picture_size[0]), network.config.heads[0].labels
     if args.split not in data.splits:
         raise CommandError(f"{args.data[0]} has no split {args.split!r}: choose {' or '.join(data.splits)}.")
-    if data.classes != network.config.labels:
-        raise CommandError(f"{args.data[0]} has other classes than {network.name} tells apart, which are {', '.join(network.config.labels)}.")
+    if data.classes != labels:
+        raise CommandError(f"{args.data[0]} has other classes than {network.name} tells apart, which are {', '.join(labels)}.")
     result = evaluate_images(network, data.splits[args.split])
     strides = strides_text(layer.strides for layer in network.layers)
     if args.json:
         print(json.dumps({
             "checkpoint": network.name, "data": args.data[0], "split": args.split, "pictures": result.pictures, "accuracy": result.accuracy,
-            "loss": result.loss, "strides": [list(layer.strides) for layer in network.layers], "labels": list(network.config.labels),
+            "loss": result.loss, "strides": [list(layer.strides) for layer in network.layers], "labels": list(labels),
             "confusion": result.confusion.tolist(),
         }, indent=2, allow_nan=False))
         return
     print(f"{network.name} on {result.pictures} pictures of {args.data[0]}, split {args.split}\n")
     print(f"accuracy {100 * result.accuracy:.1f} %, cross-entropy {result.loss:.3f} nats, strides (height x width) {strides}\n")
-    labels = network.config.labels
-    rows = [("", *labels), *((label, *map(str, row)) for label, row in zip(labels, result.confusion.tolist(), strict=True))]
-    print("confusion (rows: true, columns: predicted)\n" + "\n".join(_columns(rows, left=1)))
+    print(_confusion_report(labels, result.confusion.tolist()))
+
+
+def _confusion_report(labels: Sequence[str], confusion: list[list[int]]) -> str:
+    rows = [("", *labels), *((label, *map(str, row)) for label, row in zip(labels, confusion, strict=True))]
+    return "confusion (rows: true, columns: predicted)\n" + "\n".join(_columns(rows, left=1))
+
+
+def _evaluate_spectrograms(args: argparse.Namespace, network: SpectrogramClassifier) -> None:
+    """`evaluate` for a network of spectrograms: each folder by the head that knows its labels."""
+    _refuse(args, {"seconds": None, "resolutions": None}, f"for other networks of sound, and {network.name} sees windows of {network.config.seconds:g} s")
+    from adastride.image_runs import strides_text
+    from adastride.training.spectrograms import evaluate_spectrograms, read_spectrograms
+
+    found = []
+    for source, folder in zip(_sources(args), args.data, strict=True):
+        data = read_spectrograms(source, network.config.mel, splits=(args.split,))
+        head = next((head for head in network.config.heads if set(data.classes) <= set(head.labels)), None)
+        if head is None:
+            known = "; ".join(f"{head.task}: {', '.join(head.labels)}" for head in network.config.heads)
+            raise CommandError(f"{folder} has other labels than {network.name} tells apart, which are {known}.")
+        found.append((folder, head, evaluate_spectrograms(network, data.for_head(head), args.split)))
+    strides = strides_text(layer.strides for layer in network.layers)
+    if args.json:
+        print(json.dumps({
+            "checkpoint": network.name, "split": args.split, "strides": [list(layer.strides) for layer in network.layers],
+            "tasks": [
+                {"data": folder, "task": head.task, "clips": result.clips, "accuracy": result.accuracy, "loss": result.loss, "labels": list(head.labels),
+                 "confusion": result.confusion.tolist()}
+                for folder, head, result in found
+            ],
+        }, indent=2, allow_nan=False))
+        return
+    print(f"{network.name}, strides (frequency x time) {strides}")
+    for folder, head, result in found:
+        print(f"\n{head.task} on {result.clips} clips of {folder}, split {args.split}: accuracy {100 * result.accuracy:.1f} %, "
+              f"cross-entropy {result.loss:.3f} nats\n")
+        print(_confusion_report(head.labels, result.confusion.tolist()))
 
 
 def _length_numbers(point: LengthPoint) -> dict[str, float | None]:

@@ -200,7 +200,7 @@ def trace_image(
         begin = changed[0]
         kept = previous.resumes[: begin + 1]
     with torch.no_grad(), network.evaluating():
-        output = network(_input(pixels, network.config.channels).to(network.device), resolved, kept)
+        output = network(_input(pixels, network.config.input_channels).to(network.device), resolved, kept)
         probabilities = probabilities_of(network.config.heads, output.head)[0].cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise PictureError("The network's results for this picture are not numbers: choose another network.")

@@ -15,6 +15,6 @@ from adastride.models.spectrograms import SpectrogramClassifier, SpectrogramConf
 
 __all__ = [
     "AST", "AudioTransformer", "AudioTransformerConfig", "Classifier", "ClassifierConfig", "Codec", "CodecConfig", "ElasticAST",
-    "ImageClassifier", "ImageConfig", "Model", "ModelConfig", "Network", "NetworkConfig", "Output", "PictureNetwork", "Recogniser", "RecogniserConfig", "Resume",
-    "SpectrogramClassifier", "SpectrogramConfig",
+    "ImageClassifier", "ImageConfig", "Model", "ModelConfig", "Network", "NetworkConfig", "Output", "PictureNetwork", "Recogniser", "RecogniserConfig",
+    "Resume", "SpectrogramClassifier", "SpectrogramConfig",
 ]

@@ -78,6 +78,11 @@ class ImageConfig(PictureConfig):
         return (Head("", self.labels),)
 
     @property
+    def input_channels(self) -> int:
+        """Channels of a picture."""
+        return self.channels
+
+    @property
     def picture_size(self) -> tuple[int, int]:
         """Height and width of the pictures that it learns from, in pixels."""
         return self.size, self.size

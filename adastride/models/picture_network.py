@@ -25,13 +25,23 @@ class Head(NamedTuple):
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
 class PictureConfig(ModelConfig):
-    """The configuration of a network of pictures: a subclass has a field or a property of each of these names.
+    """The configuration of a network of pictures, a frozen dataclass with these fields.
 
-    method: the registry key of all layers. strides: (height, width) of each of them, lowest first; learned ones begin there. parameters:
-    values for other parameters that the registry lists for the method. channels: of a picture.
+    method: the registry key of all layers. strides: (height, width) of each of them, lowest first; learned ones begin there. sigma: width of
+    an alignment row in output rows or columns, for the methods that take one. parameters: values for other parameters that the registry
+    lists for the method.
     """
+
+    method: str
+    strides: tuple[tuple[float, float], ...]
+    sigma: float
+    parameters: dict[str, float]
+
+    @property
+    @abstractmethod
+    def input_channels(self) -> int:
+        """Channels of a picture."""
 
     @property
     @abstractmethod
@@ -95,7 +105,7 @@ class PictureNetwork(Model, ABC):
     def check_settings(self, settings: Sequence[Both | None] | None) -> list[Both | None]:
         """The settings of every layer. Raises ValueError where there are more or fewer of them than layers."""
         layers = len(self.layers)
-        found = [None] * layers if settings is None else list(settings)
+        found: list[Both | None] = [None] * layers if settings is None else list(settings)
         if len(found) != layers:
             raise ValueError(f"expected settings for {layers} layers, got {len(found)}")
         return found

@@ -60,7 +60,6 @@ class SpectrogramConfig(PictureConfig):
     """
 
     kind: ClassVar[str] = "spectrogram"
-    channels: ClassVar[int] = 1
     learn_sigma: ClassVar[bool] = False  # what `check_parameters` asks for
 
     tasks: tuple[str, ...]
@@ -101,6 +100,11 @@ class SpectrogramConfig(PictureConfig):
     def heads(self) -> tuple[Head, ...]:
         """A question for each task."""
         return tuple(map(Head, self.tasks, self.labels))
+
+    @property
+    def input_channels(self) -> int:
+        """A spectrogram has one."""
+        return 1
 
     @property
     def picture_size(self) -> tuple[int, int]:
@@ -220,7 +224,7 @@ class SpectrogramClassifier(PictureNetwork):
         if kept:
             first = [place for place, block in enumerate(self._stack) if block.layer is not None][len(kept) - 1]
         else:
-            check_image(pictures, self.config.channels)
+            check_image(pictures, self.config.input_channels)
         for place, block in enumerate(self._stack[first:]):
             if place or not kept:
                 x = block.before(x)

@@ -35,14 +35,14 @@ from adastride.image_runs import (
     strides_text,
 )
 from adastride.models.images import STAGES, ImageConfig
-from adastride.models.picture_network import standardised
+from adastride.models.picture_network import PictureNetwork, standardised
 from adastride.training.data import licence_line
 from adastride.training.grid import USUAL_SIGMA_INV2, git_revision
 from adastride.training.image_datasets import ImageData, read_images
 from adastride.training.images import ImageTraining, evaluate_images, train_images
 from adastride.training.measure import stopwatch
 from adastride.training.picture_loop import PictureProgress, finished_history
-from adastride.training.processes import Workplace, append_lines, carry_out, check_time, fitting, lines_of, run_processes
+from adastride.training.processes import AnyRun, Workplace, append_lines, carry_out, check_time, fitting, lines_of, run_processes
 
 _TIMED = 30  # pictures
 
@@ -68,10 +68,11 @@ class ImageRun:
         return f"{self.data}-{self.method}{sigma}{start}{weight}-e{self.settings.epochs}-s{self.settings.seed}"
 
 
-def is_of_pictures(path: str | Path) -> bool:
-    """Whether a grid file is one of networks of pictures; False for a file that can't be read, which `read_grid` then says."""
+def says_it_is_of(path: str | Path, what: str) -> bool:
+    """Whether a grid file has `what = true`, what being "pictures" or "spectrograms"; False for a file that can't be read, which the reader
+    of any grid then says."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8")).get("pictures") is True
+        return tomllib.loads(Path(path).read_text(encoding="utf-8")).get(what) is True
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return False
 
@@ -98,10 +99,15 @@ def read_image_grid(path: str | Path, data_root: str | Path) -> list[ImageRun]:
 
     Raises DataError for a file that is missing or says anything else.
     """
+    return read_toml(path, lambda text: [run for block in text["blocks"] for run in _block(block, text["tasks"], Path(data_root))])
+
+
+def read_toml(path: str | Path, runs_of: Callable[[dict[str, Any]], list[AnyRun]]) -> list[AnyRun]:
+    """The runs that a grid file says, each of them once. runs_of: makes them of what the file holds; a KeyError, TypeError or ValueError of
+    its is what is wrong with the file. Raises DataError for a file that is missing or can't be used."""
     path = Path(path)
     try:
-        text = tomllib.loads(path.read_text(encoding="utf-8"))
-        runs = [run for block in text["blocks"] for run in _block(block, text["tasks"], Path(data_root))]
+        runs = runs_of(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}.") from None
     except tomllib.TOMLDecodeError as error:
@@ -197,17 +203,21 @@ def _lines(
     )
     metrics = {**details["metrics"], "test_accuracy": tested.accuracy, "test_loss": tested.loss}
     checkpoints.save_checkpoint(network, out, {**details, "run": run.id, "task": run.data, "metrics": metrics})
-    epochs = [
+    return line, epoch_lines(run.id, history)
+
+
+def epoch_lines(run: str, history: list[dict[str, Any]]) -> list[ImageEpochLine]:
+    """The lines of a run's epochs. history: see `PictureProgress`."""
+    return [
         ImageEpochLine(
-            run.id, row["epoch"], round(row.get("loss", math.nan), 5), row.get("valid_accuracy", math.nan), round(row["cost"], 5), strides_text(row["strides"]),
+            run, row["epoch"], round(row.get("loss", math.nan), 5), row.get("valid_accuracy", math.nan), round(row["cost"], 5), strides_text(row["strides"]),
         )
         for row in history
     ]
-    return line, epochs
 
 
 @torch.inference_mode()
-def _inference_milliseconds(network: checkpoints.ImageClassifier, data: ImageData) -> float:
+def _inference_milliseconds(network: PictureNetwork, data: ImageData) -> float:
     """The median milliseconds that one picture of the test split takes alone."""
     pictures, times = torch.from_numpy(data.splits["test"].images[:_TIMED]), []
     for number in (0, 0, *range(len(pictures))):

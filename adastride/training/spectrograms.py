@@ -22,7 +22,7 @@ from adastride.audio import MelPreset
 from adastride.clips import Clip, DataError
 from adastride.models.picture_network import Head, PictureNetwork, standardised
 from adastride.models.spectrograms import SpectrogramClassifier, SpectrogramConfig, picture_of_mel
-from adastride.training.datasets import as_source
+from adastride.training.datasets import Source, as_source
 from adastride.training.picture_loop import Lesson, PictureProgress, PictureTraining, fit
 
 _VALID_BATCH = 128
@@ -73,6 +73,11 @@ class SpectrogramTask:
         """The network's question."""
         return Head(self.task, self.classes)
 
+    def for_head(self, head: Head) -> SpectrogramTask:
+        """The same clips under the name and in the classes of a head, which may have more of them. Raises KeyError where it has fewer."""
+        places = np.array([{label: place for place, label in enumerate(head.labels)}[label] for label in self.classes], np.int64)
+        return SpectrogramTask(head.task, head.labels, {name: Spectrograms(each.pictures, places[each.labels]) for name, each in self.splits.items()})
+
 
 @dataclass(frozen=True)
 class SpectrogramEvaluation:
@@ -87,20 +92,20 @@ class SpectrogramEvaluation:
 
 
 def read_spectrograms(
-    folder: str | Path, mel: MelPreset, task: str = "", splits: Sequence[str] = ("train", "valid", "test"),
+    folder: str | Path | Source, mel: MelPreset, task: str = "", splits: Sequence[str] = ("train", "valid", "test"),
 ) -> SpectrogramTask:
     """Reads a labelled data set of sounds in any form that `training.datasets` knows.
 
     task: a name; the folder's where it is "". Classes are those of the train split, or of all splits that are read without it.
-    Raises DataError for a folder without labelled clips, and for a label that no training clip has.
+    Raises DataError for a split without clips, for fewer than two labels, and for a label that no training clip has.
     """
     source = as_source(folder)
     clips = {split: source.clips(split, mel.sample_rate) for split in splits}
     known = clips.get("train") or [clip for each in clips.values() for clip in each]
     classes = tuple(sorted({clip.label for clip in known} - {""}))
     if len(classes) < 2:
-        raise DataError(f"{folder} has fewer than two labels to tell apart: give labelled recordings.")
-    return SpectrogramTask(task or Path(folder).name, classes, {split: _spectrograms(each, classes, mel) for split, each in clips.items() if each})
+        raise DataError(f"{source.folder} has fewer than two labels to tell apart: give labelled recordings.")
+    return SpectrogramTask(task or source.name, classes, {split: _spectrograms(each, classes, mel) for split, each in clips.items()})
 
 
 def _spectrograms(clips: Sequence[Clip], classes: tuple[str, ...], mel: MelPreset) -> Spectrograms:
@@ -157,11 +162,11 @@ def train_spectrograms(
             raise DataError(f"{each.task} has no {missing[0]} clips: add some.")
     torch.manual_seed(settings.seed)
     model = SpectrogramClassifier(config).to(torch.device(device))
-    return cast(SpectrogramClassifier, fit(model, _Windows(data, config, settings), out, settings, report, licence))
+    return cast(SpectrogramClassifier, fit(model, Windows(data, config, settings), out, settings, report, licence))
 
 
-class _Windows(Lesson):
-    """Windows of all tasks. A label's place is that among the labels of all heads."""
+class Windows(Lesson):
+    """Windows of the train splits of all tasks. A label's place is that among the labels of all heads."""
 
     def __init__(self, data: Sequence[SpectrogramTask], config: SpectrogramConfig, settings: SpectrogramTraining):
         self.data, self.size = [each.task for each in data], sum(len(each.splits["train"].labels) for each in data)

@@ -30,8 +30,8 @@ from adastride.downsampling import METHODS, LayerSettings
 from adastride.inspection import pictures, raster
 from adastride.inspection.tracing import EVERYTHING, Hearing, Trace, is_known, trace
 from adastride.memory import return_large_blocks
-from adastride.models.picture_network import PictureNetwork
 from adastride.models.network import Network
+from adastride.models.picture_network import PictureNetwork
 from adastride.samples import drawings, samples
 from adastride.ui import logs, queue
 from adastride.ui.queue import SHORT_SECONDS
