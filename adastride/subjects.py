@@ -32,6 +32,7 @@ SUBJECTS = {
     "speakers": Subject("Who speaks", "LibriSpeech, sentences of 1.5 to 33 s by 18 readers, the later ones of each to test"),
     "speakers-convolutional": Subject("Who speaks, convolutional", "LibriSpeech, sentences of 1.5 to 33 s by 18 readers, the later ones of each to test"),
     "scenes-patches": Subject("Environmental sounds, in patches", "ESC-10, split by fold, 10 kinds of sounds"),
+    "four-tasks": Subject("Four tasks at once", "digits, commands, emotion and scenes as above"),
     "digits-speakers": Subject("Spoken digits, other speakers", "Free Spoken Digit Dataset, one speaker held out in turn, 10 digits"),
 }
 

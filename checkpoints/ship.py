@@ -5,6 +5,8 @@
                                                             writes catalogue.json, the table of README.md and tests/data/shipped.json
     python -m checkpoints.ship pictures results/images.csv runs
                                                             copies the networks of pictures that are shipped
+    python -m checkpoints.ship spectrograms results/spectrograms.csv runs
+                                                            copies the networks of spectrograms that are shipped
     python -m checkpoints.ship check DATA_ROOT [NAME ...]   evaluates them on the test splits and compares with the catalogue
 
 What is shipped: of every task one network of each of its methods, and of digits one for each sigma.
@@ -18,6 +20,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -26,15 +29,18 @@ from adastride.clips import Clip
 from adastride.image_runs import read_image_runs
 from adastride.inspection.tracing import Trace, trace
 from adastride.models.classifier import network_label
-from adastride.models.picture_network import standardised
-from adastride.results import read
+from adastride.models.picture_network import probabilities_of, standardised
+from adastride.models.spectrograms import SpectrogramConfig, picture_of_mel
+from adastride.results import read, spectrograms
 from adastride.results.pictures import groups_of, title_of, usual
 from adastride.samples import drawings, samples
 from adastride.speaker_counts import BASELINES, FILE, baseline_run, read_counts
+from adastride.spectrogram_runs import read_spectrogram_runs
 from adastride.subjects import SUBJECTS
 from adastride.tasks import PICTURE_KINDS
 from adastride.training.calibrate import calibrated
 from adastride.training.grid import read_grid
+from adastride.training.spectrograms import windows_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "results"
@@ -85,7 +91,7 @@ TASKS = {
 CALLED = {"speakers-ast-2s": "speakers-ast", "scenes-patches-elastic": "scenes-elastic", "scenes-patches-ast": "scenes-ast"}
 # Words that people hear in seconds of silence: how many seconds a network is calibrated in, on the valid split (adastride/training/calibrate.py).
 CALIBRATED = {"digits": (2.0, 7.0)}
-MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000, "audio-transformer": 15_000_000, "images": 15_000_000}
+MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000, "audio-transformer": 15_000_000, "images": 15_000_000, "spectrogram": 15_000_000}
 ANSWERED = ("seven", "left", "rhythm", "number", "clock")  # bundled clips
 TOLERANCE = 0.002  # of the headline metric, between the catalogue and a check
 
@@ -167,12 +173,7 @@ def take_pictures(results: Path, runs: Path) -> None:
             "task": data, "method": method, "sigma_inv2": sigma, "metrics": {"accuracy": run.accuracy}, "clips": run.pictures, "width": run.width,
             "kind": "images",
         }
-    of_kind = [entry for entry in entries.values() if entry.get("kind") == "images"]
-    total = sum((HERE / entry["file"]).stat().st_size for entry in of_kind)
-    print(f"{len(of_kind)} of kind images, {total / 1e6:.1f} MB")
-    if total > MOST_BYTES["images"]:
-        raise SystemExit(f"{total / 1e6:.1f} MB are more than the {MOST_BYTES['images'] / 1e6:.0f} MB that may be shipped of kind images.")
-    (HERE / "catalogue.json").write_text(json.dumps(list(entries.values()), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    of_kind = _write_pictures(entries, "images")
     lines = ["| checkpoint | method | σ⁻² | width | epochs | valid | test | test pictures |", "|---" * 8 + "|"]
     for entry in of_kind:
         header = checkpoints.details(HERE / entry["file"])
@@ -184,19 +185,81 @@ def take_pictures(results: Path, runs: Path) -> None:
     readme.write_text(_replaced(readme.read_text(encoding="utf-8"), "<!-- table of images -->", lines), encoding="utf-8")
     checkpoints.shipped.cache_clear()
     checkpoints.picture_catalogue.cache_clear()
-    answers = {name: {drawing: picture_answer(name, drawing) for drawing in drawings()} for name in checkpoints.picture_catalogue()}
+    _write_picture_answers({entry["name"]: {drawing: picture_answer(entry["name"], drawing) for drawing in drawings()} for entry in of_kind}, "pictures")
+
+
+def take_spectrograms(results: Path, runs: Path) -> None:
+    """Copies the network of several tasks of each method and, of DiffStride, that of each task, where their runs of seed 0 are finished."""
+    lines = [line for line in next(iter(spectrograms.groups_of(read_spectrogram_runs(results)).values())) if line.seed == 0 and not line.cost_weight]
+    entries = {entry["name"]: entry for entry in json.loads((HERE / "catalogue.json").read_text(encoding="utf-8"))}
+    for run_id in dict.fromkeys(line.run for line in lines):
+        own = [line for line in lines if line.run == run_id]
+        several, source = len(own) > 1, runs / f"{run_id}.safetensors"
+        if not source.is_file() or not (several or own[0].method == "diffstride"):
+            continue
+        line, title = own[0], SUBJECTS["four-tasks" if several else own[0].task].title
+        name = f"spectrogram-{line.method}" + ("" if several else f"-{line.task}")
+        shutil.copyfile(source, HERE / f"{name}.safetensors")
+        sigma, told = line.sigma_inv2 or None, " and ".join(f"{100 * each.accuracy:.1f} % of {each.clips} {each.task}" for each in own)
+        entries[name] = {
+            "name": name, "file": f"{name}.safetensors", "title": f"{title} · {network_label(line.method)}",
+            "description": f"A two-dimensional convolutional network on spectrograms of 1 s, four layers of {network_label(line.method)} over frequency "
+            f"and time that begin with a stride of 2, width {line.width}, {line.epochs} epochs; right about {told}.",
+            "task": "four-tasks" if several else line.task, "method": line.method, "sigma_inv2": sigma,
+            "metrics": {"accuracy": round(sum(each.accuracy for each in own) / len(own), 5)}, "clips": sum(each.clips for each in own),
+            "width": line.width, "kind": "spectrogram",
+        }
+    of_kind = _write_pictures(entries, "spectrogram")
+    rows = ["| checkpoint | method | width | epochs | strides over frequency and time, lowest layer first | test |", "|---" * 6 + "|"]
+    for entry in of_kind:
+        own = [line for line in lines if line.run == checkpoints.details(HERE / entry["file"])["details"]["run"]]
+        told = ", ".join(f"{each.task} {_percent(each.accuracy)} of {each.clips}" for each in own)
+        cells = (entry["name"], network_label(entry["method"]), entry["width"], own[0].epochs, own[0].strides.replace("x", " × ").replace(" × ", "×").replace(" ", ", ").replace("×", " × "), told)
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    readme = HERE / "README.md"
+    readme.write_text(_replaced(readme.read_text(encoding="utf-8"), "<!-- table of spectrograms -->", rows), encoding="utf-8")
+    checkpoints.shipped.cache_clear()
+    checkpoints.picture_catalogue.cache_clear()
+    _write_picture_answers({entry["name"]: {clip: spectrogram_answers(entry["name"], clip) for clip in ANSWERED} for entry in of_kind}, "spectrograms")
+
+
+def _write_pictures(entries: dict[str, dict], kind: str) -> list[dict]:
+    """The catalogue with new entries of a kind of network of pictures. Returns those of the kind; exits where they are too large."""
+    of_kind = [entry for entry in entries.values() if entry.get("kind") == kind]
+    total = sum((HERE / entry["file"]).stat().st_size for entry in of_kind)
+    print(f"{len(of_kind)} of kind {kind}, {total / 1e6:.1f} MB")
+    if total > MOST_BYTES[kind]:
+        raise SystemExit(f"{total / 1e6:.1f} MB are more than the {MOST_BYTES[kind] / 1e6:.0f} MB that may be shipped of kind {kind}.")
+    ordered = sorted(entries.values(), key=lambda entry: [None, *PICTURE_KINDS].index(entry["kind"] if entry.get("kind") in PICTURE_KINDS else None))
+    (HERE / "catalogue.json").write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return of_kind
+
+
+def _write_picture_answers(answers: dict[str, dict], what: str) -> None:
     text = ",\n".join(f"{json.dumps(name)}: {json.dumps(said)}" for name, said in answers.items())
-    (HERE.parent / "tests" / "data" / "shipped_pictures.json").write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
+    (HERE.parent / "tests" / "data" / f"shipped_{what}.json").write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
+
+
+def spectrogram_answers(name: str, clip: str) -> list[tuple[str, float]]:
+    """What a shipped network of spectrograms says to the first second of a bundled clip: for each head its answer, and how probable that is."""
+    network = checkpoints.load_pictures(name)
+    config = cast(SpectrogramConfig, network.config)
+    picture = picture_of_mel(audio.mel_of(audio.read(samples()[clip].path), config.mel)).numpy()
+    with torch.inference_mode():
+        logits = network(standardised(torch.from_numpy(windows_of(picture, config.frames)[:1])[:, None])).head
+    parts = probabilities_of(config.heads, logits)[0].split([len(head.labels) for head in config.heads])
+    return [(head.labels[int(part.argmax())], round(float(part.max()), 4)) for head, part in zip(config.heads, parts, strict=True)]
 
 
 def picture_answer(name: str, drawing: str) -> tuple[str, float]:
     """What a shipped network of pictures says to a bundled drawing, and how probable it finds it."""
     network = checkpoints.load_pictures(name)
-    fitted = images.fit(images.read(drawings()[drawing].path).pixels, network.config.size)
+    size, labels = network.config.picture_size[0], network.config.heads[0].labels
+    fitted = images.fit(images.read(drawings()[drawing].path).pixels, size)
     with torch.inference_mode():
         probabilities = network(standardised(torch.tensor(fitted.pixels.transpose(2, 0, 1)[None]))).head[0].softmax(dim=0)
     best = int(probabilities.argmax())
-    return network.config.labels[best], round(float(probabilities[best]), 4)
+    return labels[best], round(float(probabilities[best]), 4)
 
 
 def _calibrate(run: Path, out: Path, clips: list[Clip], seconds: tuple[float, ...]) -> None:
@@ -342,6 +405,8 @@ if __name__ == "__main__":
             take(Path(results), Path(runs), Path(root), wanted)
         case ["pictures", results, runs]:
             take_pictures(Path(results), Path(runs))
+        case ["spectrograms", results, runs]:
+            take_spectrograms(Path(results), Path(runs))
         case ["check", root, *names]:
             check(Path(root), names)
         case _:

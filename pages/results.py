@@ -13,18 +13,21 @@ from adastride.inspection.charts import Chart, export_figure, plotly_panel
 from adastride.intelligibility import FILE as HEARD
 from adastride.intelligibility import read_heard
 from adastride.results import core as results
-from adastride.results import pictures
+from adastride.results import pictures, spectrograms
 from adastride.results import report as results_report
 from adastride.results.by_stride import STRIDES, by_stride_chart, read_strides
 from adastride.results.figures import accuracy_chart, cost_chart, durations_chart, pooled_chart, shift_chart, sigma_chart, stride_chart
 from adastride.results.reading import ResultsError, read, read_speakers, results_path, usual_sigma_inv2
 from adastride.results.understood import understood_sentences, understood_table
+from adastride.spectrogram_runs import EPOCHS_FILE as SPECTROGRAM_EPOCHS
+from adastride.spectrogram_runs import FILE as SPECTROGRAMS
+from adastride.spectrogram_runs import read_spectrogram_runs
 from adastride.ui.address import write_address
 from adastride.ui.reachable import make_tables_reachable
 from adastride.ui.text import bullets, plain, unbroken_cells
 from adastride.wording import counted
 
-OF_PICTURES = "images"
+OF_PICTURES, OF_SPECTROGRAMS = "images", "sound in two axes"
 PANELS_IN_A_ROW = 2
 MOST_LINES = 6
 MOST_ROWS, TABLE_HEIGHT = 14, 480  # a longer table scrolls inside so many pixels
@@ -119,10 +122,40 @@ def show_pictures() -> None:
         show_chart(trade, "")
 
 
+def show_spectrograms() -> None:
+    """What networks of spectrograms reach: one for each task and one for all, and the strides that they learn."""
+    groups = spectrograms.groups_of(spectrogram_runs)
+    names = [counted(epochs, "epoch") for epochs in groups]
+    place = 0
+    if len(names) > 1:
+        place = st.segmented_control("Runs", range(len(names)), format_func=names.__getitem__, default=0, required=True, key="results_spectrograms")
+    runs = list(groups.values())[place]
+    show_list(spectrograms.story(runs))
+    st.caption(plain(spectrograms.basis(runs)))
+    st.subheader("One network for each task, or one for all?")
+    show_chart(spectrograms.accuracy_chart(runs), "No run is finished yet.")
+    show_table(spectrograms.accuracy_table(runs), "spectrograms")
+    st.markdown("**DiffStride paper, table 1**")
+    show_table(spectrograms.paper_accuracy_table(), "spectrograms-paper")
+    st.subheader("Which modulations does the first layer keep?")
+    show_table(spectrograms.stride_table(runs), "modulations")
+    st.subheader("Strides while they are learned")
+    own = {run.run for run in runs}
+    epochs = [line for line in spectrogram_epochs if line.run in own]
+    learning = spectrograms.learning_chart(runs, epochs)
+    if learning.panels:
+        last = max(line.epoch for line in epochs)
+        at = st.slider("Epoch", 0, last, last, key=f"results_spectrogram_epoch_{last}") if last else 0
+        learning = spectrograms.learning_chart(runs, epochs, at)
+    show_chart(learning, "No run of a method with learned strides is finished yet.")
+
+
 path = results_path()
 try:
     every_run, speakers = read(path), read_speakers(path)
     picture_runs, picture_epochs = read_image_runs(path.with_name(PICTURES)), read_image_epochs(path.with_name(PICTURE_EPOCHS))
+    spectrogram_runs = read_spectrogram_runs(path.with_name(SPECTROGRAMS))
+    spectrogram_epochs = read_image_epochs(path.with_name(SPECTROGRAM_EPOCHS))
 except (ResultsError, ValueError) as error:
     st.error(plain(str(error)), icon=":material/error:")
     st.stop()
@@ -138,7 +171,7 @@ if not every_run:
     show_table(results_report.overview_table([]), "overview")
     st.stop()
 
-kinds = [*results.kinds_of(every_run), *[OF_PICTURES] * bool(picture_runs)]
+kinds = [*results.kinds_of(every_run), *[OF_PICTURES] * bool(picture_runs), *[OF_SPECTROGRAMS] * bool(spectrogram_runs)]
 if len(kinds) > 1:
     linked = st.query_params.get("kind")
     kind = st.segmented_control(
@@ -146,8 +179,8 @@ if len(kinds) > 1:
         default=linked if linked in kinds else kinds[0], required=True, key="results_kind",
     )
     write_address({"kind": kind if kind != kinds[0] else None}, key="results_address")
-    if kind == OF_PICTURES:
-        show_pictures()
+    if kind in (OF_PICTURES, OF_SPECTROGRAMS):
+        (show_pictures if kind == OF_PICTURES else show_spectrograms)()
         make_tables_reachable(tables, key="results_reachable")
         st.stop()
     every_run = [run for run in every_run if run.kind == kind]

@@ -12,14 +12,17 @@ from adastride.checkpoints import catalogue, picture_catalogue
 from adastride.image_runs import FILE, read_image_runs
 from adastride.inspection.tracing import trace
 from adastride.samples import samples
+from adastride.spectrogram_runs import FILE as SPECTROGRAMS
+from adastride.spectrogram_runs import read_spectrogram_runs
 from adastride.tasks import KINDS, task_of
 from adastride.text import Vocabulary, compare, learned_tokens
 from adastride.ui.checkpoint_picker import DEFAULT
-from checkpoints.ship import ANSWERED, MOST_BYTES, how_sure, picture_answer, said
+from checkpoints.ship import ANSWERED, MOST_BYTES, how_sure, picture_answer, said, spectrogram_answers
 
 ANSWERS = json.loads((Path(__file__).parent / "data" / "shipped.json").read_text(encoding="utf-8"))
 NAMES = list(catalogue())
-PICTURE_NAMES = list(picture_catalogue())
+PICTURE_NAMES = [name for name, entry in picture_catalogue().items() if entry.kind == "images"]
+SPECTROGRAM_NAMES = [name for name, entry in picture_catalogue().items() if entry.kind == "spectrogram"]
 DIGITS = {"seven": "7", "three": "3", "six": "6", "nine": "9"}
 
 
@@ -36,7 +39,7 @@ def test_all_fit_into_what_is_allowed(kind: str):
 
 
 def test_the_catalogue_lists_every_file():
-    assert {path.stem for path in checkpoints.FOLDER.glob("*.safetensors")} == {*NAMES, *PICTURE_NAMES}
+    assert {path.stem for path in checkpoints.FOLDER.glob("*.safetensors")} == {*NAMES, *PICTURE_NAMES, *SPECTROGRAM_NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,3 +147,37 @@ def test_a_network_of_pictures_answers_as_it_did(name: str):
     assert len(answers[name]) >= 8
     for drawing, (label, probability) in answers[name].items():
         assert picture_answer(name, drawing) == (label, pytest.approx(probability, abs=0.02)), drawing
+
+
+# ------------------------------------------------------------------ networks of spectrograms
+
+
+@pytest.mark.parametrize("name", SPECTROGRAM_NAMES)
+def test_a_network_of_spectrograms_is_what_the_catalogue_says(name: str):
+    """And what the results file says: the run that it is has the same accuracies there."""
+    entry, network = picture_catalogue()[name], checkpoints.load_pictures(name)
+    assert (entry.kind, entry.method, entry.width) == (network.config.kind, network.config.method, network.config.width)
+    details = checkpoints.details(name)["details"]
+    lines = [line for line in read_spectrogram_runs(checkpoints.FOLDER.parent / "results" / SPECTROGRAMS) if line.run == details["run"]]
+    assert [line.task for line in lines] == [head.task for head in network.config.heads]
+    assert entry.metrics["accuracy"] == pytest.approx(sum(line.accuracy for line in lines) / len(lines), abs=1e-4)
+    assert entry.clips == sum(line.clips for line in lines)
+    assert all(f"{100 * line.accuracy:.1f} % of {line.clips} {line.task}" in entry.description for line in lines)
+    assert len(details["licence"]) == len(lines)
+
+
+def test_one_network_does_four_tasks():
+    network = checkpoints.load_pictures("spectrogram-diffstride")
+    assert [head.task for head in network.config.heads] == ["digits", "commands", "emotion", "scenes"]
+    strides = [stride for layer in network.layers for stride in layer.strides]
+    assert max(abs(stride - 2) for stride in strides) > 0.1
+
+
+@pytest.mark.parametrize("name", SPECTROGRAM_NAMES)
+def test_a_network_of_spectrograms_answers_as_it_did(name: str):
+    """Bundled clips; `python -m checkpoints.ship spectrograms` wrote the answers down."""
+    answers = json.loads((Path(__file__).parent / "data" / "shipped_spectrograms.json").read_text(encoding="utf-8"))
+    assert list(answers) == SPECTROGRAM_NAMES
+    assert set(answers[name]) == set(ANSWERED)
+    for clip, heads in answers[name].items():
+        assert spectrogram_answers(name, clip) == [(label, pytest.approx(probability, abs=0.02)) for label, probability in heads], clip

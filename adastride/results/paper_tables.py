@@ -48,6 +48,23 @@ class PaperPictures(PaperTable):
 
 
 @dataclass(frozen=True)
+class PaperSpectrograms:
+    """DiffStride's numbers of networks of spectrograms for a task, or their means under "All of them".
+
+    single, together: accuracies in percent by method, of a network of this task alone and of one for all tasks (table 1). strides: of time
+    and frequency of the first layer of the network of this task, or of the one for all; hertz, cycles: their cut-offs in Hz and in cycles
+    per mel band (table 2).
+    """
+
+    task: str
+    single: dict[str, float]
+    together: dict[str, float]
+    strides: tuple[float, float]
+    hertz: float
+    cycles: float
+
+
+@dataclass(frozen=True)
 class PaperErrors:
     """Error rates of one paper's recognisers on LibriSpeech, in percent.
 
@@ -112,7 +129,7 @@ class PaperCost:
 class Papers:
     """results/papers.toml. accuracy: or what else networks are compared by. strides: the first layer's over time, under the key
     "diffstride". notes: what figures show, in words. recognition: error rates of recognisers, those trained on the least first.
-    codes, phonemes: of codecs. pictures: of networks of pictures."""
+    codes, phonemes: of codecs. pictures, spectrograms: of networks of them."""
 
     accuracy: tuple[PaperTable, ...]
     sigma: tuple[PaperTable, ...]
@@ -123,6 +140,7 @@ class Papers:
     codes: tuple[PaperCodes, ...] = ()
     phonemes: tuple[PaperPhonemes, ...] = ()
     pictures: tuple[PaperPictures, ...] = ()
+    spectrograms: tuple[PaperSpectrograms, ...] = ()
 
 
 @functools.cache
@@ -151,4 +169,5 @@ def papers() -> Papers:
                       entry["start"])
         for entry in read_in["pictures"]
     )
-    return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"], errors, codes, phonemes, pictures)
+    spectrograms = tuple(PaperSpectrograms(**{**entry, "strides": tuple(entry["strides"])}) for entry in read_in["spectrograms"])
+    return Papers(tables("accuracy"), tables("sigma"), tables("strides"), cost, read_in["notes"], errors, codes, phonemes, pictures, spectrograms)

@@ -16,7 +16,7 @@ import torch
 from adastride.image_runs import ImageEpochLine, ImageRunLine, strides_of
 from adastride.inspection.charts import COLOURS, PAPER, Axis, Chart, Panel, Point, Series
 from adastride.intervals import wilson
-from adastride.models.images import STAGES, ImageClassifier, ImageConfig
+from adastride.models.images import ImageClassifier, ImageConfig
 from adastride.results.core import in_words, label, order_of
 from adastride.results.core import kind as kind_of_method
 from adastride.results.paper_tables import PaperPictures, papers
@@ -160,26 +160,40 @@ def learning_chart(runs: Sequence[ImageRunLine], epochs: Sequence[ImageEpochLine
 
     at: an epoch with a line through it.
     """
-    own = learners_of(runs)
-    lines = {run.run: sorted((line for line in epochs if line.run == run.run), key=lambda line: line.epoch) for run in own}
-    own = [run for run in own if lines[run.run]]
+
+    def named(run: ImageRunLine) -> str:
+        return f"{label(run.method)} from {_short(run.start)}{f', seed {run.seed}' if run.seed else ''}"
+
+    panels = stride_panels({run.run: named(run) for run in learners_of(runs)}, epochs, ("height", "width"), "Stride (rows or columns)", at)
+    facts = "Drawn through: along the height; dashed: along the width. A stride below 1 would add pixels, and counts as 1."
+    return Chart("strides-by-epoch", "Strides while they are learned", panels, facts)
+
+
+def stride_panels(
+    names: Mapping[str, str], epochs: Sequence[ImageEpochLine], axes: tuple[str, str], unit: str, at: int | None,
+) -> tuple[Panel, ...]:
+    """The strides of each layer by epoch, a panel for each layer; the first axis drawn through, the second dashed.
+
+    names: of runs, by their ids. axes: what they are called. unit: of strides, for the axis of the panels. at: an epoch with a line through it.
+    """
+    lines = {run: sorted((line for line in epochs if line.run == run), key=lambda line: line.epoch) for run in names}
+    lines = {run: own for run, own in lines.items() if own}
     panels = []
-    for layer in range(STAGES if own else 0):
+    for layer in range(max((len(strides_of(own[0].strides)) for own in lines.values()), default=0)):
         series, highest = [], 2.0
-        for place, run in enumerate(own):
-            for axis, name in enumerate(("height", "width")):
-                points = [(line.epoch, strides_of(line.strides)[layer][axis]) for line in lines[run.run]]
+        for place, (run, own) in enumerate(lines.items()):
+            for axis, name in enumerate(axes):
+                points = [(line.epoch, strides_of(line.strides)[layer][axis]) for line in own]
                 highest = max([highest, *(stride for _, stride in points)])
                 series.append(Series(
-                    f"{label(run.method)} from {_short(run.start)}{f', seed {run.seed}' if run.seed else ''}", place % COLOURS,
-                    tuple(Point(epoch, stride, f"{label(run.method)} from {_shown(run.start)}: stride of the {name} {stride:.2f} after epoch {epoch}")
-                          for epoch, stride in points), "line", dash=axis == 1,
+                    names[run], place % COLOURS,
+                    tuple(Point(epoch, stride, f"{names[run]}: stride of the {name} {stride:.2f} after epoch {epoch}") for epoch, stride in points),
+                    "line", dash=axis == 1,
                 ))
-        last = max(line.epoch for run in own for line in lines[run.run])
-        x, y = Axis("Epoch", 0, last), Axis("Stride (rows or columns)", 0.9, math.ceil(10 * highest + 1) / 10)
+        last = max(line.epoch for own in lines.values() for line in own)
+        x, y = Axis("Epoch", 0, last), Axis(unit, 0.9, math.ceil(10 * highest + 1) / 10)
         panels.append(Panel(f"Layer {layer + 1}", x, y, tuple(series), guide=None if at is None else float(at)))
-    facts = "Drawn through: along the height; dashed: along the width. A stride below 1 would add pixels, and counts as 1."
-    return Chart("strides-by-epoch", "Strides while they are learned", tuple(panels), facts)
+    return tuple(panels)
 
 
 def trade_chart(runs: Sequence[ImageRunLine]) -> Chart:

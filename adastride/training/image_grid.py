@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -34,7 +34,7 @@ from adastride.image_runs import (
     read_image_runs,
     strides_text,
 )
-from adastride.models.images import STAGES, ImageConfig
+from adastride.models.images import STAGES, ImageClassifier, ImageConfig
 from adastride.models.picture_network import PictureNetwork, standardised
 from adastride.training.data import licence_line
 from adastride.training.grid import USUAL_SIGMA_INV2, git_revision
@@ -186,7 +186,7 @@ def execute_image_run(run: ImageRun, where: Workplace, say: Callable[[str], None
 def _lines(
     run: ImageRun, out: Path, data: ImageData, history: list[dict[str, Any]], device: torch.device,
 ) -> tuple[ImageRunLine, list[ImageEpochLine]]:
-    network, details = checkpoints.load_pictures(out, device), checkpoints.details(out)["details"]
+    network, details = cast(ImageClassifier, checkpoints.load_pictures(out, device)), checkpoints.details(out)["details"]
     tested = evaluate_images(network, data.splits["test"])
     best, trained = details["metrics"]["epoch"], [row for row in history if row["epoch"]]
     line = ImageRunLine(
