@@ -47,9 +47,9 @@ def recording(seconds: float) -> bytes:
 
 def test_two_sweep_many_clips_while_a_third_drags(new_page: Callable[..., Page], address: str):
     dragging = Explorer(new_page(), address).open("?clip=seven")
-    first = sweeping(new_page(), address, values=60)
+    first = sweeping(new_page(), address, values=40)
     first.get_by_text(re.compile(r"[1-9]\d* % of the sweep")).wait_for(timeout=30_000)
-    second = sweeping(new_page(), address, values=10)
+    second = sweeping(new_page(), address, values=3)
     second.get_by_text(BEHIND_ONE).wait_for(timeout=20_000)
     waits = []
     for share in np.linspace(0.3, 0.9, 8):
@@ -73,7 +73,7 @@ def test_who_leaves_gives_the_place_back(new_page: Callable[..., Page], address:
     expect(second.get_by_text("Waiting for")).to_have_count(0, timeout=20_000)
     third = sweeping(new_page(), address)
     third.get_by_text(BEHIND_ONE).wait_for(timeout=20_000)
-    fourth = sweeping(new_page(), address, values=10)
+    fourth = sweeping(new_page(), address, values=3)
     fourth.get_by_text("Waiting for 2 others before you …").wait_for(timeout=20_000)
     third.get_by_role("link", name="Learn").click()
     third.get_by_role("button", name="Next").wait_for(timeout=30_000)
