@@ -34,7 +34,7 @@ def test_a_test_picture_is_chosen_judged_and_linked(sized_page: Callable[..., Pa
     verdict = page.locator(".images .verdict")
     expect(verdict).to_be_hidden()
     was = figure(page, 0)[0]
-    page.get_by_test_id("stSidebar").get_by_text("Test", exact=True).click()
+    page.get_by_test_id("stSidebar").get_by_text("Test set", exact=True).click()
     wait_for(lambda: figure(page, 0)[0] != was, why="the test picture is not shown")
     wait_for(lambda: query(page)["picture"] == "test,ten,airplane,1", why="the link does not name the test picture")
     said = page.locator(".images .top b").inner_text()

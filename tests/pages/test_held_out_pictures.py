@@ -60,7 +60,7 @@ def test_a_test_picture_is_chosen_by_class_and_number_and_its_class_is_said(root
     test_sets.write_npz(root / "ten")
     app = opened(PAGE)
     assert is_drawing(app)
-    app = set_(app.segmented_control(key="images_kind"), "test")
+    app = set_(app.pills(key="images_kind"), "test")
     assert not has(app, SET), "there is one"
     assert app.selectbox(key=CLASS).options == list(test_sets.CLASSES)
     assert tuple(shown(app)[0, 0]) == test_sets.colour(0)
@@ -73,7 +73,7 @@ def test_a_test_picture_is_chosen_by_class_and_number_and_its_class_is_said(root
     verdicts = [each.value for each in app.markdown if " says " in each.value]
     assert len(verdicts) == 2
     assert all(each.endswith(", right") if "says **cat**" in each else each.endswith(", wrong: it is a cat") for each in verdicts)
-    app = set_(app.segmented_control(key="images_kind"), "drawing")
+    app = set_(app.pills(key="images_kind"), "drawing")
     assert not any(word in each.value for each in app.markdown for word in ("right", "wrong"))
 
 
@@ -135,7 +135,7 @@ def test_what_can_t_be_read_is_said_without_the_server_s_paths(root: Path):
     (root / "junk" / "small.npz").write_bytes(b"PK no zip")
     app = opened(PAGE, picture="test,junk,cat,1")
     assert len(app.toast) == 1
-    app = set_(app.segmented_control(key="images_kind"), "test")
+    app = set_(app.pills(key="images_kind"), "test")
     app = set_(app.selectbox(key=SET), "junk")
     assert [each.value for each in app.error] == ["junk has no test pictures that can be read here: choose another picture."]
     assert str(root) not in said(app)

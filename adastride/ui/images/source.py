@@ -23,7 +23,7 @@ from adastride.wording import one_line, with_article
 # Keys of the picker's; a session remembers the values of the first five.
 WIDGETS = ("images_kind", "images_drawing", "images_test_set", "images_test_class", "images_test_number", "images_upload", "images_camera")
 _REMEMBERED = WIDGETS[:5]
-_KINDS = {"drawing": "Drawn", "test": "Test", "upload": "Upload", "camera": "Camera"}
+_KINDS = {"drawing": "Drawn", "test": "Test set", "upload": "Upload", "camera": "Camera"}
 _TEST_WIDGETS = WIDGETS[2:5]
 _TYPES = ("png", "jpg", "jpeg", "webp")
 
@@ -89,7 +89,8 @@ def pick_picture() -> ChosenPicture:
     tests = held_out.data_sets()
     kinds = [kind for kind in _KINDS if tests or kind != "test"]
     _within("images_kind", kinds)
-    kind = st.segmented_control("Picture", kinds, format_func=_KINDS.__getitem__, key="images_kind", required=True)
+    choice = st.pills if tests else st.segmented_control  # of four, one goes to a line of its own, where a segment would look torn off
+    kind = choice("Picture", kinds, format_func=_KINDS.__getitem__, key="images_kind", required=True)
     chosen: ChosenPicture | None
     if kind == "upload":
         file = st.file_uploader(
