@@ -212,6 +212,12 @@ def test_networks_side_by_side(sized_page: Callable[..., Page], address: str, wi
     assert unbroken(page)
 
 
+def test_a_shipped_network_knows_the_first_drawing(sized_page: Callable[..., Page], server: str):
+    page = opened(sized_page(1400, 700, color_scheme="light"), f"{server}/images")
+    assert page.locator(".images .top b").inner_text() == "ship"
+    shoot_whole(page, "images-shipped-light-1400")
+
+
 def test_presenting_keeps_it_in_the_window(sized_page: Callable[..., Page], address: str):
     page = opened(sized_page(1366, 768), f"{address}?presenter=1")
     assert page.get_by_test_id("stMain").evaluate("(main) => main.scrollWidth <= main.clientWidth")
