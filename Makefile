@@ -54,6 +54,7 @@ screenshots: e2e
 	cp build/screenshots/patches-speakers-elastic-adastride-light-1400.png docs/patches-light.png
 	cp build/screenshots/length-measured-light-1400.png docs/length-light.png
 	cp build/screenshots/sigma-light-1400.png docs/sigma-light.png
+	cp build/screenshots/images-shipped-light-1400.png docs/images-light.png
 	cp build/screenshots/learn-4-light-1400.png docs/learn-light.png
 
 # DATA is the folder with the data sets fsdd, commands, emodb and esc10, each with a manifest.csv.

@@ -8,7 +8,6 @@ import streamlit as st
 from adastride import checkpoints
 from adastride.inspection import picture_exports
 from adastride.inspection.pictures import as_trained, resolve_settings
-from adastride.samples import drawings
 from adastride.ui import resources, shell
 from adastride.ui.address import write_address
 from adastride.ui.images import link as permalink
@@ -21,9 +20,9 @@ VIEWER = "images_viewer"
 VIEWS = {"one": "One network", "compare": "Side by side"}
 
 if "images_link" not in st.session_state:  # a link counts once, when the session opens
-    link = permalink.parse(st.query_params, drawings(), checkpoints.picture_catalogue())
+    link = permalink.parse(st.query_params, source.Linkable(), checkpoints.picture_catalogue())
     st.session_state["images_link"] = link
-    source.choose_drawing(link.picture)
+    source.choose_picture(link.picture)
     picker.choose_checkpoint(link.checkpoint)
     picker.choose_networks(link.networks)
     st.session_state["images_view_kept"] = "compare" if link.side_by_side else "one"
@@ -71,17 +70,16 @@ live()
 
 if state.get("trace") is not None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        stem = f"adastride-images-{chosen.link if chosen.label else 'picture'}"
         st.markdown("**Take it away**")
         st.download_button(
-            "PNG figure", in_line(lambda: picture_exports.figure_png(state["trace"], chosen.title), "png", 0.0), f"{stem}.png", "image/png",
+            "PNG figure", in_line(lambda: picture_exports.figure_png(state["trace"], chosen.title), "png", 0.0), f"{chosen.stem}.png", "image/png",
             on_click="ignore", help="Every layer with its two alignments at the present settings, 200 dpi, for a slide.",
         )
         st.download_button(
-            "NPZ arrays", in_line(lambda: picture_exports.to_npz(state["trace"]), "npz", 0.0), f"{stem}.npz", "application/octet-stream",
+            "NPZ arrays", in_line(lambda: picture_exports.to_npz(state["trace"]), "npz", 0.0), f"{chosen.stem}.npz", "application/octet-stream",
             on_click="ignore", help="NumPy arrays: pixels, and for every layer its alignments, composites, edges, what it sees and its features.",
         )
         st.download_button(
-            "CSV strides", in_line(lambda: picture_exports.to_csv(state["trace"]), "csv", 0.0), f"{stem}.csv", "text/csv",
+            "CSV strides", in_line(lambda: picture_exports.to_csv(state["trace"]), "csv", 0.0), f"{chosen.stem}.csv", "text/csv",
             on_click="ignore", help="One line for each output row and column of every layer: where it begins and ends in pixels.",
         )

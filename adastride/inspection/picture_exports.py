@@ -69,7 +69,7 @@ def figure(trace: PictureTrace, title: str) -> Figure:
         drawn = Figure(figsize=_INCHES, layout="constrained")
         FigureCanvasAgg(drawn)
         best, share = trace.answer
-        drawn.suptitle(f"{title}: {METHODS[trace.method].label} says {best}, {percent(share)}", fontsize=9)
+        drawn.suptitle(f"{title}: {METHODS[trace.method].label} says {best}, {percent(share)}", fontsize=9, parse_math=False)
         columns = drawn.subfigures(1, len(trace.layers), squeeze=False)[0]
         for number, (place, layer) in enumerate(zip(columns, trace.layers, strict=True)):
             _draw_layer(place, trace, layer, number)

@@ -37,7 +37,8 @@ _CANVAS = """(canvas) => {
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page of a server with made-up networks of pictures."""
     folder = made_up.write(tmp_path_factory.mktemp("pictures"))
-    process, server = start_server(script="tests/e2e/made_up_pictures_app.py", variables={made_up.FOLDER_VARIABLE: str(folder)})
+    variables = {made_up.FOLDER_VARIABLE: str(folder), "ADASTRIDE_DATA": str(tmp_path_factory.mktemp("no-data"))}
+    process, server = start_server(script="tests/e2e/made_up_pictures_app.py", variables=variables)
     yield f"{server}/images"
     stop_server(process)
 
@@ -209,6 +210,12 @@ def test_networks_side_by_side(sized_page: Callable[..., Page], address: str, wi
     assert axe_violations(page) == []
     shoot_whole(page, f"images-compare-{scheme}-{width}")
     assert unbroken(page)
+
+
+def test_a_shipped_network_knows_the_first_drawing(sized_page: Callable[..., Page], server: str):
+    page = opened(sized_page(1400, 700, color_scheme="light"), f"{server}/images")
+    assert page.locator(".images .top b").inner_text() == "ship"
+    shoot_whole(page, "images-shipped-light-1400")
 
 
 def test_presenting_keeps_it_in_the_window(sized_page: Callable[..., Page], address: str):

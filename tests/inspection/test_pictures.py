@@ -180,3 +180,9 @@ def test_exports_hold_the_same_numbers():
     assert len(lines) == 1 + sum(axis.output_size for layer in found.layers for axis in layer.along)
     assert lines[1].startswith("1,height,0,0.0000,")
     assert picture_exports.figure_png(found, "A picture").startswith(b"\x89PNG")
+
+
+def test_a_title_with_signs_of_formulas_is_drawn_as_it_is():
+    trained = network("adastride")
+    found = trace_image(trained, np.zeros((32, 32, 3), np.uint8), as_trained(trained))
+    assert picture_exports.figure_png(found, r"$\nothing$").startswith(b"\x89PNG")

@@ -134,7 +134,7 @@ def _packed(chosen: ChosenPicture, state: dict, trained: Settings, link_checkpoi
         "ranges": {"sigma": SIGMA_RANGE, "stride": STRIDE_RANGE},
         "link": {"picture": chosen.link, "checkpoint": link_checkpoint},
         "prediction": {
-            "headline": best, "detail": percent(share), "barsTitle": "Probability of each class", "lanes": [],
+            "headline": best, "detail": percent(share), "verdict": chosen.verdict(best, trace.labels), "barsTitle": "Probability of each class", "lanes": [],
             "bars": [
                 {"label": trace.labels[n], "share": round(float(trace.probabilities[n]), 5), "text": percent(float(trace.probabilities[n]))} for n in order[:12]
             ],
