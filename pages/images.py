@@ -7,7 +7,7 @@ import streamlit as st
 
 from adastride.inspection import picture_exports
 from adastride.inspection.pictures import as_trained, resolve_settings
-from adastride.samples import drawings, samples
+from adastride.samples import samples
 from adastride.ui import resources, shell
 from adastride.ui import source as clips
 from adastride.ui.address import write_address
@@ -21,10 +21,11 @@ VIEWER = "images_viewer"
 VIEWS = {"one": "One network", "compare": "Side by side"}
 
 if "images_link" not in st.session_state:  # a link counts once, when the session opens
-    link = permalink.parse(st.query_params, drawings(), samples(), {permalink.KIND_OF[each]: picker.networks_of(each) for each in permalink.WHAT})
+    known = {permalink.KIND_OF[what]: picker.networks_of(what) for what in permalink.WHAT}
+    link = permalink.parse(st.query_params, source.Linkable(), samples(), known)
     st.session_state["images_link"] = link
     st.session_state["images_what_kept"] = link.what
-    source.choose_drawing(link.picture)
+    source.choose_picture(link.picture)
     clips.choose_sample(link.clip)
     sound.choose_second(link.second)
     picker.choose_checkpoint(link.checkpoint, link.what)
@@ -51,13 +52,12 @@ network = resources.picture_model(checkpoint.network)
 if isinstance(chosen, clips.Clip):
     with kept:
         window = sound.pick_window(chosen, network.config)
-    file = chosen.sample or "sound"
-    shown = Shown(f"{chosen.id}-{window.first}", chosen.title, window.pixels, {"what": what, "clip": chosen.link, "second": f"{window.begin:g}"}, window)
+    said = {"what": what, "clip": chosen.link, "second": f"{max(0.0, window.begin):g}"}
+    shown = Shown(f"{chosen.id}-{window.first}", chosen.title, window.pixels, said, f"adastride-images-{chosen.sample or 'sound'}", sound=window)
 else:
     fitted = chosen.fitted(network.config.size)
     kept.caption(source.kept_words(chosen, fitted))
-    file = chosen.link if chosen.label else "picture"
-    shown = Shown(chosen.id, chosen.title, fitted.pixels, {"picture": chosen.link})
+    shown = Shown(chosen.id, chosen.title, fitted.pixels, {"picture": chosen.link}, chosen.stem, chosen.verdict)
     if "images_view" not in st.session_state:
         st.session_state["images_view"] = st.session_state["images_view_kept"]
     view = st.segmented_control(
@@ -84,17 +84,16 @@ live()
 
 if state.get("trace") is not None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        stem = f"adastride-images-{file}"
         st.markdown("**Take it away**")
         st.download_button(
-            "PNG figure", in_line(lambda: picture_exports.figure_png(state["trace"], shown.title, shown.sound), "png", 0.0), f"{stem}.png", "image/png",
+            "PNG figure", in_line(lambda: picture_exports.figure_png(state["trace"], shown.title, shown.sound), "png", 0.0), f"{shown.stem}.png", "image/png",
             on_click="ignore", help="Every layer with its two alignments at the present settings, 200 dpi, for a slide.",
         )
         st.download_button(
-            "NPZ arrays", in_line(lambda: picture_exports.to_npz(state["trace"], shown.sound), "npz", 0.0), f"{stem}.npz", "application/octet-stream",
+            "NPZ arrays", in_line(lambda: picture_exports.to_npz(state["trace"], shown.sound), "npz", 0.0), f"{shown.stem}.npz", "application/octet-stream",
             on_click="ignore", help="NumPy arrays: pixels, and for every layer its alignments, composites, edges, what it sees and its features.",
         )
         st.download_button(
-            "CSV strides", in_line(lambda: picture_exports.to_csv(state["trace"], shown.sound), "csv", 0.0), f"{stem}.csv", "text/csv",
+            "CSV strides", in_line(lambda: picture_exports.to_csv(state["trace"], shown.sound), "csv", 0.0), f"{shown.stem}.csv", "text/csv",
             on_click="ignore", help="One line for each output row and column of every layer: where it begins and ends, in pixels; of sound in s and Hz, too.",
         )

@@ -114,7 +114,7 @@ def figure(trace: PictureTrace, title: str, sound: SoundWindow | None = None) ->
         drawn = Figure(figsize=_INCHES, layout="constrained")
         FigureCanvasAgg(drawn)
         best, share = trace.answer
-        drawn.suptitle(f"{title}: {METHODS[trace.method].label} says {best}, {percent(share)}", fontsize=9)
+        drawn.suptitle(f"{title}: {METHODS[trace.method].label} says {best}, {percent(share)}", fontsize=9, parse_math=False)
         columns = drawn.subfigures(1, len(trace.layers), squeeze=False)[0]
         for number, (place, layer) in enumerate(zip(columns, trace.layers, strict=True)):
             _draw_layer(place, trace, layer, number)
@@ -150,7 +150,7 @@ def _sound_figure(trace: PictureTrace, title: str, sound: SoundWindow) -> Figure
         drawn = Figure(figsize=(2.4 * len(trace.layers), 4.4), layout="constrained")
         FigureCanvasAgg(drawn)
         said = "; ".join(f"{f'{task}: ' if task else ''}{label}, {percent(share)}" for task, label, share in trace.answers)
-        drawn.suptitle(f"{title}: {METHODS[trace.method].label} says\n{said}", fontsize=9)
+        drawn.suptitle(f"{title}: {METHODS[trace.method].label} says\n{said}", fontsize=9, parse_math=False)
         columns = drawn.subfigures(1, len(trace.layers), squeeze=False)[0]
         kept = list(zip(*(modulations_of(trace, axis, sound.rates[axis]) for axis in range(2)), strict=True))
         for number, (place, layer) in enumerate(zip(columns, trace.layers, strict=True)):

@@ -1,6 +1,7 @@
 """Reads data sets of labelled pictures into one form: pixels, labels and the names of the classes, split into train, valid and test.
 
-`read_images` knows a data set by what lies in its folder:
+`read_images` decodes a whole data set, `read_test_pictures` lists its test split and decodes the one picture that is asked for. Both
+know a data set by what lies in its folder:
 
 - CIFAR-10 and CIFAR-100 (Krizhevsky, 2009) as they are distributed, the binary version and the one for Python, which is read without
   unpickling it (`adastride.training.python_batches`): the folder, the folder around it, or the .tar.gz itself.
@@ -16,10 +17,10 @@ from __future__ import annotations
 
 import gzip
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ import numpy as np
 from adastride import images
 from adastride.clips import DataError
 from adastride.image_files import IMAGE_ENDINGS, IMAGE_FORMATS
+from adastride.images import Picture
 from adastride.training.archive import as_data_error
 from adastride.training.datasets import class_folders
 from adastride.training.python_batches import BatchError, read_batch
@@ -39,6 +41,7 @@ MAX_ARCHIVE_BYTES = 400_000_000  # unpacked: each version of CIFAR has less than
 _SIDE = 32  # of CIFAR's pictures
 _PIXELS = 3 * _SIDE * _SIDE
 _VALID_SHARE = 10  # one picture in so many, where a data set has no valid split
+_LOOKED_AT = 5000  # files and folders by which a folder is told from one of sounds
 
 Labels = Literal["fine", "coarse"]
 
@@ -69,12 +72,11 @@ class ImageData:
 class _Split:
     """One split before its pictures are decoded.
 
-    labels: (n,) int64. picture: gives the pixels of one, (height, width, 3) uint8, by its number from `first` on. called: what it is
-    called in messages.
+    labels: (n,) int64. picture: decodes one by its number from `first` on. called: what it is called in messages.
     """
 
     labels: np.ndarray
-    picture: Callable[[int], np.ndarray]
+    picture: Callable[[int], Picture]
     called: Callable[[int], str]
     first: int = 0
 
@@ -91,6 +93,20 @@ class _Found:
     splits: dict[str, _Split]
 
 
+@dataclass(frozen=True)
+class TestPictures:
+    """A test split whose pictures are decoded one at a time. by_class: for each class with pictures in it their numbers, in order."""
+
+    __test__ = False  # pytest takes a name like this for tests
+
+    by_class: Mapping[str, tuple[int, ...]]
+    _picture: Callable[[int], Picture]
+
+    def picture(self, number: int) -> Picture:
+        """Decodes a picture by its number in `by_class`. Raises DataError for one that can't be read."""
+        return self._picture(number)
+
+
 def read_images(path: str | Path, size: int | None = None, labels: Labels = "fine") -> ImageData:
     """Reads a whole data set of pictures into memory; the module says which.
 
@@ -102,14 +118,11 @@ def read_images(path: str | Path, size: int | None = None, labels: Labels = "fin
     path = Path(path)
     if size is not None and size < 1:
         raise DataError(f"{path} has pictures that can't be fitted to {size} pixels: name a size of at least 1.")
-    try:
-        found = _found(path, labels)
-    except OSError as error:
-        raise DataError(f"{error.filename or path} can't be read ({error.strerror or error}).") from None
+    found = _found(path, labels, SPLITS)
     splits = _checked(found)
     exactly = size is None
     if size is None:
-        size = min(splits["train"].picture(splits["train"].first).shape[:2])
+        size = min(splits["train"].picture(splits["train"].first).pixels.shape[:2])
     needed = 3 * size * size * sum(len(split.labels) for split in splits.values())
     if needed > MAX_BYTES:
         raise DataError(
@@ -120,16 +133,50 @@ def read_images(path: str | Path, size: int | None = None, labels: Labels = "fin
     return ImageData(path.resolve().name.removesuffix(".gz").removesuffix(".tar").removesuffix(".npz"), found.classes, decoded)
 
 
-def _checked(found: _Found) -> dict[str, _Split]:
-    """The splits of a data set that can be learned, with a valid one among them."""
-    where, classes, splits = found.where, found.classes, dict(found.splits)
+def read_test_pictures(folder: str | Path) -> TestPictures:
+    """Lists the test split of a data set of pictures; the module says which. Nothing is decoded, and nothing of other splits is read.
+
+    Raises DataError, one sentence, for a folder that is none of these data sets, lacks a file or a test split, or has a label without a
+    class. CIFAR-100 has its 100 classes.
+    """
+    found = _found(Path(folder), "fine", ("test",))
+    _check_labels(found)
+    test = found.splits.get("test")
+    if test is None or not len(test.labels):
+        raise DataError(f"{found.where} has no pictures to test with: add some, or name another folder.")
+    numbers = {name: tuple(np.flatnonzero(test.labels == label).tolist()) for label, name in enumerate(found.classes)}
+    return TestPictures({name: own for name, own in numbers.items() if own}, test.picture)
+
+
+def looks_like_pictures(folder: str | Path) -> bool:
+    """Whether a folder may be a data set of pictures, by the names of some of its files; False for one that can't be read."""
+    folder = Path(folder)
+    try:
+        if (folder / "manifest.csv").exists():  # sounds
+            return False
+        if _version(_files(folder)) is not None or any(each.suffix == ".npz" or each.name in _CIFAR_FOLDERS for each in folder.iterdir()):
+            return True
+        return any(path.suffix.lower() in IMAGE_ENDINGS for path in islice(folder.rglob("*"), _LOOKED_AT))
+    except OSError:
+        return False
+
+
+def _check_labels(found: _Found) -> None:
+    """Raises DataError where a class or a label means nothing."""
+    where, classes = found.where, found.classes
     if len(set(classes)) != len(classes):
         raise DataError(f"{where} gives two classes one name: give each of them its own.")
-    for split in splits.values():
+    for split in found.splits.values():
         wrong = np.flatnonzero((split.labels < 0) | (split.labels >= len(classes)))
         if wrong.size:
             said = f"{where} says that {split.called(int(wrong[0]))} is of class {split.labels[wrong[0]]}"
             raise DataError(f"{said}, where {len(classes)} classes are counted from 0: download or make it again.")
+
+
+def _checked(found: _Found) -> dict[str, _Split]:
+    """The splits of a data set that can be learned, with a valid one among them."""
+    _check_labels(found)
+    where, classes, splits = found.where, found.classes, dict(found.splits)
     train = splits["train"]
     if not len(train.labels):
         raise DataError(f"{where} has no pictures to train on: add some, or name another folder.")
@@ -149,7 +196,7 @@ def _decoded(split: _Split, size: int, exactly: bool, where: Path) -> LabelledIm
     """Decodes and fits a split. exactly: whether every picture must have that size already."""
     pixels = np.empty((len(split.labels), 3, size, size), np.uint8)
     for place, number in enumerate(range(split.first, split.first + len(split.labels))):
-        picture = split.picture(number)
+        picture = split.picture(number).pixels
         height, width = picture.shape[:2]
         if (height, width) != (size, size):
             if exactly:
@@ -162,13 +209,20 @@ def _decoded(split: _Split, size: int, exactly: bool, where: Path) -> LabelledIm
     return LabelledImages(pixels, split.labels)
 
 
-def _found(path: Path, labels: Labels) -> _Found:
-    """Finds out which data set a path names."""
+def _found(path: Path, labels: Labels, wanted: Collection[str]) -> _Found:
+    """Finds out which data set a path names. wanted: the splits of which files are read; of folders for each class all are listed."""
+    try:
+        return _of_known_layout(path, labels, wanted)
+    except OSError as error:
+        raise DataError(f"{error.filename or path} can't be read ({error.strerror or error}).") from None
+
+
+def _of_known_layout(path: Path, labels: Labels, wanted: Collection[str]) -> _Found:
     if path.is_file():
         if path.suffix == ".npz":
-            found = _npz(path)
+            found = _npz(path, wanted)
         elif path.name.endswith((".tar.gz", ".tgz")):
-            return _cifar(_archived(path), path, labels)
+            return _cifar(_archived(path), path, labels, wanted)
         else:
             raise DataError(f"{path} is no data set of pictures: name a folder, CIFAR's .tar.gz, or an .npz.")
     else:
@@ -178,9 +232,9 @@ def _found(path: Path, labels: Labels) -> _Found:
         if cifars and cifars[0] != path and len(cifars) > 1:
             raise DataError(f"{path} holds {' and '.join(folder.name for folder in cifars)}: name one of them.")
         if cifars:
-            return _cifar(_files(cifars[0]), cifars[0], labels)
+            return _cifar(_files(cifars[0]), cifars[0], labels, wanted)
         stored = [each for each in inside if each.suffix == ".npz"]
-        found = _npz(stored[0]) if len(stored) == 1 else _class_folders(path)
+        found = _npz(stored[0], wanted) if len(stored) == 1 else _class_folders(path, wanted)
     if labels != "fine":
         raise DataError(f"{path} has one kind of labels: coarse ones are in CIFAR-100 alone.")
     return found
@@ -266,7 +320,7 @@ def _archived(path: Path) -> _Files:
     return found
 
 
-def _cifar(files: _Files, where: Path, labels: Labels) -> _Found:
+def _cifar(files: _Files, where: Path, labels: Labels, wanted: Collection[str]) -> _Found:
     version = _version(files)
     if version is None:
         raise DataError(f"{where} holds no batches of CIFAR-10 or CIFAR-100: name the archive or folder of one of them.")
@@ -285,6 +339,8 @@ def _cifar(files: _Files, where: Path, labels: Labels) -> _Found:
     read = _python if version.python else _binary
     splits = {}
     for split, batches in (("train", version.train), ("test", (version.test,))):
+        if split not in wanted:
+            continue
         pixels, answers = zip(*(read(files, batch, where, version.labels, labels) for batch in batches), strict=True)
         splits[split] = _stored(split, np.concatenate(pixels), np.concatenate(answers))
     return _Found(where, tuple(names), splits)
@@ -294,8 +350,10 @@ def _stored(split: str, pixels: np.ndarray, labels: np.ndarray) -> _Split:
     """A split of pixels (n, 3072): the red ones of a picture, then the green and the blue ones, row by row."""
     planes = pixels.reshape(-1, 3, _SIDE, _SIDE)
 
-    def picture(number: int) -> np.ndarray:
-        return np.ascontiguousarray(planes[number].transpose(1, 2, 0))
+    def picture(number: int) -> Picture:
+        pixels = np.ascontiguousarray(planes[number].transpose(1, 2, 0))
+        pixels.setflags(write=False)
+        return Picture(pixels, _SIDE, _SIDE, 1, images.key(pixels.tobytes()))
 
     return _Split(labels, picture, lambda number: f"picture {number} of {split}")
 
@@ -335,11 +393,11 @@ def _batch(files: _Files, file: str, where: Path) -> dict[str, Any]:
 # ------------------------------------------------------------------ files of pictures
 
 
-def _npz(path: Path) -> _Found:
+def _npz(path: Path, wanted: Collection[str]) -> _Found:
     with as_data_error(path, "an .npz", "download or make it again"), np.load(path, allow_pickle=False) as stored:
         if sum(entry.file_size for entry in stored.zip.infolist()) > MAX_BYTES:
             raise DataError(f"{path} unpacks to more than the {MAX_BYTES / 1e9:.0f} GB allowed: make it of fewer pictures.")
-        splits = [split for split in SPLITS if split == "train" or f"{split}_jpeg" in stored.files]
+        splits = [split for split in SPLITS if split in wanted and (split == "train" or f"{split}_jpeg" in stored.files)]
         needed = ["classes", *(f"{split}_{part}" for split in splits for part in ("jpeg", "offsets", "labels"))]
         missing = next((name for name in needed if name not in stored.files), None)
         if missing is not None:
@@ -366,16 +424,16 @@ def _packed(path: Path, split: str, arrays: Mapping[str, np.ndarray]) -> _Split:
     def called(number: int) -> str:
         return f"picture {number} of {split}"
 
-    def picture(number: int) -> np.ndarray:
+    def picture(number: int) -> Picture:
         try:
-            return images.decode(data[bounds[number] : bounds[number + 1]].tobytes(), called(number)).pixels
+            return images.decode(data[bounds[number] : bounds[number + 1]].tobytes(), called(number))
         except images.ImageError as error:
             raise DataError(f"{path}: {error}") from None
 
     return _Split(labels.astype(np.int64), picture, called)
 
 
-def _class_folders(folder: Path) -> _Found:
+def _class_folders(folder: Path, wanted: Collection[str]) -> _Found:
     """Pictures in folders that are named for their class."""
     rows = class_folders(folder, IMAGE_ENDINGS)
     by_split = {split: [row for row in rows if row.split == split] for split in SPLITS}
@@ -393,16 +451,16 @@ def _class_folders(folder: Path) -> _Found:
     def split(name: str) -> _Split:
         paths = [row.path for row in by_split[name]]
 
-        def picture(number: int) -> np.ndarray:
+        def picture(number: int) -> Picture:
             try:
-                return images.read(folder / paths[number]).pixels
+                return images.read(folder / paths[number])
             except images.ImageError as error:
                 raise DataError(f"{folder} has the picture {one_line(paths[number])}, but {error}") from None
 
         labels = np.array([numbers[row.label] for row in by_split[name]], np.int64)
         return _Split(labels, picture, paths.__getitem__)
 
-    splits = {name: split(name) for name in SPLITS if by_split[name]}
-    if len(classes) > 1 and "valid" not in splits:  # a tenth of a sorted list would be of one class
+    splits = {name: split(name) for name in SPLITS if name in wanted and by_split[name]}
+    if "valid" in wanted and len(classes) > 1 and "valid" not in splits:  # a tenth of a sorted list would be of one class
         raise DataError(f"{folder} has no picture for validation: add pictures, or put some of each class into a folder valid.")
     return _Found(folder, tuple(classes), splits)

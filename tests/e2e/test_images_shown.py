@@ -37,7 +37,8 @@ _CANVAS = """(canvas) => {
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page of a server with made-up networks of pictures."""
     folder = made_up.write(tmp_path_factory.mktemp("pictures"))
-    process, server = start_server(script="tests/e2e/made_up_pictures_app.py", variables={made_up.FOLDER_VARIABLE: str(folder)})
+    variables = {made_up.FOLDER_VARIABLE: str(folder), "ADASTRIDE_DATA": str(tmp_path_factory.mktemp("no-data"))}
+    process, server = start_server(script="tests/e2e/made_up_pictures_app.py", variables=variables)
     yield f"{server}/images"
     stop_server(process)
 

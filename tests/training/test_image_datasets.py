@@ -20,7 +20,7 @@ from PIL import Image
 
 from adastride.clips import DataError
 from adastride.training import image_datasets
-from adastride.training.image_datasets import ImageData, read_images
+from adastride.training.image_datasets import ImageData, looks_like_pictures, read_images, read_test_pictures
 from adastride.training.python_batches import BatchError, read_batch
 
 TEN = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -450,3 +450,65 @@ def test_folders_that_are_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         path.unlink()
     folders(testing, 3, "test")
     refused(testing, "no pictures to train on")
+
+
+# --- one picture of the test split at a time
+
+
+def test_the_test_split_is_listed_and_its_pictures_are_decoded_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    layouts = {"npz": packed(made_folder(tmp_path / "npz")).parent, "folders": folders(tmp_path / "folders", 60)}
+    layouts |= {write.__name__: made(tmp_path / write.__name__, write) for write in (cifar10_binary, cifar10_python, cifar100_python)}
+    for name, folder in layouts.items():
+        whole = read_images(folder)
+        decoded, decode = [], image_datasets.images.decode
+        monkeypatch.setattr(image_datasets.images, "decode", lambda *a, decode=decode, decoded=decoded, **b: decoded.append(1) or decode(*a, **b))
+        listed = read_test_pictures(folder)
+        assert not decoded, "listing decodes nothing"
+        test = whole.splits["test"]
+        assert sorted(number for numbers in listed.by_class.values() for number in numbers) == list(range(len(test.labels)))
+        for label, numbers in listed.by_class.items():
+            number = numbers[-1]
+            assert whole.classes[test.labels[number]] == label
+            picture = listed.picture(number)
+            assert np.array_equal(picture.pixels.transpose(2, 0, 1), test.images[number]), name
+            assert len(picture.sha256) == 64
+        assert len(decoded) in (0, len(listed.by_class))
+        monkeypatch.undo()
+
+
+def test_of_the_training_pictures_nothing_is_read(tmp_path: Path):
+    broken = packed(tmp_path, train_jpeg=None, train_offsets=None)
+    assert {label: len(numbers) for label, numbers in read_test_pictures(broken.parent).by_class.items()} == {"low": 3, "high": 3}
+    cifar = made(tmp_path / "cifar", cifar10_binary)
+    (cifar / "data_batch_3.bin").write_bytes(b"cut off")
+    assert set(read_test_pictures(cifar).by_class) <= set(TEN)
+
+
+def test_test_pictures_that_can_t_be_had_are_refused(tmp_path: Path):
+    for folder, says in (
+        (packed(made_folder(tmp_path / "a"), test_jpeg=None).parent, "has no pictures to test with"),
+        (packed(made_folder(tmp_path / "b"), test_labels=np.full(6, 7)).parent, "picture 0 of test is of class 7"),
+        (folders(tmp_path / "c", 20, "train"), "has no pictures to test with"), (tmp_path / "none", "can't be read"),
+    ):
+        with pytest.raises(DataError, match=says) as caught:
+            read_test_pictures(folder)
+        one_sentence(str(caught.value).replace(str(tmp_path), "it"))
+    damaged = packed(made_folder(tmp_path / "d"), test_jpeg=np.zeros(len(np.load(packed(tmp_path))["test_jpeg"]), np.uint8)).parent
+    with pytest.raises(DataError, match="picture 0 of test"):
+        read_test_pictures(damaged).picture(0)
+
+
+def test_a_folder_of_pictures_is_known_by_its_looks(tmp_path: Path):
+    for folder in (packed(made_folder(tmp_path / "npz")).parent, folders(tmp_path / "deep", 2, "train"), made(tmp_path / "cifar", cifar100_python)):
+        assert looks_like_pictures(folder)
+        assert looks_like_pictures(folder) == looks_like_pictures(str(folder))
+    sounds = made_folder(tmp_path / "sounds")
+    (sounds / "cover.png").write_bytes(painted(1))
+    (sounds / "manifest.csv").write_text("path,label\n", encoding="utf-8")
+    (made_folder(tmp_path / "words") / "yes.wav").touch()
+    assert not any(map(looks_like_pictures, (sounds, tmp_path / "words", tmp_path / "nowhere", sounds / "cover.png")))
+
+
+def made_folder(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -50,7 +50,8 @@ def side_by_side(chosen: ChosenPicture, networks: Sequence[ChosenCheckpoint]) ->
     names = _distinct([METHODS[trace.method].label for trace in traces])
     for column, name, trace in zip(st.columns(len(traces), border=True), names, traces, strict=True):
         best, share = trace.answer
-        column.markdown(f"**{plain(name)}** says **{plain(best)}**, {percent(share)}")
+        verdict = chosen.verdict(best, trace.labels)
+        column.markdown(f"**{plain(name)}** says **{plain(best)}**, {percent(share)}" + (f", {plain(verdict)}" if verdict else ""))
         order = np.argsort(-trace.probabilities, kind="stable")[1:3]
         column.caption("then " + ", ".join(f"{plain(trace.labels[n])} {percent(float(trace.probabilities[n]))}" for n in order))
         column.image(_enlarged(trace.pixels), caption="What it is given", alt=f"The picture as {name} is given it", width=_SHOWN // 2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,16 @@ _component = live_component("images", "images/viewer.js")
 class Shown:
     """What a network looks at. id: unique by content. title: its name for people. pixels: (height, width, 3) uint8.
 
-    link: what the page's links say of it, beside the network and its settings. sound: the window that the pixels are, None for a picture.
+    link: what the page's links say of it, beside the network and its settings. stem: what names of files that show it begin with. verdict:
+    says of an answer among labels whether it is right, "" where nobody knows. sound: the window that the pixels are, None for a picture.
     """
 
     id: str
     title: str
     pixels: np.ndarray
     link: Mapping[str, str]
+    stem: str
+    verdict: Callable[[str, Sequence[str]], str] = lambda answer, labels: ""
     sound: SoundWindow | None = None
 
 
@@ -150,7 +153,8 @@ def _packed(shown: Shown, state: dict, trained: Settings, link_checkpoint: str, 
         "layers": layers, "shown": layer,
         "settings": [_settings(both) for both in trace.settings], "trained": [_settings(both) for both in trained],
         "ranges": {"sigma": SIGMA_RANGE, "stride": STRIDE_RANGE},
-        "link": {**shown.link, "checkpoint": link_checkpoint}, "prediction": _prediction(trace),
+        "link": {**shown.link, "checkpoint": link_checkpoint},
+        "prediction": {**_prediction(trace), "verdict": shown.verdict(trace.answer[0], trace.labels)},
         "status": f"Network and matrices: {state['milliseconds']:.0f} ms on the CPU.",
     }
     return pack(header | channel.stamp(), arrays)

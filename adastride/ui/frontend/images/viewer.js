@@ -24,6 +24,9 @@ const QUIET_MS = 200; // after the last change: time to write the address
 /** @param {Settings[]} settings @returns {Settings[]} */
 const copied = (settings) => settings.map(({ strides, sigma }) => ({ strides: [...strides], sigma }));
 
+/** @param {string} words the beginning of a sentence, or none */
+const sentence = (words) => (words ? `${words[0].toUpperCase()}${words.slice(1)}.` : "");
+
 /** @param {Settings} one @param {Settings} other */
 const same = (one, other) =>
   one.sigma === other.sigma && one.strides.every((stride, axis) => Math.abs(stride - other.strides[axis]) < 1e-6);
@@ -102,7 +105,7 @@ export class Images extends View {
   settle() {
     const { prediction } = this.header;
     this.addressing.ask();
-    this.say(spoken(prediction));
+    this.say(spoken(prediction) + sentence(prediction.verdict));
     this.root.dataset.state = "settled";
   }
 
@@ -172,6 +175,8 @@ export class Images extends View {
       column.refresh();
     }
     this.showAnswers();
+    write(this.one(".verdict"), sentence(header.prediction.verdict));
+    this.one(".verdict").hidden = !header.prediction.verdict;
     write(this.one(".status"), `${header.picture.title}. ${header.method}. ${header.status}`);
     this.one(".help.spectral").hidden = !this.layers[0].spectral;
     this.one(".reset").disabled = this.settings.every((each, n) => same(each, header.trained[n]));
