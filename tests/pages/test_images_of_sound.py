@@ -192,7 +192,7 @@ def test_the_browser_is_told_units_and_an_answer_to_each_task(tasks: tuple[str, 
         assert (len(prediction["bars"]), prediction["heads"]) == (4, [])
     else:
         assert [len(head["bars"]) for head in prediction["heads"]] == [3] * 4
-        assert [head["barsTitle"] for head in prediction["heads"]][0] == "Spoken digits"
+        assert prediction["heads"][0]["barsTitle"] == "Spoken digits"
         assert all(head["headline"] in prediction["headline"] for head in prediction["heads"])
 
 
