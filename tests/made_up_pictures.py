@@ -30,7 +30,7 @@ def network(method: str, **options: object) -> ImageClassifier:
 
 
 TASKS = ("digits", "commands", "emotion", "scenes")
-SOUND_LABELS = tuple(tuple(f"{task[:-1]} {n}" for n in range(4)) for task in TASKS)
+SOUND_LABELS = tuple(tuple(f"{task} {n}" for n in range(4)) for task in TASKS)
 
 
 def spectrogram_network(method: str = "diffstride", tasks: tuple[str, ...] = TASKS, **options: object) -> SpectrogramClassifier:

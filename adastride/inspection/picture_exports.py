@@ -175,6 +175,7 @@ def _draw_sound_layer(place: SubFigure, layer: LayerPicture, sound: SoundWindow,
     axes[0, 1].set_xticklabels([])
     _weights(axes[1, 0], _relative(frequency.composite).T, (0, frequency.output_size, bands, 0), "frequency (kHz)")
     axes[1, 0].set_xlabel("output row")
+    axes[1, 0].set_xticks([0, frequency.output_size])
     bar = place.colorbar(weights, ax=axes[2, 0], orientation="horizontal", fraction=0.5, aspect=6, ticks=(0, 1))
     bar.set_label("weight over the\nrow’s largest")
     ticks = [(text.removesuffix(" kHz"), row) for text, row in sound.frequency_ticks]
@@ -184,8 +185,8 @@ def _draw_sound_layer(place: SubFigure, layer: LayerPicture, sound: SoundWindow,
         shown = one.imshow(levels, extent=(*seconds, bands, 0), cmap="magma", vmin=low, vmax=high, interpolation="nearest", aspect="auto")
         one.xaxis.set_major_locator(MaxNLocator(3))
         one.set_yticks([])
-    axes[1, 1].hlines(frequency.edges, *seconds, color=_GRID, linewidth=0.3)
-    axes[1, 1].vlines(sound.begin + time.edges / sound.mel.frames_per_second, 0, bands, color=_GRID, linewidth=0.3)
+    axes[1, 1].hlines(frequency.edges, *seconds, color=_GRID, linewidth=0.3, alpha=0.4)
+    axes[1, 1].vlines(sound.begin + time.edges / sound.mel.frames_per_second, 0, bands, color=_GRID, linewidth=0.3, alpha=0.4)
     axes[1, 1].set_xticklabels([])
     axes[2, 1].set_xlabel(f"time (s)\nas layer {number + 1} sees it")
     place.colorbar(shown, ax=axes[1:, 1], orientation="horizontal", fraction=0.06, aspect=24, pad=0.02, ticks=MaxNLocator(2)).set_label("dB")

@@ -31,7 +31,7 @@ def test_a_layer_s_rate_is_what_the_layers_below_it_leave():
 
 @pytest.mark.parametrize(("rate", "strides", "actual"), [(0, [2], [2]), (100, [0], [2]), (100, [2], [-1]), (100, [2], [2, 2])])
 def test_what_is_no_stride_is_refused(rate: float, strides: list[float], actual: list[float]):
-    with pytest.raises(ValueError, match="expected a rate|shorter|longer"):
+    with pytest.raises(ValueError, match=r"expected a rate|shorter|longer"):
         modulations(rate, strides, actual)
 
 

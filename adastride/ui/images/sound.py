@@ -39,7 +39,7 @@ def pick_window(clip: Clip, config: SpectrogramConfig) -> SoundWindow:
     step = 1 / rate if clip.waveform.seconds <= _FINE_SECONDS else 0.1
     st.session_state[key] = min(max(st.session_state[key], 0.0), last / rate)
     kept["second"] = second = st.slider(
-        f"Second that is looked at, {config.seconds:g} s from", 0.0, last / rate, step=step, format="%.2f s", key=key,
+        f"Look at {config.seconds:g} s from", 0.0, last / rate, step=step, format="%.2f s", key=key,
         help="The network takes windows of this length. It begins at the loudest.",
     )
     return sound_window(clip.waveform, mel, frames, round(second * rate))

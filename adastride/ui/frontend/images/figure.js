@@ -67,7 +67,7 @@ export function outputAt({ edges, rows }, pixel) {
  * @returns {Frame}
  */
 export function measure(width, scale, tall = 1, sound = false) {
-  const gutter = Math.round(clamp((sound ? 0.16 : 0.24) * width, 48, 110)), begin = gutter + GAP;
+  const gutter = Math.round(sound ? clamp(0.16 * width, 48 * scale, 110) : clamp(0.24 * width, 48, 110)), begin = gutter + GAP;
   const across = width - begin - (sound ? Math.round(BESIDE * scale) : 0), down = Math.round(tall * across);
   return { gutter, begin, across, down, width, height: begin + down + Math.round(BELOW * scale) };
 }
