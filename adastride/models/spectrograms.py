@@ -48,6 +48,16 @@ def picture_of_mel(mel: Tensor) -> Tensor:
     return ((mel - floor) * (255 / (_LOUDEST - floor))).round().clamp(0, 255).to(torch.uint8).flip(-2)
 
 
+def decibels_of_level(level: float) -> float:
+    """What a level of `picture_of_mel`, from 0 to 255, stands for: dB about a magnitude of 1 in a mel band.
+
+    >>> decibels_of_level(0), round(decibels_of_level(255), 1)
+    (-100.0, 8.7)
+    """
+    floor = math.log(LOG_FLOOR)
+    return round((floor + level * (_LOUDEST - floor) / 255) * 20 / math.log(10), 6)
+
+
 @dataclass(frozen=True)
 class SpectrogramConfig(PictureConfig):
     """Everything that is needed to build a `SpectrogramClassifier` again.

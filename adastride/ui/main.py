@@ -10,7 +10,7 @@ WHAT_TO_DO = {
     "Compare": "Put two to four ways of downsampling side by side on one sound.",
     "Sigma": "Sweep σ or the stride over a range and read off what it does to the answer.",
     "Length": "Give networks shorter and longer clips, and see how clips of any length are packed.",
-    "Images": "See how a network shrinks a picture along its height and its width, and drag either stride.",
+    "Images": "See how a network shrinks a picture, or a second of sound, along two axes, and drag either stride.",
     "Results": "Look up how accurate each method is, in our runs and in the papers.",
     "Learn": "Take the method apart in eleven steps, each with a picture that follows your hand.",
 }

@@ -164,13 +164,13 @@ def picture_model(checkpoint: str | OwnCheckpoint) -> PictureNetwork:
     """
     own = isinstance(checkpoint, OwnCheckpoint)
     network = checkpoints.load_picture_bytes(checkpoint.data, checkpoint.title) if own else checkpoints.load_pictures(checkpoint)
-    size = network.config.size
-    if size > pictures.MOST_PIXELS:
+    height, width = network.config.picture_size
+    if max(height, width) > pictures.MOST_PIXELS:
         raise CheckpointError(
-            f"{network.name if not own else checkpoint.title} takes pictures of {size} × {size} pixels, more than the "
+            f"{network.name if not own else checkpoint.title} takes pictures of {height} × {width} pixels, more than the "
             f"{pictures.MOST_PIXELS} × {pictures.MOST_PIXELS} that the page shows: use the command line."
         )
-    noise = torch.randint(0, 256, (size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
+    noise = torch.randint(0, 256, (height, width, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
     try:
         pictures.trace_image(network, noise)
     except (RuntimeError, ValueError, ArithmeticError) as error:

@@ -88,7 +88,7 @@ def test_a_link_restores_picture_network_and_settings(networks: Path):
 
 
 def test_links_are_read():
-    link = parse({"layer": "2", "width": "4", "view": "compare", "networks": "a,b,z"}, ("ship",), ("a", "b"))
+    link = parse({"layer": "2", "width": "4", "view": "compare", "networks": "a,b,z"}, ("ship",), ("seven",), {"images": ("a", "b"), "spectrogram": ("c",)})
     assert (link.layer, link.side_by_side, link.networks) == (1, True, ("a", "b"))
     assert [both[1].stride for both in link.settings] == [4, 4, 4]
     assert link.settings[0][0] == LayerSettings()

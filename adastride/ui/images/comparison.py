@@ -34,7 +34,7 @@ def side_by_side(chosen: ChosenPicture, networks: Sequence[ChosenCheckpoint]) ->
     """Shows the comparison, with the settings that each network was trained with, and writes its link."""
     write_address(
         {"picture": chosen.link, "view": "compare", "networks": ",".join(each.link for each in networks) or None,
-         **dict.fromkeys(("checkpoint", "layer", "height", "width", "sigma"))}, key="images_compare_address",
+         **dict.fromkeys(("what", "clip", "second", "checkpoint", "layer", "height", "width", "sigma"))}, key="images_compare_address",
     )
     if not 2 <= len(networks) <= MOST_NETWORKS:
         st.info(f"Choose 2 to {MOST_NETWORKS} networks to compare; files of your own can be loaded in the sidebar.", icon=":material/compare:")

@@ -5,14 +5,15 @@ import { paintRamp, prepare } from "../canvas.js";
 import { clamp, digits, roundHalfEven, short, whole } from "../numbers.js";
 import { describe, write } from "../view.js";
 import { cellAt, drawFigure, drawReach, mark, measure, reach } from "./figure.js";
-import { TITLES, drawSquare, grasp, strideAt } from "./squares.js";
+import { SOUND_TITLES, TITLES, drawSquare, grasp, spectrumEnds, strideAt } from "./squares.js";
+import { span, unitsOf } from "./units.js";
 
 /**
  * @typedef {import("./squares.js").Square} Square
  * @typedef {{ strides: number[], sigma: number | null }} Settings
  */
 
-const AXES = [["Height", "row"], ["Width", "column"]];
+const AXES = { picture: [["Height", "row"], ["Width", "column"]], sound: [["Frequency", "band"], ["Time", "frame"]] };
 const SNAP = 0.0051; // of a slider: the trained value need not be on its grid
 const SQUARES = /** @type {Square[]} */ (["seen", "features", "kept", "spectrum"]);
 
@@ -20,10 +21,11 @@ const slider = (/** @type {string} */ name, /** @type {string} */ title, /** @ty
   <label class="slider" data-name="${name}">
     <span class="caption"><b>${title}</b> <output></output></span>
     <span class="track"><input type="range" step="0.01" aria-label="${words}"><i class="trained"></i></span>
+    <span class="units" hidden></span>
   </label>`;
-const square = (/** @type {Square} */ name) => `
+const square = (/** @type {Record<Square, string>} */ titles) => (/** @type {Square} */ name) => `
   <figure class="${name}" data-name="${name}">
-    <figcaption>${TITLES[name]}</figcaption>
+    <figcaption>${titles[name]}</figcaption>
     <div class="stack"><canvas class="base" role="img"></canvas><canvas class="cover" aria-hidden="true"></canvas></div>
     <div class="ends" ${name === "seen" ? "hidden" : ""}>
       <i></i><canvas class="ramp" width="256" height="1" aria-hidden="true"></canvas><i></i>
@@ -39,7 +41,7 @@ export class Column {
     this.root.className = "column";
     this.root.setAttribute("aria-label", `Layer ${number + 1}`);
     const ofLayer = `of layer ${number + 1}`;
-    const strides = AXES.map(([name, unit], axis) => slider(`${axis}`, name, `${name} stride ${ofLayer}, ${unit}s to one`));
+    const strides = this.axes.map(([name, unit], axis) => slider(`${axis}`, name, `${name} stride ${ofLayer}, ${unit}s to one`));
     this.root.innerHTML = `
       <h3>Layer ${number + 1} <span></span></h3>
       <div class="sliders">
@@ -48,7 +50,7 @@ export class Column {
       <div class="figure stack">
         <canvas class="base" role="img" tabindex="0"></canvas><canvas class="cover" aria-hidden="true"></canvas>
       </div>
-      <div class="squares">${SQUARES.map(square).join("")}</div>`;
+      <div class="squares">${SQUARES.map(square(this.titles)).join("")}</div>`;
     /** @type {import("./figure.js").Frame} */ this.frame = null;
     /** @type {{ height: boolean, width: boolean } | null} */ this.held = null;
     this.listen();
@@ -56,6 +58,14 @@ export class Column {
 
   /** @param {string} selector @returns {any} */
   one(selector) { return this.root.querySelector(selector); }
+
+  /** Names and units of the axes. */
+  get axes() { return this.sound ? AXES.sound : AXES.picture; }
+
+  /** What the small pictures are called. */
+  get titles() { return this.sound ? { ...TITLES, ...SOUND_TITLES } : TITLES; }
+
+  get sound() { return this.images.header.sound; }
 
   get layer() { return this.images.layers[this.number]; }
 
@@ -88,15 +98,16 @@ export class Column {
   listenToSpectrum(canvas) {
     const { images } = this;
     const drag = (/** @type {PointerEvent} */ event) => {
-      const { held, layer } = this, size = canvas.clientWidth, range = images.header.ranges.stride;
+      const { held, layer } = this, { clientWidth, clientHeight } = canvas, range = images.header.ranges.stride;
       if (!held || !layer) return;
-      const shares = [event.offsetY / size, event.offsetX / size];
+      const shares = [event.offsetY / clientHeight, event.offsetX / clientWidth];
       [held.height, held.width].forEach((moved, axis) => {
         if (moved) images.slide(this.number, String(axis), clamp(strideAt(layer, axis, shares[axis]), range[0], range[1]));
       });
     };
     images.on(canvas, "pointerdown", (event) => {
-      this.held = grasp(this.layer, this.settings.strides, event.offsetX, event.offsetY, canvas.clientWidth);
+      const size = { width: canvas.clientWidth, height: canvas.clientHeight };
+      this.held = grasp(this.layer, this.settings.strides, event.offsetX, event.offsetY, size);
       canvas.setPointerCapture(event.pointerId);
       drag(event);
       event.preventDefault();
@@ -107,10 +118,10 @@ export class Column {
 
   /** The output pixel under the pointer on a small picture. @param {PointerEvent} event @param {HTMLCanvasElement} canvas */
   outputAt(event, canvas) {
-    const size = canvas.clientWidth || 1, [rows, columns] = this.layer.output;
+    const { clientWidth, clientHeight } = canvas, [rows, columns] = this.layer.output;
     return {
-      layer: this.number, row: clamp(Math.floor((event.offsetY / size) * rows), 0, rows - 1),
-      column: clamp(Math.floor((event.offsetX / size) * columns), 0, columns - 1),
+      layer: this.number, row: clamp(Math.floor((event.offsetY / (clientHeight || 1)) * rows), 0, rows - 1),
+      column: clamp(Math.floor((event.offsetX / (clientWidth || 1)) * columns), 0, columns - 1),
     };
   }
 
@@ -144,9 +155,11 @@ export class Column {
   refresh() {
     const { images, layer, settings, number } = this, { ranges, trained, wholeStrides } = images.header;
     write(this.one("h3 span"), `${layer.input[0]} × ${layer.input[1]} → ${layer.output[0]} × ${layer.output[1]}`);
-    AXES.forEach(([, unit], axis) => {
-      const value = settings.strides[axis], words = `${wholeStrides ? value : value.toFixed(2)} ${unit}s`;
-      this.place(String(axis), value, ranges.stride, wholeStrides ? "1" : "0.01", words, trained[number].strides[axis]);
+    this.axes.forEach(([, unit], axis) => {
+      const value = settings.strides[axis], stride = wholeStrides ? String(value) : value.toFixed(2);
+      const units = this.sound ? unitsOf(this.sound, number, axis) : undefined;
+      const words = units ? `stride ${stride}` : `${stride} ${unit}s`;
+      this.place(String(axis), value, ranges.stride, wholeStrides ? "1" : "0.01", words, trained[number].strides[axis], units);
     });
     this.one('.slider[data-name="sigma"]').hidden = settings.sigma === null;
     if (settings.sigma !== null) {
@@ -155,14 +168,23 @@ export class Column {
     }
   }
 
-  /** @param {string} name @param {number} at @param {number[]} range @param {string} step @param {string} words @param {number} usual */
-  place(name, at, [low, high], step, words, usual) {
+  /**
+   * @param {string} name @param {number} at @param {number[]} range @param {string} step @param {string} words @param {number} usual
+   * @param {string[]} [units] of a stride, in short and in full
+   */
+  place(name, at, [low, high], step, words, usual, units) {
     const host = this.one(`.slider[data-name="${name}"]`), input = /** @type {HTMLInputElement} */ (host.querySelector("input"));
     const root = /** @type {ShadowRoot} */ (this.root.getRootNode());
     Object.assign(input, { min: String(low), max: String(Math.max(high, usual)), step });
     if (root.activeElement !== input || Math.abs(Number(input.value) - at) > 0.05) input.value = String(at);
     write(host.querySelector("output"), words);
-    input.setAttribute("aria-valuetext", name === "sigma" ? words : `${words} to one`);
+    input.setAttribute("aria-valuetext", units ? `${words}, ${units[1]}` : name === "sigma" ? words : `${words} to one`);
+    if (units) {
+      const beneath = host.querySelector(".units");
+      beneath.hidden = false;
+      beneath.title = units[1];
+      write(beneath, units[this.images.shown === null ? 0 : 1]);
+    }
     const mark = host.querySelector(".trained");
     mark.style.left = `calc(8px + ${clamp((usual - low) / (Number(input.max) - low), 0, 1)} * (100% - 16px))`;
     mark.title = "as trained";
@@ -173,12 +195,15 @@ export class Column {
   /** Draws everything of the layer. @param {import("../colours.js").Theme} theme @param {Uint32Array} ramp */
   draw(theme, ramp) {
     const { images, layer, settings } = this, base = this.one(".figure .base");
-    this.frame = measure(this.one(".figure").clientWidth, theme.scale);
+    const [rows, columns] = images.header.size;
+    this.tall = rows / columns;
+    this.frame = measure(this.one(".figure").clientWidth, theme.scale, this.tall, !!this.sound);
     base.style.height = `${this.frame.height}px`;
-    drawFigure(prepare(base, this.frame), theme, this.frame, layer, images.pixels, ramp);
+    drawFigure(prepare(base, this.frame), theme, this.frame, layer, images.pixels, ramp, this.sound);
     const strides = `strides ${settings.strides.map((each) => each.toFixed(2)).join(" and ")}`;
     const cells = `${layer.output[0]} × ${layer.output[1]} output pixels`;
-    describe(base, `Layer ${this.number + 1}: the picture under ${cells}, with the alignments of height and width, ${strides}`);
+    describe(base, `Layer ${this.number + 1}: the ${this.sound ? "spectrogram" : "picture"} under ${cells}, with the alignments of `
+      + `${this.axes.map(([name]) => name.toLowerCase()).join(" and ")}, ${strides}`);
     const single = images.shown !== null;
     for (const name of SQUARES) this.drawSquare(name, theme, ramp, single);
     this.drawCover(theme);
@@ -186,19 +211,27 @@ export class Column {
 
   /** @param {Square} name @param {import("../colours.js").Theme} theme @param {Uint32Array} ramp @param {boolean} single */
   drawSquare(name, theme, ramp, single) {
-    const { layer } = this, host = this.one(`.squares .${name}`), canvas = host.querySelector(".base");
-    host.hidden = (name === "spectrum" && !layer.spectral) || (name === "kept" && layer.spectral && !single);
+    const { images, layer } = this, host = this.one(`.squares .${name}`), canvas = host.querySelector(".base");
+    const second = layer.spectral ? "spectrum" : "kept"; // of the two pictures that a layer of sound has room for beside the others
+    host.hidden = (name === "spectrum" && !layer.spectral) || (name === "kept" && layer.spectral && !single)
+      || (this.sound && !single && name !== "seen" && name !== second);
     if (host.hidden) return;
-    const size = host.querySelector(".stack").clientWidth;
-    canvas.style.height = `${size}px`;
-    const ends = drawSquare(prepare(canvas, { width: size, height: size }), name, layer, size, theme, ramp, this.settings.strides);
+    const size = this.sizeOf(host), around = spectrumEnds(layer, this.sound, this.number, images.header.settings[this.number].strides);
+    canvas.style.height = `${size.height}px`;
+    const ends = drawSquare(prepare(canvas, size), name, layer, size, theme, ramp, this.settings.strides, around);
     const said = ends ? `, from ${short(ends[0])} to ${short(ends[1])}` : `, ${layer.output[0]} × ${layer.output[1]} pixels`;
-    describe(canvas, `${TITLES[name]}, layer ${this.number + 1}${said}`);
+    describe(canvas, `${this.titles[name]}, layer ${this.number + 1}${said}`);
     if (!ends) return;
     const [low, high] = host.querySelectorAll(".ends i");
     write(low, name === "spectrum" ? whole(ends[0]) : short(ends[0]));
     write(high, name === "spectrum" ? `${whole(ends[1])} dB` : short(ends[1]));
     paintRamp(host.querySelector(".ramp"), ramp);
+  }
+
+  /** A small picture's size. @param {HTMLElement} host */
+  sizeOf(host) {
+    const width = host.querySelector(".stack").clientWidth;
+    return { width, height: Math.round(this.tall * width) };
   }
 
   /** What is under the pointer. @param {import("../colours.js").Theme} theme */
@@ -208,9 +241,9 @@ export class Column {
     const inside = cell && cell.row < rows && cell.column < columns;
     if (inside) drawReach(context, theme, this.frame, layer, cell);
     for (const name of SQUARES.slice(0, 2)) {
-      const size = this.one(`.${name} .stack`).clientWidth, over = this.one(`.${name} .cover`);
-      const context = prepare(over, { width: size, height: size });
-      if (inside) mark(context, theme, (cell.column * size) / columns, (cell.row * size) / rows, size / columns, size / rows);
+      const host = this.one(`.squares .${name}`), size = this.sizeOf(host), context = prepare(host.querySelector(".cover"), size);
+      const across = size.width / columns, down = size.height / rows;
+      if (inside) mark(context, theme, cell.column * across, cell.row * down, across, down);
     }
   }
 
@@ -218,9 +251,10 @@ export class Column {
   words({ row, column }) {
     const { layer } = this, [rows, columns] = layer.output, [height, width] = layer.axes;
     const [[top, bottom], [left, right]] = [reach(height, Math.min(row, rows - 1)), reach(width, Math.min(column, columns - 1))];
+    const pixels = `pixel rows ${top + 1} to ${bottom + 1}, columns ${left + 1} to ${right + 1}`;
     const at = layer.features[row * columns + column];
     return `Output pixel: row ${row + 1} of ${rows}, column ${column + 1} of ${columns}\n`
-      + `Looks at pixel rows ${top + 1} to ${bottom + 1}, columns ${left + 1} to ${right + 1}\n`
+      + `Looks at ${this.sound ? span(this.sound, top, bottom, left, right) : pixels}\n`
       + `Mean magnitude of its features: ${short(at)}`;
   }
 }

@@ -15,13 +15,20 @@ import { clamp } from "../numbers.js";
  * @property {number[]} input @property {number[]} output rows and columns
  * @property {boolean} spectral @property {boolean} cosine
  * @property {number[]} decibels of the spectrum's lowest and highest colour
- * @property {Uint8Array} seen @property {Float32Array} features
+ * @property {Uint32Array} seen in colours @property {Float32Array} features
  * @property {Uint8Array | undefined} spectrum @property {Float32Array[]} masks
  * @typedef {{ row: number, column: number }} Cell an output pixel
- * @typedef {{ gutter: number, begin: number, size: number, width: number, height: number }} Frame of the figure, in CSS pixels
+ * @typedef {{ gutter: number, begin: number, across: number, down: number, width: number, height: number }} Frame of the figure, in CSS
+ *   pixels: the picture is `across` wide and `down` high, and lies at `begin` in both directions
+ * @typedef {object} Sound what a spectrogram's rows, columns and levels stand for
+ * @property {number[]} levels @property {number[]} decibels of the darkest and the brightest colour
+ * @property {[string, number][][]} ticks of frequency and of time: text, and place in rows or columns
+ * @property {number[]} hertz of each row @property {number} begin seconds @property {number} rate columns in a second
+ * @property {{ step: number, cutOff: number }[][]} modulations of each layer along frequency, in bands, and along time, in seconds
  */
 
-const GAP = 4, BELOW = 16, SEEN_FROM = 0.05; // of a row's largest weight: what is weaker is not counted as looked at
+const GAP = 4, BELOW = 16, BESIDE = 44, CLOSE = 6; // CSS pixels: lines nearer to each other than CLOSE are thin
+const SEEN_FROM = 0.05; // of a row's largest weight: what is weaker is not counted as looked at
 
 /** @param {Float32Array} weights @param {Float32Array} edges @param {number} pixels @returns {Axis} */
 export function axisOf(weights, edges, pixels) {
@@ -54,10 +61,15 @@ export function outputAt({ edges, rows }, pixel) {
   return rows - 1;
 }
 
-/** @param {number} width CSS pixels of the canvas @param {number} scale of the type @returns {Frame} */
-export function measure(width, scale) {
-  const gutter = Math.round(clamp(0.24 * width, 48, 110)), begin = gutter + GAP, size = width - begin;
-  return { gutter, begin, size, width, height: begin + size + Math.round(BELOW * scale) };
+/**
+ * @param {number} width CSS pixels of the canvas @param {number} scale of the type @param {number} [tall] a picture's height over its width
+ * @param {boolean} [sound] whether frequencies stand beside it
+ * @returns {Frame}
+ */
+export function measure(width, scale, tall = 1, sound = false) {
+  const gutter = Math.round(sound ? clamp(0.16 * width, 48 * scale, 110) : clamp(0.24 * width, 48, 110)), begin = gutter + GAP;
+  const across = width - begin - (sound ? Math.round(BESIDE * scale) : 0), down = Math.round(tall * across);
+  return { gutter, begin, across, down, width, height: begin + down + Math.round(BELOW * scale) };
 }
 
 /**
@@ -93,6 +105,12 @@ export function packRgb(rgb) {
   return packed;
 }
 
+/**
+ * The levels of a spectrogram in the colours of a map.
+ * @param {Uint8Array} values @param {number[]} ends those of the darkest and of the brightest colour @param {Uint32Array} ramp
+ */
+export const inLevels = (values, [low, high], ramp) => Uint32Array.from(values, (value) => ramp[colourOf((value - low) / (high - low))]);
+
 /** @param {number} share from 0 to 1 */
 const colourOf = (share) => Math.round(255 * clamp(share, 0, 1));
 
@@ -108,15 +126,15 @@ function transposed(values, columns) {
 
 /**
  * @param {CanvasRenderingContext2D} context @param {Theme} theme @param {Frame} place @param {Layer} layer @param {Uint32Array} pixels
- * @param {Uint32Array} ramp
+ * @param {Uint32Array} ramp @param {Sound | null} sound
  */
-export function drawFigure(context, theme, place, layer, pixels, ramp) {
-  const { gutter, begin, size } = place, [height, width] = layer.axes;
-  enlarge(context, inColours(width.relative, 1, ramp), width.columns, begin, 0, size, gutter);
-  enlarge(context, inColours(transposed(height.relative, height.columns), 1, ramp), height.rows, 0, begin, gutter, size);
-  enlarge(context, pixels, width.columns, begin, begin, size, size);
-  drawGrid(context, layer, begin, size);
-  for (const [x, y, w, h] of [[begin, 0, size, gutter], [0, begin, gutter, size], [begin, begin, size, size]]) {
+export function drawFigure(context, theme, place, layer, pixels, ramp, sound) {
+  const { gutter, begin, across, down } = place, [height, width] = layer.axes;
+  enlarge(context, inColours(width.relative, 1, ramp), width.columns, begin, 0, across, gutter);
+  enlarge(context, inColours(transposed(height.relative, height.columns), 1, ramp), height.rows, 0, begin, gutter, down);
+  enlarge(context, pixels, width.columns, begin, begin, across, down);
+  drawGrid(context, layer, place);
+  for (const [x, y, w, h] of [[begin, 0, across, gutter], [0, begin, gutter, down], [begin, begin, across, down]]) {
     context.save();
     context.translate(0, y);
     frame(context, { x, width: w, height: h }, theme);
@@ -124,33 +142,60 @@ export function drawFigure(context, theme, place, layer, pixels, ramp) {
   }
   const small = 10 * theme.scale, room = gutter - 2;
   label(context, theme, `${layer.output[1]} columns`, gutter - 1, gutter - 2 * small, { size: 10, most: room });
-  label(context, theme, "of the width →", gutter - 1, gutter - 0.9 * small, { size: 10, most: room });
-  label(context, theme, "↓ rows of", gutter - 1, 0.7 * small, { size: 10, most: room });
-  label(context, theme, `the height: ${layer.output[0]}`, gutter - 1, 1.8 * small, { size: 10, most: room });
-  const y = begin + size + 0.6 * BELOW * theme.scale, half = Math.round(width.columns / 2);
+  label(context, theme, sound ? "of time →" : "of the width →", gutter - 1, gutter - 0.9 * small, { size: 10, most: room });
+  label(context, theme, sound ? `↓ ${layer.output[0]} rows` : "↓ rows of", gutter - 1, 0.7 * small, { size: 10, most: room });
+  label(context, theme, sound ? "of frequency" : `the height: ${layer.output[0]}`, gutter - 1, 1.8 * small, { size: 10, most: room });
+  if (sound) return drawTicks(context, theme, place, layer, sound);
+  const y = begin + down + 0.6 * BELOW * theme.scale, half = Math.round(width.columns / 2);
   label(context, theme, "0", begin, y, { align: "left", size: 10 });
-  label(context, theme, String(half), begin + (size * half) / width.columns, y, { align: "center", size: 10 });
-  label(context, theme, `${width.columns} pixels`, begin + size, y, { size: 10 });
+  label(context, theme, String(half), begin + (across * half) / width.columns, y, { align: "center", size: 10 });
+  label(context, theme, `${width.columns} pixels`, begin + across, y, { size: 10 });
+}
+
+/**
+ * Frequencies beside a spectrogram, and below it the seconds of the clip.
+ * @param {CanvasRenderingContext2D} context @param {Theme} theme @param {Frame} place @param {Layer} layer @param {Sound} sound
+ */
+function drawTicks(context, theme, { begin, across, down }, { axes: [height, width] }, { ticks: [frequencies, times] }) {
+  const right = begin + across, bottom = begin + down, half = 5 * theme.scale;
+  context.fillStyle = theme.ink(0.6);
+  for (const [text, row] of frequencies) {
+    const y = begin + (down * row) / height.columns;
+    context.fillRect(right, Math.round(y) - 0.5, 3, 1);
+    const type = { align: /** @type {CanvasTextAlign} */ ("left"), size: 10, most: BESIDE * theme.scale - 5 };
+    label(context, theme, text, right + 5, clamp(y, begin + half, bottom - half), type);
+  }
+  times.forEach(([text, column], n) => {
+    const x = begin + (across * column) / width.columns, words = n === times.length - 1 ? `${text} s` : text;
+    context.fillStyle = theme.ink(0.6);
+    context.fillRect(Math.round(clamp(x, begin, right - 1)) - 0.5, bottom, 1, 3);
+    const room = 0.29 * 10 * theme.scale * words.length;
+    const y = bottom + 0.65 * BELOW * theme.scale;
+    label(context, theme, words, clamp(x, begin + room, right + BESIDE - room), y, { align: "center", size: 10 });
+  });
 }
 
 /**
  * The layer's output pixels as cells over the picture.
- * @param {CanvasRenderingContext2D} context @param {Layer} layer @param {number} begin @param {number} size
+ * @param {CanvasRenderingContext2D} context @param {Layer} layer @param {Frame} place
  */
-function drawGrid(context, { axes: [height, width] }, begin, size) {
-  for (const [colour, line] of /** @type {[string, number][]} */ ([["rgba(0,0,0,0.55)", 2], ["rgba(255,255,255,0.9)", 0.8]])) {
+function drawGrid(context, { axes: [height, width] }, { begin, across, down }) {
+  // Lines as close as these would hide what they lie on.
+  const narrow = Math.min(across / width.rows, down / height.rows) < CLOSE;
+  const lines = narrow ? [["rgba(255,255,255,0.35)", 0.5]] : [["rgba(0,0,0,0.55)", 2], ["rgba(255,255,255,0.9)", 0.8]];
+  for (const [colour, line] of /** @type {[string, number][]} */ (lines)) {
     context.strokeStyle = colour;
     context.lineWidth = line;
     context.beginPath();
     for (const edge of width.edges) {
-      const x = begin + (size * edge) / width.columns;
+      const x = begin + (across * edge) / width.columns;
       context.moveTo(x, begin);
-      context.lineTo(x, begin + size);
+      context.lineTo(x, begin + down);
     }
     for (const edge of height.edges) {
-      const y = begin + (size * edge) / height.columns;
+      const y = begin + (down * edge) / height.columns;
       context.moveTo(begin, y);
-      context.lineTo(begin + size, y);
+      context.lineTo(begin + across, y);
     }
     context.stroke();
   }
@@ -160,7 +205,7 @@ function drawGrid(context, { axes: [height, width] }, begin, size) {
  * What an output pixel looks at, over the figure: the outer product of its two rows, and where these lie in the alignments.
  * @param {CanvasRenderingContext2D} context @param {Theme} theme @param {Frame} place @param {Layer} layer @param {Cell} cell
  */
-export function drawReach(context, theme, { gutter, begin, size }, { axes: [height, width] }, { row, column }) {
+export function drawReach(context, theme, { gutter, begin, across, down }, { axes: [height, width] }, { row, column }) {
   const dark = new Uint32Array(height.columns * width.columns), [r, g, b] = theme.back.match(/\d+/g).map(Number);
   for (let y = 0; y < height.columns; y++) {
     for (let x = 0; x < width.columns; x++) {
@@ -168,12 +213,12 @@ export function drawReach(context, theme, { gutter, begin, size }, { axes: [heig
       dark[y * width.columns + x] = ((Math.round(200 * (1 - Math.sqrt(share))) << 24) | (b << 16) | (g << 8) | r) >>> 0;
     }
   }
-  enlarge(context, dark, width.columns, begin, begin, size, size);
+  enlarge(context, dark, width.columns, begin, begin, across, down);
   const up = gutter / width.rows, along = gutter / height.rows;
-  mark(context, theme, begin, column * up, size, up);
-  mark(context, theme, row * along, begin, along, size);
+  mark(context, theme, begin, column * up, across, up);
+  mark(context, theme, row * along, begin, along, down);
   const [[top, bottom], [left, right]] = [reach(height, row), reach(width, column)];
-  const unit = size / width.columns, tall = size / height.columns;
+  const unit = across / width.columns, tall = down / height.columns;
   mark(context, theme, begin + left * unit, begin + top * tall, (right - left + 1) * unit, (bottom - top + 1) * tall);
 }
 
@@ -195,11 +240,11 @@ export function mark(context, theme, x, y, width, height) {
  * The output pixel at a place of the figure; null beside it. On an alignment the other axis stays as it is.
  * @param {Frame} place @param {Layer} layer @param {number} x @param {number} y CSS pixels @param {Cell | null} last @returns {Cell | null}
  */
-export function cellAt({ gutter, begin, size }, { axes: [height, width] }, x, y, last) {
+export function cellAt({ gutter, begin, across, down }, { axes: [height, width] }, x, y, last) {
   const row = last?.row ?? height.rows >> 1, column = last?.column ?? width.rows >> 1;
-  const across = ((x - begin) / size) * width.columns, down = ((y - begin) / size) * height.columns;
-  const inWidth = across >= 0 && across < width.columns, inHeight = down >= 0 && down < height.columns;
-  if (inWidth && inHeight) return { row: outputAt(height, down), column: outputAt(width, across) };
+  const right = ((x - begin) / across) * width.columns, below = ((y - begin) / down) * height.columns;
+  const inWidth = right >= 0 && right < width.columns, inHeight = below >= 0 && below < height.columns;
+  if (inWidth && inHeight) return { row: outputAt(height, below), column: outputAt(width, right) };
   if (inWidth && y >= 0 && y < gutter) return { row, column: clamp(Math.floor((y / gutter) * width.rows), 0, width.rows - 1) };
   if (inHeight && x >= 0 && x < gutter) return { row: clamp(Math.floor((x / gutter) * height.rows), 0, height.rows - 1), column };
   return null;

@@ -8,9 +8,10 @@ import { RAMPS, readTheme } from "../colours.js";
 import { component } from "../component.js";
 import { Conversation } from "../conversation.js";
 import { showPrediction, spoken } from "../explore/prediction.js";
+import { whole } from "../numbers.js";
 import { View, note, onceAFrame, segments, whenQuiet, write } from "../view.js";
 import { Column } from "./columns.js";
-import { axisOf, packRgb } from "./figure.js";
+import { axisOf, inLevels, packRgb } from "./figure.js";
 
 /**
  * @typedef {import("./columns.js").Settings} Settings
@@ -70,10 +71,11 @@ export class Images extends View {
     if (header.revision !== this.revision) this.adopt(header);
     if (!this.requests.expects(header.sequence) && this.header?.picture.id === header.picture.id) return; // an answer to something older
     this.header = header;
-    this.pixels = packRgb(arrays.pixels);
-    this.layers = header.layers.map((layer, number) => unpackLayer(layer, number, arrays, header.size));
+    const { sound } = header, coloured = sound ? (/** @type {Uint8Array} */ levels) => inLevels(levels, sound.levels, RAMPS.mel) : packRgb;
+    this.pixels = coloured(arrays.pixels);
+    this.layers = header.layers.map((layer, number) => unpackLayer(layer, number, arrays, header.size, coloured));
     const sequence = this.requests.answered();
-    if (this.columns.length !== this.layers.length) this.build();
+    if (this.columns.length !== this.layers.length || this.root.classList.contains("sound") !== !!sound) this.build();
     this.refresh();
     this.drawSoon();
     if (sequence !== null) requestAnimationFrame(() => note("followed", sequence));
@@ -95,6 +97,7 @@ export class Images extends View {
   get behind() { return !this.settings.every((each, n) => same(each, this.header.settings[n])); }
 
   build() {
+    this.root.classList.toggle("sound", !!this.header.sound);
     this.columns = this.layers.map((_, number) => new Column(this, number));
     this.one(".columns").replaceChildren(...this.columns.map(({ root }) => root));
   }
@@ -133,8 +136,8 @@ export class Images extends View {
 
   link() {
     const url = new URL(location.href), { link, trained } = this.header, query = url.searchParams;
-    query.set("picture", link.picture);
-    query.set("checkpoint", link.checkpoint);
+    for (const name of ["what", "picture", "clip", "second"]) query.delete(name);
+    for (const [name, value] of Object.entries(link)) query.set(name, String(value));
     const read = {
       height: (/** @type {Settings} */ each) => each.strides[0], width: (/** @type {Settings} */ each) => each.strides[1],
       sigma: (/** @type {Settings} */ each) => each.sigma,
@@ -171,7 +174,7 @@ export class Images extends View {
       column.root.hidden = shown !== null && column.number !== shown;
       column.refresh();
     }
-    showPrediction(this.one(".probabilities"), header.prediction, null);
+    this.showAnswers();
     write(this.one(".verdict"), sentence(header.prediction.verdict));
     this.one(".verdict").hidden = !header.prediction.verdict;
     write(this.one(".status"), `${header.picture.title}. ${header.method}. ${header.status}`);
@@ -180,13 +183,35 @@ export class Images extends View {
     if (this.hover) this.showTip();
   }
 
+  /** Answers to one question, or to several beside each other. */
+  showAnswers() {
+    const { prediction } = this.header, { heads } = prediction, host = this.one(".heads");
+    this.one(".probabilities").hidden = heads.length > 0;
+    host.hidden = !heads.length;
+    if (!heads.length) showPrediction(this.one(".probabilities"), prediction, null);
+    if (host.children.length !== heads.length) host.replaceChildren(...heads.map(makeHead));
+    heads.forEach((head, n) => showPrediction(host.children[n], head, null));
+  }
+
   draw() {
     if (!this.header || !this.root.isConnected || !this.root.clientWidth) return;
     this.theme ??= readTheme(this.root);
     const ramp = RAMPS[this.theme.name];
     paintRamp(this.one(".weights"), ramp);
+    this.drawLevels();
     for (const column of this.columns) if (!column.root.hidden) column.draw(this.theme, ramp);
     note("drawn");
+  }
+
+  /** The scale of a spectrogram's colours. */
+  drawLevels() {
+    const { sound } = this.header, host = this.one(".level");
+    host.hidden = !sound;
+    if (!sound) return;
+    paintRamp(host.querySelector(".mel"), RAMPS.mel);
+    const [low, high] = host.querySelectorAll("i");
+    write(low, whole(sound.decibels[0]));
+    write(high, `${whole(sound.decibels[1])} dB`);
   }
 
   /** @param {Hover | null} hover @param {MouseEvent} [event] */
@@ -207,15 +232,25 @@ export class Images extends View {
   }
 }
 
+/** The place of one question's answer. */
+function makeHead() {
+  const host = document.createElement("div");
+  host.className = "head";
+  host.innerHTML = '<p class="heading"></p><div class="top"><b></b> <span></span></div><div class="bars" role="group"></div>'
+    + '<p class="pinned-note" hidden></p>';
+  return host;
+}
+
 /**
  * @param {any} layer of a header @param {number} number @param {Record<string, any>} arrays @param {number[]} size of the picture
+ * @param {(levels: Uint8Array) => Uint32Array} coloured
  * @returns {import("./figure.js").Layer}
  */
-function unpackLayer(layer, number, arrays, [height, width]) {
+function unpackLayer(layer, number, arrays, [height, width], coloured) {
   const of = (/** @type {string} */ name) => arrays[`${name}${number}`];
   return {
     ...layer, axes: [axisOf(of("height"), of("rowEdges"), height), axisOf(of("width"), of("columnEdges"), width)],
-    seen: of("seen"), features: of("features"), spectrum: of("spectrum"), masks: [of("rowMask"), of("columnMask")],
+    seen: coloured(of("seen")), features: of("features"), spectrum: of("spectrum"), masks: [of("rowMask"), of("columnMask")],
   };
 }
 
