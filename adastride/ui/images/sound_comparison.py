@@ -96,8 +96,8 @@ def _row(
     (rows, columns), (frequency, time) = (axis.output_size for axis in shown.along), kept
     st.markdown(f"**{plain(name)}**: {rows} × {columns}, off by **{decibels_off(back.psnr):.1f} dB**")
     st.caption(
-        f"Time: {1e3 * time.step:.3g} ms a column, up to {time.cut_off:.2g} Hz. "
-        f"Frequency: {frequency.step:.3g} bands a row, up to {frequency.cut_off:.2g} cycles a band."
+        f"Time: {1e3 * time.step:.3g} ms a column, up to {time.cut_off:.3g} Hz. "
+        f"Frequency: {frequency.step:.3g} bands a row, up to {frequency.cut_off:.3g} cycles a band."
     )
     with st.container(horizontal=True, gap="small"):
         st.image(_coloured(shown.seen, levels, window), caption="As seen", alt=f"The spectrogram as layer {layer + 1} of {name} sees it", width=width)
