@@ -14,6 +14,7 @@ from adastride.ui.address import write_address
 from adastride.ui.images import link as permalink
 from adastride.ui.images import picker, sound, source
 from adastride.ui.images.comparison import side_by_side
+from adastride.ui.images.sound_comparison import sounds_side_by_side
 from adastride.ui.images.viewer import Shown, viewer, viewer_state
 from adastride.ui.queue import in_line
 
@@ -29,7 +30,7 @@ if "images_link" not in st.session_state:  # a link counts once, when the sessio
     clips.choose_sample(link.clip)
     sound.choose_second(link.second)
     picker.choose_checkpoint(link.checkpoint, link.what)
-    picker.choose_networks(link.networks)
+    picker.choose_networks(link.networks, link.what)
     st.session_state["images_view_kept"] = "compare" if link.side_by_side else "one"
     for problem in link.problems:
         st.toast(problem, icon=":material/link_off:", duration="long")
@@ -58,15 +59,20 @@ else:
     fitted = chosen.fitted(network.config.size)
     kept.caption(source.kept_words(chosen, fitted))
     shown = Shown(chosen.id, chosen.title, fitted.pixels, {"picture": chosen.link}, chosen.stem, chosen.verdict)
-    if "images_view" not in st.session_state:
-        st.session_state["images_view"] = st.session_state["images_view_kept"]
-    view = st.segmented_control(
-        "What is shown", list(VIEWS), format_func=VIEWS.get, key="images_view", required=True, label_visibility="collapsed",
-    )
-    st.session_state["images_view_kept"] = view
-    if view == "compare":
-        side_by_side(chosen, picker.pick_networks())
-        st.stop()
+
+if "images_view" not in st.session_state:
+    st.session_state["images_view"] = st.session_state["images_view_kept"]
+view = st.segmented_control(
+    "What is shown", list(VIEWS), format_func=VIEWS.get, key="images_view", required=True, label_visibility="collapsed",
+)
+st.session_state["images_view_kept"] = view
+if view == "compare":
+    compared = picker.pick_networks(what)
+    if isinstance(chosen, clips.Clip):
+        sounds_side_by_side(chosen, window.begin, compared)
+    else:
+        side_by_side(chosen, compared)
+    st.stop()
 
 write_address({"view": None, "networks": None}, key="images_address")
 linked = st.session_state.setdefault("images_first_checkpoint", checkpoint.id) == checkpoint.id

@@ -160,14 +160,14 @@ def _sound_figure(trace: PictureTrace, title: str, sound: SoundWindow) -> Figure
 
 def _draw_sound_layer(place: SubFigure, layer: LayerPicture, sound: SoundWindow, number: int, kept: tuple[Modulation, Modulation]) -> None:
     frequency, time = layer.along
-    bands, frames = sound.pixels.shape[:2]
+    bands = sound.pixels.shape[0]
     low, high = sound.decibels
-    seconds = sound.begin, sound.begin + frames / sound.mel.frames_per_second
+    seconds = sound.begin, sound.end
     axes = place.subplots(3, 2, gridspec_kw={"width_ratios": (1, 3), "height_ratios": (1.3, 3, 3)})
     place.suptitle(
         f"Layer {number + 1}: {frequency.output_size} × {time.output_size} of {frequency.input_size} × {time.input_size}\n"
-        f"{1e3 * kept[1].step:.3g} ms a column, up to {kept[1].cut_off:.2g} Hz\n"
-        f"{kept[0].step:.3g} bands a row, up to {kept[0].cut_off:.2g} cycles/band", fontsize=7,
+        f"{1e3 * kept[1].step:.3g} ms a column, up to {kept[1].cut_off:.3g} Hz\n"
+        f"{kept[0].step:.3g} bands a row, up to {kept[0].cut_off:.3g} cycles/band", fontsize=7,
     )
     for one in (axes[0, 0], axes[2, 0]):
         one.axis("off")

@@ -284,8 +284,9 @@ def _spectrum(x: Tensor, cosine: bool) -> np.ndarray:
     if cosine:
         bins = cosine_transform(cosine_transform(x, width).transpose(1, 2), height).transpose(1, 2) / (height * width) ** 0.5
     else:
-        bins = torch.fft.fftshift(torch.fft.fft2(x), dim=(1, 2)) / (height * width)
-    return (20 * bins.abs().clamp(min=_FLOOR).log10()).mean(dim=0).cpu().numpy()
+        bins = torch.fft.fft2(x) / (height * width)
+    levels = (20 * bins.abs().clamp(min=_FLOOR).log10()).mean(dim=0)
+    return (levels if cosine else torch.fft.fftshift(levels)).cpu().numpy()  # shifted last: one picture instead of all channels
 
 
 def _masks(network: PictureNetwork, settings: Both, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray] | None:

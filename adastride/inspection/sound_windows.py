@@ -33,6 +33,11 @@ class SoundWindow:
         return self.first / self.mel.frames_per_second
 
     @property
+    def end(self) -> float:
+        """Where it ends, in seconds of the clip."""
+        return self.begin + self.pixels.shape[1] / self.mel.frames_per_second
+
+    @property
     def rates(self) -> tuple[float, float]:
         """Rows in a mel band, and columns in a second."""
         return 1.0, self.mel.frames_per_second

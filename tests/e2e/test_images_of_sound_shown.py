@@ -138,6 +138,23 @@ def test_clips_of_all_lengths_and_pictures_beside_them(sized_page: Callable[...,
     assert unbroken(page)
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_networks_of_sound_side_by_side(sized_page: Callable[..., Page], address: str, width: int, scheme: str):
+    page = sized_page(width, 900, color_scheme=scheme)
+    page.goto(f"{address}?what=sound&view=compare&networks=sound-adastride,sound-diffstride&clip=counting&second=0.5")
+    page.locator(".js-plotly-plot").nth(7).wait_for(timeout=LONG)
+    page.wait_for_timeout(800)
+    assert page.locator("[data-testid=stImage] img").count() == 18
+    wait_for(lambda: query(page)["second"] == "0.5" and query(page)["view"] == "compare", why="the link is not written")
+    assert page.get_by_test_id("stMain").evaluate("(main) => main.scrollWidth <= main.clientWidth")
+    assert axe_violations(page) == []
+    shoot_whole(page, f"images-sound-compare-{scheme}-{width}")
+    assert unbroken(page)
+    page.get_by_text("One network", exact=True).click()
+    page.locator(".images .bar-row").first.wait_for(timeout=LONG)
+    wait_for(lambda: "view" not in query(page), why="the link still compares")
+
+
 @pytest.mark.parametrize(("width", "height", "scheme", "method"), SIZES)
 def test_everything_of_sound_fits(sized_page: Callable[..., Page], address: str, width: int, height: int, scheme: str, method: str):
     page = opened(sized_page(width, height, color_scheme=scheme), f"{address}?what=sound&checkpoint=sound-{method}&clip=counting")

@@ -201,3 +201,17 @@ def test_requests_of_another_network_count_as_none():
     request = {"sequence": 4, "revision": "r", "settings": [{"strides": [2, 3.5], "sigma": None}] * 4}
     assert _request(request, network, as_trained(network)) is not None
     assert _request({**request, "settings": request["settings"][:3]}, network, as_trained(network)) is None
+
+
+def test_networks_of_sound_side_by_side(networks: Path):
+    app = opened(PAGE, what="sound", view="compare", networks="sound-diffstride,sound-strided-conv", clip="seven", second="1.8")
+    assert not app.error
+    assert tuple(app.multiselect(key="images_sound_networks").value) == ("sound-diffstride", "sound-strided-conv")
+    text = said(app)
+    assert text.count(" dB**") == 8, "how far what can be had back is off, for each layer of each network"
+    assert "20 ms a column, up to 25 Hz" in text
+    assert text.count("Spoken digits: **") == 2
+    app = set_(app.multiselect(key="images_sound_networks"), ["sound-diffstride"])
+    assert "Choose 2 to 4 networks" in app.info[0].value
+    app = set_(app.segmented_control(key="images_view"), "one")
+    assert trace(app).method == "diffstride"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -47,7 +48,7 @@ def side_by_side(chosen: ChosenPicture, networks: Sequence[ChosenCheckpoint]) ->
         except PictureError as error:
             st.error(f"{plain(checkpoint.title)}: {plain(str(error))}", icon=":material/error:")
             return
-    names = _distinct([METHODS[trace.method].label for trace in traces])
+    names = distinct([METHODS[trace.method].label for trace in traces])
     for column, name, trace in zip(st.columns(len(traces), border=True), names, traces, strict=True):
         best, share = trace.answer
         verdict = chosen.verdict(best, trace.labels)
@@ -62,8 +63,9 @@ def side_by_side(chosen: ChosenPicture, networks: Sequence[ChosenCheckpoint]) ->
                 _row(trace, layer, name, _WIDTHS[len(traces)])
         for column, axis in zip(st.columns(2), (0, 1), strict=True):
             column.plotly_chart(
-                plotly_panel(_response(traces, names, layer, axis), st.context.theme.type == "dark"), theme=None, config={"displayModeBar": False},
-                key=f"images_response_{layer}_{axis}", alt=f"Layer {layer + 1}: frequency response along the {('height', 'width')[axis]}",
+                plotly_panel(response(traces, names, layer, axis, HEIGHT_AND_WIDTH), st.context.theme.type == "dark"), theme=None,
+                config={"displayModeBar": False}, key=f"images_response_{layer}_{axis}",
+                alt=f"Layer {layer + 1}: frequency response along the {('height', 'width')[axis]}",
             )
     st.caption(_HOW)
 
@@ -87,7 +89,7 @@ def decibels(value: float) -> str:
     return f"{value:.1f} dB" if math.isfinite(value) else "without limit"
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str]) -> list[str]:
     """Names of which no two are the same: a second network of a method is numbered."""
     return [f"{name} {names[: place + 1].count(name)}" if names.count(name) > 1 else name for place, name in enumerate(names)]
 
@@ -101,14 +103,27 @@ def _enlarged(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _response(traces: Sequence[PictureTrace], names: Sequence[str], layer: int, axis: int) -> Panel:
-    series = []
+@dataclass(frozen=True)
+class Along:
+    """How an axis of a picture is drawn in a chart of frequencies. title: its name. unit: of frequencies, and `rate` pixels are in one of it."""
+
+    title: str
+    unit: str
+    rate: float = 1.0
+
+
+HEIGHT_AND_WIDTH = Along("the height", "cycles per pixel"), Along("the width", "cycles per pixel")
+
+
+def response(traces: Sequence[PictureTrace], names: Sequence[str], layer: int, axis: int, along: Sequence[Along]) -> Panel:
+    """The share of each frequency's amplitude that comes back after a layer, a line for each network. along: the two axes."""
+    shown, series = along[axis], []
     for number, (trace, name) in enumerate(zip(traces, names, strict=True)):
         back = trace.reconstructions[layer]
         points = tuple(
-            Point(float(x), float(y), f"{name}, {x:.2f} cycles per pixel: {100 * y:.0f} %")
-            for x, y in zip(back.frequencies, back.response[axis], strict=True)
+            Point(float(x), float(y), f"{name}, {x:.3g} {shown.unit}: {100 * y:.0f} %")
+            for x, y in zip(shown.rate * back.frequencies, back.response[axis], strict=True)
         )
         series.append(Series(name, number, points, "line"))
-    label = ("height", "width")[axis]
-    return Panel(f"Layer {layer + 1} along the {label}", Axis("Frequency (cycles per pixel)", 0, 0.5), Axis("Response (share)", 0, 1.05), tuple(series))
+    most = 0.5 * shown.rate
+    return Panel(f"Layer {layer + 1} along {shown.title}", Axis(f"Frequency ({shown.unit})", 0, most), Axis("Response (share)", 0, 1.05), tuple(series))

@@ -62,9 +62,9 @@ def parse(
     heights, widths = (query.read(name, strides, trained) or as_trained for name in ("height", "width"))
     sigmas = query.read("sigma", for_layers(number(SIGMA_RANGE), layers), trained) or as_trained
     layer = query.read("layer", one_of([str(n + 1) for n in range(layers)], f"a layer from 1 to {layers}"), "all are shown")
-    view = None if sound else query.read("view", one_of(("one", "compare"), "one or compare"), "one network is shown")
+    view = query.read("view", one_of(("one", "compare"), "one or compare"), "one network is shown")
     settings = tuple(
         (LayerSettings(sigma, height), LayerSettings(sigma, width)) for sigma, height, width in zip(sigmas, heights, widths, strict=True)
     )
-    networks = () if sound else query.checkpoints("networks", known, MOST_NETWORKS)
+    networks = query.checkpoints("networks", known, MOST_NETWORKS)
     return Link(what, picture, clip, second, checkpoint, settings, int(layer) - 1 if layer else None, view == "compare", networks, tuple(query.problems))

@@ -15,7 +15,7 @@ from adastride.ui.resources import OwnCheckpoint
 from adastride.ui.text import plain
 from adastride.ui.uploads import load_checkpoints
 
-WIDGETS = ("images_checkpoint", "images_own", "images_networks", "images_sound_checkpoint", "images_sound_own")  # keys of the pickers'
+WIDGETS = ("images_checkpoint", "images_own", "images_networks", "images_sound_checkpoint", "images_sound_own", "images_sound_networks")  # keys of the pickers'
 _NAMES = {"pictures": "images", "sound": "images_sound"}  # what the keys of the pickers begin with
 NONE_HERE = {
     "pictures": "No network of pictures is installed here: train one with `python -m adastride train --task images --method adastride "
@@ -33,10 +33,10 @@ def choose_checkpoint(name: str | None, what: str) -> None:
         _kept(what)["checkpoint"] = name
 
 
-def choose_networks(names: tuple[str, ...]) -> None:
+def choose_networks(names: tuple[str, ...], what: str) -> None:
     """Has the picker of several networks, which is not drawn yet, start with these shipped ones; with the usual ones for ()."""
     if names:
-        _kept("pictures")["networks"] = list(names)
+        _kept(what)["networks"] = list(names)
 
 
 def pick_network(what: str) -> ChosenCheckpoint | None:
@@ -60,9 +60,9 @@ def pick_network(what: str) -> ChosenCheckpoint | None:
     return _chosen(name, what)
 
 
-def pick_networks() -> list[ChosenCheckpoint]:
+def pick_networks(what: str) -> list[ChosenCheckpoint]:
     """Draws the picker of several networks and returns those that are chosen."""
-    remembered, key, titles = _kept("pictures"), WIDGETS[2], _titles("pictures")
+    remembered, key, titles = _kept(what), f"{_NAMES[what]}_networks", _titles(what)
     options = list(titles)
     if not options:
         return []
@@ -73,7 +73,7 @@ def pick_networks() -> list[ChosenCheckpoint]:
     st.session_state[key] = [name for name in chosen if name in options][:MOST_NETWORKS]
     picked = st.multiselect(f"2 to {MOST_NETWORKS} networks", options, format_func=titles.__getitem__, key=key, max_selections=MOST_NETWORKS)
     remembered["networks"] = picked
-    return [_chosen(name, "pictures") for name in picked]
+    return [_chosen(name, what) for name in picked]
 
 
 def _kept(what: str) -> dict:

@@ -167,7 +167,7 @@ def _prediction(trace: PictureTrace) -> dict:
     for head, shares in zip(trace.heads, np.split(trace.probabilities, ends[:-1]), strict=True):
         order = np.argsort(-shares, kind="stable")[:most]
         bars = [{"label": head.labels[n], "share": round(float(shares[n]), 5), "text": percent(float(shares[n]))} for n in order]
-        title = "Probability of each class" if len(trace.heads) == 1 else title_of(head.task)
+        title = title_of(head.task) if head.task else "Probability of each class"
         heads.append({"headline": bars[0]["label"], "detail": bars[0]["text"], "barsTitle": title, "lanes": [], "bars": bars})
     if len(heads) == 1:
         return {**heads[0], "heads": []}
