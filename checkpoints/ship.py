@@ -26,11 +26,13 @@ import torch
 
 from adastride import audio, checkpoints, images
 from adastride.clips import Clip
-from adastride.image_runs import read_image_runs
+from adastride.image_runs import read_image_runs, strides_of
+from adastride.inspection.pictures import trace_image
+from adastride.inspection.sound_windows import loudest_first, sound_window
 from adastride.inspection.tracing import Trace, trace
 from adastride.models.classifier import network_label
-from adastride.models.picture_network import probabilities_of, standardised
-from adastride.models.spectrograms import SpectrogramConfig, picture_of_mel
+from adastride.models.picture_network import standardised
+from adastride.models.spectrograms import SpectrogramConfig
 from adastride.results import read, spectrograms
 from adastride.results.pictures import groups_of, title_of, usual
 from adastride.samples import drawings, samples
@@ -40,7 +42,6 @@ from adastride.subjects import SUBJECTS
 from adastride.tasks import PICTURE_KINDS
 from adastride.training.calibrate import calibrated
 from adastride.training.grid import read_grid
-from adastride.training.spectrograms import windows_of
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "results"
@@ -91,7 +92,10 @@ TASKS = {
 CALLED = {"speakers-ast-2s": "speakers-ast", "scenes-patches-elastic": "scenes-elastic", "scenes-patches-ast": "scenes-ast"}
 # Words that people hear in seconds of silence: how many seconds a network is calibrated in, on the valid split (adastride/training/calibrate.py).
 CALIBRATED = {"digits": (2.0, 7.0)}
-MOST_BYTES = {"classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000, "audio-transformer": 15_000_000, "images": 15_000_000, "spectrogram": 15_000_000}
+MOST_BYTES = {
+    "classifier": 40_000_000, "recogniser": 25_000_000, "codec": 15_000_000, "audio-transformer": 15_000_000, "images": 15_000_000,
+    "spectrogram": 15_000_000,
+}
 ANSWERED = ("seven", "left", "rhythm", "number", "clock")  # bundled clips
 TOLERANCE = 0.002  # of the headline metric, between the catalogue and a check
 
@@ -214,7 +218,8 @@ def take_spectrograms(results: Path, runs: Path) -> None:
     for entry in of_kind:
         own = [line for line in lines if line.run == checkpoints.details(HERE / entry["file"])["details"]["run"]]
         told = ", ".join(f"{each.task} {_percent(each.accuracy)} of {each.clips}" for each in own)
-        cells = (entry["name"], network_label(entry["method"]), entry["width"], own[0].epochs, own[0].strides.replace("x", " × ").replace(" × ", "×").replace(" ", ", ").replace("×", " × "), told)
+        strides = ", ".join(f"{frequency:.3g} × {time:.3g}" for frequency, time in strides_of(own[0].strides))
+        cells = (entry["name"], network_label(entry["method"]), entry["width"], own[0].epochs, strides, told)
         rows.append(f"| {' | '.join(map(str, cells))} |")
     readme = HERE / "README.md"
     readme.write_text(_replaced(readme.read_text(encoding="utf-8"), "<!-- table of spectrograms -->", rows), encoding="utf-8")
@@ -241,14 +246,11 @@ def _write_picture_answers(answers: dict[str, dict], what: str) -> None:
 
 
 def spectrogram_answers(name: str, clip: str) -> list[tuple[str, float]]:
-    """What a shipped network of spectrograms says to the first second of a bundled clip: for each head its answer, and how probable that is."""
-    network = checkpoints.load_pictures(name)
+    """What a shipped network of spectrograms says to the loudest second of a bundled clip: for each head its answer, and how probable that is."""
+    network, waveform = checkpoints.load_pictures(name), audio.read(samples()[clip].path)
     config = cast(SpectrogramConfig, network.config)
-    picture = picture_of_mel(audio.mel_of(audio.read(samples()[clip].path), config.mel)).numpy()
-    with torch.inference_mode():
-        logits = network(standardised(torch.from_numpy(windows_of(picture, config.frames)[:1])[:, None])).head
-    parts = probabilities_of(config.heads, logits)[0].split([len(head.labels) for head in config.heads])
-    return [(head.labels[int(part.argmax())], round(float(part.max()), 4)) for head, part in zip(config.heads, parts, strict=True)]
+    window = sound_window(waveform, config.mel, config.frames, loudest_first(waveform, config.mel, config.frames))
+    return [(label, round(probability, 4)) for _, label, probability in trace_image(network, window.pixels).answers]
 
 
 def picture_answer(name: str, drawing: str) -> tuple[str, float]:

@@ -41,6 +41,8 @@ if "images_what" not in st.session_state:
 with st.sidebar:
     what = st.segmented_control("Look at", list(permalink.WHAT), format_func=permalink.WHAT.get, key="images_what", required=True)
     st.session_state["images_what_kept"] = what
+    if what == "sound":
+        sound.choose_usual_clip()
     chosen = source.pick_picture() if what == "pictures" else clips.pick_clip()
     kept = st.container()
     checkpoint = picker.pick_network(what)

@@ -40,10 +40,8 @@ def many() -> list[SpectrogramRunLine]:
 
 
 def epochs(line: SpectrogramRunLine) -> list[ImageEpochLine]:
-    return [
-        ImageEpochLine(line.run, number, math.nan if number == 0 else 1.0 / number, math.nan if number == 0 else 0.8, 0.3, START if number < 3 else line.strides)
-        for number in range(4)
-    ]
+    first = ImageEpochLine(line.run, 0, math.nan, math.nan, 0.3, START)
+    return [first, *(ImageEpochLine(line.run, number, 1.0 / number, 0.8, 0.3, START if number < 3 else line.strides) for number in (1, 2, 3))]
 
 
 RUNS, EPOCHS = many(), [one for line in many() if line.task == line.tasks[0] for one in epochs(line)]

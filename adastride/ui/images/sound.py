@@ -6,10 +6,17 @@ import streamlit as st
 
 from adastride.inspection.sound_windows import SoundWindow, loudest_first, most_first, sound_window
 from adastride.models.spectrograms import SpectrogramConfig
-from adastride.ui.source import Clip
+from adastride.ui.source import Clip, choose_sample
 
 WIDGETS = ("images_second",)  # keys of the picker's
+_USUAL_CLIP = "three"  # whose word the network of four tasks knows
 _FINE_SECONDS = 10.0  # of a clip: in a longer one the slider steps by a tenth of a second
+
+
+def choose_usual_clip() -> None:
+    """Has the picker of clips, where nobody has chosen one on any page, start with one that suits these networks."""
+    if not st.session_state.get("source_kept") and "source_sample" not in st.session_state:
+        choose_sample(_USUAL_CLIP)
 
 
 def choose_second(second: float | None) -> None:
