@@ -24,7 +24,7 @@ FLOORS = (
     ("downsampling",),
     ("alignment",),
     ("audio", "clip_parts", "clip_seconds", "clips", "code_durations", "length_points", "device", "files", "image_runs", "images", "intelligibility",
-     "intervals", "letters", "ranges", "run_columns", "samples", "speaker_counts", "subjects", "text", "vocoder"),
+     "intervals", "letters", "ranges", "run_columns", "samples", "speaker_counts", "spectrogram_runs", "subjects", "text", "vocoder"),
     ("formats", "image_files", "media", "memory", "tables", "wording"),
 )
 # `training` stands beside what looks at networks: it uses tasks and everything below. Pages, the command line and `ui`, where
@@ -32,7 +32,7 @@ FLOORS = (
 TRAINING = "training"
 # Arrows on one floor that are meant.
 NEIGHBOURS = {("__main__", "cli"), ("app", "pages"), ("checkpoints", "tasks"), ("clip_parts", "audio"), ("length", "results"),
-              ("samples", "files"), ("vocoder", "audio")}
+              ("samples", "files"), ("spectrogram_runs", "image_runs"), ("vocoder", "audio")}
 
 
 @dataclass(frozen=True)

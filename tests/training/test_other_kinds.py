@@ -121,7 +121,7 @@ def test_the_command_line_takes_the_kind(data: Path, tmp_path: Path, capsys: pyt
     assert cli.main(["evaluate", str(out), "--data", str(data), "--device", "cpu"]) == 0
     assert "loudness error, clips as they are" in capsys.readouterr().out
     assert cli.main([*start, "whale", *tiny]) == 2
-    names = "classifier, recogniser, codec, audio-transformer, loudness, classification, recognition, reconstruction, elastic, levels, images"
+    names = "classifier, recogniser, codec, audio-transformer, loudness, classification, recognition, reconstruction, elastic, levels, images, spectrogram"
     assert f"there is no kind or task 'whale': choose one of {names}." in capsys.readouterr().err
     assert cli.main([*start, "loudness", *tiny, "--learn-sigma"]) == 2
     assert "a loudness does not take all of these options" in capsys.readouterr().err
