@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from adastride.inspection.tracing import Trace
     from adastride.length_points import LengthPoint
     from adastride.models import Codec, NetworkConfig, PictureNetwork, SpectrogramClassifier
+    from adastride.models.picture_network import Head
     from adastride.tasks import Kind
     from adastride.tasks.task import Metric
     from adastride.training.datasets import Source
@@ -970,6 +971,21 @@ def _confusion_report(labels: Sequence[str], confusion: list[list[int]]) -> str:
     return "confusion (rows: true, columns: predicted)\n" + "\n".join(_columns(rows, left=1))
 
 
+def _head_for(network: SpectrogramClassifier, source: Source, split: str) -> Head:
+    """The head that knows the labels of a folder's split; of several the one that is called like the folder."""
+    labels = {row.label for row in source.rows() if row.split == split}
+    able = [head for head in network.config.heads if labels <= set(head.labels)]
+    named = [head for head in able if head.task == source.name]
+    if not able:
+        known = "; ".join(f"{head.task}: {', '.join(head.labels)}" for head in network.config.heads)
+        raise CommandError(f"{source.folder} has other labels than {network.name} tells apart, which are {known}.")
+    if len(able) > 1 and not named:
+        raise CommandError(
+            f"{source.folder} has labels that {' and '.join(head.task for head in able)} of {network.name} all know: call the folder like one of them.",
+        )
+    return (named or able)[0]
+
+
 def _evaluate_spectrograms(args: argparse.Namespace, network: SpectrogramClassifier) -> None:
     """`evaluate` for a network of spectrograms: each folder by the head that knows its labels."""
     _refuse(args, {"seconds": None, "resolutions": None}, f"for other networks of sound, and {network.name} sees windows of {network.config.seconds:g} s")
@@ -978,12 +994,9 @@ def _evaluate_spectrograms(args: argparse.Namespace, network: SpectrogramClassif
 
     found = []
     for source, folder in zip(_sources(args), args.data, strict=True):
-        data = read_spectrograms(source, network.config.mel, splits=(args.split,))
-        head = next((head for head in network.config.heads if set(data.classes) <= set(head.labels)), None)
-        if head is None:
-            known = "; ".join(f"{head.task}: {', '.join(head.labels)}" for head in network.config.heads)
-            raise CommandError(f"{folder} has other labels than {network.name} tells apart, which are {known}.")
-        found.append((folder, head, evaluate_spectrograms(network, data.for_head(head), args.split)))
+        head = _head_for(network, source, args.split)
+        data = read_spectrograms(source, network.config.mel, head.task, (args.split,), head.labels)
+        found.append((folder, head, evaluate_spectrograms(network, data, args.split)))
     strides = strides_text(layer.strides for layer in network.layers)
     if args.json:
         print(json.dumps({

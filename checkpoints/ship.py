@@ -194,7 +194,7 @@ def take_pictures(results: Path, runs: Path) -> None:
 
 def take_spectrograms(results: Path, runs: Path) -> None:
     """Copies the network of several tasks of each method and, of DiffStride, that of each task, where their runs of seed 0 are finished."""
-    lines = [line for line in next(iter(spectrograms.groups_of(read_spectrogram_runs(results)).values())) if line.seed == 0 and not line.cost_weight]
+    lines = [line for line in next(iter(spectrograms.groups_of(read_spectrogram_runs(results)).values())) if line.seed == 0]
     entries = {entry["name"]: entry for entry in json.loads((HERE / "catalogue.json").read_text(encoding="utf-8"))}
     for run_id in dict.fromkeys(line.run for line in lines):
         own = [line for line in lines if line.run == run_id]

@@ -125,7 +125,7 @@ def show_pictures() -> None:
 def show_spectrograms() -> None:
     """What networks of spectrograms reach: one for each task and one for all, and the strides that they learn."""
     groups = spectrograms.groups_of(spectrogram_runs)
-    names = [counted(epochs, "epoch") for epochs in groups]
+    names = [group.title for group in groups]
     place = 0
     if len(names) > 1:
         place = st.segmented_control("Runs", range(len(names)), format_func=names.__getitem__, default=0, required=True, key="results_spectrograms")

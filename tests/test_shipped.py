@@ -17,6 +17,7 @@ from adastride.spectrogram_runs import read_spectrogram_runs
 from adastride.tasks import KINDS, task_of
 from adastride.text import Vocabulary, compare, learned_tokens
 from adastride.ui.checkpoint_picker import DEFAULT
+from adastride.ui.images.picker import _described
 from checkpoints.ship import ANSWERED, MOST_BYTES, how_sure, picture_answer, said, spectrogram_answers
 
 ANSWERS = json.loads((Path(__file__).parent / "data" / "shipped.json").read_text(encoding="utf-8"))
@@ -181,3 +182,9 @@ def test_a_network_of_spectrograms_answers_as_it_did(name: str):
     assert set(answers[name]) == set(ANSWERED)
     for clip, heads in answers[name].items():
         assert spectrogram_answers(name, clip) == [(label, pytest.approx(probability, abs=0.02)) for label, probability in heads], clip
+
+
+def test_what_is_said_of_several_tasks_is_a_mean():
+    """A share of all clips would be another number."""
+    assert "On average over its tasks" in _described("spectrogram-diffstride", "sound")
+    assert "test pictures are right" in _described("images-adastride", "pictures")

@@ -84,13 +84,14 @@ def _sound_rows(trace: PictureTrace, sound: SoundWindow) -> list[tuple[object, .
     rows: list[tuple[object, ...]] = [(
         "layer", "axis", "place", "begin_pixels", "end_pixels", "begin", "end", "unit", "stride", "step", "step_unit", "cut_off", "cut_off_unit",
     )]
-    bands = np.arange(sound.mel.n_mels) + 0.5
+    bands = [0.0, *(np.arange(sound.mel.n_mels) + 0.5), float(sound.mel.n_mels)]
+    hertz = [sound.mel.high_hz, *sound.hertz, sound.mel.low_hz]  # the outermost bands end where all of them do
     for axis, (name, unit, scale, step_unit, cycles) in enumerate((
         ("frequency", "Hz", 1.0, "bands", "cycles per band"), ("time", "s", 1e3, "ms", "Hz"),
     )):
         for number, (layer, kept) in enumerate(zip(trace.layers, modulations_of(trace, axis, sound.rates[axis]), strict=True)):
             edges = layer.along[axis].edges
-            shown = sound.begin + edges / sound.mel.frames_per_second if axis else np.interp(edges, bands, sound.hertz)
+            shown = sound.begin + edges / sound.mel.frames_per_second if axis else np.interp(edges, bands, hertz)
             said = f"{layer.along[axis].settings.stride:g}", f"{scale * kept.step:.4f}", step_unit, f"{kept.cut_off:.4f}", cycles
             for place in range(len(edges) - 1):
                 ends = (*(f"{each:.4f}" for each in edges[place : place + 2]), *(f"{each:.4f}" for each in shown[place : place + 2]))
@@ -138,11 +139,11 @@ def _draw_layer(place: SubFigure, trace: PictureTrace, layer: LayerPicture, numb
     picture.hlines(height.edges, 0, size[1], color=_GRID, linewidth=0.4)
     picture.vlines(width.edges, 0, size[0], color=_GRID, linewidth=0.4)
     picture.set_yticks([])
-    picture.set_xlabel("input column (pixel)")
+    picture.set_xlabel("input column\n(pixel)")
     axes[2, 1].imshow(layer.seen, interpolation="nearest", aspect="auto")
     axes[2, 1].set_xticks([])
     axes[2, 1].set_yticks([])
-    axes[2, 1].set_xlabel(f"as layer {number + 1} sees it")
+    axes[2, 1].set_xlabel(f"as layer {number + 1}\nsees it")
 
 
 def _sound_figure(trace: PictureTrace, title: str, sound: SoundWindow) -> Figure:
@@ -188,7 +189,7 @@ def _draw_sound_layer(place: SubFigure, layer: LayerPicture, sound: SoundWindow,
     axes[1, 1].hlines(frequency.edges, *seconds, color=_GRID, linewidth=0.3, alpha=0.4)
     axes[1, 1].vlines(sound.begin + time.edges / sound.mel.frames_per_second, 0, bands, color=_GRID, linewidth=0.3, alpha=0.4)
     axes[1, 1].set_xticklabels([])
-    axes[2, 1].set_xlabel(f"time (s)\nas layer {number + 1} sees it")
+    axes[2, 1].set_xlabel(f"time (s)\nas layer {number + 1}\nsees it")
     place.colorbar(shown, ax=axes[1:, 1], orientation="horizontal", fraction=0.06, aspect=24, pad=0.02, ticks=MaxNLocator(2)).set_label("dB")
 
 

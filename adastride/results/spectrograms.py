@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from adastride.image_runs import ImageEpochLine, strides_of
 from adastride.inspection.charts import Axis, Chart, Panel, Point, Series
@@ -26,11 +27,30 @@ ALL = "All of them"
 _MEL = SpectrogramConfig(("task",), (("a", "b"),)).mel
 
 
-def groups_of(runs: Sequence[SpectrogramRunLine]) -> dict[int, list[SpectrogramRunLine]]:
-    """The runs that can be compared, by number of epochs, the group with the most of them first."""
-    groups: dict[int, list[SpectrogramRunLine]] = {}
+@dataclass(frozen=True)
+class Group:
+    """What runs have in common that can be compared: epochs, channels of the first block, strides at the start, and lambda of equation 6."""
+
+    epochs: int
+    width: int
+    start: str
+    cost_weight: float
+
+    @property
+    def title(self) -> str:
+        """It in words, without what is usual."""
+        start = "" if all(pair == (2.0, 2.0) for pair in strides_of(self.start)) else f", from {self.start}"
+        return f"{counted(self.epochs, 'epoch')}, {self.width} channels{start}{f', λ = {self.cost_weight:g}' if self.cost_weight else ''}"
+
+
+def groups_of(runs: Sequence[SpectrogramRunLine]) -> dict[Group, list[SpectrogramRunLine]]:
+    """The runs that can be compared, the group with the most of them first. Of networks of several tasks those of the most tasks are in it."""
+    groups: dict[Group, list[SpectrogramRunLine]] = {}
     for run in runs:
-        groups.setdefault(run.epochs, []).append(run)
+        groups.setdefault(Group(run.epochs, run.width, run.start, run.cost_weight), []).append(run)
+    for group, own in groups.items():
+        most = max((run.tasks for run in own), key=len)
+        groups[group] = [run for run in own if len(run.tasks) == 1 or run.tasks == most]
     return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
 
 
@@ -151,7 +171,7 @@ def _cut_off(stride: float, rate: float) -> float:
 
 def _stride_row(name: str, time: float, frequency: float, hertz: float, cycles: float) -> dict[str, str]:
     return {
-        "Network": name, "Stride over time": f"{time:.2f}", "A frame every (ms)": f"{1e3 * time / _MEL.frames_per_second:.1f}",
+        "Network": name, "Stride over time": f"{time:.2f}", "Stride over time (ms)": f"{1e3 * time / _MEL.frames_per_second:.1f}",
         "Cut-off over time (Hz)": f"{hertz:.1f}", "Stride over frequency": f"{frequency:.2f}", "Cut-off over frequency (cycles per mel band)": f"{cycles:.3f}",
     }
 
@@ -163,8 +183,8 @@ def _first_strides(runs: Sequence[SpectrogramRunLine]) -> list[tuple[str, Spectr
 
 
 def _learners(runs: Sequence[SpectrogramRunLine]) -> list[SpectrogramRunLine]:
-    """One line for each run that learns its strides and pays nothing for their cost."""
-    return list({run.run: run for run in runs if kind_of_method(run.method) == "learned" and not run.cost_weight}.values())
+    """One line for each run that learns its strides."""
+    return list({run.run: run for run in runs if kind_of_method(run.method) == "learned"}.values())
 
 
 def _methods(runs: Sequence[SpectrogramRunLine]) -> list[str]:
@@ -176,7 +196,7 @@ def _tasks(runs: Sequence[SpectrogramRunLine], together: bool | None = None) -> 
 
 
 def _of(runs: Sequence[SpectrogramRunLine], task: str, method: str, together: bool) -> list[SpectrogramRunLine]:
-    return [run for run in runs if (run.task, run.method, len(run.tasks) > 1) == (task, method, together) and not run.cost_weight]
+    return [run for run in runs if (run.task, run.method, len(run.tasks) > 1) == (task, method, together)]
 
 
 def _means(runs: Sequence[SpectrogramRunLine], together: bool) -> dict[str, float]:

@@ -73,11 +73,6 @@ class SpectrogramTask:
         """The network's question."""
         return Head(self.task, self.classes)
 
-    def for_head(self, head: Head) -> SpectrogramTask:
-        """The same clips under the name and in the classes of a head, which may have more of them. Raises KeyError where it has fewer."""
-        places = np.array([{label: place for place, label in enumerate(head.labels)}[label] for label in self.classes], np.int64)
-        return SpectrogramTask(head.task, head.labels, {name: Spectrograms(each.pictures, places[each.labels]) for name, each in self.splits.items()})
-
 
 @dataclass(frozen=True)
 class SpectrogramEvaluation:
@@ -93,16 +88,17 @@ class SpectrogramEvaluation:
 
 def read_spectrograms(
     folder: str | Path | Source, mel: MelPreset, task: str = "", splits: Sequence[str] = ("train", "valid", "test"),
+    classes: tuple[str, ...] | None = None,
 ) -> SpectrogramTask:
     """Reads a labelled data set of sounds in any form that `training.datasets` knows.
 
-    task: a name; the folder's where it is "". Classes are those of the train split, or of all splits that are read without it.
-    Raises DataError for a split without clips, for fewer than two labels, and for a label that no training clip has.
+    task: a name; the folder's where it is "". classes: that are told apart; those of the train split where they are None.
+    Raises DataError for a split without clips, for fewer than two classes, and for a label that is none of them.
     """
     source = as_source(folder)
     clips = {split: source.clips(split, mel.sample_rate) for split in splits}
-    known = clips.get("train") or [clip for each in clips.values() for clip in each]
-    classes = tuple(sorted({clip.label for clip in known} - {""}))
+    if classes is None:
+        classes = tuple(sorted({clip.label for clip in clips["train"]} - {""}))
     if len(classes) < 2:
         raise DataError(f"{source.folder} has fewer than two labels to tell apart: give labelled recordings.")
     return SpectrogramTask(task or source.name, classes, {split: _spectrograms(each, classes, mel) for split, each in clips.items()})
@@ -112,7 +108,7 @@ def _spectrograms(clips: Sequence[Clip], classes: tuple[str, ...], mel: MelPrese
     places = {label: place for place, label in enumerate(classes)}
     for clip in clips:
         if clip.label not in places:
-            raise DataError(f"{clip.path} has the label {clip.label!r}, which no training clip has.")
+            raise DataError(f"{clip.path} has the label {clip.label!r}, which is not one of {', '.join(classes[:8])}{', …' if len(classes) > 8 else ''}.")
     pictures = tuple(picture_of_mel(audio.log_mel(torch.from_numpy(clip.samples.copy()), mel)).numpy() for clip in clips)
     return Spectrograms(pictures, np.array([places[clip.label] for clip in clips], np.int64))
 

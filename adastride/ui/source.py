@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -35,9 +36,12 @@ def pick_clip() -> Clip:
     """Draws the picker and returns the clip to show. For a bad file the page says why it can't be used, and the last clip stays."""
     kinds = {"sample": "Sample", "upload": "Upload", "record": "Record"}
     remembered = st.session_state.setdefault("source_kept", {})  # a page forgets the widgets of another, a visitor should not notice
+    page = urlsplit(st.context.url or "").path
     for key in ("source_kind", "source_sample"):
-        if key not in st.session_state and key in remembered:
-            st.session_state[key] = remembered[key]
+        # On another page a widget is another one, which begins anew unless it is told its value, even where that is still known.
+        if (key not in st.session_state or remembered.get("page") != page) and (key in st.session_state or key in remembered):
+            st.session_state[key] = st.session_state.get(key, remembered.get(key))
+    remembered["page"] = page
     start = None if "source_kind" in st.session_state else "sample"
     kind = st.segmented_control("Sound", kinds, format_func=kinds.get, key="source_kind", required=True, default=start)
     if kind == "upload":

@@ -38,6 +38,18 @@ def test_a_link_restores_everything(explorer: Explorer, new_page: Callable[..., 
     assert "Clicks in noise" in other.page.locator(".st-key-source_sample input").input_value()
 
 
+def test_a_linked_clip_goes_along_to_other_pages(explorer: Explorer):
+    """What a link has chosen is what the next page looks at, and the one after that."""
+    explorer.open("?clip=counting")
+    chosen = explorer.page.locator(".st-key-source_sample input")
+    title = chosen.input_value()
+    for name, shown in (("Compare", ".compare .method"), ("Explore", ".bar-row")):
+        explorer.page.get_by_role("link", name=name).click()
+        explorer.page.locator(shown).first.wait_for(timeout=30_000)
+        wait_for(lambda: chosen.count() == 1 and chosen.input_value() == title)
+    assert "counting" in explorer.address() or title in explorer.settle().look()["title"]
+
+
 def test_a_link_sets_the_sliders(explorer: Explorer):
     """The sliders of a linked page stand where the values are, layer by layer, and As trained leads back."""
     explorer.open("?clip=birds&sigma=0.2,,5&stride=3")

@@ -101,6 +101,7 @@ def test_lines_of_the_table_of_sound_have_its_units(looked_at: tuple):
     assert float(time[0]["cut_off"]) == pytest.approx(modulations_of(trace, 1, 100)[1].cut_off, abs=1e-3)
     frequency = [row for row in rows if (row["layer"], row["axis"]) == ("1", "frequency")]
     assert all(float(row["begin"]) >= float(row["end"]) for row in frequency), "the highest band is on top"
+    assert (float(frequency[0]["begin"]), float(frequency[-1]["end"])) == (8000, 0), "the outermost rows are as wide as their bands"
     assert {row["cut_off_unit"] for row in frequency} == {"cycles per band"}
 
 

@@ -60,10 +60,26 @@ def test_table_1_has_a_network_for_each_task_and_one_for_all():
                                           ("Strided convolution", "Spectral pooling", "DiffStride"))]
 
 
+def test_only_what_can_be_compared_is_averaged():
+    """Other widths, starts, weights and sets of tasks are not mixed with what they stand beside."""
+    others = [
+        run(accuracy=0.5, together="digits+commands"), run(accuracy=0.5, width=32), run(accuracy=0.5, start="3x3 2x2 2x2 2x2"),
+        run(accuracy=0.5, cost_weight=1.0),
+    ]
+    triple = [run(accuracy=0.7, task=task, together="digits+emotion+commands") for task in ("digits", "emotion", "commands")]
+    groups = spectrograms.groups_of([*RUNS, *others])
+    assert len(next(iter(groups.values()))) == len(RUNS)
+    assert spectrograms.accuracy_table(next(iter(groups.values())))[0]["DiffStride, all tasks (%)"] == "82.0"
+    assert [group.title for group in groups] == [
+        "12 epochs, 16 channels", "12 epochs, 32 channels", "12 epochs, 16 channels, from 3x3 2x2 2x2 2x2", "12 epochs, 16 channels, λ = 1",
+    ]
+    assert {each.together for each in next(iter(spectrograms.groups_of([*RUNS, *triple]).values()))} == {"digits", "emotion", "digits+emotion+commands"}
+
+
 def test_table_2_has_what_the_first_layer_keeps():
     rows = {row["Network"]: row for row in spectrograms.stride_table(RUNS)}
     ours = rows["One network for all, ours"]
-    assert (ours["Stride over time"], ours["A frame every (ms)"], ours["Cut-off over time (Hz)"]) == ("1.46", "14.6", "34.2")
+    assert (ours["Stride over time"], ours["Stride over time (ms)"], ours["Cut-off over time (Hz)"]) == ("1.46", "14.6", "34.2")
     assert ours["Cut-off over frequency (cycles per mel band)"] == "0.279"
     assert rows["One network for all, paper"]["Cut-off over time (Hz)"] == "34.2"
     assert "Spoken digits, ours" in rows

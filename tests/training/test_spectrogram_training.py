@@ -265,3 +265,27 @@ def test_evaluate_refuses_other_labels(data: list[SpectrogramTask], folder: Path
     assert "has other labels than pitch tells apart, which are pitch: high, low" in capsys.readouterr().err
     assert main([*command, str(folder / "pitch"), "--seconds", "1"]) == 2
     assert "sees windows of 1 s" in capsys.readouterr().err
+
+
+def test_heads_of_the_same_labels_are_told_apart_by_the_folders_name(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    labels = ("high", "low")
+    network = SpectrogramClassifier(SpectrogramConfig(("first", "pitch"), (labels, labels), "avg-pool", width=2))
+    checkpoints.save_checkpoint(network, tmp_path / "same.safetensors", {})
+    command = ["evaluate", str(tmp_path / "same.safetensors"), "--device", "cpu", "--data"]
+    assert main([*command, str(folder / "pitch")]) == 0
+    assert "pitch on 8 clips" in capsys.readouterr().out
+    (tmp_path / "tones").mkdir()
+    for file in (folder / "pitch").iterdir():
+        (tmp_path / "tones" / file.name).write_bytes(file.read_bytes())
+    assert main([*command, str(tmp_path / "tones")]) == 2
+    assert "that first and pitch of same all know" in capsys.readouterr().err
+
+
+def test_a_split_of_one_class_is_measured(folder: Path, data: list[SpectrogramTask], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    checkpoints.save_checkpoint(SpectrogramClassifier(config_of(data[:1])), tmp_path / "pitch.safetensors", {})
+    few = tmp_path / "few"
+    few.mkdir()
+    (few / "one.wav").write_bytes((folder / "pitch" / "test0.wav").read_bytes())
+    (few / "manifest.csv").write_text("path,label,split\none.wav,low,test\n", encoding="utf-8")
+    assert main(["evaluate", str(tmp_path / "pitch.safetensors"), "--device", "cpu", "--data", str(few), "--json"]) == 0
+    assert np.sum(json.loads(capsys.readouterr().out)["tasks"][0]["confusion"][1]) == 1

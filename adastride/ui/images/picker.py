@@ -107,6 +107,8 @@ def _described(name: str, what: str) -> str:
     known = networks_of(what)
     if name in known:
         entry = known[name]
+        if len(resources.picture_model(name).config.heads) > 1:
+            return f"{entry.description} On average over its tasks {entry.headline} are right."
         return f"{entry.description} {entry.headline} of {entry.clips:,} test {'pictures' if what == 'pictures' else 'clips'} are right."
     config = resources.picture_model(_loaded(what)[name]).config
     height, width = config.picture_size
