@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import made_up_pictures as made_up
@@ -17,10 +18,11 @@ from streamlit.testing.v1 import AppTest
 from adastride import checkpoints
 from adastride.inspection.pictures import as_trained, trace_image
 from adastride.inspection.sound_windows import sound_window
+from adastride.models.spectrograms import SpectrogramClassifier
 from adastride.samples import samples as bundled
 from adastride.ui import resources
 from adastride.ui.images.link import KIND_OF, parse
-from adastride.ui.images.viewer import Shown, _packed, _request
+from adastride.ui.images.viewer import Shown, _packed, _request, _turn_to
 from adastride.ui.live import Channel
 
 PAGE = "pages/images.py"
@@ -215,3 +217,69 @@ def test_networks_of_sound_side_by_side(networks: Path):
     assert "Choose 2 to 4 networks" in app.info[0].value
     app = set_(app.segmented_control(key="images_view"), "one")
     assert trace(app).method == "diffstride"
+
+
+def strides(app: AppTest) -> list[float]:
+    return [both[0].stride for both in trace(app).settings]
+
+
+def test_strides_are_kept_while_something_else_is_shown(networks: Path):
+    app = opened(PAGE, what="sound", checkpoint="sound-diffstride", height="3,3,3,3", layer="2")
+    assert strides(app) == [3, 3, 3, 3]
+    state = app.session_state["images_viewer_state"]
+    state["settings"] = as_trained(made_up.spectrogram_network("diffstride"))
+    set_(app.selectbox(key="images_sound_checkpoint"), "sound-strided-conv")
+    set_(app.selectbox(key="images_sound_checkpoint"), "sound-diffstride")
+    assert strides(app) == [2, 2, 2, 2], "a link's strides count once"
+    state["settings"] = tuple((replace(down, stride=1.5), along) for down, along in state["settings"])
+    set_(app.segmented_control(key="images_what"), "pictures")
+    assert len(strides(app)) == 3
+    set_(app.segmented_control(key="images_what"), "sound")
+    assert strides(app) == [1.5] * 4
+
+
+def test_settings_of_so_many_networks_are_kept():
+    trained = as_trained(made_up.spectrogram_network())
+    moved = tuple((replace(down, stride=3.0), along) for down, along in trained)
+    state: dict = {}
+    for number in range(12):
+        _turn_to(state, str(number), moved, trained)
+    assert list(state["kept"]) == [str(number) for number in range(3, 11)]
+    _turn_to(state, "3", trained, trained)
+    assert state["settings"] is moved
+    _turn_to(state, "0", moved, trained)
+    assert state["settings"] is trained, "it began once"
+
+
+@pytest.fixture
+def short_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, SpectrogramClassifier]:
+    """Networks of sound with windows of 1 s and of 0.6 s, and with frames of 12.5 ms. No other test has networks of these names, which are cached."""
+    mel = replace(made_up.spectrogram_network().config.mel, hop=200)
+    made = {
+        "avg-pool": made_up.spectrogram_network("avg-pool", ("digits",)), "dct-diffstride": made_up.spectrogram_network("dct-diffstride", frames=60),
+        "adastride": made_up.spectrogram_network("adastride", ("digits",), mel=mel),
+    }
+    for method, network in made.items():
+        checkpoints.save_checkpoint(network, tmp_path / f"sound-{method}.safetensors", {})
+    entries = made_up.catalogue(tmp_path)
+    monkeypatch.setattr(checkpoints, "picture_catalogue", lambda: entries)
+    return made
+
+
+@pytest.mark.usefixtures("short_windows")
+def test_the_second_is_kept_for_a_network_with_other_windows():
+    app = with_sound(wav(samples(5.0)))
+    set_(app.selectbox(key="images_sound_checkpoint"), "sound-avg-pool")
+    set_(app.slider(key="images_second"), 0.53)
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-dct-diffstride")
+    assert second(app) == 0.53
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-adastride")
+    assert second(app) == pytest.approx(0.525), "the nearest frame of 12.5 ms"
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-dct-diffstride")
+    app = set_(app.slider(key="images_second"), app.slider(key="images_second").max)
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-avg-pool")
+    assert second(app) == app.slider(key="images_second").max == pytest.approx(4.0)
+    app = set_(app.file_uploader(key="source_upload"), ("short.wav", wav(samples(0.8)), "audio/wav"))
+    assert not app.main.slider
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-dct-diffstride")
+    assert 0 <= second(app) <= app.slider(key="images_second").max
