@@ -16,12 +16,15 @@ from sound_made_here import LOUD_FROM, RATE, samples, wav
 from streamlit.testing.v1 import AppTest
 
 from adastride import checkpoints
+from adastride.downsampling import METHODS
 from adastride.inspection.pictures import as_trained, trace_image
 from adastride.inspection.sound_windows import sound_window
 from adastride.models.spectrograms import SpectrogramClassifier
 from adastride.samples import samples as bundled
 from adastride.ui import resources
+from adastride.ui.images.comparison import response
 from adastride.ui.images.link import KIND_OF, parse
+from adastride.ui.images.sound_comparison import TIME, names_of
 from adastride.ui.images.viewer import Shown, _packed, _request, _turn_to
 from adastride.ui.live import Channel
 
@@ -283,3 +286,51 @@ def test_the_second_is_kept_for_a_network_with_other_windows():
     assert not app.main.slider
     app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-dct-diffstride")
     assert 0 <= second(app) <= app.slider(key="images_second").max
+
+
+def test_names_say_which_network_is_which(short_windows: dict[str, SpectrogramClassifier]):
+    seen = np.zeros((64, 100, 3), np.uint8)
+    digits, several = (trace_image(short_windows[method], seen) for method in ("avg-pool", "dct-diffstride"))
+    own = trace_image(made_up.spectrogram_network("avg-pool", ("a task of my own",)), seen)
+    pooling, spectral = (METHODS[each.method].label for each in (digits, several))
+    assert names_of([digits, several], ["a", "b"]) == [f"{pooling}, Spoken digits", f"{spectral}, 4 tasks"]
+    assert names_of([digits, digits, own], ["a", "b", "c"]) == [f"{pooling}, Spoken digits, a", f"{pooling}, Spoken digits, b", f"{pooling}, a task of my own"]
+    assert len(set(names_of([digits, digits], ["a", "a"]))) == 2
+
+
+def test_frequencies_of_each_network_are_those_of_its_own_front_end(short_windows: dict[str, SpectrogramClassifier]):
+    pair = [short_windows[method] for method in ("adastride", "avg-pool")]
+    traces = [trace_image(network, np.zeros((64, 100, 3), np.uint8)) for network in pair]
+    panel = response(traces, ["a", "b"], 0, TIME, [network.config.mel.frames_per_second for network in pair])
+    assert [series.points[-1].x for series in panel.series] == pytest.approx([40, 50])
+    assert panel.x.high == 50
+
+
+@pytest.mark.usefixtures("short_windows")
+def test_the_charts_of_a_comparison_have_the_rates_of_its_networks():
+    app = opened(PAGE, what="sound", view="compare", networks="sound-adastride,sound-avg-pool", clip="seven", second="0.5")
+    assert not app.error
+    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert chart["layout"]["xaxis"]["range"] == pytest.approx([0, 50])
+    assert "Spoken digits**" in said(app)
+
+
+def test_one_network_of_sound_asks_for_another_and_a_loaded_one_joins(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    entries = {name: entry for name, entry in made_up.catalogue(folder).items() if name in ("made-up-adastride", "sound-diffstride")}
+    monkeypatch.setattr(checkpoints, "picture_catalogue", lambda: entries)
+    app = opened(PAGE, what="sound", view="compare")
+    assert "load another .safetensors file in the sidebar" in app.info[0].value
+    files = []
+    for width in (2, 3, 4, 5):
+        path = tmp_path / f"mine-{width}.safetensors"
+        checkpoints.save_checkpoint(made_up.spectrogram_network("avg-pool", ("digits",), width=width), path, {})
+        files.append((path.name, path.read_bytes(), "application/octet-stream"))
+    app = set_(app.file_uploader(key="images_sound_own"), files[:1])
+    assert not app.error
+    assert not app.info
+    assert len(app.multiselect(key="images_sound_networks").value) == 2
+    app = set_(app.file_uploader(key="images_sound_own"), files)
+    assert len(app.multiselect(key="images_sound_networks").value) == 4
+    assert app.multiselect(key="images_sound_networks").value[0] == "sound-diffstride"
+    app = set_(app.multiselect(key="images_sound_networks"), ["sound-diffstride"])
+    assert "Choose 2 to 4 networks" in app.info[0].value, "what was taken out stays out"
