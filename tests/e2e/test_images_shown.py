@@ -131,6 +131,10 @@ def test_the_first_picture_tells_the_story_and_follows_the_hand(sized_page: Call
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     expect(tip).to_contain_text("row 5 of 8, column 6 of 8")
+    box, place, answers = base.bounding_box(), tip.bounding_box(), page.locator(".images .side").bounding_box()
+    assert box["y"] < place["y"] < box["y"] + box["height"], "the tip stands at the cell"
+    assert place["x"] < box["x"] + box["width"]
+    assert place["x"] + place["width"] <= answers["x"], "and not over the answers"
     page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
 

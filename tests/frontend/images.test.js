@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { axisOf, cellAt, inLevels, measure, outputAt, reach } from "../../adastride/ui/frontend/images/figure.js";
+import { axisOf, cellAt, inLevels, measure, middleOf, outputAt, reach } from "../../adastride/ui/frontend/images/figure.js";
 import { box, grasp, spectrumEnds, strideAt } from "../../adastride/ui/frontend/images/squares.js";
-import { span, unitsOf } from "../../adastride/ui/frontend/images/units.js";
+import { about, span, unitsOf } from "../../adastride/ui/frontend/images/units.js";
 
 /** Mean pooling of 8 pixels by 2. */
 const halves = Float32Array.from({ length: 32 }, (_, n) => (Math.floor((n % 8) / 2) === Math.floor(n / 8) ? 0.5 : 0));
@@ -32,6 +32,23 @@ test("a place of the figure is an output pixel, on the picture and on either ali
   assert.deepEqual(cellAt(frame, layer, frame.gutter - 1, frame.begin + frame.down * 0.1, null), { row: 3, column: 0 });
   assert.equal(cellAt(frame, layer, 3, 3, null), null);
   assert.equal(cellAt(frame, layer, middle, frame.height - 1, null), null);
+});
+
+test("the middle of an output pixel is a place of that pixel", () => {
+  const frame = measure(300, 1, 0.64, true);
+  for (const row of [0, 1, 2, 3]) {
+    const { x, y } = middleOf(frame, layer, { row, column: 0 });
+    assert.deepEqual(cellAt(frame, layer, x, y, null), { row, column: 0 });
+    assert.ok(Math.abs(y - frame.begin - (frame.down * (2 * row + 1)) / 8) < 1e-9);
+  }
+});
+
+test("sound is not called a picture", () => {
+  const { title, hovering } = about(true);
+  assert.doesNotMatch(title + hovering, /picture/i);
+  assert.match(title, /spectrogram/);
+  assert.equal(about(false).title, "A picture at every layer of a network");
+  assert.match(about(false).hovering, /a pixel of the picture/);
 });
 
 test("the box of a mask has its edges where dragging them would put it", () => {

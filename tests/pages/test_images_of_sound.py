@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import made_up_pictures as made_up
@@ -15,12 +16,16 @@ from sound_made_here import LOUD_FROM, RATE, samples, wav
 from streamlit.testing.v1 import AppTest
 
 from adastride import checkpoints
+from adastride.downsampling import METHODS
 from adastride.inspection.pictures import as_trained, trace_image
 from adastride.inspection.sound_windows import sound_window
+from adastride.models.spectrograms import SpectrogramClassifier
 from adastride.samples import samples as bundled
 from adastride.ui import resources
+from adastride.ui.images.comparison import response
 from adastride.ui.images.link import KIND_OF, parse
-from adastride.ui.images.viewer import Shown, _packed, _request
+from adastride.ui.images.sound_comparison import TIME, names_of
+from adastride.ui.images.viewer import Shown, _packed, _request, _turn_to
 from adastride.ui.live import Channel
 
 PAGE = "pages/images.py"
@@ -215,3 +220,117 @@ def test_networks_of_sound_side_by_side(networks: Path):
     assert "Choose 2 to 4 networks" in app.info[0].value
     app = set_(app.segmented_control(key="images_view"), "one")
     assert trace(app).method == "diffstride"
+
+
+def strides(app: AppTest) -> list[float]:
+    return [both[0].stride for both in trace(app).settings]
+
+
+def test_strides_are_kept_while_something_else_is_shown(networks: Path):
+    app = opened(PAGE, what="sound", checkpoint="sound-diffstride", height="3,3,3,3", layer="2")
+    assert strides(app) == [3, 3, 3, 3]
+    state = app.session_state["images_viewer_state"]
+    state["settings"] = as_trained(made_up.spectrogram_network("diffstride"))
+    set_(app.selectbox(key="images_sound_checkpoint"), "sound-strided-conv")
+    set_(app.selectbox(key="images_sound_checkpoint"), "sound-diffstride")
+    assert strides(app) == [2, 2, 2, 2], "a link's strides count once"
+    state["settings"] = tuple((replace(down, stride=1.5), along) for down, along in state["settings"])
+    set_(app.segmented_control(key="images_what"), "pictures")
+    assert len(strides(app)) == 3
+    set_(app.segmented_control(key="images_what"), "sound")
+    assert strides(app) == [1.5] * 4
+
+
+def test_settings_of_so_many_networks_are_kept():
+    trained = as_trained(made_up.spectrogram_network())
+    moved = tuple((replace(down, stride=3.0), along) for down, along in trained)
+    state: dict = {}
+    for number in range(12):
+        _turn_to(state, str(number), moved, trained)
+    assert list(state["kept"]) == [str(number) for number in range(3, 11)]
+    _turn_to(state, "3", trained, trained)
+    assert state["settings"] is moved
+    _turn_to(state, "0", moved, trained)
+    assert state["settings"] is trained, "it began once"
+
+
+@pytest.fixture
+def short_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, SpectrogramClassifier]:
+    """Networks of sound with windows of 1 s and of 0.6 s, and with frames of 12.5 ms. No other test has networks of these names, which are cached."""
+    mel = replace(made_up.spectrogram_network().config.mel, hop=200)
+    made = {
+        "avg-pool": made_up.spectrogram_network("avg-pool", ("digits",)), "dct-diffstride": made_up.spectrogram_network("dct-diffstride", frames=60),
+        "adastride": made_up.spectrogram_network("adastride", ("digits",), mel=mel),
+    }
+    for method, network in made.items():
+        checkpoints.save_checkpoint(network, tmp_path / f"sound-{method}.safetensors", {})
+    entries = made_up.catalogue(tmp_path)
+    monkeypatch.setattr(checkpoints, "picture_catalogue", lambda: entries)
+    return made
+
+
+@pytest.mark.usefixtures("short_windows")
+def test_the_second_is_kept_for_a_network_with_other_windows():
+    app = with_sound(wav(samples(5.0)))
+    set_(app.selectbox(key="images_sound_checkpoint"), "sound-avg-pool")
+    set_(app.slider(key="images_second"), 0.53)
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-dct-diffstride")
+    assert second(app) == 0.53
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-adastride")
+    assert second(app) == pytest.approx(0.525), "the nearest frame of 12.5 ms"
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-dct-diffstride")
+    app = set_(app.slider(key="images_second"), app.slider(key="images_second").max)
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-avg-pool")
+    assert second(app) == app.slider(key="images_second").max == pytest.approx(4.0)
+    app = set_(app.file_uploader(key="source_upload"), ("short.wav", wav(samples(0.8)), "audio/wav"))
+    assert not app.main.slider
+    app = set_(app.selectbox(key="images_sound_checkpoint"), "sound-dct-diffstride")
+    assert 0 <= second(app) <= app.slider(key="images_second").max
+
+
+def test_names_say_which_network_is_which(short_windows: dict[str, SpectrogramClassifier]):
+    seen = np.zeros((64, 100, 3), np.uint8)
+    digits, several = (trace_image(short_windows[method], seen) for method in ("avg-pool", "dct-diffstride"))
+    own = trace_image(made_up.spectrogram_network("avg-pool", ("a task of my own",)), seen)
+    pooling, spectral = (METHODS[each.method].label for each in (digits, several))
+    assert names_of([digits, several], ["a", "b"]) == [f"{pooling}, Spoken digits", f"{spectral}, 4 tasks"]
+    assert names_of([digits, digits, own], ["a", "b", "c"]) == [f"{pooling}, Spoken digits, a", f"{pooling}, Spoken digits, b", f"{pooling}, a task of my own"]
+    assert len(set(names_of([digits, digits], ["a", "a"]))) == 2
+
+
+def test_frequencies_of_each_network_are_those_of_its_own_front_end(short_windows: dict[str, SpectrogramClassifier]):
+    pair = [short_windows[method] for method in ("adastride", "avg-pool")]
+    traces = [trace_image(network, np.zeros((64, 100, 3), np.uint8)) for network in pair]
+    panel = response(traces, ["a", "b"], 0, TIME, [network.config.mel.frames_per_second for network in pair])
+    assert [series.points[-1].x for series in panel.series] == pytest.approx([40, 50])
+    assert panel.x.high == 50
+
+
+@pytest.mark.usefixtures("short_windows")
+def test_the_charts_of_a_comparison_have_the_rates_of_its_networks():
+    app = opened(PAGE, what="sound", view="compare", networks="sound-adastride,sound-avg-pool", clip="seven", second="0.5")
+    assert not app.error
+    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert chart["layout"]["xaxis"]["range"] == pytest.approx([0, 50])
+    assert "Spoken digits**" in said(app)
+
+
+def test_one_network_of_sound_asks_for_another_and_a_loaded_one_joins(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    entries = {name: entry for name, entry in made_up.catalogue(folder).items() if name in ("made-up-adastride", "sound-diffstride")}
+    monkeypatch.setattr(checkpoints, "picture_catalogue", lambda: entries)
+    app = opened(PAGE, what="sound", view="compare")
+    assert "load another .safetensors file in the sidebar" in app.info[0].value
+    files = []
+    for width in (2, 3, 4, 5):
+        path = tmp_path / f"mine-{width}.safetensors"
+        checkpoints.save_checkpoint(made_up.spectrogram_network("avg-pool", ("digits",), width=width), path, {})
+        files.append((path.name, path.read_bytes(), "application/octet-stream"))
+    app = set_(app.file_uploader(key="images_sound_own"), files[:1])
+    assert not app.error
+    assert not app.info
+    assert len(app.multiselect(key="images_sound_networks").value) == 2
+    app = set_(app.file_uploader(key="images_sound_own"), files)
+    assert len(app.multiselect(key="images_sound_networks").value) == 4
+    assert app.multiselect(key="images_sound_networks").value[0] == "sound-diffstride"
+    app = set_(app.multiselect(key="images_sound_networks"), ["sound-diffstride"])
+    assert "Choose 2 to 4 networks" in app.info[0].value, "what was taken out stays out"

@@ -100,12 +100,13 @@ export class View {
   }
 
   /**
-   * Puts a tip beside the pointer, on the side that has room; for keys, where it covers little.
-   * @param {HTMLElement} tip @param {MouseEvent | null} [event]
+   * Puts a tip beside the pointer, or another place of the window, on the side that has room; without one, where it covers little.
+   * @param {HTMLElement} tip @param {{ clientX: number, clientY: number } | null} [place]
+   * @param {HTMLElement} [within] whose right edge it does not cross where there is room on the other side; the view's is the usual one
    */
-  placeTip(tip, event) {
-    const box = this.root.getBoundingClientRect(), x = event ? event.clientX - box.left : 150, y = event ? event.clientY - box.top : 60;
-    const width = tip.offsetWidth, right = x + 16 + width < box.width;
+  placeTip(tip, place, within = this.root) {
+    const box = this.root.getBoundingClientRect(), x = place ? place.clientX - box.left : 150, y = place ? place.clientY - box.top : 60;
+    const width = tip.offsetWidth, right = x + 16 + width < within.getBoundingClientRect().right - box.left;
     Object.assign(tip.style, { left: `${Math.max(0, right ? x + 16 : x - 16 - width)}px`, top: `${y + 18}px` });
   }
 

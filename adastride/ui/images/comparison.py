@@ -19,6 +19,7 @@ from adastride.ui import resources
 from adastride.ui.address import write_address
 from adastride.ui.checkpoint_picker import ChosenCheckpoint
 from adastride.ui.images.link import MOST_NETWORKS
+from adastride.ui.images.picker import how_to_choose
 from adastride.ui.images.source import ChosenPicture
 from adastride.ui.text import plain
 
@@ -38,7 +39,7 @@ def side_by_side(chosen: ChosenPicture, networks: Sequence[ChosenCheckpoint]) ->
          **dict.fromkeys(("what", "clip", "second", "checkpoint", "layer", "height", "width", "sigma"))}, key="images_compare_address",
     )
     if not 2 <= len(networks) <= MOST_NETWORKS:
-        st.info(f"Choose 2 to {MOST_NETWORKS} networks to compare; files of your own can be loaded in the sidebar.", icon=":material/compare:")
+        st.info(how_to_choose("pictures"), icon=":material/compare:")
         return
     traces = []
     for checkpoint in networks:
@@ -63,7 +64,7 @@ def side_by_side(chosen: ChosenPicture, networks: Sequence[ChosenCheckpoint]) ->
                 _row(trace, layer, name, _WIDTHS[len(traces)])
         for column, axis in zip(st.columns(2), (0, 1), strict=True):
             column.plotly_chart(
-                plotly_panel(response(traces, names, layer, axis, HEIGHT_AND_WIDTH), st.context.theme.type == "dark"), theme=None,
+                plotly_panel(response(traces, names, layer, HEIGHT_AND_WIDTH[axis], [1.0] * len(traces)), st.context.theme.type == "dark"), theme=None,
                 config={"displayModeBar": False}, key=f"images_response_{layer}_{axis}",
                 alt=f"Layer {layer + 1}: frequency response along the {('height', 'width')[axis]}",
             )
@@ -105,25 +106,28 @@ def _enlarged(pixels: np.ndarray) -> bytes:
 
 @dataclass(frozen=True)
 class Along:
-    """How an axis of a picture is drawn in a chart of frequencies. title: its name. unit: of frequencies, and `rate` pixels are in one of it."""
+    """How an axis of a picture is drawn in a chart of frequencies. axis: 0 the height, 1 the width. title: its name. unit: of frequencies."""
 
+    axis: int
     title: str
     unit: str
-    rate: float = 1.0
 
 
-HEIGHT_AND_WIDTH = Along("the height", "cycles per pixel"), Along("the width", "cycles per pixel")
+HEIGHT_AND_WIDTH = Along(0, "the height", "cycles per pixel"), Along(1, "the width", "cycles per pixel")
 
 
-def response(traces: Sequence[PictureTrace], names: Sequence[str], layer: int, axis: int, along: Sequence[Along]) -> Panel:
-    """The share of each frequency's amplitude that comes back after a layer, a line for each network. along: the two axes."""
-    shown, series = along[axis], []
-    for number, (trace, name) in enumerate(zip(traces, names, strict=True)):
+def response(traces: Sequence[PictureTrace], names: Sequence[str], layer: int, along: Along, rates: Sequence[float]) -> Panel:
+    """The share of each frequency's amplitude that comes back after a layer, a line for each network.
+
+    rates: for each network, how many of its pixels are in one of what frequencies count cycles in: frames in a second for Hz.
+    """
+    series = []
+    for number, (trace, name, rate) in enumerate(zip(traces, names, rates, strict=True)):
         back = trace.reconstructions[layer]
         points = tuple(
-            Point(float(x), float(y), f"{name}, {x:.3g} {shown.unit}: {100 * y:.0f} %")
-            for x, y in zip(shown.rate * back.frequencies, back.response[axis], strict=True)
+            Point(float(x), float(y), f"{name}, {x:.3g} {along.unit}: {100 * y:.0f} %")
+            for x, y in zip(rate * back.frequencies, back.response[along.axis], strict=True)
         )
         series.append(Series(name, number, points, "line"))
-    most = 0.5 * shown.rate
-    return Panel(f"Layer {layer + 1} along {shown.title}", Axis(f"Frequency ({shown.unit})", 0, most), Axis("Response (share)", 0, 1.05), tuple(series))
+    most = 0.5 * max(rates)
+    return Panel(f"Layer {layer + 1} along {along.title}", Axis(f"Frequency ({along.unit})", 0, most), Axis("Response (share)", 0, 1.05), tuple(series))

@@ -70,10 +70,18 @@ def pick_networks(what: str) -> list[ChosenCheckpoint]:
     if chosen is None:
         usual = [name for name in ("images-strided-conv", _USUAL, "images-diffstride") if name in options]
         chosen = usual[:3] if len(usual) > 1 else options[:2]
-    st.session_state[key] = [name for name in chosen if name in options][:MOST_NETWORKS]
+    both = dict.fromkeys([*chosen, *remembered.pop("fresh", [])])  # what has just been loaded is meant to be compared
+    st.session_state[key] = [name for name in both if name in options][:MOST_NETWORKS]
     picked = st.multiselect(f"2 to {MOST_NETWORKS} networks", options, format_func=titles.__getitem__, key=key, max_selections=MOST_NETWORKS)
     remembered["networks"] = picked
     return [_chosen(name, what) for name in picked]
+
+
+def how_to_choose(what: str) -> str:
+    """What somebody can do who has not chosen as many networks as can be compared."""
+    if len(_titles(what)) < 2:
+        return f"Two networks are needed to compare, and one network of {what} is here: load another .safetensors file in the sidebar."
+    return f"Choose 2 to {MOST_NETWORKS} networks to compare; files of your own can be loaded in the sidebar."
 
 
 def _kept(what: str) -> dict:
@@ -139,4 +147,5 @@ def _own(what: str) -> str | None:
     command = f"python -m adastride train --task {_TASKS[what]}"
     loaded = load_checkpoints(f"{_NAMES[what]}_own", _kept(what).setdefault("files", {}), load, command)
     _loaded(what).update({own.id: own for own in loaded})
+    _kept(what).setdefault("fresh", []).extend(own.id for own in loaded)
     return loaded[-1].id if loaded else None

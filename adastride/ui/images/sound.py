@@ -29,21 +29,26 @@ def pick_window(clip: Clip, config: SpectrogramConfig) -> SoundWindow:
     mel, frames, key = config.mel, config.frames, WIDGETS[0]
     last, rate = most_first(clip.waveform, mel, frames), mel.frames_per_second
     kept = st.session_state.setdefault("images_second_kept", {})
-    if (kept.get("clip"), kept.get("last")) != (clip.id, last):
+    step = 1 / rate if clip.waveform.seconds <= _FINE_SECONDS else 0.1
+    if kept.get("clip") != clip.id:
         asked = st.session_state.pop("images_second_asked", None)
         if asked is not None and asked > last / rate:
             st.toast(f"This link asks for second {asked:g}, and the clip’s last window begins at {last / rate:g} s: that is shown.", icon=":material/link_off:")
             asked = last / rate
-        begin = loudest_first(clip.waveform, mel, frames) / rate if asked is None else asked
         kept.clear()
-        kept.update(clip=clip.id, last=last, second=begin)
-        st.session_state[key] = begin
+        kept.update(clip=clip.id, second=asked)
     if not last:
         st.caption(_short_words(clip, config.seconds))
         return sound_window(clip.waveform, mel, frames, 0)
+    if kept["second"] is None:
+        kept["second"] = loudest_first(clip.waveform, mel, frames) / rate
+    if kept.get("grid") != (last, step):  # another network's windows begin at other times: the nearest to the chosen one counts
+        if "grid" in kept:
+            kept["second"] = round(round(kept["second"] / step) * step, 6)
+        kept.update(grid=(last, step), second=min(kept["second"], last / rate))
+        st.session_state[key] = kept["second"]
     if key not in st.session_state:  # a page forgets the widgets of another
         st.session_state[key] = kept["second"]
-    step = 1 / rate if clip.waveform.seconds <= _FINE_SECONDS else 0.1
     st.session_state[key] = min(max(st.session_state[key], 0.0), last / rate)
     kept["second"] = second = st.slider(
         f"Look at {config.seconds:g} s from", 0.0, last / rate, step=step, format="%.2f s", key=key,

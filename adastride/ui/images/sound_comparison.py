@@ -24,10 +24,12 @@ from adastride.ui.address import write_address
 from adastride.ui.checkpoint_picker import ChosenCheckpoint
 from adastride.ui.images.comparison import Along, distinct, response
 from adastride.ui.images.link import MOST_NETWORKS
+from adastride.ui.images.picker import how_to_choose
 from adastride.ui.source import Clip
 from adastride.ui.text import plain
 
 _WIDTHS = {2: 210, 3: 130, 4: 180}  # CSS pixels of a spectrogram where so many networks stand beside each other
+FREQUENCY, TIME = Along(0, "frequency", "cycles per band"), Along(1, "time", "Hz")
 _FINE = 4  # times as many pixels are sent as a spectrogram has, so that its own are seen
 _HOW = (
     "Had back: of all spectrograms that a layer would see like this the smoothest, by least squares along each axis; how far it is off is the root of the "
@@ -44,7 +46,7 @@ def sounds_side_by_side(clip: Clip, begin: float, networks: Sequence[ChosenCheck
          **dict.fromkeys(("picture", "checkpoint", "layer", "height", "width", "sigma"))}, key="images_sound_compare_address",
     )
     if not 2 <= len(networks) <= MOST_NETWORKS:
-        st.info(f"Choose 2 to {MOST_NETWORKS} networks to compare; files of your own can be loaded in the sidebar.", icon=":material/compare:")
+        st.info(how_to_choose("sound"), icon=":material/compare:")
         return
     traces, windows = [], []
     for checkpoint in networks:
@@ -57,7 +59,7 @@ def sounds_side_by_side(clip: Clip, begin: float, networks: Sequence[ChosenCheck
             return
         windows.append(window)
     levels, (low, high) = windows[0].levels, windows[0].decibels  # one colour is one level everywhere
-    names = distinct([f"{METHODS[trace.method].label}, {len(trace.heads)} task{'s' * (len(trace.heads) > 1)}" for trace in traces])
+    names = names_of(traces, [checkpoint.title for checkpoint in networks])
     width = _WIDTHS[len(traces)]
     for column, name, trace, window in zip(st.columns(len(traces), border=True), names, traces, windows, strict=True):
         column.markdown(f"**{plain(name)}**")
@@ -74,18 +76,27 @@ def sounds_side_by_side(clip: Clip, begin: float, networks: Sequence[ChosenCheck
         list(zip(*(modulations_of(trace, axis, window.rates[axis]) for axis in range(2)), strict=True))
         for trace, window in zip(traces, windows, strict=True)
     ]
-    along = Along("frequency", "cycles per band", windows[0].rates[0]), Along("time", "Hz", windows[0].rates[1])
     for layer in range(len(traces[0].layers)):
         st.markdown(f"#### Layer {layer + 1}")
         for column, name, trace, window, both in zip(st.columns(len(traces), border=True), names, traces, windows, kept, strict=True):
             with column:
                 _row(trace, layer, name, window, levels, both[layer], width)
-        for column, axis in zip(st.columns(2), (1, 0), strict=True):
+        for column, along in zip(st.columns(2), (TIME, FREQUENCY), strict=True):
+            panel = response(traces, names, layer, along, [window.rates[along.axis] for window in windows])
             column.plotly_chart(
-                plotly_panel(response(traces, names, layer, axis, along), st.context.theme.type == "dark"), theme=None, config={"displayModeBar": False},
-                key=f"images_sound_response_{layer}_{axis}", alt=f"Layer {layer + 1}: response to modulations along {along[axis].title}",
+                plotly_panel(panel, st.context.theme.type == "dark"), theme=None, config={"displayModeBar": False},
+                key=f"images_sound_response_{layer}_{along.axis}", alt=f"Layer {layer + 1}: response to modulations along {along.title}",
             )
     st.caption(_HOW)
+
+
+def names_of(traces: Sequence[PictureTrace], titles: Sequence[str]) -> list[str]:
+    """Names that tell networks apart: the method and the task, or how many tasks; where these are alike, the title beside them."""
+    names = []
+    for trace in traces:
+        tasks = [title_of(head.task) for head in trace.heads]
+        names.append(f"{METHODS[trace.method].label}, {tasks[0] or '1 task' if len(tasks) == 1 else f'{len(tasks)} tasks'}")
+    return distinct([f"{name}, {title}" if names.count(name) > 1 else name for name, title in zip(names, titles, strict=True)])
 
 
 def _row(

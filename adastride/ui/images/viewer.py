@@ -29,6 +29,7 @@ from adastride.ui.text import plain
 
 _log = logging.getLogger(__name__)
 _MOST_SEQUENCE = 1 << 53
+_MOST_KEPT = 8  # networks whose settings a session keeps beside those of the one that is shown
 
 _component = live_component("images", "images/viewer.js")
 
@@ -61,15 +62,17 @@ def viewer(
     """Shows what a network does to a picture and follows the sliders; call it inside of a fragment.
 
     Returns the trace that is shown, or None where the network could not run on a new picture, which the page then says. start: the
-    settings that a new `revision` (another network, another link) begins with; until it changes, those of the browser count.
-    link_checkpoint: the network's name in links. layer: the one that is shown first; None for all.
+    settings that a `revision` (a network) begins with when the session first sees it; then those of the browser count, and one that returns has
+    its own again. link_checkpoint: the network's name in links. layer: the one that is shown first; None for all.
     """
     state, channel = viewer_state(key), channel_of(key)
     asked = st.session_state.get(key, {}).get("request")
     trained = as_trained(network)
     with channel.lock:
         if state.get("revision") != revision:
-            state.update(revision=revision, settings=start, trace=None)
+            _turn_to(state, revision, start, trained)
+        if len(state["seen"]) > 1:  # the browser's choice of a layer stays when the network that a link named returns
+            layer = None
         if channel.is_new(asked):
             request = _request(asked, network, trained)
             state["sequence"] = request["sequence"] if request else 0
@@ -102,6 +105,18 @@ def viewer(
         data = _packed(shown, state, trained, link_checkpoint, layer, channel)
     _component(key=key, data=data, default={"request": None}, on_request_change=lambda: None)
     return trace
+
+
+def _turn_to(state: dict, revision: str, start: Settings, trained: Settings) -> None:
+    """Has the state be of another network, with the settings that it last had here; `trained` where there were too many since."""
+    kept, seen = state.setdefault("kept", {}), state.setdefault("seen", set())
+    if "revision" in state:
+        kept[state["revision"]] = state["settings"]
+    settings = kept.pop(revision, trained if revision in seen else start)
+    while len(kept) > _MOST_KEPT:
+        del kept[next(iter(kept))]
+    seen.add(revision)
+    state.update(revision=revision, settings=settings, trace=None)
 
 
 def _run(network: PictureNetwork, shown: Shown, state: dict) -> None:

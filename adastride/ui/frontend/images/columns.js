@@ -4,7 +4,7 @@
 import { paintRamp, prepare } from "../canvas.js";
 import { clamp, digits, roundHalfEven, short, whole } from "../numbers.js";
 import { describe, write } from "../view.js";
-import { cellAt, drawFigure, drawReach, mark, measure, reach } from "./figure.js";
+import { cellAt, drawFigure, drawReach, mark, measure, middleOf, reach } from "./figure.js";
 import { SOUND_TITLES, TITLES, drawSquare, grasp, spectrumEnds, strideAt } from "./squares.js";
 import { span, unitsOf } from "./units.js";
 
@@ -129,6 +129,14 @@ export class Column {
   get cell() {
     const { hover } = this.images;
     return hover?.layer === this.number ? hover : null;
+  }
+
+  /** Where an output pixel is in the window, as an event of the pointer says it. @param {import("./figure.js").Cell} cell */
+  placeOf(cell) {
+    const { left, top } = this.one(".figure .base").getBoundingClientRect(), [rows, columns] = this.layer.output;
+    const within = { row: Math.min(cell.row, rows - 1), column: Math.min(cell.column, columns - 1) };
+    const { x, y } = middleOf(this.frame, this.layer, within);
+    return { clientX: left + x, clientY: top + y };
   }
 
   /** @param {KeyboardEvent} event */

@@ -249,3 +249,12 @@ export function cellAt({ gutter, begin, across, down }, { axes: [height, width] 
   if (inHeight && x >= 0 && x < gutter) return { row: clamp(Math.floor((x / gutter) * height.rows), 0, height.rows - 1), column };
   return null;
 }
+
+/**
+ * The middle of an output pixel in the figure, in CSS pixels.
+ * @param {Frame} place @param {Layer} layer @param {Cell} cell
+ */
+export function middleOf({ begin, across, down }, { axes: [height, width] }, { row, column }) {
+  const middle = (/** @type {Axis} */ { edges, columns }, /** @type {number} */ n) => (edges[n] + edges[n + 1]) / 2 / columns;
+  return { x: begin + across * middle(width, column), y: begin + down * middle(height, row) };
+}

@@ -1,9 +1,16 @@
 // @ts-check
-// What the strides and the places of a spectrogram mean, in words: milliseconds, mel bands, Hz.
+// What is shown, in words; of a spectrogram, what its strides and places mean: milliseconds, mel bands, Hz.
 
 import { digits, short } from "../numbers.js";
 
 /** @typedef {import("./figure.js").Sound} Sound */
+
+/** What the view is called for those who hear it, and what it says of the pointer. @param {boolean} sound */
+export const about = (sound) => ({
+  title: `${sound ? "A spectrogram of sound" : "A picture"} at every layer of a network`,
+  hovering: `Hover an output pixel, or a ${sound ? "place of the spectrogram" : "pixel of the picture"}: what belongs together lights up. `
+    + "Arrow keys step from cell to cell.",
+});
 
 /**
  * A layer's stride along frequency (axis 0) or time (1), in short and in full.

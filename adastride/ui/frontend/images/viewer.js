@@ -12,6 +12,7 @@ import { whole } from "../numbers.js";
 import { View, note, onceAFrame, segments, whenQuiet, write } from "../view.js";
 import { Column } from "./columns.js";
 import { axisOf, inLevels, packRgb } from "./figure.js";
+import { about } from "./units.js";
 
 /**
  * @typedef {import("./columns.js").Settings} Settings
@@ -97,7 +98,10 @@ export class Images extends View {
   get behind() { return !this.settings.every((each, n) => same(each, this.header.settings[n])); }
 
   build() {
-    this.root.classList.toggle("sound", !!this.header.sound);
+    const sound = !!this.header.sound, { title, hovering } = about(sound);
+    this.root.classList.toggle("sound", sound);
+    this.root.setAttribute("aria-label", title);
+    write(this.one(".help.hovering"), hovering);
     this.columns = this.layers.map((_, number) => new Column(this, number));
     this.one(".columns").replaceChildren(...this.columns.map(({ root }) => root));
   }
@@ -228,7 +232,8 @@ export class Images extends View {
     tip.hidden = !hover;
     if (!hover) return;
     write(tip, this.columns[hover.layer].words(hover));
-    this.placeTip(tip, event ?? null);
+    if (event) this.placeTip(tip, event);
+    else this.placeTip(tip, this.columns[hover.layer].placeOf(hover), this.one(".columns"));
   }
 }
 
