@@ -79,7 +79,7 @@ def story(runs: Sequence[SpectrogramRunLine]) -> list[str]:
             printed = next(entry for entry in papers().spectrograms if entry.task == ALL)
             theirs = printed.together if together else printed.single
             sentences.append(
-                f"{where}, on average over {counted(len(_tasks(runs, together)), 'task')}: {in_words('diffstride')} {means['diffstride']:.1f} %, "
+                f"{where}, on average over {counted(len(_tasks(runs)), 'task')}: {in_words('diffstride')} {means['diffstride']:.1f} %, "
                 f"{in_words('strided-conv')} {means['strided-conv']:.1f} %, {gain:+.1f} points; in the paper "
                 f"{theirs['diffstride'] - theirs['strided-conv']:+.1f} on its tasks."
             )
@@ -191,8 +191,8 @@ def _methods(runs: Sequence[SpectrogramRunLine]) -> list[str]:
     return sorted({run.method for run in runs}, key=order_of)
 
 
-def _tasks(runs: Sequence[SpectrogramRunLine], together: bool | None = None) -> list[str]:
-    return list(dict.fromkeys(run.task for run in runs if together is None or (len(run.tasks) > 1) == together))
+def _tasks(runs: Sequence[SpectrogramRunLine]) -> list[str]:
+    return list(dict.fromkeys(run.task for run in runs))
 
 
 def _of(runs: Sequence[SpectrogramRunLine], task: str, method: str, together: bool) -> list[SpectrogramRunLine]:
@@ -203,7 +203,7 @@ def _means(runs: Sequence[SpectrogramRunLine], together: bool) -> dict[str, floa
     """The mean accuracy in percent over tasks, for the methods that have runs of all of them."""
     found = {}
     for method in _methods(runs):
-        values = [_of(runs, task, method, together) for task in _tasks(runs, together)]
+        values = [_of(runs, task, method, together) for task in _tasks(runs)]
         if values and all(values):
             found[method] = 100 * statistics.mean(statistics.mean(run.accuracy for run in own) for own in values)
     return found
