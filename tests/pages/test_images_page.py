@@ -18,11 +18,18 @@ from adastride import checkpoints
 from adastride.downsampling import LayerSettings
 from adastride.inspection.pictures import as_trained
 from adastride.samples import drawings
+from adastride.training.datasets import DATA_ROOT_VARIABLE
 from adastride.ui.images.link import parse
 from adastride.ui.images.viewer import _request
 
 PAGE = "pages/images.py"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
+
+
+@pytest.fixture(autouse=True)
+def no_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for here is the same on a machine with data sets."""
+    monkeypatch.setenv(DATA_ROOT_VARIABLE, str(tmp_path / "no-data"))
 
 
 @pytest.fixture(scope="module")
