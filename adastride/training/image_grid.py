@@ -42,7 +42,7 @@ from adastride.training.image_datasets import ImageData, read_images
 from adastride.training.images import ImageTraining, evaluate_images, train_images
 from adastride.training.measure import stopwatch
 from adastride.training.picture_loop import PictureProgress, finished_history
-from adastride.training.processes import AnyRun, Workplace, append_lines, carry_out, check_time, fitting, lines_of, run_processes
+from adastride.training.processes import AnyRun, Workplace, append_lines, carry_out, check_time, fitting, lines_of, run_unfinished
 
 _TIMED = 30  # pictures
 
@@ -140,12 +140,8 @@ def selected(runs: Sequence[ImageRun], patterns: Sequence[str]) -> list[ImageRun
 
 
 def run_image_grid(runs: Sequence[ImageRun], where: Workplace, jobs: int = 1, say: Callable[[str], None] = print) -> list[str]:
-    """Runs what is not finished yet, `jobs` runs at a time; see `run_processes`. Returns the ids of the runs that failed."""
-    where.runs.mkdir(parents=True, exist_ok=True)
-    finished = {line.run for line in lines_of(where.results, read_image_runs)}
-    pending = [run for run in runs if run.id not in finished]
-    say(f"{len(runs)} runs, {len(runs) - len(pending)} of them finished before, {jobs} at a time on {device_name(where.device)}")
-    return run_processes(_work, pending, where, jobs, say)
+    """Runs what is not finished yet, `jobs` runs at a time; see `run_unfinished`. Returns the ids of the runs that failed."""
+    return run_unfinished(_work, runs, read_image_runs, where, jobs, say)
 
 
 def _work(run: ImageRun, where: Workplace) -> None:
@@ -169,18 +165,25 @@ def execute_image_run(run: ImageRun, where: Workplace, say: Callable[[str], None
     if "test" not in data.splits:
         raise DataError(f"{run.folder} has no test pictures to measure the run on: add a test split.")
 
-    def report(progress: PictureProgress) -> None:
-        strides = strides_text(progress.history[-1]["strides"])
-        said = f"loss {progress.loss:.3f}  valid {100 * progress.valid:.1f} %  strides {strides}  {progress.seconds:.1f} s"
-        say(f"epoch {progress.epoch}/{progress.epochs}  {said}")
-        check_time(where)
-
+    report = reporter(where, say)
     history = finished_history(out)
     if history is None:
         licence = [line] if (line := licence_line(run.folder)) else []
         train_images(data, out, ImageConfig(data.classes, **run.network), run.settings, device, report, licence)
         history = finished_history(out) or []
     return _lines(run, out, data, history, device)
+
+
+def reporter(where: Workplace, say: Callable[[str], None]) -> Callable[[PictureProgress], None]:
+    """What says a line for every epoch of a run, and stops it where the deadline has come."""
+
+    def report(progress: PictureProgress) -> None:
+        strides = strides_text(progress.history[-1]["strides"])
+        said = f"loss {progress.loss:.3f}  valid {100 * progress.valid:.1f} %  strides {strides}  {progress.seconds:.1f} s"
+        say(f"epoch {progress.epoch}/{progress.epochs}  {said}")
+        check_time(where)
+
+    return report
 
 
 def _lines(

@@ -25,6 +25,7 @@ import torch
 from adastride.audio import AudioError
 from adastride.checkpoints import CheckpointError
 from adastride.clips import DataError
+from adastride.device import device_name
 from adastride.files import write_atomically
 
 # What a run's process ends with.
@@ -83,6 +84,20 @@ def fitting(runs: Sequence[AnyRun], patterns: Sequence[str], task: Callable[[Any
         if not any(fits(run, pattern) for run in runs):
             raise DataError(f"no run of the grid fits {pattern!r}: give TASK or TASK/METHOD, such as {task(runs[0])}/{runs[0].method}.")
     return [run for run in runs if not patterns or any(fits(run, pattern) for pattern in patterns)]
+
+
+def run_unfinished(
+    work: Callable[[Any, Any], None], runs: Sequence[Named], read: Callable[[Path], list[Any]], where: Workplace, jobs: int, say: Callable[[str], None],
+) -> list[str]:
+    """`run_processes` for the runs that the results do not have yet, after a line about how many these are.
+
+    read: the lines of the results, which have a field `run`.
+    """
+    where.runs.mkdir(parents=True, exist_ok=True)
+    finished = {line.run for line in lines_of(where.results, read)}
+    pending = [run for run in runs if run.id not in finished]
+    say(f"{len(runs)} runs, {len(runs) - len(pending)} of them finished before, {jobs} at a time on {device_name(where.device)}")
+    return run_processes(work, pending, where, jobs, say)
 
 
 def run_processes(work: Callable[[Any, Any], None], pending: Sequence[Named], where: Workplace, jobs: int, say: Callable[[str], None]) -> list[str]:

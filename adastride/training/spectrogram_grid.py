@@ -27,10 +27,10 @@ from adastride.models.spectrograms import LAYERS, SpectrogramClassifier, Spectro
 from adastride.spectrogram_runs import EPOCHS_FILE, SpectrogramRunLine, read_spectrogram_runs, spectrogram_runs_text
 from adastride.training.data import licence_line
 from adastride.training.grid import USUAL_SIGMA_INV2, git_revision
-from adastride.training.image_grid import epoch_lines, read_toml
+from adastride.training.image_grid import epoch_lines, read_toml, reporter
 from adastride.training.measure import stopwatch
-from adastride.training.picture_loop import PictureProgress, finished_history
-from adastride.training.processes import Workplace, append_lines, carry_out, check_time, fitting, lines_of, run_processes
+from adastride.training.picture_loop import finished_history
+from adastride.training.processes import Workplace, append_lines, carry_out, fitting, lines_of, run_unfinished
 from adastride.training.spectrograms import (
     SpectrogramTask,
     SpectrogramTraining,
@@ -118,12 +118,8 @@ def selected(runs: Sequence[SpectrogramRun], patterns: Sequence[str]) -> list[Sp
 
 
 def run_spectrogram_grid(runs: Sequence[SpectrogramRun], where: Workplace, jobs: int = 1, say: Callable[[str], None] = print) -> list[str]:
-    """Runs what is not finished yet, `jobs` runs at a time; see `run_processes`. Returns the ids of the runs that failed."""
-    where.runs.mkdir(parents=True, exist_ok=True)
-    finished = {line.run for line in lines_of(where.results, read_spectrogram_runs)}
-    pending = [run for run in runs if run.id not in finished]
-    say(f"{len(runs)} runs, {len(runs) - len(pending)} of them finished before, {jobs} at a time on {device_name(where.device)}")
-    return run_processes(_work, pending, where, jobs, say)
+    """Runs what is not finished yet, `jobs` runs at a time; see `run_unfinished`. Returns the ids of the runs that failed."""
+    return run_unfinished(_work, runs, read_spectrogram_runs, where, jobs, say)
 
 
 def _work(run: SpectrogramRun, where: Workplace) -> None:
@@ -150,12 +146,7 @@ def execute_spectrogram_run(
     mel = SpectrogramConfig(("task",), (("a", "b"),)).mel
     data = [read_spectrograms(folder, mel, name) for name, folder in run.tasks]
 
-    def report(progress: PictureProgress) -> None:
-        strides = strides_text(progress.history[-1]["strides"])
-        said = f"loss {progress.loss:.3f}  valid {100 * progress.valid:.1f} %  strides {strides}  {progress.seconds:.1f} s"
-        say(f"epoch {progress.epoch}/{progress.epochs}  {said}")
-        check_time(where)
-
+    report = reporter(where, say)
     history = finished_history(out)
     if history is None:
         config = SpectrogramConfig(tuple(each.task for each in data), tuple(each.classes for each in data), **run.network)
