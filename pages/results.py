@@ -89,14 +89,18 @@ def show_list(texts: list[str]) -> None:
     st.markdown(bullets(filter(None, texts)))
 
 
+def pick_group(names: list[str], key: str) -> int:
+    """The place of the group of runs to show, which is asked for where there are several."""
+    if len(names) == 1:
+        return 0
+    return st.segmented_control("Runs", range(len(names)), format_func=names.__getitem__, default=0, required=True, key=key)
+
+
 def show_pictures() -> None:
     """What networks of pictures reach: the methods, the starts, the strides while they are learned, and what cost buys."""
     groups = pictures.groups_of(picture_runs)
     names = [f"{pictures.title_of(plain(data))}, {counted(epochs, 'epoch')}" for data, epochs in groups]
-    place = 0
-    if len(names) > 1:
-        place = st.segmented_control("Runs", range(len(names)), format_func=names.__getitem__, default=0, required=True, key="results_pictures")
-    runs = list(groups.values())[place]
+    runs = list(groups.values())[pick_group(names, "results_pictures")]
     show_list(pictures.story(runs))
     st.caption(plain(pictures.basis(runs)))
     st.subheader("Accuracy on pictures")
@@ -126,10 +130,7 @@ def show_spectrograms() -> None:
     """What networks of spectrograms reach: one for each task and one for all, and the strides that they learn."""
     groups = spectrograms.groups_of(spectrogram_runs)
     names = [group.title for group in groups]
-    place = 0
-    if len(names) > 1:
-        place = st.segmented_control("Runs", range(len(names)), format_func=names.__getitem__, default=0, required=True, key="results_spectrograms")
-    runs = list(groups.values())[place]
+    runs = list(groups.values())[pick_group(names, "results_spectrograms")]
     show_list(spectrograms.story(runs))
     st.caption(plain(spectrograms.basis(runs)))
     st.subheader("One network for each task, or one for all?")
